@@ -1,0 +1,77 @@
+# Needs a Python of 3.11 or newer and make; everything else goes into .venv.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench clean
+SHELL := /bin/sh
+MAKEFLAGS += --no-print-directory
+
+# Which Python makes .venv; empty: the first that fits. `make setup PYTHON=/opt/python3.12/bin/python3`
+PYTHON ?=
+# Passed to the command of demo, test and bench: `make demo ARGS="--scenario bad-rollout"`
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+BEGUN := $(VENV)/.installing
+
+# pip's own surroundings must not decide where a package goes, ask anything, or print advice.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME PYTHONPATH
+
+help: ## what can be made
+	@sed -n 's/^\([a-z]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-6s  %s\n' "$$name" "$$text"; done
+
+setup: $(STAMP) ## install into .venv what constraints.txt pins; nothing if that is done
+
+demo: $(STAMP) ## break a Deployment in an embedded cluster and watch its runbook repair it
+	@$(BIN)/runmend demo $(ARGS)
+
+test: $(STAMP) ## the tests
+	@$(BIN)/pytest $(ARGS)
+
+check: $(STAMP) ## lint, format, types, and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## throughput against a hand-written workflow
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove .venv, caches and builds
+	rm -rf $(VENV) .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The mark of a begun installation becomes the stamp when all of it is done. A .venv that works is kept and brought up
+# to date; one whose installation was interrupted, that has no pip, or whose Python went away, is made anew.
+$(STAMP): pyproject.toml constraints.txt Makefile
+	@rm -f $@
+	@set -eu; \
+	fits='import sys; sys.exit(sys.version_info < (3, 11))'; \
+	if [ ! -e $(BEGUN) ] && $(BIN)/python -c "$$fits" 2>/dev/null && $(BIN)/python -m pip --version >/dev/null 2>&1; then :; else \
+		found=''; bare=''; \
+		for candidate in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3.14 python3 python); do \
+			"$$candidate" -c "$$fits" 2>/dev/null </dev/null || continue; \
+			if "$$candidate" -c 'import ensurepip, venv' 2>/dev/null; then found=$$candidate; break; fi; \
+			bare=$${bare:-$$candidate}; \
+		done; \
+		if [ -z "$$found" ] && [ -n "$$bare" ]; then \
+			version=$$("$$bare" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+			echo "error: $$bare cannot make a virtual environment, because its ensurepip module is missing;" >&2; \
+			echo "       on Debian and Ubuntu: apt-get install python$$version-venv; or name another: make PYTHON=/path/to/python3" >&2; \
+			exit 1; \
+		fi; \
+		if [ -z "$$found" ]; then \
+			echo "error: $(if $(PYTHON),$(PYTHON) is not a Python of 3.11 or newer,no Python of 3.11 or newer on the PATH); install one, or name it: make PYTHON=/path/to/python3" >&2; \
+			exit 1; \
+		fi; \
+		echo "making $(VENV) with $$found ($$("$$found" --version))"; \
+		"$$found" -m venv --clear $(VENV); \
+	fi; \
+	touch $(BEGUN)
+	@echo "installing into $(VENV) what constraints.txt pins (a minute or two, once)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[dev-server]' --group dev
+	@mv $(BEGUN) $@
+	@echo "installed"
