@@ -1,0 +1,1 @@
+"""Runmend: Markdown runbooks become durable remediation that proves that the fix held."""

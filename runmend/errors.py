@@ -1,0 +1,82 @@
+"""The errors of a run. A class says whether another try can help; `activities.boundary` alone turns them into Temporal's.
+
+An error's docstring is its default message.
+"""
+
+from datetime import timedelta
+
+
+class RunmendError(Exception):
+    """Runmend could not do what it was asked."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+
+class PermanentError(RunmendError):
+    """Another try would end the same way."""
+
+
+class TemporaryError(RunmendError):
+    """Another try may succeed, after `delay` where the other side named one."""
+
+    def __init__(self, message: str | None = None, *, delay: timedelta | None = None) -> None:
+        super().__init__(message)
+        self.delay = delay
+
+
+class NotYet(TemporaryError):
+    """What is waited for has not come; not a fault, so it is neither logged nor counted as one."""
+
+
+# What the Kubernetes API answered. The names are those that a reader of a failed activity sees.
+
+
+class Throttled(TemporaryError):
+    """The API server asks to slow down (429)."""
+
+
+class Conflict(TemporaryError):
+    """The object changed since it was read (409)."""
+
+
+class ServerError(TemporaryError):
+    """The API server failed (5xx)."""
+
+
+class Unreachable(TemporaryError):
+    """The API server did not answer."""
+
+
+class NotFound(PermanentError):
+    """The object does not exist (404)."""
+
+
+class Forbidden(PermanentError):
+    """The API server does not let us (401, 403)."""
+
+
+class Invalid(PermanentError):
+    """The API server does not accept the request (400, 415, 422)."""
+
+
+# How a run fails.
+
+
+class PreconditionFailed(PermanentError):
+    """Nothing was written: the object may not be changed so."""
+
+
+class StepFailed(PermanentError):
+    """Observing, or a step, could not do its work."""
+
+
+class Reverted(PermanentError):
+    """This run's change no longer stands."""
+
+
+class VerificationFailed(PermanentError):
+    """The change stands, and the problem is not gone."""
+
+
+OUTCOME_ERRORS: tuple[type[PermanentError], ...] = (PreconditionFailed, StepFailed, Reverted, VerificationFailed)

@@ -1,0 +1,119 @@
+"""What was read from the cluster, as values: pods, containers, events, Deployments. Filled by `runmend.kube.facts`."""
+
+from typing import Literal
+
+from runmend.frozen import Frozen
+
+
+class Owner(Frozen):
+    """A controller reference."""
+
+    kind: str
+    name: str
+    uid: str
+
+
+class ContainerFacts(Frozen):
+    """One container of a pod, an init container included.
+
+    `reason` is that of the waiting or terminated state (`ErrImagePull`, `OOMKilled`), empty while it runs.
+    """
+
+    name: str
+    init: bool = False
+    image: str
+    state: Literal["waiting", "running", "terminated"]
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    ready: bool = False
+    started: bool = False
+    restarts: int = 0
+    last_termination: str = ""
+
+
+class PodFacts(Frozen):
+    """A pod; `replica_set` is the name of the ReplicaSet that controls it, empty where another kind or none does."""
+
+    namespace: str
+    name: str
+    uid: str
+    phase: str
+    node: str = ""
+    deleting: bool = False
+    owner: Owner | None = None
+    service_account: str = "default"
+    pull_secrets: tuple[str, ...] = ()
+    containers: tuple[ContainerFacts, ...] = ()
+
+    @property
+    def running(self) -> bool:
+        """Phase Running with every container ready; the phase alone says nothing of readiness."""
+        return self.phase == "Running" and not self.deleting and all(c.ready for c in self.containers if not c.init)
+
+    def waiting_for(self, *reasons: str) -> tuple[ContainerFacts, ...]:
+        """The containers that wait for one of `reasons`, init containers first, as the kubelet starts them."""
+        return tuple(c for c in self.containers if c.state == "waiting" and c.reason in reasons)
+
+    @property
+    def in_words(self) -> str:
+        """`web-1: Pending, app waits (ImagePullBackOff)`."""
+        troubles = [
+            f"{c.name} {'waits' if c.state == 'waiting' else c.state} ({c.reason or 'no reason given'})"
+            if c.state != "running"
+            else f"{c.name} is not ready"
+            for c in self.containers
+            if (c.init and not (c.state == "terminated" and c.exit_code == 0) and not c.ready) or (not c.init and not c.ready)
+        ]
+        return ", ".join([f"{self.name}: {'Terminating' if self.deleting else self.phase or 'Unknown'}", *troubles])
+
+
+class ReplicaSetFacts(Frozen):
+    """A ReplicaSet: one revision of a Deployment where one owns it."""
+
+    namespace: str
+    name: str
+    uid: str
+    revision: int = 0
+    owner: Owner | None = None
+    images: dict[str, str] = {}
+
+
+class DeploymentFacts(Frozen):
+    """A Deployment. `containers` and `init_containers` are name → image of the live template."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+    generation: int
+    observed_generation: int
+    revision: int
+    paused: bool
+    replicas: int
+    available: int
+    updated: int
+    containers: dict[str, str]
+    init_containers: dict[str, str]
+    annotations: dict[str, str] = {}
+    owner: Owner | None = None
+    image_managers: dict[str, str] = {}
+    """Container name → the field manager that last set its image, where the API server names one."""
+
+    def image_of(self, container: str) -> str | None:
+        """The template's image of a container or init container, None where the template has none of that name."""
+        return self.containers.get(container) or self.init_containers.get(container)
+
+
+class EventFacts(Frozen):
+    """An event, aggregated: `count` grows on one object (count, or series.count where that is larger)."""
+
+    uid: str
+    reason: str
+    message: str
+    type: str
+    count: int
+    object_kind: str
+    object_name: str
+    object_uid: str
+    last_seen: str = ""
