@@ -1,0 +1,202 @@
+"""The only module that imports `kubernetes`: requests, their timeouts, and the API server's errors as our own.
+
+The client's own retries are off: Temporal retries, by the error's kind.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import client as api
+from kubernetes import config
+
+from runmend.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    PermanentError,
+    RunmendError,
+    ServerError,
+    Throttled,
+    Unreachable,
+)
+from runmend.facts import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
+from runmend.kube import facts
+
+Json = dict[str, Any]
+
+FIELD_MANAGER = "runmend"
+REQUEST_SECONDS = (3.0, 10.0)
+"""The longest to connect, and the longest silence while an answer is read."""
+LONGEST_TEXT = 500
+
+
+class NotConfigured(PermanentError):
+    """There is no way to a cluster: no kubeconfig, and not in a pod."""
+
+
+class Cluster:
+    """A Kubernetes API server. Safe to share between threads.
+
+    Every method raises the errors of `runmend.errors`: `Throttled`, `Conflict`, `ServerError`, `Unreachable` (worth another try),
+    `NotFound`, `Forbidden`, `Invalid` (not).
+    """
+
+    def __init__(self, configuration: api.Configuration) -> None:
+        configuration.retries = urllib3.Retry(0, respect_retry_after_header=False)
+        configuration.client_go_retries = False
+        # As many connections as a worker has threads; more are opened and dropped.
+        configuration.connection_pool_maxsize = 32
+        self._api = api.ApiClient(configuration)
+        self.host: str = configuration.host
+
+    @classmethod
+    def connect(cls, *, kubeconfig: Path | None = None, context: str | None = None) -> "Cluster":
+        """By the kubeconfig (its own path, else KUBECONFIG, else ~/.kube/config), or in-cluster where there is none.
+
+        Nothing is sent yet.
+
+        Raises:
+            NotConfigured: neither is there, or it cannot be read.
+        """
+        configuration = api.Configuration()
+        path = str(kubeconfig) if kubeconfig else None
+        try:
+            config.load_kube_config(config_file=path, context=context, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        except config.ConfigException as error:
+            if kubeconfig or context:
+                raise NotConfigured(f"the kubeconfig cannot be used: {error}") from error
+            try:
+                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            except config.ConfigException as outside:
+                raise NotConfigured(f"no cluster: {error}; and not in a pod: {outside}") from outside
+        except (OSError, ValueError, TypeError) as error:
+            raise NotConfigured(f"the kubeconfig cannot be read: {cut(str(error))}") from error
+        return cls(configuration)
+
+    def close(self) -> None:
+        """Drop the connections."""
+        self._api.rest_client.pool_manager.clear()
+
+    def version(self) -> str:
+        """The API server's version, `v1.36.3`."""
+        return str(self._send("GET", "/version").get("gitVersion", "unknown"))
+
+    def pods(self, namespace: str) -> tuple[PodFacts, ...]:
+        """The pods of a namespace."""
+        return tuple(facts.pod(item) for item in self._list("/api/v1/namespaces/{namespace}/pods", namespace))
+
+    def replica_sets(self, namespace: str) -> tuple[ReplicaSetFacts, ...]:
+        """The ReplicaSets of a namespace."""
+        return tuple(facts.replica_set(item) for item in self._list("/apis/apps/v1/namespaces/{namespace}/replicasets", namespace))
+
+    def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
+        """The events of a namespace, those that a field selector chooses."""
+        items = self._list("/api/v1/namespaces/{namespace}/events", namespace, fieldSelector=field_selector)
+        return tuple(facts.event(item) for item in items)
+
+    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+        """A Deployment as it is now."""
+        return facts.deployment(self._send("GET", _DEPLOYMENT, {"namespace": namespace, "name": name}))
+
+    def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:
+        """The names in a service account's imagePullSecrets."""
+        path = "/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
+        return facts.references(self._send("GET", path, {"namespace": namespace, "name": service_account}).get("imagePullSecrets"))
+
+    def secret(self, namespace: str, name: str) -> Json:
+        """A Secret as the API returns it. Never logged, never kept."""
+        return self._send("GET", "/api/v1/namespaces/{namespace}/secrets/{name}", {"namespace": namespace, "name": name})
+
+    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
+        """A strategic merge patch; with `dry_run` the API server checks it and writes nothing."""
+        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        answer = self._send("PATCH", _DEPLOYMENT, {"namespace": namespace, "name": name}, query, patch)
+        return facts.deployment(answer)
+
+    def _list(self, path: str, namespace: str, **query: str) -> list[Json]:
+        chosen = {name: value for name, value in query.items() if value}
+        items = self._send("GET", path, {"namespace": namespace}, chosen).get("items")
+        return items if isinstance(items, list) else []
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Json | None = None,
+    ) -> Json:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/strategic-merge-patch+json"
+        request = self._api.param_serialize(
+            method,
+            path,
+            path_params=dict(names or {}),
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            answer = self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
+            status, data, retry_after = answer.status, answer.read(), answer.headers.get("Retry-After")  # type: ignore[no-untyped-call]
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Unreachable(f"the API server at {self.host} did not answer: {cut(_innermost(error))}") from error
+        except api.ApiException as error:
+            # The client turns a broken TLS handshake into an answer of status 0.
+            raise Unreachable(f"the API server at {self.host} did not answer: {cut(str(error.reason))}") from error
+        parsed = _parsed(data)
+        if status >= 300:  # noqa: PLR2004  what is not a success
+            subject = f"{method} {'/'.join((names or {}).values()) or path}"
+            raise error_for(status, parsed, retry_after, subject)
+        if parsed is None:
+            raise ServerError(f"the API server at {self.host} answered {method} {path} with something that is not a JSON object")
+        return parsed
+
+
+_DEPLOYMENT = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+
+
+def cut(text: str, longest: int = LONGEST_TEXT) -> str:
+    """A text in one line, not longer than `longest` characters: it may come from anywhere and goes into a history."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def _innermost(error: BaseException) -> str:
+    reason = getattr(error, "reason", None)
+    return _innermost(reason) if isinstance(reason, BaseException) else str(error) or type(error).__name__
+
+
+def _parsed(data: bytes | None) -> Json | None:
+    try:
+        parsed = json.loads(data or b"")
+    except ValueError:
+        return None
+    return parsed if isinstance(parsed, dict) else None
+
+
+def error_for(status: int, body: Json | None, retry_after: str | None, subject: str) -> RunmendError:
+    """The error for an answer of the API server that is not a success."""
+    said = body.get("message") if body else None
+    message = f"{subject}: {status}: {cut(str(said))}" if said else f"{subject}: {status}"
+    delay = timedelta(seconds=min(int(retry_after), 60)) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+    match status:
+        case 401 | 403:
+            return Forbidden(message)
+        case 404:
+            return NotFound(message)
+        case 409:
+            return Conflict(message)
+        case 429:
+            return Throttled(message, delay=delay)
+        case _ if status >= 500:  # noqa: PLR2004
+            return ServerError(message, delay=delay)
+        case _:
+            return Invalid(message)

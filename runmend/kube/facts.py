@@ -1,0 +1,149 @@
+"""From the API's JSON to facts. Called by `runmend.kube.client`; a field that is missing is what Kubernetes means by its absence."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from runmend.facts import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+
+Json = dict[str, Any]
+
+REVISION = "deployment.kubernetes.io/revision"
+
+
+def references(names: Any) -> tuple[str, ...]:  # noqa: ANN401  what JSON holds
+    """The names of a list of references, such as imagePullSecrets."""
+    return tuple(entry["name"] for entry in names or () if entry.get("name"))
+
+
+def controller(metadata: Json) -> Owner | None:
+    """The owner reference that controls an object; the others only keep it from being collected."""
+    for owner in metadata.get("ownerReferences") or ():
+        if owner.get("controller"):
+            return Owner(kind=owner["kind"], name=owner["name"], uid=owner["uid"])
+    return None
+
+
+def pod(item: Json) -> PodFacts:
+    """A pod."""
+    metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
+    return PodFacts(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        phase=status.get("phase") or "",
+        node=spec.get("nodeName") or "",
+        deleting="deletionTimestamp" in metadata,
+        owner=controller(metadata),
+        service_account=spec.get("serviceAccountName") or "default",
+        pull_secrets=references(spec.get("imagePullSecrets")),
+        containers=tuple(_containers(spec, status)),
+    )
+
+
+def _containers(spec: Json, status: Json) -> Iterator[ContainerFacts]:
+    for init, listed, statuses in ((True, "initContainers", "initContainerStatuses"), (False, "containers", "containerStatuses")):
+        seen = {entry["name"]: entry for entry in status.get(statuses) or ()}
+        for container in spec.get(listed) or ():
+            yield _container(container, seen.get(container["name"]) or {}, init=init)
+
+
+def _container(container: Json, status: Json, *, init: bool) -> ContainerFacts:
+    # A container without a status has not been looked at by a kubelet: it waits, for no reason given.
+    state = status.get("state") or {}
+    kind: Literal["waiting", "running", "terminated"] = (
+        "terminated" if "terminated" in state else "running" if "running" in state else "waiting"
+    )
+    detail = state.get(kind) or {}
+    last = (status.get("lastState") or {}).get("terminated") or {}
+    return ContainerFacts(
+        name=container["name"],
+        init=init,
+        # The spec's, not the status's: a runtime may report an image under another of its names.
+        image=container.get("image") or "",
+        state=kind,
+        reason=detail.get("reason") or "",
+        message=(detail.get("message") or "")[:300],
+        exit_code=detail.get("exitCode"),
+        ready=bool(status.get("ready")),
+        started=bool(status.get("started")),
+        restarts=status.get("restartCount") or 0,
+        last_termination=last.get("reason") or "",
+    )
+
+
+def _template_images(spec: Json, listed: str) -> dict[str, str]:
+    template = ((spec.get("template") or {}).get("spec")) or {}
+    return {entry["name"]: entry.get("image") or "" for entry in template.get(listed) or ()}
+
+
+def _revision(metadata: Json) -> int:
+    text = (metadata.get("annotations") or {}).get(REVISION, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def replica_set(item: Json) -> ReplicaSetFacts:
+    """A ReplicaSet."""
+    metadata = item["metadata"]
+    return ReplicaSetFacts(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        revision=_revision(metadata),
+        owner=controller(metadata),
+        images=_template_images(item.get("spec") or {}, "containers"),
+    )
+
+
+def deployment(item: Json) -> DeploymentFacts:
+    """A Deployment."""
+    metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
+    return DeploymentFacts(
+        namespace=metadata["namespace"],
+        name=metadata["name"],
+        uid=metadata["uid"],
+        resource_version=metadata["resourceVersion"],
+        generation=metadata.get("generation") or 0,
+        observed_generation=status.get("observedGeneration") or 0,
+        revision=_revision(metadata),
+        paused=bool(spec.get("paused")),
+        replicas=1 if spec.get("replicas") is None else spec["replicas"],
+        available=status.get("availableReplicas") or 0,
+        updated=status.get("updatedReplicas") or 0,
+        containers=_template_images(spec, "containers"),
+        init_containers=_template_images(spec, "initContainers"),
+        annotations=metadata.get("annotations") or {},
+        owner=controller(metadata),
+        image_managers=_image_managers(metadata.get("managedFields") or ()),
+    )
+
+
+def _image_managers(managed: Any) -> dict[str, str]:  # noqa: ANN401  what JSON holds
+    """Container → the manager that set its image last; an entry's keys read `k:{"name":"app"}`."""
+    managers: dict[str, str] = {}
+    for entry in sorted(managed, key=lambda entry: entry.get("time") or ""):
+        fields = entry.get("fieldsV1") or {}
+        for step in ("f:spec", "f:template", "f:spec"):
+            fields = fields.get(step) or {}
+        for listed in ("f:containers", "f:initContainers"):
+            for key, owned in (fields.get(listed) or {}).items():
+                if key.startswith("k:") and isinstance(owned, dict) and "f:image" in owned:
+                    managers[json.loads(key[2:]).get("name", "")] = entry.get("manager") or "unknown"
+    return managers
+
+
+def event(item: Json) -> EventFacts:
+    """An event; a newer API keeps its count in `series`."""
+    involved = item.get("involvedObject") or {}
+    series = item.get("series") or {}
+    return EventFacts(
+        uid=item["metadata"]["uid"],
+        reason=item.get("reason") or "",
+        message=(item.get("message") or "")[:1000],
+        type=item.get("type") or "",
+        count=max(item.get("count") or 1, series.get("count") or 1),
+        object_kind=involved.get("kind") or "",
+        object_name=involved.get("name") or "",
+        object_uid=involved.get("uid") or "",
+        last_seen=series.get("lastObservedTime") or item.get("lastTimestamp") or item.get("eventTime") or "",
+    )
