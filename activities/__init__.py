@@ -1,0 +1,1 @@
+"""Every side effect of a run: observing, the steps' operations, verification, the report."""

@@ -1,0 +1,184 @@
+"""Why images cannot be pulled: the runbook's diagnostic steps, taken one after the other. Called by `activities.observation`.
+
+Nothing here stops a remediation: what cannot be told is reported as unknown.
+"""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+from runmend.causes import Cause, cause_of
+from runmend.errors import NotFound, RunmendError
+from runmend.facts import EventFacts
+from runmend.images import InvalidImageReference, parse_image
+from runmend.kube.client import Cluster
+from runmend.kube.targets import TargetNow
+from runmend.kube.verbs import read_events
+from runmend.plan import DiagnosticStep, Probe, SubPoint
+from runmend.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
+from runmend.registry import Answer, Registry, RegistryAnswer
+from runmend.run import Affected, Finding, ObserveCall
+
+MOST_IMAGES = 6
+"""How many images' registries are asked: they are asked at once, and each may take five seconds."""
+PULL_MESSAGE = "Failed to pull image"
+
+
+def classified(events: tuple[EventFacts, ...]) -> dict[Cause, int]:
+    """How often the kubelet said which cause. `Error: ErrImagePull` and the like say none, so they do not count."""
+    causes: Counter[Cause] = Counter()
+    for event in events:
+        if event.message.startswith(PULL_MESSAGE):
+            causes[cause_of(event.message)] += event.count
+    return dict(causes)
+
+
+class Diagnosis:
+    """The diagnosis of one target; its findings are in the runbook's order, what would be written last."""
+
+    def __init__(self, cluster: Cluster, registry: Registry, now: TargetNow, call: ObserveCall) -> None:
+        self._cluster = cluster
+        self._registry = registry
+        self._now = now
+        self._call = call
+        self._credentials: dict[str, tuple[Credentials, ...]] = {}
+        self._secrets_found: list[tuple[str, str | None]] = []
+        """Each pull secret's name, and what is wrong with it."""
+        self._secrets_unknown = ""
+        self.causes: dict[Cause, int] = {}
+
+    def findings(self, affected: tuple[Affected, ...]) -> tuple[Finding, ...]:
+        """What was found for each point of the runbook."""
+        images = tuple(dict.fromkeys(one.image for one in affected))
+        fallbacks = tuple(dict.fromkeys(image for one in affected if (image := self._call.plan.image_for(one.container))))
+        self._read_secrets(affected)
+        asked = self._ask((*images, *fallbacks))
+        found = [finding for step in self._call.plan.diagnosis for finding in self._step(step, images, asked)]
+        found += [
+            Finding(about="image that the runbook would write", found=f"{image}: {_said(asked.get(image))}", ok=_ok(asked.get(image)))
+            for image in fallbacks
+        ]
+        return tuple(found)
+
+    def _step(self, step: DiagnosticStep, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
+        found = [self._events(step)] if step.query else []
+        return found + [finding for point in step.points for finding in self._point(point, images, asked)]
+
+    def _events(self, step: DiagnosticStep) -> Finding:
+        labels = dict(self._call.alerts[0].labels) if self._call.alerts else {}
+        values = labels | {"namespace": self._call.target.namespace, "pod": self._now.first_pod(self._call.alerts)}
+        if step.query is None:
+            raise AssertionError("asked only where the step has a query")
+        try:
+            events = read_events(self._cluster, step.query, values)
+        except RunmendError as error:
+            return Finding(about=step.name, line=step.line, found=f"unknown: {error}")
+        self.causes = classified(events)
+        looked_for = step.look_for or tuple(Cause)
+        said = [f"{cause} (reported {count}x)" for cause, count in self.causes.items() if cause in looked_for or cause is Cause.OTHER]
+        said += [
+            f"{cause}, which the runbook does not look for ({count}x)"
+            for cause, count in self.causes.items()
+            if cause not in {*looked_for, Cause.OTHER}
+        ]
+        if not said:
+            return Finding(about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None)
+        example = next(event.message for event in events if event.message.startswith(PULL_MESSAGE))
+        return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {example[:300]}", ok=False)
+
+    def _point(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
+        match point.probe:
+            case None:
+                return [Finding(about=point.text, line=point.line, found="not done: this point cannot be read by a machine")]
+            case Probe.IMAGE_EXISTS:
+                return [
+                    Finding(about=point.text, line=point.line, found=f"{image}: {_said(asked.get(image))}", ok=_ok(asked.get(image)))
+                    for image in images
+                ]
+            case Probe.IMAGE_WELL_FORMED:
+                return [self._well_formed(point, image) for image in images]
+            case Probe.PULL_SECRETS_CONFIGURED:
+                return [self._configured(point)]
+            case Probe.PULL_SECRET_VALID:
+                return self._valid(point, images)
+
+    @staticmethod
+    def _well_formed(point: SubPoint, image: str) -> Finding:
+        try:
+            parse_image(image)
+        except InvalidImageReference as error:
+            return Finding(about=point.text, line=point.line, found=str(error), ok=False)
+        return Finding(about=point.text, line=point.line, found=f"{image}: well-formed", ok=True)
+
+    def _configured(self, point: SubPoint) -> Finding:
+        if self._secrets_unknown:
+            return Finding(about=point.text, line=point.line, found=f"unknown: {self._secrets_unknown}")
+        names = ", ".join(name for name, _ in self._secrets_found)
+        return Finding(
+            about=point.text, line=point.line, found=f"configured: {names}" if names else "none configured", ok=bool(names) or None
+        )
+
+    def _valid(self, point: SubPoint, images: tuple[str, ...]) -> list[Finding]:
+        def finding(found: str, *, ok: bool | None) -> Finding:
+            return Finding(about=point.text, line=point.line, found=found, ok=ok)
+
+        if self._secrets_unknown:
+            return [finding(f"unknown: {self._secrets_unknown}", ok=None)]
+        if not self._secrets_found:
+            return [finding("there is none to check", ok=None)]
+        found = [
+            finding(f"{name}: {wrong}", ok=None if wrong.startswith("unknown") else False) for name, wrong in self._secrets_found if wrong
+        ]
+        for image in images:
+            name = self._covered_by(image)
+            found.append(
+                finding(f"{name} has credentials for {image}", ok=True)
+                if name
+                else finding(f"no valid secret has credentials for the registry of {image}", ok=False)
+            )
+        return found
+
+    def _covered_by(self, image: str) -> str | None:
+        try:
+            reference = parse_image(image)
+        except InvalidImageReference:
+            return None
+        return next((name for name, credentials in self._credentials.items() if covering(reference, credentials)), None)
+
+    def _read_secrets(self, affected: tuple[Affected, ...]) -> None:
+        """The secrets of the first affected pod and of its service account."""
+        pod = next((self._now.workloads.pod(one.pods[0]) for one in affected), None)
+        if pod is None:
+            return
+        namespace = pod.namespace
+        try:
+            names = dict.fromkeys((*pod.pull_secrets, *self._cluster.pull_secrets_of(namespace, pod.service_account)))
+        except RunmendError as error:
+            self._secrets_unknown = str(error)
+            names = dict.fromkeys(pod.pull_secrets)
+        for name in names:
+            wrong = None
+            try:
+                self._credentials[name] = parse_pull_secret(self._cluster.secret(namespace, name))
+            except PullSecretError as error:
+                wrong = str(error)
+            except NotFound:
+                wrong = "does not exist"
+            except RunmendError as error:
+                wrong = f"unknown: {error}"
+            self._secrets_found.append((name, wrong))
+
+    def _ask(self, images: tuple[str, ...]) -> dict[str, RegistryAnswer]:
+        credentials = tuple(one for several in self._credentials.values() for one in several)
+        chosen = tuple(dict.fromkeys(images))[:MOST_IMAGES]
+        with ThreadPoolExecutor(max_workers=MOST_IMAGES, thread_name_prefix="registry") as pool:
+            return dict(zip(chosen, pool.map(lambda image: self._registry.ask(image, credentials), chosen), strict=True))
+
+
+def _said(answer: RegistryAnswer | None) -> str:
+    return f"{answer.answer}: {answer.why}" if answer else "unknown: too many images to ask for all of them"
+
+
+def _ok(answer: RegistryAnswer | None) -> bool | None:
+    if answer is None or answer.answer is Answer.UNKNOWN:
+        return None
+    return answer.answer is Answer.EXISTS

@@ -1,0 +1,47 @@
+"""`runmend.observe`: the baseline of a run and its diagnosis. Read-only."""
+
+from temporalio import activity
+
+from activities.boundary import translated
+from activities.diagnosis import Diagnosis
+from runmend.facts import PodFacts
+from runmend.kube.client import Cluster
+from runmend.kube.targets import MOST_NAMED, TargetNow
+from runmend.registry import Registry
+from runmend.run import Observation, ObserveCall
+
+
+class Observer:
+    """Looks at a target before anything is done to it."""
+
+    def __init__(self, cluster: Cluster, registry: Registry) -> None:
+        self._cluster = cluster
+        self._registry = registry
+
+    @activity.defn(name="runmend.observe")
+    def observe(self, call: ObserveCall) -> Observation:
+        """Who owns the target's pods, which containers are affected, what its images are, and why they cannot be pulled."""
+        with translated():
+            now = TargetNow.read(self._cluster, call.target)
+            affected = now.affected(call.plan.state) if call.plan.state else ()
+            gone = now.problem_gone(call.plan.state, call.alerts) if call.plan.state else None
+            diagnosis = Diagnosis(self._cluster, self._registry, now, call)
+            deployment = now.deployment
+            return Observation(
+                owner=self._owner(now, call),
+                pods=tuple(pod.in_words for pod in now.pods[:MOST_NAMED]),
+                pod_count=len(now.pods),
+                images=deployment.containers | deployment.init_containers if deployment else {},
+                revision=deployment.revision if deployment else None,
+                affected=affected,
+                problem_gone=gone,
+                findings=() if gone else diagnosis.findings(affected),
+                causes=diagnosis.causes,
+            )
+
+    @staticmethod
+    def _owner(now: TargetNow, call: ObserveCall) -> str:
+        pod: PodFacts | None = now.workloads.pod(now.first_pod(call.alerts)) or next(iter(now.pods), None)
+        chain = now.workloads.chain_of(pod) if pod else f"{call.target.kind} {call.target.name}"
+        above = now.deployment.owner if now.deployment else None
+        return f"{chain} → {above.kind} {above.name}" if above else chain

@@ -1,0 +1,64 @@
+"""The steps' own activity: one dynamic activity, started under the action's id, does what the action's command says."""
+
+from collections.abc import Callable, Sequence
+
+from temporalio import activity
+from temporalio.common import RawValue
+
+from activities.boundary import translated
+from activities.diagnosis import classified
+from activities.patching import patch_images
+from runmend.kube.client import Cluster
+from runmend.kube.targets import TargetNow
+from runmend.kube.verbs import read_events
+from runmend.plan import GetEvents, Mode, PatchDeployment, strictest
+from runmend.run import StepCall, StepResult, StepStatus
+from runmend.states import STATES
+
+
+class Operations:
+    """Does a step's operation.
+
+    Args:
+        cluster: where.
+        mode: the worker's own mode: the strictest of it and the run's wins.
+        may_change: whether anything may be changed in a namespace, by the worker's own settings.
+    """
+
+    def __init__(self, cluster: Cluster, mode: Mode | None, may_change: Callable[[str], bool]) -> None:
+        self._cluster = cluster
+        self._mode = mode
+        self._may_change = may_change
+
+    @activity.defn(dynamic=True)
+    def perform(self, args: Sequence[RawValue]) -> StepResult:
+        """One step, whatever its action is called."""
+        with translated():
+            call = activity.payload_converter().from_payload(args[0].payload, StepCall)
+            match call.step.operation:
+                case GetEvents():
+                    return self._get_events(call, call.step.operation)
+                case PatchDeployment():
+                    strict = call.model_copy(update={"mode": strictest(call.mode, self._mode)})
+                    workflow_id = activity.info().workflow_id or ""
+                    return patch_images(self._cluster, strict, workflow_id, may_change=self._may_change(call.target.namespace))
+
+    def _get_events(self, call: StepCall, operation: GetEvents) -> StepResult:
+        now = TargetNow.read(self._cluster, call.target)
+        pod = now.first_pod(call.alerts)
+        values = (
+            call.step.parameters | call.alerts[0].labels | {"namespace": call.target.namespace, "pod": pod, "deployment": call.target.name}
+        )
+        events = read_events(self._cluster, operation, values)
+        state = STATES.get(call.state or "")
+        facts: dict[str, str | int] = {"events": len(events)}
+        if state is None:
+            return StepResult(action_id=call.step.action_id, status=StepStatus.DONE, summary=f"{len(events)} events", facts=facts)
+        speaking = [event for event in events if state.spoken_of_by(event)]
+        causes = classified(events)
+        facts |= {"matching": len(speaking), **{str(cause): count for cause, count in causes.items()}}
+        why = f" ({', '.join(causes)})" if causes else ""
+        found = f"{len(events)} events of pod {pod}, {len(speaking)} of them of {state.name}"
+        confirmed = bool(speaking)
+        says = f"{found}: confirmed{why}" if confirmed else f"{found}: not confirmed by events, which expire and are rationed"
+        return StepResult(action_id=call.step.action_id, status=StepStatus.DONE, summary=says, confirmed=confirmed, facts=facts)

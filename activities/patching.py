@@ -1,0 +1,168 @@
+"""A changing step: asks, in this order, own key there; problem gone; preconditions; serving pods; mode; and only then writes.
+
+Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already written.
+"""
+
+from runmend.errors import PreconditionFailed, Reverted, StepFailed
+from runmend.facts import DeploymentFacts, PodFacts
+from runmend.kube.client import Cluster
+from runmend.kube.targets import TargetNow
+from runmend.kube.verbs import ChangeNote, checked, image_patch, note_on
+from runmend.plan import ContainerImage, Mode, PatchDeployment, fill
+from runmend.run import Affected, Change, StepCall, StepResult, StepStatus
+
+MOST_NAMED = 5
+
+
+def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_change: bool) -> StepResult:
+    """`kubectl patch deployment` with the images of the containers that the step treats.
+
+    Raises:
+        PreconditionFailed: nothing was written, because the object may not be changed so.
+        Reverted: an earlier try of this step wrote, and somebody has put the old value back.
+        Conflict: the object changed since it was read; the next try reads it anew.
+    """
+    now = TargetNow.read(cluster, call.target)
+    if now.deployment and (earlier := _earlier_try(now.deployment, call, workflow_id)):
+        return earlier
+    if call.state is None:
+        raise StepFailed("the plan names no state, so there is nothing to tell which containers to treat")
+    if gone := now.problem_gone(call.state, call.alerts):
+        return _result(call, StepStatus.NOT_NEEDED, gone)
+    deployment = _changeable(now, call, may_change=may_change)
+    changes = _changes(deployment, _treated(now, call, call.state), call)
+    note = ChangeNote(
+        workflow=workflow_id,
+        run=call.run_id,
+        step=call.step_id,
+        containers={change.container: (change.before, change.after) for change in changes},
+    )
+    patch = image_patch(deployment, changes, note)
+    reason = _serving(now, deployment, call) or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
+    if reason:
+        # The API server checks it, admission included, and writes nothing.
+        cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
+        return _result(call, StepStatus.RECOMMENDED, f"{reason}; would change {in_words(changes)} (accepted by a dry run)", changes)
+    cluster.patch_deployment(deployment.namespace, deployment.name, patch)
+    return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes)
+
+
+def in_words(changes: tuple[Change, ...]) -> str:
+    """`container app: a:1 → b:2, init container db: …`."""
+    return ", ".join(
+        f"{'init ' if change.init else ''}container {change.container}: {change.before} → {change.after}" for change in changes
+    )
+
+
+def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = ()) -> StepResult:
+    return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes)
+
+
+def _earlier_try(deployment: DeploymentFacts, call: StepCall, workflow_id: str) -> StepResult | None:
+    """The result of an earlier try of this very step, from the note that it left; None where it left none."""
+    note = note_on(deployment)
+    if note is None or not note.is_by(workflow_id, call.run_id, call.step_id):
+        return None
+    changes = tuple(
+        Change(container=name, init=name in deployment.init_containers, before=before, after=after)
+        for name, (before, after) in note.containers.items()
+    )
+    if lost := reverted(deployment, changes):
+        raise Reverted(lost)
+    result = _result(call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes)
+    return result.model_copy(update={"recovered": True})
+
+
+def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> str | None:
+    """Which of the changes no longer stand, and who undid them; None where all stand."""
+    lost = []
+    for change in changes:
+        live = deployment.image_of(change.container)
+        if live != change.after:
+            manager = deployment.image_managers.get(change.container)
+            who = f"by field manager {manager!r}" if manager else "by somebody whom the API server does not name"
+            lost.append(f"container {change.container} was set to {change.after} and is {live or 'not in the template'} now, {who}")
+    return "; ".join(lost) or None
+
+
+def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> DeploymentFacts:
+    """The Deployment, if it is one and may be changed at all."""
+    if not may_change:
+        raise PreconditionFailed(
+            f"namespace {call.target.namespace} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
+        )
+    if now.deployment is None:
+        pod = next(iter(now.pods), None)
+        chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
+        says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
+        raise PreconditionFailed(f"the pod must be owned by a Deployment, and {says}{chain}")
+    if now.deployment.paused:
+        raise PreconditionFailed(f"{call.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first")
+    operation = call.step.operation
+    if isinstance(operation, PatchDeployment):
+        values = {"deployment": call.target.name, "namespace": call.target.namespace}
+        named = (checked(operation.namespace, values, "namespace"), checked(operation.name, values, "name"))
+        if named != (call.target.namespace, call.target.name):
+            raise PreconditionFailed(f"the command names Deployment {'/'.join(named)}, and the target of this run is {call.target}")
+    return now.deployment
+
+
+def _treated(now: TargetNow, call: StepCall, state: str) -> tuple[tuple[Affected, str], ...]:
+    """The affected containers, each with the image that the command gives it."""
+    operation = call.step.operation
+    if not isinstance(operation, PatchDeployment):
+        raise TypeError("only a patch treats containers")
+    entries = (*operation.containers, *operation.init_containers)
+    treated = [(one, image) for one in now.affected(state) if (image := _image_for(entries, one.container, call))]
+    if not treated:
+        names = ", ".join(one.container for one in now.affected(state))
+        raise PreconditionFailed(f"the affected containers ({names}) are not those that the command names")
+    return tuple(treated)
+
+
+def _image_for(entries: tuple[ContainerImage, ...], container: str, call: StepCall) -> str | None:
+    labels = call.alerts[0].labels if call.alerts else {}
+    values = labels | {"namespace": call.target.namespace, "deployment": call.target.name, "container": container} | call.step.parameters
+    for entry in entries:
+        if fill(entry.name, {"container": container}) == container:
+            return checked(entry.image, values, "image")
+    return None
+
+
+def _changes(deployment: DeploymentFacts, treated: tuple[tuple[Affected, str], ...], call: StepCall) -> tuple[Change, ...]:
+    """Before and after for each container; before is the live template's, which is what the patch rests on.
+
+    One that cannot be changed keeps the pod from starting, so then none is.
+    """
+    changes = []
+    for one, image in treated:
+        template = deployment.init_containers if one.init else deployment.containers
+        before = template.get(one.container)
+        if before is None:
+            raise PreconditionFailed(
+                f"container {one.container} is in the pod and not in the template of {call.target} (it was injected): a patch would add it"
+            )
+        if before == image:
+            raise PreconditionFailed(f"container {one.container} of {call.target} already runs the fallback image {image}")
+        changes.append(Change(container=one.container, init=one.init, before=before, after=image))
+    return tuple(changes)
+
+
+def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str | None:
+    """Why the change is left to a person: pods that serve would be put at risk. None where nothing serves."""
+    if not call.protect_serving or deployment.available == 0:
+        return None
+    current = {pod.uid for pod in now.pods}
+    older = [pod for pod in now.workloads.pods_of(call.target) if pod.running and pod.uid not in current]
+    if older:
+        return f"{deployment.available} of {deployment.replicas} replicas still serve {_revision(now, older[0])}"
+    stuck = [pod for pod in now.pods if not pod.running]
+    named = ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in stuck[:MOST_NAMED])
+    return f"{deployment.available} of {deployment.replicas} replicas of the same revision serve; these pods cannot pull: {named}"
+
+
+def _revision(now: TargetNow, pod: PodFacts) -> str:
+    found = now.workloads.revision_of(pod)
+    images = ", ".join(dict.fromkeys(c.image for c in pod.containers if not c.init))
+    number = f"revision {found.revision}" if found and found.revision else "an older revision"
+    return f"{number} (image {images}); `kubectl rollout undo deployment/{now.target.name} -n {now.target.namespace}` restores it"

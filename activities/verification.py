@@ -1,0 +1,138 @@
+"""`runmend.settle` waits, by retry, until the target has recovered; `runmend.check` judges the criteria after the window."""
+
+from datetime import timedelta
+
+from temporalio import activity
+
+from activities.boundary import translated
+from activities.patching import reverted
+from runmend.criteria import (
+    Live,
+    NoNewEvents,
+    Status,
+    Verdict,
+    Watermark,
+    judge,
+    restarts_of,
+    settled_pods,
+    unmet,
+    waiting_pods,
+)
+from runmend.errors import NotYet, Reverted, VerificationFailed
+from runmend.facts import EventFacts
+from runmend.kube.client import Cluster
+from runmend.kube.targets import TargetNow
+from runmend.plan import Plan
+from runmend.run import CheckCall, Checked, SettleCall, Settled
+from runmend.states import STATES
+
+
+class Verifier:
+    """Proves that the fix took, and that it held."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+
+    @activity.defn(name="runmend.settle")
+    def settle(self, call: SettleCall) -> Settled:
+        """The watermark, once all that must become true is.
+
+        Raises (as Temporal's):
+            NotYet: with what is still missing; the next try looks again.
+            Reverted: the change no longer stands.
+            VerificationFailed: waiting longer cannot help.
+        """
+        with translated():
+            now = TargetNow.read(self._cluster, call.target)
+            if now.gone:
+                raise VerificationFailed(f"{call.target} no longer exists")
+            if now.deployment and (lost := reverted(now.deployment, call.changes)):
+                raise Reverted(lost)
+            _raise_if_hopeless(now, call)
+            if missing := _missing(now, call):
+                # Quickly at first, because most pods are up within seconds.
+                raise NotYet(missing, delay=timedelta(seconds=min(activity.info().attempt, 5)))
+            uids = {pod.uid for pod in now.pods}
+            mark = Watermark(
+                pods={pod.uid: pod.name for pod in now.pods},
+                running=sum(pod.running for pod in now.pods),
+                events={event.uid: event.count for event in self._events(call.plan, call.target.namespace, uids)},
+                restarts=restarts_of(now.pods),
+            )
+            count = len(now.pods)
+            return Settled(watermark=mark, summary=f"{mark.running} of {count} pods are Running, nothing of an older revision is left")
+
+    @activity.defn(name="runmend.check")
+    def check(self, call: CheckCall) -> Checked:
+        """The verdict on every criterion, against the watermark and the live state."""
+        with translated():
+            now = TargetNow.read(self._cluster, call.target)
+            pods = now.workloads.pods_of(call.target)
+            uids = {pod.uid for pod in pods} | set(call.watermark.pods)
+            live = Live(pods=pods, events=self._events(call.plan, call.target.namespace, uids))
+            # A workload that was scaled down meanwhile cannot run as many pods as it did.
+            wanted = now.deployment.replicas if now.deployment else call.watermark.running
+            mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
+            verdicts = tuple(judge(criterion, mark, live) for criterion in call.plan.criteria)
+            lost = reverted(now.deployment, call.changes) if now.deployment else None
+            return Checked(
+                verdicts=verdicts,
+                failure=_failure(now, call, mark, live, verdicts),
+                reverted=lost,
+                remarks=_remarks(call, mark, live),
+            )
+
+    def _events(self, plan: Plan, namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
+        """The events about the target's pods that speak of a state which the criteria ask about."""
+        states = {criterion.state for criterion in plan.criteria if isinstance(criterion, NoNewEvents)}
+        if not states:
+            return ()
+        events = self._cluster.events(namespace, "involvedObject.kind=Pod")
+        return tuple(event for event in events if event.object_uid in uids and any(STATES[state].spoken_of_by(event) for state in states))
+
+
+def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
+    """End at once when a container that this run did not change waits in the bad state: no waiting will start the pod."""
+    if now.deployment and now.deployment.replicas == 0:
+        raise VerificationFailed(f"{call.target} was scaled to 0: there is no pod that could prove the fix")
+    changed = {change.container for change in call.changes}
+    outside = [one for one in now.affected(call.plan.state) if one.container not in changed] if call.plan.state else []
+    if outside:
+        named = ", ".join(f"{one.container} ({one.reason}, image {one.image}) in {', '.join(one.pods[:3])}" for one in outside)
+        raise VerificationFailed(f"a container that this run did not change waits: {named}")
+
+
+def _missing(now: TargetNow, call: SettleCall) -> str | None:
+    """What the target still lacks to have settled, as far as it can be seen."""
+    current = now.pods
+    lacking = [text for criterion in call.plan.criteria if (text := unmet(criterion, current))]
+    wanted = now.deployment.replicas if now.deployment else len(current)
+    if len(current) < wanted:
+        lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
+    older = [pod for pod in now.workloads.pods_of(call.target) if pod not in current]
+    if older:
+        lacking.append(f"{len(older)} pods of an older revision are left: {', '.join(pod.name for pod in older[:3])}")
+    if call.plan.state:
+        lacking += waiting_pods((call.plan.state,), current)
+    return "; ".join(dict.fromkeys(lacking)) or None
+
+
+def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]) -> str | None:
+    if now.gone:
+        return f"{call.target} no longer exists"
+    failed = [f"{verdict.text!r}: {verdict.evidence}" for verdict in verdicts if verdict.status is Status.FAILED]
+    waiting = waiting_pods((call.plan.state,), live.pods) if call.plan.state else []
+    if waiting and not failed:
+        failed.append(f"the problem is back: {'; '.join(waiting[:5])}")
+    running = sum(pod.running for pod in live.pods)
+    if running < max(mark.running, 1) and not failed:
+        failed.append(f"{running} pods are Running, {mark.running} were when the target had settled")
+    return "; ".join(failed) or None
+
+
+def _remarks(call: CheckCall, mark: Watermark, live: Live) -> tuple[str, ...]:
+    _, younger = settled_pods(mark, live)
+    remarks = [f"a younger pod is not running yet, which fails nothing: {pod.in_words}" for pod in younger]
+    if mark.running < call.watermark.running:
+        remarks.append(f"scaled down in the window: {mark.running} of {call.watermark.running} pods are wanted now")
+    return tuple(remarks)

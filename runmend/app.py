@@ -1,0 +1,175 @@
+"""The assembly: settings → Temporal client, cluster, worker. Called by `worker.py` and the commands."""
+
+import asyncio
+import logging
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.worker import Worker
+
+from activities.observation import Observer
+from activities.operations import Operations
+from activities.reporting import Reporter
+from activities.verification import Verifier
+from runmend.errors import PermanentError, TemporaryError
+from runmend.kube.client import Cluster
+from runmend.registry import Registry
+from runmend.run import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, TARGET
+from runmend.settings import Settings
+from runmend.telemetry import log_to, serve_metrics
+from workflows.remediation import Remediation
+
+log = logging.getLogger("runmend.worker")
+
+THREADS = 32
+"""Activities at once in one worker. A window occupies none."""
+REGISTRATION_TRIES = 60
+"""A second each."""
+LEAST_RETENTION = timedelta(days=30)
+SEARCH_ATTRIBUTES = {
+    TARGET: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    KUBE_NAMESPACE: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    ALERT_NAME: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    FINGERPRINTS: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+    OUTCOME: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+}
+
+
+class NoTemporal(TemporaryError):
+    """Temporal cannot be reached."""
+
+
+class WrongTemporal(PermanentError):
+    """Temporal is there, and not set up for us."""
+
+
+async def connect() -> Client:
+    """Connect by TEMPORAL_* variables and profiles.
+
+    Raises:
+        NoTemporal: nothing answers there.
+        WrongTemporal: the profile cannot be read.
+    """
+    try:
+        options = ClientConfig.load_client_connect_config()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WrongTemporal(f"the Temporal profile cannot be read: {error}") from error
+    address = options.get("target_host") or "localhost:7233"
+    try:
+        return await Client.connect(**(options | {"target_host": address}), data_converter=pydantic_data_converter)
+    except (RuntimeError, RPCError) as error:
+        raise NoTemporal(f"Temporal at {address} cannot be reached: {error}") from error
+
+
+async def register_search_attributes(client: Client) -> None:
+    """Register those that are missing; what is there stays.
+
+    Raises:
+        WrongTemporal: one is there under another type, or may not be added.
+    """
+    known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    wrong = [name for name, kind in SEARCH_ATTRIBUTES.items() if known.custom_attributes.get(name, kind) != kind]
+    if wrong:
+        raise WrongTemporal(f"search attributes of another type are in the way: {', '.join(wrong)}")
+    missing = {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in known.custom_attributes}
+    if not missing:
+        return
+    try:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        )
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise WrongTemporal(f"search attributes cannot be registered ({', '.join(missing)}): {error}") from error
+    await _usable(client)
+    log.info("search attributes registered", extra={"names": sorted(missing)})
+
+
+async def _usable(client: Client) -> None:
+    """Wait until the visibility store takes a query on each: a server knows a new search attribute only after seconds."""
+    query = " AND ".join(f"{name} IS NULL" for name in SEARCH_ATTRIBUTES)
+    for _ in range(REGISTRATION_TRIES):
+        try:
+            await client.count_workflows(query)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.INVALID_ARGUMENT:
+                raise NoTemporal(f"Temporal cannot be asked: {error}") from error
+            await asyncio.sleep(1)
+        else:
+            return
+    raise NoTemporal(f"the search attributes are registered and cannot be queried after {REGISTRATION_TRIES} s")
+
+
+async def warn_of_short_retention(client: Client) -> None:
+    """What a target's last run dealt with is kept in that run; when the server forgets it, old alerts look new."""
+    answer = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    retention = answer.config.workflow_execution_retention_ttl.ToTimedelta()
+    if retention < LEAST_RETENTION:
+        log.warning(
+            "closed runs are kept for less than 30 days, so alerts that they dealt with may start new ones",
+            extra={"namespace": client.namespace, "retention": str(retention)},
+        )
+
+
+def build_worker(client: Client, cluster: Cluster, settings: Settings, threads: ThreadPoolExecutor) -> Worker:
+    """A worker for the cluster's task queue."""
+    registry = Registry(allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms)
+    verifier = Verifier(cluster)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[Remediation],
+        activities=[
+            Observer(cluster, registry).observe,
+            Operations(cluster, settings.mode, settings.may_change).perform,
+            verifier.settle,
+            verifier.check,
+            Reporter().report,
+        ],
+        activity_executor=threads,
+        max_concurrent_activities=THREADS,
+        graceful_shutdown_timeout=timedelta(seconds=30),
+    )
+
+
+async def run_worker(settings: Settings, client: Client, cluster: Cluster, until: asyncio.Event) -> None:
+    """Work until told to stop; what runs then is finished first."""
+    await register_search_attributes(client)
+    await warn_of_short_retention(client)
+    async with AsyncExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="activity"))
+        await stack.enter_async_context(build_worker(client, cluster, settings, threads))
+        log.info("worker started", extra={"task_queue": settings.task_queue, "api_server": cluster.host})
+        await until.wait()
+        log.info("worker stopping", extra={"task_queue": settings.task_queue})
+
+
+def stop_on_signals(until: asyncio.Event) -> None:
+    """Set an event on SIGTERM and SIGINT, in the running loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, until.set)
+
+
+async def work(settings: Settings) -> None:
+    """The worker process: connect, work, and stop on SIGTERM.
+
+    Raises:
+        RunmendError: Temporal or the cluster cannot be reached or used.
+    """
+    log_to()
+    until = asyncio.Event()
+    stop_on_signals(until)
+    if settings.metrics_port is not None:
+        serve_metrics(settings.metrics_host, settings.metrics_port)
+    cluster = Cluster.connect(context=settings.kube_context)
+    await run_worker(settings, await connect(), cluster, until)

@@ -1,0 +1,52 @@
+"""Small builders for tests: API objects and alerts."""
+
+from typing import Any
+from uuid import uuid4
+
+from runmend.alerts import Alert
+from runmend.facts import PodFacts
+
+FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
+MISSING = "registry.example/app:missing"
+GOOD = "registry.example/app:1.0"
+Json = dict[str, Any]
+
+
+def containers(images: dict[str, str]) -> list[Json]:
+    return [{"name": name, "image": image} for name, image in images.items()]
+
+
+def a_deployment(name: str = "web", *, replicas: int = 2, images: dict[str, str] | None = None, init: dict[str, str] | None = None) -> Json:
+    """A Deployment whose pods are labelled app=NAME."""
+    spec: Json = {"containers": containers(images or {"app": MISSING})}
+    if init:
+        spec["initContainers"] = containers(init)
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": {"metadata": {"labels": {"app": name}}, "spec": spec},
+        },
+    }
+
+
+def a_pod(name: str, *, images: dict[str, str] | None = None, owner: Json | None = None) -> Json:
+    """A pod, controlled by `owner` where one is given: kind, name, uid."""
+    metadata: Json = {"name": name, "labels": {"app": name}}
+    if owner:
+        metadata["ownerReferences"] = [{"apiVersion": "apps/v1", "controller": True, "blockOwnerDeletion": True, **owner}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers(images or {"app": MISSING})}}
+
+
+def an_alert(
+    pod: PodFacts | str, container: str | None = "app", *, fingerprint: str | None = None, starts_at: str = "2026-11-22T13:31:12.482Z"
+) -> Alert:
+    """An alert for a pod, as kube-state-metrics and Alertmanager make it."""
+    name = pod if isinstance(pod, str) else pod.name
+    labels = {"alertname": "KubePodImagePullBackOff", "namespace": "shop", "pod": name, "severity": "warning"}
+    if container:
+        labels["container"] = container
+    return Alert(fingerprint=fingerprint or uuid4().hex[:16], starts_at=starts_at, labels=labels)

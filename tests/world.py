@@ -1,0 +1,199 @@
+"""A world for a run: the sandbox with faults in front, Temporal's time-skipping server, a worker with the real activities.
+
+The window alone is skipped: a run is started with skipping off, waits in real time until its timer is in the history, the test does to
+the cluster what it will, and only then is the window passed over. Otherwise the run's clock would outrun the cluster, and no criterion
+could fail.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from runmend.runbook.compiler import compile_runbook
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import WorkflowEnvironment
+
+from runmend.alerts import Alert, Target
+from runmend.app import SEARCH_ATTRIBUTES, build_worker
+from runmend.facts import PodFacts
+from runmend.kube.client import Cluster
+from runmend.plan import Plan
+from runmend.run import Options, RunResult
+from runmend.sandbox import Sandbox
+from runmend.settings import Settings
+from runmend.starts import Starter
+from tests.builders import a_deployment, an_alert
+from tests.faults import Faults
+
+SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
+SERVER = Path(sys.prefix) / "bin" / "temporal-test-server"
+PATIENCE = 20.0
+"""Seconds to wait for what must happen in real time."""
+
+
+def seed_plan() -> Plan:
+    """The user's runbook, compiled."""
+    return compile_runbook(SEED.read_bytes(), SEED.name).plan
+
+
+@dataclass
+class Failed:
+    """How a run failed: the error's type, its words, and the evidence."""
+
+    kind: str
+    message: str
+    result: RunResult
+
+
+@dataclass
+class World:
+    """Everything a run touches."""
+
+    sandbox: Sandbox
+    faults: Faults
+    cluster: Cluster
+    settings: Settings
+    env: WorkflowEnvironment
+    api: httpx.Client
+    plan: Plan
+    target: Target = field(default_factory=lambda: Target(cluster="test", namespace="shop", kind="Deployment", name="web"))
+
+    @property
+    def starter(self) -> Starter:
+        return Starter(self.env.client, self.settings)
+
+    def create(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """POST an object; the path is the collection's."""
+        answer = self.api.post(path, json=body)
+        assert answer.is_success, answer.text
+        created: dict[str, Any] = answer.json()
+        return created
+
+    def patch(self, path: str, body: dict[str, Any], manager: str = "tests") -> dict[str, Any]:
+        """A strategic merge patch under a field manager's name."""
+        headers = {"Content-Type": "application/strategic-merge-patch+json"}
+        answer = self.api.patch(path, json=body, headers=headers, params={"fieldManager": manager})
+        assert answer.is_success, answer.text
+        patched: dict[str, Any] = answer.json()
+        return patched
+
+    def deploy(self, **how: Any) -> None:
+        """Create a Deployment in shop; see `a_deployment`."""
+        self.create("/apis/apps/v1/namespaces/shop/deployments", a_deployment(**how))
+
+    def set_image(self, container: str, image: str, *, name: str = "web", manager: str = "tests", listed: str = "containers") -> None:
+        """What a person or a controller does: change one image of a Deployment's template."""
+        body = {"spec": {"template": {"spec": {listed: [{"name": container, "image": image}]}}}}
+        self.patch(f"/apis/apps/v1/namespaces/shop/deployments/{name}", body, manager)
+
+    def images(self, name: str = "web") -> dict[str, str]:
+        """Container → image of the live template."""
+        deployment = self.cluster.deployment("shop", name)
+        return deployment.containers | deployment.init_containers
+
+    def pods(self) -> tuple[PodFacts, ...]:
+        return tuple(pod for pod in self.cluster.pods("shop") if not pod.deleting)
+
+    async def until(self, holds: Callable[[], Any], what: str = "it") -> None:
+        """Wait in real time until something holds."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while not await asyncio.to_thread(holds):
+            assert asyncio.get_running_loop().time() < deadline, f"{what} did not happen: {[pod.in_words for pod in self.pods()]}"
+            await asyncio.sleep(0.05)
+
+    async def until_broken(self, container: str = "app", count: int = 1) -> tuple[PodFacts, ...]:
+        """Wait until a container of `count` pods cannot pull, and return those pods."""
+
+        def broken() -> list[PodFacts]:
+            return [pod for pod in self.pods() if container in {c.name for c in pod.waiting_for("ErrImagePull", "ImagePullBackOff")}]
+
+        await self.until(lambda: len(broken()) >= count, f"{container} broken in {count} pods")
+        return tuple(broken())
+
+    async def until_running(self, count: int) -> None:
+        await self.until(lambda: sum(pod.running for pod in self.pods()) >= count, f"{count} running pods")
+
+    async def start(
+        self,
+        alerts: tuple[Alert, ...] | None = None,
+        *,
+        plan: Plan | None = None,
+        options: Options | None = None,
+        target: Target | None = None,
+    ) -> WorkflowHandle[Any, Any]:
+        """Start a run as the bridge does; by default for an alert of the first pod."""
+        target = target or self.target
+        alerts = alerts or (an_alert(self.pods()[0]),)
+        latest = await self.starter.latest(target)
+        run_id = await self.starter.start(plan or self.plan, target, alerts, options or self.starter.options, latest)
+        return self.env.client.get_workflow_handle(target.workflow_id, run_id=run_id)
+
+    async def window(self, handle: WorkflowHandle[Any, Any]) -> None:
+        """Wait in real time until the verification window has begun."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
+        while True:
+            kinds = {event.WhichOneof("attributes") for event in (await handle.fetch_history()).events}
+            if "timer_started_event_attributes" in kinds:
+                return
+            ended = [
+                kind for kind in kinds if kind and kind.startswith("workflow_execution_") and ("completed" in kind or "failed" in kind)
+            ]
+            assert not ended, f"the run ended before its window: {await self.end(handle)}"
+            assert asyncio.get_running_loop().time() < deadline, f"no window: {[pod.in_words for pod in self.pods()]}"
+            await asyncio.sleep(0.05)
+
+    async def skip(self, seconds: float = 301) -> None:
+        """Pass over the window, or another time that only Temporal waits for."""
+        await self.env.sleep(seconds)
+
+    async def end(self, handle: WorkflowHandle[Any, Any]) -> RunResult | Failed:
+        """How the run ended; waits in real time."""
+        try:
+            return RunResult.model_validate(await asyncio.wait_for(handle.result(), PATIENCE))
+        except WorkflowFailureError as error:
+            cause = error.cause
+        assert isinstance(cause, ApplicationError), repr(cause)
+        return Failed(cause.type or "", cause.message, RunResult.model_validate(cause.details[0]))
+
+    async def completed(self, handle: WorkflowHandle[Any, Any]) -> RunResult:
+        """The result of a run that must complete."""
+        end = await self.end(handle)
+        assert isinstance(end, RunResult), end
+        return end
+
+    async def failed(self, handle: WorkflowHandle[Any, Any]) -> Failed:
+        """The failure of a run that must fail."""
+        end = await self.end(handle)
+        assert isinstance(end, Failed), end
+        return end
+
+
+@asynccontextmanager
+async def a_world(directory: Path, **settings: Any) -> AsyncIterator[World]:
+    """Start all of it, with a worker; `settings` are ours, by their field names."""
+    faults = Faults()
+    with (
+        Sandbox(wrap=faults.wrap) as sandbox,
+        httpx.Client(base_url=sandbox.url, headers={"Authorization": f"Bearer {sandbox.token}"}) as api,
+    ):
+        await asyncio.to_thread(lambda: api.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}}).raise_for_status())
+        cluster = Cluster.connect(kubeconfig=sandbox.write_kubeconfig(directory / "kubeconfig"))
+        ours = Settings(cluster="test", **settings)
+        env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SERVER), data_converter=pydantic_data_converter)
+        async with env:
+            await env.client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(namespace=env.client.namespace, search_attributes=SEARCH_ATTRIBUTES)
+            )
+            with env.auto_time_skipping_disabled(), ThreadPoolExecutor(max_workers=32) as threads:
+                async with build_worker(env.client, cluster, ours, threads):
+                    yield World(sandbox, faults, cluster, ours, env, api, seed_plan())
+        cluster.close()

@@ -1,0 +1,1 @@
+"""Deterministic code only: what interprets a plan."""

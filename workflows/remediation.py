@@ -1,0 +1,300 @@
+"""The one workflow: started under a runbook's id as its type, it interprets the plan in its input.
+
+Observe and diagnose → steps → settle → window → check → report. Nothing but the input and signals is read.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+
+with workflow.unsafe.imports_passed_through():
+    from pydantic import ValidationError
+
+    from runmend.alerts import Alert
+    from runmend.plan import Plan, Step, strictest
+    from runmend.report import duration, outcome_line, render
+    from runmend.run import (
+        EPISODES,
+        JOIN_SIGNAL,
+        OUTCOME,
+        REPORT_QUERY,
+        RESOLVED_SIGNAL,
+        TRIED,
+        Change,
+        CheckCall,
+        Checked,
+        Joining,
+        Observation,
+        ObserveCall,
+        Outcome,
+        ReportCall,
+        RunInput,
+        RunResult,
+        SettleCall,
+        Settled,
+        StepCall,
+        StepResult,
+        StepStatus,
+        remembered,
+    )
+    from workflows.failures import RunFailed, failure_of
+    from workflows.words import step_summary
+
+OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
+QUICK = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10))
+STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
+MOST_REMARKS = 50
+
+
+@workflow.defn(dynamic=True)
+class Remediation:
+    """One run of one runbook for one target."""
+
+    def __init__(self) -> None:
+        self._alerts: tuple[Alert, ...] = ()
+        self._remarks: tuple[str, ...] = ()
+        self._result: RunResult | None = None
+
+    @workflow.dynamic_config
+    def config(self) -> workflow.DynamicWorkflowConfig:
+        """An input that cannot be read fails the run; by default it would hang for ever."""
+        return workflow.DynamicWorkflowConfig(failure_exception_types=[ValidationError])
+
+    @workflow.signal(name=JOIN_SIGNAL)
+    def join(self, joining: Joining) -> None:
+        """Alerts for this target that came with the start, or later."""
+        if joining.runbook_id != workflow.info().workflow_type:
+            self._remark(f"dropped {len(joining.alerts)} alerts of runbook {joining.runbook_id}")
+            return
+        # What is in the input is in the memo too, so the signal that came with the start adds nothing.
+        memo: dict[str, str] = workflow.memo_value(EPISODES, {}, type_hint=dict[str, str])
+        mine = {alert.episode for alert in self._alerts}
+        self._alerts += tuple(alert for alert in joining.alerts if alert.episode not in mine)
+        if any(alert.episode not in memo for alert in joining.alerts):
+            workflow.upsert_memo({EPISODES: remembered(memo, joining.alerts, workflow.now())})
+
+    @workflow.signal(name=RESOLVED_SIGNAL)
+    def resolve(self, joining: Joining) -> None:
+        """Alerts that resolved: noted. The window is a fact about the cluster, so they end nothing."""
+        for alert in joining.alerts:
+            self._remark(f"alert {alert.name} for pod {alert.pod} resolved meanwhile")
+
+    @workflow.query(name=REPORT_QUERY)
+    def so_far(self) -> RunResult | None:
+        """What the run has found and done so far."""
+        return self._result and self._result.model_copy(update={"alerts": self._alerts, "remarks": self._remarks})
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> RunResult:
+        """Remediate, and tell.
+
+        Raises:
+            ApplicationError: of the outcome's type (`PreconditionFailed`, …), with the RunResult as its first detail.
+        """
+        given = workflow.payload_converter().from_payload(args[0].payload, RunInput)
+        mine = {alert.episode for alert in given.alerts}
+        self._alerts = given.alerts + tuple(alert for alert in self._alerts if alert.episode not in mine)
+        self._result = RunResult(
+            runbook_id=given.plan.runbook_id,
+            title=given.plan.title,
+            sha256=given.plan.sha256,
+            target=given.target,
+            alerts=self._alerts,
+            mode=strictest(given.plan.mode, given.options.mode),
+        )
+        try:
+            outcome, summary = await self._remediate(given)
+        except RunFailed as failed:
+            outcome, summary = failed.outcome, failed.message
+        except (asyncio.CancelledError, ActivityError) as error:
+            if not is_cancelled_exception(error):
+                raise
+            workflow.upsert_search_attributes([OUTCOME_KEY.value_set(Outcome.CANCELLED)])
+            raise
+        return await self._end(given, outcome, summary)
+
+    async def _remediate(self, given: RunInput) -> tuple[Outcome, str]:
+        observation = await self._observe(given)
+        if observation.problem_gone:
+            return Outcome.NOT_NEEDED, observation.problem_gone
+        for number, step in enumerate(given.plan.steps, 1):
+            result = await self._step(given, observation, number, step)
+            if result.status is StepStatus.NOT_NEEDED:
+                return Outcome.NOT_NEEDED, result.summary
+            if result.status is StepStatus.RECOMMENDED:
+                return Outcome.RECOMMENDED, result.summary
+        if not given.plan.changes:
+            return Outcome.RECOMMENDED, "this runbook only reads; what it found is for a person to act on"
+        return await self._verify(given)
+
+    async def _observe(self, given: RunInput) -> Observation:
+        call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
+        observation: Observation = await self._do(
+            "runmend.observe", call, Observation, Outcome.STEP_FAILED, summary=f"observe and diagnose {given.target}", seconds=(60, 300)
+        )
+        self._note(observation=observation)
+        return observation
+
+    async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
+        step_id = f"{number:02d}-{step.action_id}"
+        protect = given.plan.protect_serving if given.plan.protect_serving is not None else given.options.protect_serving
+        call = StepCall(
+            step=step,
+            state=step.state or given.plan.state,
+            target=given.target,
+            alerts=self._alerts,
+            baseline=observation,
+            mode=self._so_far.mode,
+            protect_serving=True if protect is None else protect,
+            run_id=workflow.info().original_execution_run_id,
+            step_id=step_id,
+        )
+        try:
+            result: StepResult = await self._do(
+                step.action_id,
+                call,
+                StepResult,
+                Outcome.STEP_FAILED,
+                summary=step_summary(step, given.target, observation, self._alerts),
+                seconds=(step.try_seconds, step.budget_seconds),
+                activity_id=step_id,
+                finish=step.changes,
+            )
+        except RunFailed:
+            self._note(failed_step=step.action_id)
+            raise
+        self._note(steps=(*self._so_far.steps, result))
+        return result
+
+    async def _verify(self, given: RunInput) -> tuple[Outcome, str]:
+        plan, target = given.plan, given.target
+        changes: tuple[Change, ...] = tuple(change for step in self._so_far.steps for change in step.changes)
+        settled: Settled = await self._do(
+            "runmend.settle",
+            SettleCall(plan=plan, target=target, changes=changes),
+            Settled,
+            Outcome.VERIFICATION_FAILED,
+            summary=f"wait until {target} has recovered, at most {duration(plan.settle_seconds)}",
+            seconds=(30, plan.settle_seconds),
+            retry=STEADY,
+        )
+        self._note(settled=settled.summary)
+        workflow.set_current_details(render(self._so_far))
+        await workflow.sleep(timedelta(seconds=plan.window_seconds), summary="verification window")
+        self._note(window_seconds=plan.window_seconds)
+        checked: Checked = await self._do(
+            "runmend.check",
+            CheckCall(plan=plan, target=target, changes=changes, watermark=settled.watermark),
+            Checked,
+            Outcome.VERIFICATION_FAILED,
+            summary=f"check {len(plan.criteria)} criteria",
+            seconds=(30, 300),
+        )
+        self._note(verdicts=checked.verdicts)
+        for remark in checked.remarks:
+            self._remark(remark)
+        if checked.reverted:
+            raise RunFailed(Outcome.REVERTED, checked.reverted)
+        if checked.failure:
+            raise RunFailed(Outcome.VERIFICATION_FAILED, checked.failure)
+        return Outcome.RESOLVED, self._proved(plan)
+
+    def _proved(self, plan: Plan) -> str:
+        done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
+        return f"{done}; it held for {duration(plan.window_seconds)}"
+
+    async def _end(self, given: RunInput, outcome: Outcome, summary: str) -> RunResult:
+        """Report, make the outcome searchable, and complete or fail."""
+        result = self._note(outcome=outcome, summary=summary, alerts=self._alerts, remarks=self._remarks)
+        try:
+            text: str = await workflow.execute_activity(
+                "runmend.report",
+                ReportCall(result=result),
+                result_type=str,
+                summary=f"report: {outcome_line(result)}",
+                start_to_close_timeout=timedelta(seconds=10),
+                schedule_to_close_timeout=timedelta(seconds=60),
+                retry_policy=QUICK,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                workflow.logger.info("cancelled while reporting")
+            # The report is told from what is known; that it could not be counted changes no outcome, and is in the history.
+            text = render(result)
+        workflow.set_current_details(text)
+        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome)])
+        if outcome.completes:
+            return result
+        if tried := self._tried(given.plan):
+            workflow.upsert_memo({TRIED: tried})
+        raise ApplicationError(summary, result, type=outcome.value, non_retryable=True)
+
+    def _tried(self, plan: Plan) -> dict[str, str]:
+        """Container → image that this run wrote or would have written, for the bridge to hold what would only fail again."""
+        seen = self._so_far.observation
+        written = {change.container: change.after for step in self._so_far.steps for change in step.changes}
+        meant = {one.container: image for one in seen.affected if (image := plan.image_for(one.container))} if seen else {}
+        return meant | written
+
+    async def _do(  # noqa: PLR0913  the options of an activity
+        self,
+        name: str,
+        call: Any,  # noqa: ANN401  whatever the activity takes
+        result_type: type[Any],
+        otherwise: Outcome,
+        *,
+        summary: str,
+        seconds: tuple[int, int],
+        activity_id: str | None = None,
+        retry: RetryPolicy = QUICK,
+        finish: bool = False,
+    ) -> Any:  # noqa: ANN401  the result type's value
+        """An activity, its failure turned into the run's.
+
+        Args:
+            name: the activity's type.
+            call: its input.
+            result_type: what it returns.
+            otherwise: the outcome, where the failure does not name one itself.
+            summary: what the Web UI shows.
+            seconds: for one try, and for all.
+            activity_id: for a step, so that a reset finds it.
+            retry: when to try again.
+            finish: a write that has begun is waited for when the run is cancelled, so that the history says whether it was made.
+        """
+        try:
+            return await workflow.execute_activity(
+                name,
+                call,
+                result_type=result_type,
+                summary=summary[:200],
+                activity_id=activity_id,
+                start_to_close_timeout=timedelta(seconds=seconds[0]),
+                schedule_to_close_timeout=timedelta(seconds=seconds[1]),
+                retry_policy=retry,
+                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
+                if finish
+                else workflow.ActivityCancellationType.TRY_CANCEL,
+            )
+        except ActivityError as error:
+            if is_cancelled_exception(error):
+                raise
+            raise failure_of(error, otherwise) from error
+
+    @property
+    def _so_far(self) -> RunResult:
+        if self._result is None:
+            raise RuntimeError("the input has not been read yet")
+        return self._result
+
+    def _note(self, **known: Any) -> RunResult:  # noqa: ANN401  fields of RunResult
+        self._result = self._so_far.model_copy(update=known)
+        return self._result
+
+    def _remark(self, remark: str) -> None:
+        self._remarks = (*self._remarks, remark)[:MOST_REMARKS]
