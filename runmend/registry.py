@@ -141,10 +141,13 @@ class Registry:
     async def _ask(self, image: ImageReference, credentials: Credentials | None) -> tuple[Answer, str]:
         async with asyncio.timeout(self._timeout):
             url = self._manifest_url(image)
-            reply = await self._head(url, {})
+            reply, answered = await self._head(url, {})
+            if (answered.scheme, answered.netloc) != (url.scheme, url.netloc):
+                # Another host answers for the registry; the credentials were not issued for it.
+                credentials = None
             if reply.status == HTTPStatus.UNAUTHORIZED:
-                authorization = await self._authorization(reply, url, image, credentials)
-                reply = await self._head(url, {"Authorization": authorization})
+                authorization = await self._authorization(reply, answered, image, credentials)
+                reply, _ = await self._head(answered, {"Authorization": authorization})
             return _verdict(reply, image, credentials)
 
     def _manifest_url(self, image: ImageReference) -> httpx.URL:
@@ -159,22 +162,28 @@ class Registry:
         except httpx.InvalidURL:
             raise _Settled(Answer.UNKNOWN, f"{_printable(image.api_host)} is not a host that could be asked") from None
 
-    async def _head(self, url: httpx.URL, headers: Mapping[str, str]) -> _Reply:
-        """HEAD on a manifest; one redirect is followed if it stays on the same scheme, host and port."""
-        headers = {"Accept": _MANIFESTS, **headers}
-        reply = await self._send("HEAD", url, headers)
+    async def _head(self, url: httpx.URL, headers: Mapping[str, str]) -> tuple[_Reply, httpx.URL]:
+        """HEAD on a manifest, and who answered it.
+
+        One redirect is followed: on the same scheme, host and port, or (as registry.k8s.io does) to another host over https, where
+        nothing but the question goes.
+        """
+        reply = await self._send("HEAD", url, {"Accept": _MANIFESTS, **headers})
         if reply.status not in _REDIRECTS:
-            return reply
+            return reply, url
         try:
             target = url.join(reply.headers.get("location", ""))
         except httpx.InvalidURL:
             raise _Settled(Answer.UNKNOWN, f"{_host(url)} redirects to something that is not a URL") from None
-        if (target.scheme, target.netloc) != (url.scheme, url.netloc):
-            raise _Settled(Answer.UNKNOWN, f"{_host(url)} redirects to another host, {_host(target)}, which is not followed")
-        reply = await self._send("HEAD", target, headers)
+        elsewhere = (target.scheme, target.netloc) != (url.scheme, url.netloc)
+        if elsewhere and (headers or target.scheme != "https" or target.userinfo):
+            raise _Settled(
+                Answer.UNKNOWN, f"{_host(url)} redirects to {_host(target)}, which is followed only by https and without a token"
+            )
+        reply = await self._send("HEAD", target, {"Accept": _MANIFESTS, **headers})
         if reply.status in _REDIRECTS:
             raise _Settled(Answer.UNKNOWN, f"{_host(url)} redirects more than once")
-        return reply
+        return reply, target
 
     async def _authorization(self, reply: _Reply, url: httpx.URL, image: ImageReference, credentials: Credentials | None) -> str:
         """Return what the registry's 401 asks for, as a header's value."""

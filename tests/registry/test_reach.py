@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.responses import Response
 
 from runmend.pull_secrets import Credentials
 from runmend.registry import Answer, Registry, _Settled
@@ -198,3 +199,19 @@ def test_proxies_of_the_environment_are_not_used(registry: "ScriptedRegistry", m
         monkeypatch.setenv(name, "http://127.0.0.1:1")
 
     assert asking(registry).ask(registry.image).answer is Answer.EXISTS
+
+
+def test_a_redirect_to_another_host_is_followed_by_https_and_without_the_credentials(
+    registry: "ScriptedRegistry", tls_registry: "ScriptedRegistry", tls_files: tuple[Path, Path], names: dict[str, list[str]]
+) -> None:
+    names["registry.test"] = ["127.0.0.1"]
+    there = f"https://registry.test:{tls_registry.port}"
+    registry.scripted = {MANIFEST: lambda _: Response(status_code=307, headers={"Location": there + MANIFEST})}
+    tls_registry.challenge = bearer(f"{there}/token")
+    asker = Registry(allow_loopback=True, plain_http=[registry.host], ca_file=tls_files[0])
+
+    told = asker.ask(registry.image, [registry.credentials])
+
+    assert told.answer is Answer.EXISTS
+    assert registry.asked == [("HEAD", MANIFEST, None)]
+    assert tls_registry.asked == [("HEAD", MANIFEST, None), ("GET", "/token", None), ("HEAD", MANIFEST, BEARER)]
