@@ -1,0 +1,48 @@
+"""What the bridge counts, in a registry of its own: two apps in one process do not meet."""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from runmend.bridge.triage import Answer
+
+
+class Metrics:
+    """The bridge's metrics. Alerts are counted by their answer, webhooks by the status that was returned."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._alerts = Counter("runmend_alerts", "Alerts taken, by answer.", ["answer"], registry=self.registry)
+        self._webhooks = Counter("runmend_webhooks", "Webhooks answered, by HTTP status.", ["status"], registry=self.registry)
+        self._runbooks = Gauge("runmend_runbooks", "Runbooks of the directory, by state.", ["state"], registry=self.registry)
+        self._reloads = Counter("runmend_runbook_reloads", "How often the runbooks were compiled anew.", registry=self.registry)
+        self._seconds = Histogram(
+            "runmend_webhook_seconds",
+            "How long a webhook took.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+            registry=self.registry,
+        )
+        for answer in Answer:  # so that a rate has a zero to begin from
+            self._alerts.labels(answer.value)
+
+    def alert(self, answer: Answer) -> None:
+        """Count an alert."""
+        self._alerts.labels(answer.value).inc()
+
+    def webhook(self, status: int, seconds: float) -> None:
+        """Count a webhook."""
+        self._webhooks.labels(str(status)).inc()
+        self._seconds.observe(seconds)
+
+    def reloaded(self) -> None:
+        """Count a reload."""
+        self._reloads.inc()
+
+    def watch_runbooks(self, loaded: Callable[[], float], broken: Callable[[], float]) -> None:
+        """Let the gauge ask how many runbooks are loaded, and how many do not compile."""
+        self._runbooks.labels("loaded").set_function(loaded)
+        self._runbooks.labels("broken").set_function(broken)
+
+    def text(self) -> bytes:
+        """The exposition format."""
+        return generate_latest(self.registry)

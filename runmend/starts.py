@@ -1,0 +1,307 @@
+"""How a target's runs are looked up, started, joined and told of what has resolved. Called by the bridge and by commands that start runs.
+
+A target's workflow id is its lock: one call describes its latest run, one call starts the next or joins the one that is open.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.service import RPCError, RPCStatusCode
+
+from runmend.alerts import Alert, Target
+from runmend.errors import TemporaryError
+from runmend.plan import Plan
+from runmend.run import (
+    ALERT_NAME,
+    EPISODES,
+    FINGERPRINTS,
+    JOIN_SIGNAL,
+    KUBE_NAMESPACE,
+    RESOLVED_SIGNAL,
+    RUNBOOK,
+    TARGET,
+    TRIED,
+    Joining,
+    Options,
+    RunInput,
+    remembered,
+)
+from runmend.settings import Settings
+
+RPC_TIMEOUT: Final = timedelta(seconds=10)
+_SUMMARY_BYTES: Final = 390
+_DETAILS_BYTES: Final = 19_000
+_KEYWORD_BYTES: Final = 250
+_KEYWORD_LIST_BYTES: Final = 1900
+"""Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
+_ALERTS_LISTED: Final = 100
+_FINGERPRINTS_A_QUERY: Final = 200
+_SHA256_SHOWN: Final = 12
+_MESSAGE_SHOWN: Final = 300
+
+_TARGET = SearchAttributeKey.for_keyword(TARGET)
+_KUBE_NAMESPACE = SearchAttributeKey.for_keyword(KUBE_NAMESPACE)
+_ALERT_NAME = SearchAttributeKey.for_keyword(ALERT_NAME)
+_FINGERPRINTS = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
+
+
+class TemporalUnreachable(TemporaryError):
+    """Temporal did not take the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest run of a target, open or closed.
+
+    `episodes` (episode → when it was dealt with) and `tried` (container → image) are its memo's, what the run added included.
+    """
+
+    run_id: str
+    runbook_id: str
+    status: WorkflowExecutionStatus
+    closed_at: datetime | None = None
+    episodes: Mapping[str, str] = field(default_factory=dict)
+    tried: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether it still runs."""
+        return self.closed_at is None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without having done its work. One that a person cancelled or terminated has not failed."""
+        return self.status in (WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TIMED_OUT)
+
+    def knows(self, alert: Alert) -> bool:
+        """Whether this run, or one before it, has dealt with the alert's episode."""
+        return alert.episode in self.episodes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """An open run that was started for alerts with these fingerprints."""
+
+    workflow_id: str
+    run_id: str
+    runbook_id: str
+    fingerprints: frozenset[str]
+
+
+class Starter:
+    """Starts runs on the installation's task queue and finds them again."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @property
+    def options(self) -> Options:
+        """What the installation's settings say of every run."""
+        return Options(mode=self._settings.mode, protect_serving=self._settings.protect_serving)
+
+    async def latest(self, target: Target) -> Latest | None:
+        """The target's latest run, None where there was none within the retention. One call, strongly consistent.
+
+        Raises:
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        try:
+            with _temporal("describe"):
+                found = await self._client.get_workflow_handle(target.workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except _NotThere:
+            return None
+        return await _latest(found)
+
+    async def start(self, plan: Plan, target: Target, alerts: tuple[Alert, ...], options: Options, latest: Latest | None) -> str:
+        """Start a run for these alerts, or join the one that is open. One call; Temporal holds them when it returns.
+
+        An open run gets the alerts by signal alone. A new one has them in its input as well, and remembers with `latest`'s episodes.
+
+        Args:
+            plan: what to run; its runbook_id is the workflow's type.
+            target: what to fix; its workflow id is the lock.
+            alerts: what asks for it.
+            options: what settings and command say.
+            latest: the target's latest run as it was found.
+
+        Returns:
+            The id of the run that has the alerts.
+
+        Raises:
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        before = dict(latest.episodes) if latest else {}
+        memo = {
+            EPISODES: remembered(before, alerts, datetime.now(UTC)),
+            RUNBOOK: {"title": plan.title, "sha256": plan.sha256, "file": plan.file},
+        }
+        with _temporal("start"):
+            handle = await self._client.start_workflow(
+                plan.runbook_id,
+                RunInput(plan=plan, target=target, alerts=alerts, options=options),
+                id=target.workflow_id,
+                task_queue=self._settings.task_queue,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                start_signal=JOIN_SIGNAL,
+                start_signal_args=[Joining(runbook_id=plan.runbook_id, alerts=alerts)],
+                memo=memo,
+                search_attributes=_attributes(target, alerts),
+                static_summary=_cut(f"{plan.title}: {target}", _SUMMARY_BYTES),
+                static_details=_details(plan, target, alerts),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        return handle.result_run_id or ""
+
+    async def open_runs(self, fingerprints: Collection[str]) -> tuple[OpenRun, ...]:
+        """The open runs that were started for alerts with any of these fingerprints, as far as the visibility store knows yet.
+
+        Raises:
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        wanted = sorted(set(fingerprints))
+        found: dict[str, OpenRun] = {}
+        for begin in range(0, len(wanted), _FINGERPRINTS_A_QUERY):
+            any_of = ", ".join(_quoted(fingerprint) for fingerprint in wanted[begin : begin + _FINGERPRINTS_A_QUERY])
+            query = f"ExecutionStatus = 'Running' AND TaskQueue = {_quoted(self._settings.task_queue)} AND {FINGERPRINTS} IN ({any_of})"
+            with _temporal("list"):
+                async for run in self._client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
+                    found[run.run_id] = _open_run(run)
+        return tuple(found.values())
+
+    async def tell_resolved(self, run: OpenRun, alerts: tuple[Alert, ...]) -> bool:
+        """Tell an open run that alerts have resolved; False where it has closed meanwhile.
+
+        Raises:
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        try:
+            with _temporal("signal"):
+                await handle.signal(RESOLVED_SIGNAL, Joining(runbook_id=run.runbook_id, alerts=alerts), rpc_timeout=RPC_TIMEOUT)
+        except _NotThere:
+            return False
+        return True
+
+
+class _NotThere(Exception):
+    """There is no such run, or it has closed."""
+
+
+@contextmanager
+def _temporal(call: str) -> Iterator[None]:
+    """Translate what Temporal answers.
+
+    Whatever it is, trying again is right: the same call succeeds once an operator has mended a missing namespace, permission or
+    search attribute, so an alert must not be dropped for it.
+    """
+    try:
+        yield
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND and call in ("describe", "signal"):
+            raise _NotThere from error
+        raise TemporalUnreachable(
+            f"Temporal did not take the call ({call}): {error.status.name}: {error.message[:_MESSAGE_SHOWN]}"
+        ) from error
+
+
+async def _latest(found: WorkflowExecutionDescription) -> Latest:
+    memo = await found.memo()
+    episodes = {episode: when for episode, when in _texts(memo.get(EPISODES)).items() if _is_a_time(when)}
+    return Latest(
+        run_id=found.run_id,
+        runbook_id=found.workflow_type,
+        status=found.status or WorkflowExecutionStatus.RUNNING,
+        closed_at=found.close_time,
+        episodes=episodes,
+        tried=_texts(memo.get(TRIED)),
+    )
+
+
+def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401  a memo holds whatever was put there
+    if not isinstance(value, dict):
+        return {}
+    return {key: text for key, text in value.items() if isinstance(key, str) and isinstance(text, str)}
+
+
+def _is_a_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _open_run(run: WorkflowExecution) -> OpenRun:
+    fingerprints = run.typed_search_attributes.get(_FINGERPRINTS) or ()
+    return OpenRun(workflow_id=run.id, run_id=run.run_id, runbook_id=run.workflow_type, fingerprints=frozenset(fingerprints))
+
+
+def _attributes(target: Target, alerts: tuple[Alert, ...]) -> TypedSearchAttributes:
+    name = next((alert.name for alert in alerts if alert.name), "")
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(_TARGET, _cut(str(target), _KEYWORD_BYTES)),
+        SearchAttributePair(_KUBE_NAMESPACE, target.namespace),
+        SearchAttributePair(_FINGERPRINTS, _as_many_as_fit(alert.fingerprint for alert in alerts)),
+    ]
+    if name:
+        # A control character is legal in a label and not in every visibility store.
+        shown = "".join(char if char.isprintable() else "?" for char in name)
+        pairs.append(SearchAttributePair(_ALERT_NAME, _cut(shown, _KEYWORD_BYTES)))
+    return TypedSearchAttributes(pairs)
+
+
+def _as_many_as_fit(fingerprints: Iterator[str]) -> list[str]:
+    kept: list[str] = []
+    for fingerprint in dict.fromkeys(fingerprints):
+        if len(json.dumps([*kept, fingerprint])) > _KEYWORD_LIST_BYTES:
+            break
+        kept.append(fingerprint)
+    return kept
+
+
+def _details(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> str:
+    """The run's static details, Markdown: what a reader of the Web UI wants to know before the first event."""
+    lines = [f"# {plan.title}", ""]
+    if plan.description:
+        lines += [plan.description, ""]
+    lines += [
+        f"- **Target**: {target} (cluster {target.cluster})",
+        f"- **Runbook**: {_code(plan.file)}, sha256 {_code(plan.sha256[:_SHA256_SHOWN])}",
+        f"- **Alerts**: {len(alerts)}",
+    ]
+    for alert in alerts[:_ALERTS_LISTED]:
+        where = f"pod {_code(alert.pod)}" + (f", container {_code(alert.container)}" if alert.container else "")
+        lines.append(f"  - {_code(alert.name)}: {where}, since {_code(alert.starts_at)}, fingerprint {_code(alert.fingerprint)}")
+    if len(alerts) > _ALERTS_LISTED:
+        lines.append(f"  - and {len(alerts) - _ALERTS_LISTED} more")
+    return _cut("\n".join(lines), _DETAILS_BYTES)
+
+
+def _code(text: str) -> str:
+    # A label's value is the sender's: it must not become a link or a picture.
+    return "`" + " ".join(text.replace("`", "'").split()) + "`" if text.strip() else "none"
+
+
+def _cut(text: str, most: int) -> str:
+    data = text.encode()
+    return text if len(data) <= most else data[: most - 3].decode(errors="ignore") + "…"
+
+
+def _quoted(text: str) -> str:
+    """A string of the visibility store's query language. Callers pass names and fingerprints, which hold no quote."""
+    if "'" in text or "\\" in text:
+        raise ValueError(f"{text!r} cannot stand in a visibility query")
+    return f"'{text}'"

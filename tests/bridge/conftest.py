@@ -1,0 +1,103 @@
+"""One Temporal dev server for all of the bridge's tests; a sandbox and an installation of its own for each."""
+
+import asyncio
+import sysconfig
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from runmend.bridge import create_app
+from runmend.kube.client import Cluster
+from runmend.runbook.loader import Catalog
+from runmend.sandbox import Sandbox
+from runmend.settings import Settings
+from tests.bridge.support import Calls, Installation, Requests, Told, a_runbook
+
+ATTRIBUTES = ("Target=Keyword", "KubeNamespace=Keyword", "AlertName=Keyword", "Fingerprints=KeywordList", "Outcome=Keyword")
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[str]:
+    """The address of a Temporal dev server."""
+    with asyncio.Runner() as runner:
+        environment = runner.run(
+            WorkflowEnvironment.start_local(
+                dev_server_existing_path=str(Path(sysconfig.get_path("scripts")) / "temporal"),
+                dev_server_extra_args=[word for attribute in ATTRIBUTES for word in ("--search-attribute", attribute)],
+                dev_server_log_level="never",
+            )
+        )
+        yield environment.client.service_client.config.target_host
+        runner.run(environment.shutdown())
+
+
+@pytest.fixture
+def requests() -> Requests:
+    return Requests()
+
+
+@pytest.fixture(scope="session")
+def leaving() -> Iterator[ThreadPoolExecutor]:
+    """Stops sandboxes, which takes each of them 0.2 s, while the next test runs."""
+    with ThreadPoolExecutor() as pool:
+        yield pool
+
+
+@pytest.fixture
+def sandbox(requests: Requests, leaving: ThreadPoolExecutor) -> Iterator[Sandbox]:
+    running = Sandbox(wrap=requests)
+    running.start()
+    yield running
+    leaving.submit(running.stop)
+
+
+@pytest.fixture
+def cluster(sandbox: Sandbox, tmp_path: Path) -> Iterator[Cluster]:
+    connected = Cluster.connect(kubeconfig=sandbox.write_kubeconfig(tmp_path / "kubeconfig"))
+    yield connected
+    connected.close()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A cluster name of its own for each test keeps their runs apart."""
+    runbooks = tmp_path / "runbooks"
+    runbooks.mkdir()
+    (runbooks / "RB_IMAGEPULL.md").write_text(a_runbook())
+    return Settings(cluster=f"t-{uuid.uuid4().hex[:12]}", runbooks=runbooks)
+
+
+@pytest.fixture
+async def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+async def client(temporal: str, calls: Calls) -> Client:
+    return await Client.connect(temporal, data_converter=pydantic_data_converter, interceptors=[calls])
+
+
+@pytest.fixture
+async def house(
+    settings: Settings, client: Client, calls: Calls, sandbox: Sandbox, requests: Requests, cluster: Cluster
+) -> AsyncIterator[Installation]:
+    """The bridge and all that it needs; no worker, so runs stay open."""
+    catalog = Catalog(settings.runbooks)
+    app = create_app(settings, client, cluster, catalog)
+    made = Installation(settings, client, calls, sandbox, requests, cluster, catalog, app)
+    async with made.http:
+        yield made
+
+
+@pytest.fixture
+async def worker(house: Installation) -> AsyncIterator[None]:
+    """A worker whose runs end as `house.end` tells them."""
+    async with Worker(house.client, task_queue=house.settings.task_queue, workflows=[Told], workflow_runner=UnsandboxedWorkflowRunner()):
+        yield

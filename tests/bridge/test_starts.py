@@ -1,0 +1,120 @@
+"""Starting a run, at the edges of what Temporal takes."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.common import SearchAttributeKey
+
+from runmend.alerts import Alert, Target
+from runmend.plan import Plan
+from runmend.run import EPISODES, EPISODES_KEPT, RUNBOOK, TRIED
+from runmend.starts import Latest, Starter
+from tests.bridge.support import STARTED_AT, Installation, an_alert
+
+
+@pytest.fixture
+def starter(house: Installation) -> Starter:
+    return Starter(house.client, house.settings)
+
+
+@pytest.fixture
+def plan(house: Installation) -> Plan:
+    return house.catalog.plans["RB_IMAGEPULL"]
+
+
+def alerts(count: int, **labels: str) -> tuple[Alert, ...]:
+    return tuple(
+        Alert(fingerprint=f"{n:016x}", starts_at=STARTED_AT, labels=an_alert(pod=f"web-{n}")["labels"] | labels) for n in range(count)
+    )
+
+
+async def test_a_target_without_a_run_has_no_latest(house: Installation, starter: Starter) -> None:
+    assert await starter.latest(house.target()) is None
+
+
+async def test_the_latest_run_is_found_with_what_its_memo_says(house: Installation, starter: Starter, plan: Plan) -> None:
+    run_id = await starter.start(plan, house.target(), alerts(1), starter.options, None)
+
+    latest = await starter.latest(house.target())
+
+    assert latest is not None
+    assert (latest.run_id, latest.runbook_id, latest.open, latest.failed) == (run_id, "RB_IMAGEPULL", True, False)
+    assert list(latest.episodes) == [alerts(1)[0].episode]
+    assert latest.tried == {}
+    assert latest.knows(alerts(1)[0])
+
+
+async def test_a_run_remembers_what_its_predecessors_dealt_with(house: Installation, starter: Starter, plan: Plan) -> None:
+    (first, second) = alerts(2)
+    await starter.start(plan, house.target(), (first,), starter.options, None)
+    await house.run().terminate()
+
+    await starter.start(plan, house.target(), (second,), starter.options, await starter.latest(house.target()))
+
+    latest = await starter.latest(house.target())
+    assert latest is not None
+    assert set(latest.episodes) == {first.episode, second.episode}
+
+
+async def test_a_memo_that_somebody_else_wrote_does_no_harm(house: Installation, starter: Starter) -> None:
+    now = datetime.now(UTC).isoformat()
+    memo = {EPISODES: {"a/1": "yesterday", "a/2": 7, "a/3": "2026-11-22", "a/4": now}, TRIED: ["app"], RUNBOOK: None}
+    await house.client.start_workflow("Other", id=house.target().workflow_id, task_queue=house.settings.task_queue, memo=memo)
+
+    latest = await starter.latest(house.target())
+
+    assert latest is not None
+    assert latest.episodes == {"a/4": now}
+    assert latest.tried == {}
+
+
+async def test_a_run_takes_thousands_of_alerts(house: Installation, starter: Starter, plan: Plan) -> None:
+    many = alerts(3000)
+
+    await starter.start(plan, house.target(), many, starter.options, None)
+
+    assert len((await house.input()).alerts) == 3000
+    found = await house.run().describe()
+    fingerprints = found.typed_search_attributes.get(SearchAttributeKey.for_keyword_list("Fingerprints")) or ()
+    assert 90 < len(fingerprints) < 110  # what Temporal allows: 2048 bytes
+    assert len((await found.memo())[EPISODES]) == EPISODES_KEPT
+    assert len(((await found.static_details()) or "").encode()) < 20_000
+
+
+async def test_the_longest_names_that_kubernetes_has_fit(house: Installation, starter: Starter, plan: Plan) -> None:
+    target = Target(cluster="c" * 63, namespace="n" * 63, kind="StatefulSet", name="d" * 253)
+
+    await starter.start(plan.model_copy(update={"title": "T" * 500}), target, alerts(1), starter.options, None)
+
+    found = await house.client.get_workflow_handle(target.workflow_id).describe()
+    summary = await found.static_summary() or ""
+    assert summary.endswith("…")
+    assert len(summary.encode()) < 400
+
+
+async def test_a_hostile_alertname_stays_text(house: Installation, starter: Starter, plan: Plan) -> None:
+    name = "`[click](javascript:1)`\n# head\x00" + "é" * 300
+
+    await starter.start(plan, house.target(), alerts(1, alertname=name), starter.options, None)
+
+    found = await house.run().describe()
+    assert "`'[click](javascript:1)' # head" in (await found.static_details() or "")
+    attribute = found.typed_search_attributes.get(SearchAttributeKey.for_keyword("AlertName")) or ""
+    assert attribute.startswith("`[click](javascript:1)`?# head?é")
+    assert len(attribute.encode()) <= 250
+
+
+async def test_two_hundred_of_the_longest_fingerprints_can_be_asked_for(starter: Starter) -> None:
+    assert await starter.open_runs({f"{n:064x}" for n in range(450)}) == ()
+
+
+async def test_a_fingerprint_with_a_quote_is_never_asked_for(starter: Starter) -> None:
+    with pytest.raises(ValueError, match="cannot stand in a visibility query"):
+        await starter.open_runs({"a' OR '1'='1"})
+
+
+def test_what_counts_as_failed() -> None:
+    closed = datetime.now(UTC) - timedelta(minutes=1)
+    failed = {status.name for status in WorkflowExecutionStatus if Latest("r", "RB", status, closed).failed}
+    assert failed == {"FAILED", "TIMED_OUT"}

@@ -1,0 +1,73 @@
+"""The answers as pure functions, on arbitrary input."""
+
+import string
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runmend.alerts import Target
+from runmend.bridge.triage import Answer, Routed, Unrouted, check_place, decide
+from runmend.bridge.webhook import BadWebhook, Malformed, WebhookAlert, read_alert, read_webhook
+from runmend.plan import Plan
+from runmend.settings import Settings
+from tests.bridge.support import an_alert
+
+PLAN = Plan(sha256="0" * 64, file="RB.md", runbook_id="RB", alertname="A", title="T", state="ImagePullBackOff", steps=())
+NAME = set(string.ascii_lowercase + string.digits + "-.")
+
+json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.binary(max_size=200) | json.map(lambda value: repr(value).encode()))
+def test_a_body_is_read_or_is_a_bad_webhook(body: bytes) -> None:
+    try:
+        read_webhook(body)
+    except BadWebhook as error:
+        said = str(error)
+        assert 0 < len(said) < 500
+
+
+@given(json | st.fixed_dictionaries({}, optional=dict.fromkeys(("status", "labels", "annotations", "startsAt", "fingerprint"), json)))
+def test_an_alert_is_read_or_malformed(raw: Any) -> None:
+    found = read_alert(raw)
+
+    assert isinstance(found, WebhookAlert | Malformed)
+    if isinstance(found, Malformed):
+        assert len(found.why) < 500
+
+
+@given(st.fixed_dictionaries({"namespace": st.text(), "pod": st.text()}, optional={"container": st.text(), "cluster": st.text()}))
+def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str]) -> None:
+    alert = read_alert(an_alert() | {"labels": labels})
+    assert isinstance(alert, WebhookAlert)
+
+    try:
+        routed = check_place(0, alert, PLAN, Settings())
+    except Unrouted as why:
+        assert len(str(why)) < 400  # noqa: PT017  either outcome is right; both are looked at
+    else:
+        for value in (routed.alert.namespace, routed.alert.pod, routed.alert.container):
+            assert set(value) <= NAME
+            assert len(value) <= 253
+
+
+@given(st.lists(st.sampled_from(["RB", "RB_OTHER", "RB_THIRD"]), min_size=1, max_size=8))
+def test_of_the_runbooks_that_ask_for_a_target_one_is_carried_and_every_alert_is_answered(runbooks: list[str]) -> None:
+    target = Target(cluster="c", namespace="shop", kind="Deployment", name="web")
+    asked = []
+    for index, runbook_id in enumerate(runbooks):
+        alert = read_alert(an_alert(number=str(index)))
+        assert isinstance(alert, WebhookAlert)
+        asked.append(Routed(index, alert.alert, PLAN.model_copy(update={"runbook_id": runbook_id})))
+
+    decision = decide(target, asked, None, timedelta(hours=1), datetime.now(UTC))
+
+    assert {routed.plan.runbook_id for routed in decision.carried} == {runbooks[0]}
+    assert {routed.index for routed in decision.carried} | set(decision.rulings) == set(range(len(runbooks)))
+    assert {ruling.answer for ruling in decision.rulings.values()} <= {Answer.BUSY}
