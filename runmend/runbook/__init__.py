@@ -1,0 +1,21 @@
+"""From a runbook, a Markdown file, to a `Plan`. Pure but for `loader` and `lint`, which read files."""
+
+from runmend.runbook.compiler import Compiled, compile_runbook, dump_plan
+from runmend.runbook.diagnostics import Diagnostic, RunbookError, Severity
+from runmend.runbook.lint import Linted, lint
+from runmend.runbook.loader import Catalog, Loaded, UnreadableDirectory, load_directory
+
+__all__ = [
+    "Catalog",
+    "Compiled",
+    "Diagnostic",
+    "Linted",
+    "Loaded",
+    "RunbookError",
+    "Severity",
+    "UnreadableDirectory",
+    "compile_runbook",
+    "dump_plan",
+    "lint",
+    "load_directory",
+]

@@ -1,0 +1,235 @@
+"""The actions of a runbook: found by their `action_id`, wherever they stand, and read into named items."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from runmend.names import identifier
+from runmend.runbook.diagnostics import Report, quoted
+from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Part, Section, Span
+
+RESERVED = frozenset({"action_id", "description", "command", "conditions"})
+_SAME = {"condition": "conditions", "commands": "command", "actionid": "action_id"}
+_NOT_YET = frozenset(
+    {
+        "approval",
+        "approvals",
+        "budget",
+        "depends_on",
+        "on_failure",
+        "output",
+        "precondition",
+        "preconditions",
+        "requires",
+        "retries",
+        "retry",
+    }
+    | {"rollback", "timeout", "timeouts", "unless", "when"}
+)
+_NAME_FIRST = re.compile(r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\s*:(?:\s|$)")
+_NUMBERING = re.compile(
+    r"^\s*(?:(?:action|step)\s*#?\d*\s*[:.)\u2013\u2014-]+|(?:action|step)\s*#?\d+$|#?\d+\s*[:.)\u2013\u2014-]*)\s*", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A named item: `- **name**: value`."""
+
+    name: str
+    value: str
+    """The value: what stands in its one code span, else its words."""
+    marked: str
+    """The value's words with code in backticks."""
+    line: int
+    pure: bool
+    """Whether the value is one code span, one code block, or has no code at all."""
+    items: tuple[Item, ...] = ()
+
+
+@dataclass(slots=True)
+class Action:
+    """An action as it is written."""
+
+    action_id: str
+    title: str
+    line: int
+    named: dict[str, Named] = field(default_factory=dict)
+    unnamed: list[Item] = field(default_factory=list)
+
+    def item(self, name: str) -> Named | None:
+        """A named item, None where the action has none of that name."""
+        return self.named.get(name)
+
+    def value(self, name: str) -> str:
+        """A named item's value, empty where the action has none of that name."""
+        return self.named[name].value if name in self.named else ""
+
+
+def find_actions(document: Document, report: Report) -> dict[str, Action]:
+    """Every action of the file by its id, in the order of the file."""
+    actions: dict[str, Action] = {}
+    for part in document.parts:
+        if part.section not in (None, Section.ACTIONS):
+            continue
+        for action in _of_part(part, report):
+            if action.action_id in actions:
+                first = actions[action.action_id].line
+                report.error(
+                    action.line, f"a second action has the action_id {action.action_id} (first in line {first})", "give it another one"
+                )
+            else:
+                actions[action.action_id] = action
+    return actions
+
+
+def is_action(part: Part) -> bool:
+    """Whether an action stands under a heading."""
+    return any(named is not None and named.name == "action_id" for named in map(read_named, part.items))
+
+
+def _of_part(part: Part, report: Report) -> Iterator[Action]:
+    """The actions under one heading: usually one; several where each has a list of its own."""
+    lists = [block.items for block in part.blocks if isinstance(block, Bullets)]
+    starts = [number for number, items in enumerate(lists) if _ids(items)]
+    if not starts:
+        _refuse_nameless(part, report)
+        return
+    for block in part.blocks:
+        if isinstance(block, Other | Code):
+            kind = block.kind if isinstance(block, Other) else "a code block beside the list"
+            report.warning(block.line, f"{kind} in an action is not read", "write what binds as items: - **name**: `value`")
+    starts[0] = 0  # what stands before the list that has the id belongs to it as well
+    for start, end in zip(starts, [*starts[1:], len(lists)], strict=True):
+        action = _action([item for items in lists[start:end] for item in items], part, report)
+        if action is not None:
+            yield action
+
+
+def _ids(items: tuple[Item, ...]) -> list[Named]:
+    return [named for named in map(read_named, items) if named and named.name == "action_id"]
+
+
+def _refuse_nameless(part: Part, report: Report) -> None:
+    if part.section is not Section.ACTIONS:
+        return
+    command = next((named for named in map(read_named, part.items) if named and named.name == "command"), None)
+    if command:
+        report.error(command.line, "an action has a command and no action_id", "add - **action_id**: `name_of_the_action` beside it")
+    elif not part.opens:
+        heading = part.heading.plain if part.heading else ""
+        report.warning(part.line, f"{quoted(heading)} is no action, it has no action_id", "add - **action_id**: `…` and - **command**: `…`")
+
+
+def _action(items: list[Item], part: Part, report: Report) -> Action | None:
+    action: Action | None = None
+    named_items: list[Named] = []
+    unnamed: list[Item] = []
+    for item in items:
+        named = read_named(item)
+        if named is None:
+            unnamed.append(item)
+        else:
+            named_items.append(named)
+    first = next(named for named in named_items if named.name == "action_id")
+    try:
+        identifier(first.value)
+    except ValueError as error:
+        report.error(first.line, f"action_id: {error}", "write letters, digits, _ and -, at most 63, a letter first")
+        return None
+    action = Action(first.value, _title(part, first.value), first.line, unnamed=unnamed)
+    for named in named_items:
+        _keep(named, action, report)
+    return action
+
+
+def _keep(named: Named, action: Action, report: Report) -> None:
+    if named.name in action.named:
+        what = (
+            "a second action_id stands in one list"
+            if named.name == "action_id"
+            else f"{action.action_id} has a second {quoted(named.name)}"
+        )
+        remedy = (
+            "give each action a heading of its own"
+            if named.name == "action_id"
+            else f"remove it; the first is in line {action.named[named.name].line}"
+        )
+        report.error(named.line, what, remedy)
+        return
+    if named.name in _NOT_YET:
+        remedy = (
+            "write a condition as an item of the list under conditions"
+            if named.name.startswith(("pre", "req", "when", "unl"))
+            else "remove it"
+        )
+        report.error(named.line, f"the item {quoted(named.name)} is not supported yet", remedy)
+        return
+    action.named[named.name] = named
+
+
+def _title(part: Part, action_id: str) -> str:
+    """The heading without its number: actions run in the workflow's order, so a heading's number would mislead."""
+    if part.heading is None or part.opens:
+        return action_id
+    return _NUMBERING.sub("", part.heading.plain).strip() or action_id
+
+
+def read_named(item: Item) -> Named | None:
+    """Read `- **name**: value`; the colon may stand inside the bold, and the name in backticks or plain. None where it has no name."""
+    spans = list(item.inline.spans)
+    while spans and not spans[0].text.strip():
+        spans.pop(0)
+    if not spans:
+        return None
+    count = 0
+    while count < len(spans) and spans[count].bold:
+        count += 1
+    if count or spans[0].code:
+        count = count or 1
+        name = "".join(span.text for span in spans[:count]).strip()
+        rest = _after_colon(spans[count:], inside=name.endswith(":"))
+        name = name.rstrip(": ")
+    else:
+        found = _NAME_FIRST.match(spans[0].text)
+        name = found["name"] if found else ""
+        rest = [Span(spans[0].text[found.end() :], spans[0].line), *spans[1:]] if found else None
+    if rest is None or not name:
+        return None
+    return _named(_reserved(name), rest, item)
+
+
+def _after_colon(spans: list[Span], *, inside: bool) -> list[Span] | None:
+    """What follows the colon after a name; None where there is none."""
+    if inside:
+        return spans
+    for number, span in enumerate(spans):
+        text = span.text.lstrip()
+        if not text and not span.code:
+            continue
+        return [Span(text[1:], span.line), *spans[number + 1 :]] if text.startswith(":") and not span.code else None
+    return None
+
+
+def _reserved(name: str) -> str:
+    """A reserved name however it is spelt (`Action ID`); a parameter's stays as it is, because a placeholder asks for it so."""
+    plain = re.sub(r"[\s-]+", "_", name.lower())
+    plain = _SAME.get(plain, plain)
+    return plain if plain in RESERVED | _NOT_YET else name
+
+
+def _named(name: str, spans: list[Span], item: Item) -> Named:
+    filled = [span for span in spans if span.text.strip()]
+    line = filled[0].line if filled else item.line
+    value = Inline(tuple(spans), line)
+    codes = [span for span in filled if span.code]
+    if len(codes) == 1 and all(span.code or span.text.strip() == "." for span in filled):
+        return Named(name, codes[0].text.strip(), value.marked, line, pure=True, items=item.items)
+    if not filled and len(item.codes) == 1:
+        return Named(name, item.codes[0].text.strip(), "", item.codes[0].line, pure=True, items=item.items)
+    text = (
+        value
+        if not item.more
+        else Inline((*value.spans, *(span for more in item.more for span in (Span(" ", more.line), *more.spans))), line)
+    )
+    return Named(name, text.plain, text.marked, line, pure=not codes and not item.codes, items=item.items)

@@ -1,0 +1,171 @@
+"""Compile a runbook's bytes to a `Plan`: pure, without cluster or clock. The same bytes give the same plan, in whatever directory."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from runmend.criteria import Criterion, PodRunning, Unreadable
+from runmend.plan import Plan, Step
+from runmend.runbook.actions import Action, find_actions, is_action
+from runmend.runbook.criteria import EXAMPLES, compile_criteria, window_of
+from runmend.runbook.diagnosis import compile_diagnosis
+from runmend.runbook.diagnostics import Diagnostic, Report, RunbookError, listed, quoted
+from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
+from runmend.runbook.header import Header, read_header
+from runmend.runbook.phrases import known_states, same_state
+from runmend.runbook.steps import compile_step
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A plan, what its writer should know about it, and where the keys of the front matter stand."""
+
+    plan: Plan
+    warnings: tuple[Diagnostic, ...]
+    lines: dict[str, int]
+
+
+def compile_runbook(source: bytes, file: str) -> Compiled:
+    """Compile one runbook; `file` is how diagnostics name it, and its base name goes into the plan.
+
+    Raises:
+        RunbookError: it does not compile; with all that is wrong with it.
+    """
+    report = Report(file)
+    document = read_document(source, report)
+    if document is None:
+        raise RunbookError(report.diagnostics)
+    header = read_header(document, report)
+    actions = find_actions(document, report)
+    steps = _steps(header, actions, report)
+    criteria = compile_criteria(document, report)
+    _warn_of_unread_sections(document, report)
+    state = _state(header, steps, criteria, report)
+    if any(step.changes for step in steps) and all(isinstance(criterion, Unreadable) for criterion in criteria):
+        line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
+        report.error(
+            line, "no success criterion can be checked, and the runbook changes something", f"under ## Success Criteria write {EXAMPLES}"
+        )
+    diagnosis = compile_diagnosis(document, report)
+    if report.failed:
+        raise RunbookError(report.diagnostics)
+    plan = Plan(
+        sha256=hashlib.sha256(source).hexdigest(),
+        file=PurePath(file).name,
+        runbook_id=header.runbook_id,
+        alertname=header.alertname,
+        title=header.title,
+        description=header.description,
+        problem=_prose(document),
+        state=state,
+        mode=header.mode,
+        protect_serving=header.protect_serving,
+        diagnosis=diagnosis,
+        steps=steps,
+        criteria=criteria,
+        notes=_notes(document),
+        window_seconds=window_of(criteria),
+    )
+    return Compiled(plan, report.diagnostics, header.lines)
+
+
+def dump_plan(plan: Plan) -> bytes:
+    """A plan as JSON: keys sorted, indented, one line end at its end. Equal plans give equal bytes."""
+    return json.dumps(plan.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[Step, ...]:
+    if header.workflow is None:
+        # What the workflow would run is not known: what is wrong with the actions is said all the same.
+        return tuple(step for action in actions.values() if (step := compile_step(action, report)))
+    steps = []
+    for use in header.workflow:
+        action = actions.get(use.action_id)
+        if action is None:
+            known = f"actions are {listed(list(actions), 'and')}" if actions else "the file has no action"
+            report.error(use.line, f"the workflow runs {use.action_id}, and no action has that action_id", f"correct or remove it; {known}")
+        elif step := compile_step(action, report):
+            steps.append(step)
+    used = {use.action_id for use in header.workflow}
+    for action in actions.values():
+        if action.action_id not in used:
+            report.warning(
+                action.line,
+                f"the action {action.action_id} is not in the workflow, so it never runs",
+                "add it to the workflow, or remove it",
+            )
+    return tuple(steps)
+
+
+def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report) -> str | None:
+    """The state that the target must be in to be touched: what the actions' conditions say, else what the criteria say it comes from."""
+    gates = [(step.state, step.line) for step in steps if step.state]
+    left = [(criterion.leaves, criterion.line) for criterion in criteria if isinstance(criterion, PodRunning) and criterion.leaves]
+    named = [*gates, *left]
+    changing = next((step for step in steps if step.changes), None)
+    if not named:
+        if changing:
+            report.error(
+                changing.line,
+                f"{changing.action_id} changes something, and nothing says in which state",
+                f'begin its description with "If pod is in ImagePullBackOff,"; known states are {known_states()}',
+            )
+        return None
+    first, first_line = named[0]
+    for state, line in named[1:]:
+        if not same_state(first, state):
+            report.error(line, f"the state is {state} here and {first} in line {first_line}", "name one; a runbook repairs one state")
+    if header.workflow is None:
+        return None
+    return first
+
+
+def _warn_of_unread_sections(document: Document, report: Report) -> None:
+    unread_level = 0
+    titled = False
+    for part in document.parts:
+        if part.section is not None:
+            unread_level = 0
+            continue
+        if part.heading is None or is_action(part):
+            continue
+        if not titled and part.level == 1:
+            titled = True
+        elif not unread_level or part.level <= unread_level:
+            unread_level = part.level
+            known = listed([section.value for section in Section], "and")
+            report.warning(
+                part.line,
+                f"the section {quoted(part.heading.plain)} is not read",
+                f"leave it if it is for people; sections that are read: {known}",
+            )
+
+
+def _prose(document: Document) -> str:
+    blocks = [block for part in document.section(Section.PROBLEM) for block in part.blocks]
+    return "\n\n".join(text for block in blocks if (text := "\n".join(_lines(block))))
+
+
+def _notes(document: Document) -> tuple[str, ...]:
+    notes = []
+    for part in document.section(Section.NOTES):
+        for block in part.blocks:
+            notes += [line.removeprefix("- ") for line in _lines(block)]
+    return tuple(note for note in notes if note)
+
+
+def _lines(block: Block) -> list[str]:
+    match block:
+        case Inline():
+            return [block.plain]
+        case Bullets():
+            return [f"- {line}" for item in block.items for line in _item_lines(item)]
+        case Code():
+            return [block.text.rstrip("\n")]
+    return []
+
+
+def _item_lines(item: Item) -> list[str]:
+    own = [text.plain for text in (item.inline, *item.more)] + [code.text.rstrip("\n") for code in item.codes]
+    return [*(text for text in own if text), *(line for child in item.items for line in _item_lines(child))]

@@ -1,0 +1,207 @@
+"""The front matter: which runbook it is, which alert it answers, which actions it runs. Every key binds, so an unknown one is an error."""
+
+import difflib
+from dataclasses import dataclass, field
+
+from runmend.names import identifier
+from runmend.plan import Mode
+from runmend.runbook.diagnostics import Report, listed, quoted
+from runmend.runbook.document import Document
+from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
+
+KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "mode", "protect_serving")
+DESCRIPTIVE = frozenset(
+    {"author", "authors", "category", "contact", "created", "date", "links", "owner", "owners", "references", "reviewed", "service"}
+    | {"last_updated", "severity", "tags", "team", "updated", "version"}
+)
+"""Keys that say nothing of what should be done: a warning says that they are not read."""
+
+_EXAMPLES = {
+    "runbook_id": "runbook_id: RB_EXAMPLE",
+    "alertname": "alertname: KubePodImagePullBackOff",
+    "title": "title: What the runbook repairs",
+    "workflow": "a workflow list, one '- action_id: …' for each action, in their order",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """An entry of the workflow list."""
+
+    action_id: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The front matter, as far as it could be read; what could not be is in the report."""
+
+    runbook_id: str = ""
+    alertname: str = ""
+    title: str = ""
+    description: str = ""
+    mode: Mode | None = None
+    protect_serving: bool | None = None
+    workflow: tuple[Use, ...] | None = None
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def line(self, key: str) -> int:
+        """Where a key stands; the first line where it does not."""
+        return self.lines.get(key, 1)
+
+
+def read_header(document: Document, report: Report) -> Header:
+    """Read the front matter."""
+    if document.unclosed:
+        report.error(1, "the front matter is not closed", "end it with a line of ---")
+        return Header()
+    if document.header is None:
+        report.error(
+            1, "the file has no front matter", f"begin it with a line of ---, the keys {listed(KEYS[:5], 'and')}, and a line of ---"
+        )
+        return Header()
+    first = document.header_line
+    try:
+        node = read_yaml(document.header)
+    except YamlError as error:
+        report.error(
+            first + error.line, f"the front matter is not YAML: {error.problem}", "correct it; put text that holds : or # in quotes"
+        )
+        return Header()
+    if not isinstance(node, Mapping):
+        kind = "empty" if node is None else node.kind
+        report.error(first, f"the front matter is {kind}, not a mapping", f"write keys and values: {_EXAMPLES['runbook_id']}")
+        return Header()
+    return _Reader(node, first, report).read()
+
+
+class _Reader:
+    """Reads one mapping; an error in one key keeps no other from being read."""
+
+    def __init__(self, node: Mapping, first: int, report: Report) -> None:
+        self._entries = {key.value: value for key, value in node.entries}
+        self._lines = {key.value: first + key.line for key, _ in node.entries}
+        self._first = first
+        self._report = report
+
+    def read(self) -> Header:
+        self._refuse_unknown_keys()
+        return Header(
+            runbook_id=self._runbook_id(),
+            alertname=self._text("alertname", required=True),
+            title=self._text("title", required=True),
+            description=self._text("description", required=False),
+            mode=self._mode(),
+            protect_serving=self._protect_serving(),
+            workflow=self._workflow(),
+            lines=self._lines,
+        )
+
+    def _refuse_unknown_keys(self) -> None:
+        for key, line in self._lines.items():
+            if key in KEYS:
+                continue
+            if key.lower() in DESCRIPTIVE:
+                self._report.warning(line, f"the key {key} is not read", "leave it if it is for people")
+                continue
+            close = difflib.get_close_matches(key.lower(), KEYS, 1)
+            known = f"did you mean {close[0]}?" if close else f"known are {listed(KEYS, 'and')}"
+            self._report.error(line, f"unknown key {quoted(key)}", f"remove it; {known}")
+
+    def _text(self, key: str, *, required: bool) -> str:
+        node = self._entries.get(key)
+        if node is None or (isinstance(node, Scalar) and not node.value.strip()):
+            if required:
+                line = self._lines.get(key, 1)
+                self._report.error(line, f"{key} is {'empty' if node else 'missing'}", f"add {_EXAMPLES[key]}")
+            return ""
+        if not isinstance(node, Scalar) or node.kind != "text":
+            remedy = f'put it in quotes: {key}: "{node.value}"' if isinstance(node, Scalar) else f"write one line of text: {key}: …"
+            self._report.error(self._lines[key], f"{key} is {node.kind}, not text", remedy)
+            return ""
+        return " ".join(node.value.split())
+
+    def _runbook_id(self) -> str:
+        text = self._text("runbook_id", required=True)
+        return self._identifier(text, "runbook_id", self._lines.get("runbook_id", 1)) if text else ""
+
+    def _identifier(self, text: str, key: str, line: int) -> str:
+        try:
+            return identifier(text)
+        except ValueError as error:
+            self._report.error(line, f"{key}: {error}", "write letters, digits, _ and -, at most 63, a letter first")
+            return ""
+
+    def _mode(self) -> Mode | None:
+        node = self._entries.get("mode")
+        if node is None:
+            return None
+        text = node.value.lower() if isinstance(node, Scalar) else ""
+        line = self._lines["mode"]
+        if text in list(Mode):
+            return Mode(text)
+        if text == "approve":
+            self._report.error(
+                line, "mode: approve is not supported yet, there are no approvals", "write mode: recommend, which changes nothing"
+            )
+        else:
+            self._report.error(
+                line, "mode is neither recommend nor auto", "write mode: recommend (change nothing) or mode: auto, or leave it out"
+            )
+        return None
+
+    def _protect_serving(self) -> bool | None:
+        node = self._entries.get("protect_serving")
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and node.kind == "a boolean":
+            return node.is_true
+        self._report.error(
+            self._lines["protect_serving"],
+            f"protect_serving is {node.kind}, not a boolean",
+            "write protect_serving: true or false, without quotes",
+        )
+        return None
+
+    def _workflow(self) -> tuple[Use, ...] | None:
+        node = self._entries.get("workflow")
+        line = self._lines.get("workflow", 1)
+        if node is None:
+            self._report.error(line, "workflow is missing", f"add {_EXAMPLES['workflow']}")
+            return None
+        if not isinstance(node, Sequence):
+            self._report.error(line, f"workflow is {node.kind}, not a list", f"write {_EXAMPLES['workflow']}")
+            return None
+        if not node.items:
+            self._report.error(line, "workflow is empty", f"write {_EXAMPLES['workflow']}")
+            return None
+        uses: dict[str, Use] = {}
+        for item in node.items:
+            use = self._use(item)
+            if use and use.action_id in uses:
+                self._report.error(
+                    use.line,
+                    f"the workflow runs {use.action_id} twice (first in line {uses[use.action_id].line})",
+                    "remove one; to repeat an action is not supported yet",
+                )
+            elif use:
+                uses[use.action_id] = use
+        return tuple(uses.values())
+
+    def _use(self, node: Node) -> Use | None:
+        line = self._first + node.line
+        name: Node | None = node
+        if isinstance(node, Mapping):
+            entries = {key.value: (key, value) for key, value in node.entries}
+            for unknown, (key, _) in entries.items():
+                if unknown == "action_id":
+                    continue
+                self._report.error(
+                    self._first + key.line, f"unknown key {quoted(unknown)} in the workflow", "remove it; known is action_id"
+                )
+            _, name = entries.get("action_id", (None, None))
+        if not isinstance(name, Scalar) or name.kind != "text":
+            self._report.error(line, "an entry of the workflow names no action", "write - action_id: …, the id of an action in this file")
+            return None
+        action_id = self._identifier(name.value, "action_id", self._first + name.line)
+        return Use(action_id, line) if action_id else None

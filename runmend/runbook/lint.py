@@ -1,0 +1,48 @@
+"""What `runmend lint` says of files and directories: every diagnostic, as text or as JSON."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from runmend.runbook.diagnostics import Diagnostic, RunbookError, Severity
+from runmend.runbook.loader import compile_file, load_directory, runbook_files
+
+
+@dataclass(frozen=True, slots=True)
+class Linted:
+    """How many runbooks were looked at, and all that there is to say about them."""
+
+    files: int
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether any of them does not compile."""
+        return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
+
+    def as_json(self) -> str:
+        """For scripts: a list of objects with file, line, severity, problem and remedy."""
+        return json.dumps([asdict(diagnostic) for diagnostic in self.diagnostics], indent=2, ensure_ascii=False)
+
+
+def lint(paths: Iterable[Path]) -> Linted:
+    """Look at runbooks and directories of runbooks.
+
+    Raises:
+        UnreadableDirectory: a directory may not be read.
+    """
+    files = 0
+    diagnostics: list[Diagnostic] = []
+    for path in paths:
+        if path.is_dir():
+            files += len(runbook_files(path))
+            loaded = load_directory(path)
+            diagnostics += [*loaded.warnings, *(diagnostic for error in loaded.problems.values() for diagnostic in error.diagnostics)]
+        else:
+            files += 1
+            try:
+                diagnostics += compile_file(path).warnings
+            except RunbookError as error:
+                diagnostics += error.diagnostics
+    return Linted(files, tuple(sorted(diagnostics, key=lambda diagnostic: (diagnostic.file, diagnostic.line))))

@@ -1,0 +1,68 @@
+"""What sentences are made of: states, lengths of time, enumerations. Used wherever the compiler reads prose."""
+
+import re
+
+from runmend.states import STATES
+
+DAY = 24 * 3600
+LONGEST = 400
+"""What is longer is no sentence that Runmend reads; it keeps every pattern quick, whatever the text."""
+_BY_LOWER = {name.lower(): name for name in STATES}
+_NUMBERS = {
+    word: number
+    for number, word in enumerate(
+        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+    )
+} | {"a": 1, "an": 1}
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": DAY}
+_AMOUNT = re.compile(
+    rf"(\d{{1,9}}|{'|'.join(_NUMBERS)})[\s-]*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![a-z])[\s,]*(?:and\s+)?"
+)
+
+DURATION = r"[a-z0-9][a-z0-9 ,-]*?"
+"""Where a sentence names a length of time: any words, which `seconds_in` then reads."""
+STATE = r"\w+(?:(?: or |\s?/\s?)\w+)*"
+"""Where a sentence names a state: a word, or several that mean the same, which `state_in` then reads."""
+
+
+def sentence(text: str) -> str:
+    """A sentence as patterns read it: lower case, single spaces, no quotes, no full stop, no check box. Empty where it is too long."""
+    if len(text) > LONGEST:
+        return ""
+    words = " ".join(re.sub(r"[`\"'*\u2018\u2019\u201c\u201d]", "", re.sub(r"^\s*\[[ xX]?\]", "", text)).split())
+    return words.rstrip(".!; ").lower()
+
+
+def known_states() -> str:
+    """The states that may be named, for a message."""
+    return ", ".join(STATES)
+
+
+def state_in(words: str) -> str | None:
+    """The state that is named; of `ErrImagePull or ImagePullBackOff`, which mean the same, the first. None where one is unknown."""
+    names = [_BY_LOWER.get(word) for word in re.split(r" or |\s?/\s?", words.lower().strip())]
+    first = names[0]
+    return first if first and all(name and same_state(first, name) for name in names) else None
+
+
+def same_state(one: str, other: str) -> bool:
+    """Whether two names of states mean the same."""
+    return STATES[one].waiting == STATES[other].waiting
+
+
+def seconds_in(words: str) -> int | None:
+    """`5 minutes`, `ten minutes`, `1h30m`, `90 s` in seconds; None where it is no length of time."""
+    total, at, words = 0, 0, words.strip()
+    while at < len(words):
+        found = _AMOUNT.match(words, at)
+        if not found:
+            return None
+        number = _NUMBERS[found[1]] if found[1] in _NUMBERS else int(found[1])
+        total += number * _UNITS[found[2][0]]
+        at = found.end()
+    return total if words else None
+
+
+def in_list(words: str) -> list[str]:
+    """`a, b and c` in parts."""
+    return [part for part in (part.strip(" .") for part in re.split(r",|;|\band\b|\bor\b|&", words)) if part]

@@ -1,0 +1,131 @@
+"""A command's words, quoted as in a shell and without one: what only a shell could do is refused, each with its reason.
+
+shlex would give the words without saying which letters were quoted, and a `;` in single quotes is data.
+"""
+
+from dataclasses import dataclass, field
+
+_WHY = "Runmend runs no shell"
+_SYNTAX = {
+    "|": ("pipes into another command", "write one kubectl command"),
+    ";": ("runs several commands", "write one kubectl command, and an action for each other one"),
+    "&": ("runs several commands, or one in the background", "write one kubectl command, and an action for each other one"),
+    "<": ("redirects input", "remove it; a placeholder is written in braces: {pod}"),
+    ">": ("redirects output", "remove it; what the command reads is kept in the run's result"),
+    "`": ("runs a command within the command", "write a placeholder, such as {pod}, or a named item of the action"),
+    "$": ("expands a variable or another command", "write a placeholder, such as {pod}, or a named item of the action"),
+    "*": ("is expanded to file names", "name what is meant, or put it in single quotes"),
+    "?": ("is expanded to file names", "name what is meant, or put it in single quotes"),
+    "[": ("is expanded to file names", "put the value in single quotes"),
+    "(": ("starts a subshell", "remove it, or put the value in single quotes"),
+    ")": ("ends a subshell", "remove it, or put the value in single quotes"),
+    "\n": ("runs several commands", "write one kubectl command, and an action for each other one"),
+    "#": ("starts a comment", "remove it, or put the value in single quotes"),
+    "~": ("is expanded to a directory", "remove it, or put the value in single quotes"),
+}
+_NAMES = {"\n": "a line break", "`": "a backtick"}
+_TWO = ("&&", "||", "$(", ">>", "<<")
+_WITHIN_DOUBLE = frozenset('"\\$`')
+
+
+class ShellSyntax(ValueError):
+    """The command needs a shell, or its quotes do not close."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+
+@dataclass(slots=True)
+class _Words:
+    """The words so far; `word` is None between two of them."""
+
+    text: str
+    at: int = 0
+    word: str | None = None
+    words: list[str] = field(default_factory=list)
+
+    def add(self, letters: str) -> None:
+        self.word = (self.word or "") + letters
+
+    def end(self) -> None:
+        if self.word is not None:
+            self.words.append(self.word)
+        self.word = None
+
+
+def split_words(text: str) -> list[str]:
+    r"""Split a command into words: blanks, '…', "…", and backslashes as POSIX has them. A line that ends in `\` goes on in the next.
+
+    Raises:
+        ShellSyntax: it holds what only a shell could do, outside quotes that would make it data.
+    """
+    state = _Words(text.strip())
+    while state.at < len(state.text):
+        letter = state.text[state.at]
+        state.at += 1
+        if letter in " \t":
+            state.end()
+        elif letter == "'":
+            state.add(_until_quote(state))
+        elif letter == '"':
+            state.add("")
+            _double(state)
+        elif letter == "\\":
+            _escaped(state)
+        elif letter in _SYNTAX and not (letter in "#~" and state.word is not None):
+            raise _refused(state.text, state.at - 1)
+        elif not letter.isprintable():
+            raise ShellSyntax(f"the command holds the character {letter!a}", "remove it")
+        else:
+            state.add(letter)
+    state.end()
+    return state.words
+
+
+def _until_quote(state: _Words) -> str:
+    end = state.text.find("'", state.at)
+    if end < 0:
+        raise ShellSyntax("a single quote is not closed", "close it; within '…' every letter stands for itself")
+    start, state.at = state.at, end + 1
+    return state.text[start:end]
+
+
+def _double(state: _Words) -> None:
+    while state.at < len(state.text):
+        letter = state.text[state.at]
+        state.at += 1
+        if letter == '"':
+            return
+        if letter in "$`":
+            raise _refused(state.text, state.at - 1)
+        if letter == "\\" and state.text[state.at : state.at + 1] in _WITHIN_DOUBLE:
+            letter = state.text[state.at]
+            state.at += 1
+        elif letter == "\\" and state.text[state.at : state.at + 1] == "\n":
+            letter = ""
+            state.at += 1
+        state.add(letter)
+    raise ShellSyntax("a double quote is not closed", 'close it, or write \\" for a quote that is meant as one')
+
+
+def _escaped(state: _Words) -> None:
+    letter = state.text[state.at : state.at + 1]
+    state.at += 1
+    if not letter:
+        raise ShellSyntax("the command ends in a backslash", "remove it")
+    if letter != "\n":
+        state.add(letter)
+
+
+def _refused(text: str, at: int) -> ShellSyntax:
+    two = text[at : at + 2]
+    letter = text[at]
+    what, remedy = _SYNTAX[letter]
+    if two in ("||", "&&"):
+        what, remedy = _SYNTAX[";"]
+    elif two == "$(":
+        what = "runs a command within the command"
+    name = two if two in _TWO else _NAMES.get(letter, letter)
+    return ShellSyntax(f"{_WHY}: {name} {what}", remedy)

@@ -1,0 +1,80 @@
+"""The values in an action's command: literals are checked for what they are, placeholders for what they may be."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from runmend.plan import BUILT_IN_PLACEHOLDERS, PLACEHOLDER, fill
+from runmend.runbook.diagnostics import Report, listed, quoted
+
+Validator = Callable[[str], object]
+"""Raises ValueError, with a message that quotes the value, where it is not what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A named item of an action that gives a placeholder its value."""
+
+    name: str
+    value: str
+    line: int
+
+
+@dataclass(slots=True)
+class Values:
+    """What the values of one command may refer to, and which of the action's parameters they do refer to."""
+
+    report: Report
+    line: int
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def check(self, text: str, what: str, validator: Validator, built_in: tuple[str, ...] = ()) -> bool:
+        """Whether `text` may stand where a `what` is expected, with one of the run's `built_in` placeholders or as a checked value.
+
+        One of the run's placeholders is a whole value: a name is never put together. The action's own are known now, so what they make
+        of the text is checked now.
+        """
+        names = PLACEHOLDER.findall(text)
+        unknown = [name for name in names if name not in BUILT_IN_PLACEHOLDERS and name not in self.parameters]
+        self.used.update(name for name in names if name in self.parameters)
+        if unknown:
+            for name in dict.fromkeys(unknown):
+                self.report.error(self.line, f"unknown placeholder {{{name}}}", f"known are {self._known()}; or add - **{name}**: `value`")
+            return False
+        runs = [name for name in names if name in BUILT_IN_PLACEHOLDERS]
+        if runs:
+            return self._check_built_in(text, what, runs[0], built_in)
+        return self._check_value(text, what, validator, names)
+
+    def refuse_placeholders(self, text: str, where: str) -> bool:
+        """Whether `text` holds no placeholder; `where` says what it is part of."""
+        found = PLACEHOLDER.search(text)
+        if found:
+            self.report.error(self.line, f"the placeholder {found[0]} stands in {where}", "write it out; a placeholder fills a value")
+        return found is None
+
+    def _check_built_in(self, text: str, what: str, name: str, built_in: tuple[str, ...]) -> bool:
+        if text != f"{{{name}}}":
+            remedy = f"write {{{name}}} alone; a name is not put together from parts"
+            self.report.error(self.line, f"the placeholder {{{name}}} is only a part of {quoted(text)}", remedy)
+        elif name not in built_in:
+            may = f"write {listed([f'{{{other}}}' for other in built_in])}, or a literal" if built_in else "write it out, or name an item"
+            self.report.error(self.line, f"{what} cannot be {{{name}}}", may)
+        else:
+            return True
+        return False
+
+    def _check_value(self, text: str, what: str, validator: Validator, names: list[str]) -> bool:
+        value = fill(text, {name: self.parameters[name].value for name in names})
+        try:
+            validator(value)
+        except ValueError as error:
+            alone = len(names) == 1 and text == f"{{{names[0]}}}"
+            line = self.parameters[names[0]].line if alone else self.line
+            said = f"{names[0]} is used as {what}: " if alone else f"{what}: "
+            self.report.error(line, f"{said}{error}", f"write {what} that Kubernetes accepts")
+            return False
+        return True
+
+    def _known(self) -> str:
+        return listed([f"{{{name}}}" for name in (*sorted(BUILT_IN_PLACEHOLDERS), *self.parameters)], "and")

@@ -1,0 +1,142 @@
+"""YAML as a tree whose nodes know their lines, for front matter and for patches. Nothing is constructed, so no value can be a surprise.
+
+Anchors and aliases are refused (a kilobyte of them can mean a gigabyte), and so are duplicate keys, which YAML's loaders pass over.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import yaml
+
+DEPTH_MAX = 20
+_TAGS = {
+    "tag:yaml.org,2002:str": "text",
+    "tag:yaml.org,2002:bool": "a boolean",
+    "tag:yaml.org,2002:int": "a number",
+    "tag:yaml.org,2002:float": "a number",
+    "tag:yaml.org,2002:null": "empty",
+    "tag:yaml.org,2002:timestamp": "a date",
+}
+_TRUE = frozenset({"true", "yes", "on"})
+
+
+class _Mark(Protocol):
+    """A place in the text; PyYAML has two classes of them."""
+
+    index: int
+
+
+class YamlError(ValueError):
+    """The text is not YAML that Runmend reads; `line` counts from 0 within the text."""
+
+    def __init__(self, problem: str, line: int) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.line = line
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A value without parts; `kind` as a message says it: text, a boolean, a number, empty, a date."""
+
+    value: str
+    kind: str
+    line: int
+
+    @property
+    def is_true(self) -> bool:
+        """What a boolean says."""
+        return self.value.lower() in _TRUE
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    items: tuple["Node", ...]
+    line: int
+
+    @property
+    def kind(self) -> str:
+        """As a message says it."""
+        return "a list"
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """A mapping, in the order of the text; no key stands in it twice."""
+
+    entries: tuple[tuple[Scalar, "Node"], ...]
+    line: int
+
+    @property
+    def kind(self) -> str:
+        """As a message says it."""
+        return "a mapping"
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def read_yaml(text: str) -> Node | None:
+    """Read one YAML document; None where there is nothing in it.
+
+    Raises:
+        YamlError: it is not YAML, or holds what is refused here.
+    """
+    try:
+        _refuse_bombs(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise YamlError(_one_line(error.problem or error.context or "it cannot be read"), _line(text, mark)) from None
+    except yaml.reader.ReaderError as error:
+        raise YamlError(f"the character {chr(error.character)!a} is not allowed", text.count("\n", 0, error.position)) from None
+    except (ValueError, OverflowError) as error:
+        # PyYAML's scanner lets chr() and int() fail: "\UFFFFFFFF", %YAML 1.<5000 digits>.
+        if isinstance(error, YamlError):
+            raise
+        raise YamlError("it holds a number or an escape that cannot be read", 0) from None
+    return None if node is None else _tree(text, node)
+
+
+def _refuse_bombs(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        line = _line(text, event.start_mark)
+        if isinstance(event, yaml.AliasEvent) or (isinstance(event, yaml.NodeEvent) and event.anchor):
+            raise YamlError("it holds an anchor or an alias (& or *), which Runmend does not read", line)
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEPTH_MAX:
+            raise YamlError(f"it is nested more than {DEPTH_MAX} deep", line)
+
+
+def _tree(text: str, node: yaml.Node) -> Node:
+    line = _line(text, node.start_mark)
+    if isinstance(node, yaml.MappingNode):
+        entries: list[tuple[Scalar, Node]] = []
+        known: dict[str, int] = {}
+        for key, value in node.value:
+            name = _tree(text, key)
+            if not isinstance(name, Scalar):
+                raise YamlError(f"a key is {name.kind}", name.line)
+            if name.value in known:
+                raise YamlError(f"the key {name.value!a} stands there twice", name.line)
+            known[name.value] = name.line
+            entries.append((name, _tree(text, value)))
+        return Mapping(tuple(entries), line)
+    if isinstance(node, yaml.SequenceNode):
+        return Sequence(tuple(_tree(text, item) for item in node.value), line)
+    if any("\ud800" <= letter <= "\udfff" for letter in node.value):
+        raise YamlError("it holds half of a surrogate pair, which is no character", line)
+    return Scalar(node.value, _TAGS.get(node.tag, f"of type {ascii(node.tag)[1:-1][:40]}"), line)
+
+
+def _line(text: str, mark: _Mark | None) -> int:
+    # PyYAML counts NEL and U+2028 as line ends; editors and Markdown do not.
+    return 0 if mark is None else text.count("\n", 0, mark.index)
+
+
+def _one_line(problem: str) -> str:
+    return " ".join(problem.split())

@@ -1,0 +1,203 @@
+"""How criteria are judged against what was there when the target had settled."""
+
+import pytest
+
+from runmend.criteria import (
+    ContainerStarted,
+    Criterion,
+    Live,
+    NoNewEvents,
+    NoRestarts,
+    PodRunning,
+    Status,
+    Unreadable,
+    Watermark,
+    judge,
+    new_events,
+    restarts_of,
+    settled_pods,
+    unmet,
+)
+from runmend.facts import ContainerFacts, EventFacts, PodFacts
+
+RUNNING = PodRunning(text="Pod is Running", line=1)
+LEAVING = PodRunning(text="Pod transitions from ImagePullBackOff to Running", line=1, leaves="ImagePullBackOff")
+STARTED = ContainerStarted(text="Container starts successfully", line=2)
+SILENT = NoNewEvents(text="No new ImagePullBackOff events for 5 minutes", line=3, state="ImagePullBackOff", seconds=300)
+STEADY = NoRestarts(text="No container restarts for 5 minutes", line=4, seconds=300)
+BACK_OFF = 'Back-off pulling image "registry.example/app:missing"'
+
+
+def a_container(name: str = "app", *, reason: str = "", ready: bool = True, init: bool = False, restarts: int = 0) -> ContainerFacts:
+    """A container that runs, or waits for a reason."""
+    if reason:
+        return ContainerFacts(name=name, init=init, image="x", state="waiting", reason=reason, restarts=restarts)
+    return ContainerFacts(name=name, init=init, image="x", state="running", ready=ready, started=True, restarts=restarts)
+
+
+def a_pod(name: str = "web-1", *containers: ContainerFacts, phase: str = "Running", deleting: bool = False) -> PodFacts:
+    return PodFacts(
+        namespace="shop", name=name, uid=f"uid-of-{name}", phase=phase, deleting=deleting, containers=containers or (a_container(),)
+    )
+
+
+def a_waiting_pod(name: str = "web-1", reason: str = "ImagePullBackOff") -> PodFacts:
+    return a_pod(name, a_container(reason=reason), phase="Pending")
+
+
+def an_event(uid: str = "e1", *, reason: str = "BackOff", message: str = BACK_OFF, count: int = 1) -> EventFacts:
+    return EventFacts(
+        uid=uid,
+        reason=reason,
+        message=message,
+        type="Normal",
+        count=count,
+        object_kind="Pod",
+        object_name="web-1",
+        object_uid="uid-of-web-1",
+    )
+
+
+def a_mark(*pods: PodFacts, events: dict[str, int] | None = None) -> Watermark:
+    return Watermark(
+        pods={pod.uid: pod.name for pod in pods},
+        running=sum(pod.running for pod in pods),
+        events=events or {},
+        restarts=restarts_of(pods),
+    )
+
+
+def live(*pods: PodFacts, events: tuple[EventFacts, ...] = ()) -> Live:
+    return Live(pods=pods, events=events)
+
+
+@pytest.mark.parametrize(
+    ("criterion", "pods", "waits_for"),
+    [
+        (RUNNING, (), "the target has no pod"),
+        (RUNNING, (a_pod(),), None),
+        (RUNNING, (a_waiting_pod(),), "web-1: Pending, app waits (ImagePullBackOff)"),
+        (RUNNING, (a_pod("web-1", a_container(ready=False)),), "web-1: Running, app is not ready"),
+        (RUNNING, (a_pod(deleting=True),), "web-1: Terminating"),
+        (STARTED, (), "the target has no pod"),
+        (STARTED, (a_pod(),), None),
+        (STARTED, (a_pod("web-1", a_container(ready=False)),), None),
+        (STARTED, (a_waiting_pod(),), "web-1: app is waiting (ImagePullBackOff)"),
+        (SILENT, (a_waiting_pod(),), None),
+        (STEADY, (), None),
+        (Unreadable(text="Users are happy", line=9), (), None),
+    ],
+)
+def test_what_must_become_true_says_what_it_waits_for(criterion: Criterion, pods: tuple[PodFacts, ...], waits_for: str | None) -> None:
+    assert unmet(criterion, pods) == waits_for
+
+
+def test_an_init_container_that_has_finished_counts_as_started() -> None:
+    setup = ContainerFacts(name="setup", init=True, image="x", state="terminated", reason="Completed", exit_code=0)
+
+    assert unmet(STARTED, (a_pod("web-1", setup, a_container()),)) is None
+    assert unmet(STARTED, (a_pod("web-1", setup.model_copy(update={"exit_code": 1}), a_container()),)) == (
+        "web-1: setup is terminated (Completed)"
+    )
+
+
+def test_many_troubled_pods_are_cut_in_the_evidence() -> None:
+    waits_for = unmet(RUNNING, tuple(a_waiting_pod(f"web-{number}") for number in range(8)))
+
+    assert waits_for is not None
+    assert waits_for.endswith("web-4: Pending, app waits (ImagePullBackOff); and 3 more")
+
+
+def test_an_event_is_new_if_its_uid_is_unknown_or_its_count_grew() -> None:
+    mark = a_mark(a_pod(), events={"known": 3, "grown": 1})
+    events = (an_event("known", count=3), an_event("grown", count=2), an_event("unknown"))
+
+    assert new_events(("ImagePullBackOff",), mark, live(a_pod(), events=events)) == [
+        f"web-1: BackOff: {BACK_OFF} (count 2, 1 before)",
+        f"web-1: BackOff: {BACK_OFF} (count 1, 0 before)",
+    ]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        an_event(reason="BackOff", message="Back-off restarting failed container app in pod web-1"),
+        an_event(reason="Failed", message="Error: CrashLoopBackOff"),
+        an_event(reason="Pulled", message="Successfully pulled image"),
+    ],
+)
+def test_an_event_of_another_trouble_does_not_speak_of_the_state(event: EventFacts) -> None:
+    assert judge(SILENT, a_mark(a_pod()), live(a_pod(), events=(event,))).status is Status.PASSED
+
+
+def test_silence_passes_where_no_container_waits_in_the_state() -> None:
+    verdict = judge(SILENT, a_mark(a_pod()), live(a_pod()))
+
+    assert (verdict.status, verdict.evidence) == (
+        Status.PASSED,
+        "no new ImagePullBackOff event, and no container waits in that state",
+    )
+    assert (verdict.text, verdict.line) == (SILENT.text, SILENT.line)
+
+
+@pytest.mark.parametrize("reason", ["ImagePullBackOff", "ErrImagePull"])
+def test_silence_never_passes_while_a_container_waits_in_the_state(reason: str) -> None:
+    verdict = judge(SILENT, a_mark(a_pod()), live(a_waiting_pod(reason=reason)))
+
+    assert (verdict.status, verdict.evidence) == (Status.FAILED, f"web-1: app waits ({reason})")
+
+
+def test_silence_proves_nothing_where_there_is_no_pod() -> None:
+    assert judge(SILENT, a_mark(), live()).evidence == "the target has no pod, so silence proves nothing"
+
+
+def test_a_new_event_fails_the_silence() -> None:
+    verdict = judge(SILENT, a_mark(a_pod()), live(a_pod(), events=(an_event(),)))
+
+    assert (verdict.status, verdict.evidence) == (Status.FAILED, f"web-1: BackOff: {BACK_OFF} (count 1, 0 before)")
+
+
+@pytest.mark.parametrize("criterion", [RUNNING, LEAVING])
+def test_running_pods_pass(criterion: Criterion) -> None:
+    verdict = judge(criterion, a_mark(a_pod("a"), a_pod("b")), live(a_pod("a"), a_pod("b")))
+
+    assert (verdict.status, verdict.evidence) == (Status.PASSED, "2 of 2 pods are Running with every container ready")
+
+
+def test_a_younger_pod_that_is_pending_is_passed_over_where_enough_others_run() -> None:
+    pending = a_pod("young", a_container(reason="ContainerCreating"), phase="Pending")
+    mark, now = a_mark(a_pod("a")), live(a_pod("a"), pending)
+
+    assert settled_pods(mark, now) == ((a_pod("a"),), (pending,))
+    assert judge(RUNNING, mark, now).status is Status.PASSED
+
+
+def test_a_younger_pod_that_waits_in_the_state_that_was_left_fails() -> None:
+    verdict = judge(LEAVING, a_mark(a_pod("a")), live(a_pod("a"), a_waiting_pod("young")))
+
+    assert (verdict.status, verdict.evidence) == (Status.FAILED, "young: app waits (ImagePullBackOff)")
+
+
+def test_fewer_running_pods_than_at_settle_fail() -> None:
+    pending = a_pod("young", a_container(reason="ContainerCreating"), phase="Pending")
+    verdict = judge(RUNNING, a_mark(a_pod("a"), a_pod("b")), live(a_pod("a"), pending))
+
+    assert (verdict.status, verdict.evidence) == (Status.FAILED, "young: Pending, app waits (ContainerCreating)")
+
+
+def test_a_restart_since_settle_fails_and_an_older_one_does_not() -> None:
+    before, after = a_pod("a", a_container(restarts=2)), a_pod("a", a_container(restarts=3))
+
+    assert judge(STEADY, a_mark(before), live(before)).status is Status.PASSED
+    assert judge(STEADY, a_mark(before), live(after)).evidence == "a: app restarted 1x"
+    assert judge(STARTED, a_mark(before), live(after)).evidence == "a: app restarted 1x"
+
+
+def test_no_restarts_fails_where_there_is_no_pod() -> None:
+    assert judge(STEADY, a_mark(), live()).evidence == "the target has no pod"
+
+
+def test_what_is_not_understood_is_unverified_and_never_passed() -> None:
+    verdict = judge(Unreadable(text="Users are happy", line=9), a_mark(a_pod()), live(a_pod()))
+
+    assert (verdict.status, verdict.evidence) == (Status.UNVERIFIED, "not understood, so not checked")

@@ -1,0 +1,162 @@
+"""Directories of runbooks: loading, reloading, routing, and what lint says of them."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runmend.runbook import Catalog, RunbookError, Severity, UnreadableDirectory, lint, load_directory
+
+SEED = (Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md").read_text()
+
+
+def a_runbook(runbook_id: str, alertname: str) -> str:
+    return SEED.replace("RB_IMAGEPULL", runbook_id).replace("KubePodImagePullBackOff", alertname)
+
+
+def files(path: Path, **contents: str) -> Path:
+    for name, text in contents.items():
+        (path / f"{name}.md").write_text(text)
+    return path
+
+
+def test_every_markdown_file_is_loaded_and_other_files_are_not(tmp_path: Path) -> None:
+    files(tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_B", "B"), README="# Our runbooks\n", broken="# no front matter\n")
+    (tmp_path / ".hidden.md").write_text("x")
+    (tmp_path / "notes.txt").write_text("x")
+    (tmp_path / "more.md").mkdir()
+
+    loaded = load_directory(tmp_path)
+
+    assert list(loaded.plans) == ["RB_A", "RB_B"]
+    assert list(loaded.problems) == ["broken.md"]
+    assert loaded.warnings == ()
+
+
+def test_a_readme_with_front_matter_is_a_runbook(tmp_path: Path) -> None:
+    files(tmp_path, README=a_runbook("RB_A", "A"))
+
+    assert list(load_directory(tmp_path).plans) == ["RB_A"]
+
+
+def test_the_later_of_two_files_with_one_id_or_one_alert_is_a_problem(tmp_path: Path) -> None:
+    files(tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_A", "B"), c=a_runbook("RB_C", "A"), d=a_runbook("RB_D", "B"))
+
+    loaded = load_directory(tmp_path)
+
+    assert list(loaded.plans) == ["RB_A", "RB_D"]
+    assert [str(error) for error in loaded.problems.values()] == [
+        f"{tmp_path}/b.md:2: error: a.md has the runbook_id RB_A already; change or remove one of the two",
+        f"{tmp_path}/c.md:3: error: a.md has the alertname A already; change or remove one of the two",
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path: Path) -> None:
+    files(tmp_path, a=a_runbook("RB_A", "A"))
+    (tmp_path / "b.md").symlink_to(tmp_path / "gone")
+
+    loaded = load_directory(tmp_path)
+
+    assert list(loaded.plans) == ["RB_A"]
+    assert str(loaded.problems["b.md"]) == (
+        f"{tmp_path}/b.md:1: error: the file cannot be read: No such file or directory; let the process read it, or remove it"
+    )
+
+
+def test_a_directory_that_is_not_there_is_an_error_of_its_own(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableDirectory, match="nowhere: No such file or directory"):
+        load_directory(tmp_path / "nowhere")
+
+
+def test_an_alert_is_routed_by_its_runbook_id_else_by_its_name(tmp_path: Path) -> None:
+    catalog = Catalog(files(tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_B", "B")))
+
+    def routed(labels: dict[str, str], annotations: dict[str, str] | None = None) -> str | None:
+        plan = catalog.for_alert(labels, annotations or {})
+        return plan.runbook_id if plan else None
+
+    assert routed({"alertname": "A"}) == "RB_A"
+    assert routed({"alertname": "A", "runbook_id": "RB_B"}) == "RB_B"
+    assert routed({"alertname": "A"}, {"runbook_id": "RB_B"}) == "RB_B"
+    assert routed({"alertname": "A", "runbook_id": "RB_A"}, {"runbook_id": "RB_B"}) == "RB_A"
+    assert routed({"alertname": "A", "runbook_id": "RB_X"}) is None
+    assert routed({"alertname": "C"}) is None
+    assert routed({}) is None
+
+
+def test_a_file_that_breaks_keeps_its_last_good_plan_until_it_is_repaired(tmp_path: Path) -> None:
+    catalog = Catalog(files(tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_B", "B")))
+    good = catalog.plans["RB_A"]
+
+    files(tmp_path, a="broken")
+    catalog.reload()
+    catalog.reload()
+
+    assert catalog.plans["RB_A"] == good
+    assert catalog.for_alert({"alertname": "A"}, {}) == good
+    assert isinstance(catalog.problems["a.md"], RunbookError)
+
+    files(tmp_path, a=a_runbook("RB_A", "A2"))
+    catalog.reload()
+
+    assert catalog.problems == {}
+    assert catalog.plans["RB_A"].alertname == "A2"
+    assert catalog.for_alert({"alertname": "A"}, {}) is None
+
+
+def test_a_last_good_plan_gives_way_to_a_file_that_compiles(tmp_path: Path) -> None:
+    catalog = Catalog(files(tmp_path, a=a_runbook("RB_A", "A")))
+
+    files(tmp_path, a="broken", b=a_runbook("RB_B", "A"))
+    catalog.reload()
+
+    assert list(catalog.plans) == ["RB_B"]
+
+
+def test_a_file_that_is_removed_takes_its_runbook_along(tmp_path: Path) -> None:
+    catalog = Catalog(files(tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_B", "B")))
+
+    (tmp_path / "a.md").unlink()
+    catalog.reload()
+
+    assert list(catalog.plans) == ["RB_B"]
+
+
+def test_a_reload_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "runbooks"
+    path.mkdir()
+    catalog = Catalog(files(path, a=a_runbook("RB_A", "A")))
+    path.rename(tmp_path / "elsewhere")
+
+    with pytest.raises(UnreadableDirectory):
+        catalog.reload()
+
+    assert list(catalog.plans) == ["RB_A"]
+
+
+def test_lint_says_everything_of_files_and_directories(tmp_path: Path) -> None:
+    files(tmp_path, a=a_runbook("RB_A", "A").replace("- Container starts", "- Users are happy\n- Container starts"), b="# nothing\n")
+
+    linted = lint([tmp_path])
+
+    assert linted.failed
+    assert linted.files == 2
+    assert [(Path(said.file).name, said.line, said.severity) for said in linted.diagnostics] == [
+        ("a.md", 52, Severity.WARNING),
+        ("b.md", 1, Severity.ERROR),
+    ]
+    assert json.loads(linted.as_json())[1] == {
+        "file": f"{tmp_path}/b.md",
+        "line": 1,
+        "severity": "error",
+        "problem": "the file has no front matter",
+        "remedy": "begin it with a line of ---, the keys runbook_id, alertname, title, description and workflow, and a line of ---",
+    }
+
+
+def test_lint_of_a_single_file_does_not_fail_for_a_warning(tmp_path: Path) -> None:
+    files(tmp_path, a=SEED.replace("- Container starts", "- Users are happy\n- Container starts"))
+
+    linted = lint([tmp_path / "a.md"])
+
+    assert (linted.files, linted.failed, len(linted.diagnostics)) == (1, False, 1)

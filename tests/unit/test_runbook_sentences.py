@@ -1,0 +1,294 @@
+"""Criteria, conditions and diagnostic points as people write them."""
+
+import pytest
+
+from runmend.causes import Cause
+from runmend.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning
+from runmend.plan import DiagnosticStep, GetEvents, Probe
+from runmend.runbook.conditions import InState, Labels, OwnedBy, read_condition, read_leading_if
+from runmend.runbook.criteria import criterion_of, window_of
+from runmend.runbook.diagnosis import compile_diagnosis
+from runmend.runbook.diagnostics import Report
+from runmend.runbook.document import read_document
+from runmend.runbook.phrases import seconds_in
+
+
+def diagnosed(body: str) -> tuple[tuple[DiagnosticStep, ...], list[str]]:
+    report = Report("rb.md")
+    document = read_document(f"## Diagnostic Steps\n\n{body}\n".encode(), report)
+    assert document is not None
+    return compile_diagnosis(document, report), [str(diagnostic) for diagnostic in report.diagnostics]
+
+
+@pytest.mark.parametrize(
+    ("text", "leaves"),
+    [
+        ("Pod transitions from ImagePullBackOff to Running", "ImagePullBackOff"),
+        ("The pod transitions from imagepullbackoff to running.", "ImagePullBackOff"),
+        ("All pods move from `ErrImagePull` to `Running`", "ErrImagePull"),
+        ("Pods go back from ErrImagePull / ImagePullBackOff to Running", "ErrImagePull"),
+        ("Pod returns to Running", None),
+        ("Pod is Running", None),
+        ("The pod is in Running state", None),
+        ("All pods are Running and Ready.", None),
+        ("**All replicas** are ready", None),
+        ("Pods become Ready", None),
+        ("Pod reaches the Running phase", None),
+        ("Pod status is Running", None),
+        ("[x] Every pod of the Deployment is running", None),
+        ("All containers are ready", None),
+    ],
+)
+def test_a_sentence_about_running_pods(text: str, leaves: str | None) -> None:
+    assert criterion_of(text, 3) == PodRunning(text=text, line=3, leaves=leaves)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Container starts successfully",
+        "The container starts",
+        "All containers have started",
+        "Containers are running",
+        "container started up!",
+    ],
+)
+def test_a_sentence_about_started_containers(text: str) -> None:
+    assert criterion_of(text, 3) == ContainerStarted(text=text, line=3)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("No new ImagePullBackOff events for 5 minutes", 300),
+        ("No ImagePullBackOff events for 10m", 600),
+        ("No `ImagePullBackOff` events for ten minutes.", 600),
+        ("There are no further ImagePullBackOff events in the next 90 seconds", 90),
+        ("No more ImagePullBackOff or ErrImagePull events occur within an hour", 3600),
+        ("No new ImagePullBackOff events for at least 1h30m", 5400),
+        ("No new ImagePullBackOff events", None),
+    ],
+)
+def test_a_sentence_about_events(text: str, seconds: int | None) -> None:
+    assert criterion_of(text, 3) == NoNewEvents(text=text, line=3, state="ImagePullBackOff", seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("No container restarts for 5 minutes", 300),
+        ("No restarts", None),
+        ("No pod restarts within 2 hours", 7200),
+        ("The container does not restart for 5 min", 300),
+        ("Containers don\u2019t restart again", None),
+        ("Restart count does not increase for 10 minutes", 600),
+    ],
+)
+def test_a_sentence_about_restarts(text: str, seconds: int | None) -> None:
+    assert criterion_of(text, 3) == NoRestarts(text=text, line=3, seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Pod is not Running",
+        "Pod is Running for 5 minutes",
+        "Pod is Running or Pending",
+        "Pod transitions from Pending to Running",
+        "Pod transitions from Running to ImagePullBackOff",
+        "No new events for 5 minutes",
+        "No new OOMKilled events for 5 minutes",
+        "New ImagePullBackOff events for 5 minutes",
+        "No new ImagePullBackOff events for a while",
+        "No new ImagePullBackOff events for 5 minutes or so",
+        "Container starts successfully or is removed",
+        "Container does not start",
+        "Users are happy",
+        "Pod is Running " * 100,
+    ],
+)
+def test_a_sentence_that_says_something_else_is_not_understood(text: str) -> None:
+    assert criterion_of(text, 3) is None
+
+
+def test_the_window_is_the_longest_duration_that_is_named() -> None:
+    criteria: tuple[Criterion, ...] = (
+        PodRunning(text="", line=1),
+        NoRestarts(text="", line=2, seconds=60),
+        NoNewEvents(text="", line=3, state="ImagePullBackOff", seconds=120),
+    )
+
+    assert window_of(criteria) == 120
+    assert window_of(criteria[:1]) == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("5 minutes", 300),
+        ("twelve hours", 43200),
+        ("1 h 30 min", 5400),
+        ("1 hour and 5 s", 3605),
+        ("a day", 86400),
+        ("5", None),
+        ("x", None),
+        ("", None),
+    ],
+)
+def test_lengths_of_time(text: str, seconds: int | None) -> None:
+    assert seconds_in(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("text", "required", "optional"),
+    [
+        ("Requires: `namespace`, `pod` labels", ("namespace", "pod"), ()),
+        ("Requires: `namespace`, `pod` labels (and optional `container`)", ("namespace", "pod"), ("container",)),
+        ("requires `namespace` and `pod`", ("namespace", "pod"), ()),
+        ("Required labels: namespace, pod, and cluster.", ("namespace", "pod", "cluster"), ()),
+        ("Requires the labels namespace and pod, optionally container", ("namespace", "pod"), ("container",)),
+        ("Requires label `pod`", ("pod",), ()),
+        ("Optional labels: container", (), ("container",)),
+    ],
+)
+def test_a_condition_on_labels(text: str, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
+    assert read_condition(text) == Labels(required, optional)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Pod must be owned by a Deployment", "Deployment"),
+        ("The pod is managed by the `Deployment`.", "Deployment"),
+        ("If the pod is owned by a Deployment", "Deployment"),
+        ("pod must be controlled by a statefulset", "StatefulSet"),
+    ],
+)
+def test_a_condition_on_the_owner(text: str, kind: str) -> None:
+    assert read_condition(text) == OwnedBy(kind)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Pod is in ImagePullBackOff",
+        "Pod must be in `ImagePullBackOff` state.",
+        "The container is stuck in the ImagePullBackOff status",
+        "Only if pod is in ImagePullBackOff",
+    ],
+)
+def test_a_condition_on_the_state(text: str) -> None:
+    assert read_condition(text) == InState("ImagePullBackOff")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Requires",
+        "Requires: approval",
+        "Requires: cluster admin access and labels",
+        "Requires: `name-space` labels",
+        "Requires: `namespace` labels and a good reason",
+        "Requires: `namespace` labels and approval",
+        "Pod must not be owned by a Deployment",
+        "Pod must be owned by a Unicorn",
+        "Pod must be owned by a Deployment or a StatefulSet",
+        "Pod is not in ImagePullBackOff",
+        "Unless pod is in ImagePullBackOff",
+        "Requires: " + "`pod`, " * 200,
+    ],
+)
+def test_a_condition_that_says_something_else_is_not_understood(text: str) -> None:
+    assert read_condition(text) is None
+
+
+@pytest.mark.parametrize(
+    ("description", "leading"),
+    [
+        ("If pod is in ImagePullBackOff, patch it.", InState("ImagePullBackOff")),
+        ("If the pod is stuck in ImagePullBackOff then patch it.", InState("ImagePullBackOff")),
+        ("When a container is in ErrImagePull or ImagePullBackOff, patch it.", InState("ErrImagePull")),
+        ("If the pod is owned by a Deployment, patch it.", OwnedBy("Deployment")),
+        ("If pod is in ImagePullBackOff and it is Monday, patch it.", "If pod is in ImagePullBackOff and it is Monday"),
+        ("If pod is in ImagePullBackOff, and only if asked, patch it.", "If pod is in ImagePullBackOff, and only if asked, patch it."),
+        ("If needed patch it.", "If needed patch it."),
+        ("Once the pod is in ImagePullBackOff, patch it.", "Once the pod is in ImagePullBackOff"),
+        ("Patch it if pod is in ImagePullBackOff.", None),
+        ("Iffy images are replaced.", None),
+        ("", None),
+    ],
+)
+def test_a_description_may_begin_with_a_condition(description: str, leading: object) -> None:
+    assert read_leading_if(description) == leading
+
+
+@pytest.mark.parametrize(
+    ("text", "probe"),
+    [
+        ("Check if image tag/digest exists in registry", Probe.IMAGE_EXISTS),
+        ("Is the tag available in the registry?", Probe.IMAGE_EXISTS),
+        ("Verify image name format is correct", Probe.IMAGE_WELL_FORMED),
+        ("Check the image reference for typos", Probe.IMAGE_WELL_FORMED),
+        ("Verify service account has imagePullSecrets configured", Probe.PULL_SECRETS_CONFIGURED),
+        ("imagePullSecrets are set on the service account", Probe.PULL_SECRETS_CONFIGURED),
+        ("Check if pull secret exists and is valid", Probe.PULL_SECRET_VALID),
+        ("Make sure that the pull secret has not expired", Probe.PULL_SECRET_VALID),
+        ("Ask the team", None),
+        ("Delete the image if its tag exists", None),
+        ("Check the node's disk", None),
+    ],
+)
+def test_a_diagnostic_point_is_a_probe_or_manual(text: str, probe: Probe | None) -> None:
+    (step,), said = diagnosed(f"- **Look**\n  - {text}")
+
+    assert [point.probe for point in step.points] == [probe]
+    manual = (
+        f'rb.md:4: warning: the diagnostic point "{text}" is not understood, so it will be reported as not done; do it by hand, or leave it'
+    )
+    assert said == ([] if probe else [manual])
+
+
+def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
+    (step,), said = diagnosed("- **Look**\n  - Query: `kubectl describe pod {pod}`")
+
+    assert step.query is None
+    assert [(point.text, point.probe) for point in step.points] == [("Query: kubectl describe pod {pod}", None)]
+    assert said == [
+        (
+            'rb.md:4: warning: the query will be reported as not done: the verb "describe" is not supported yet; '
+            "supported are kubectl get events and kubectl patch deployment"
+        )
+    ]
+
+
+def test_a_phrase_that_is_not_understood_is_kept_and_the_others_are_looked_for() -> None:
+    (step,), said = diagnosed("1. **Look**\n   - Look for: 401 or 403, DNS trouble, rate limits and missing image")
+
+    assert step.look_for == (Cause.AUTHENTICATION, Cause.NETWORK, Cause.NOT_FOUND)
+    assert [point.text for point in step.points] == ["Look for: rate limits"]
+    assert said == [
+        (
+            'rb.md:4: warning: Look for: "rate limits" is not understood, so it will not be looked for; '
+            "write authentication failures, image not found or network errors"
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "1. **Look**\n   - Query: `kubectl get events -n {namespace}`",
+        "1. **Look**\n  - Query: `kubectl get events -n {namespace}`",
+        "* **Look:** at this\n  * **Query:** `kubectl get events -n {namespace}`",
+        "* Look\n  * Query:\n    ```sh\n    kubectl get events -n {namespace}\n    ```",
+        "### Step 1: Look\n\n- Query: `kubectl get events -n {namespace}`",
+        "### 1. Look\n\n```sh\nkubectl get events -n {namespace}\n```",
+    ],
+)
+def test_the_layouts_of_a_diagnostic_step_are_one_step(body: str) -> None:
+    (step,), said = diagnosed(body)
+
+    assert said == []
+    assert (step.name, step.query, step.points) == ("Look", GetEvents(namespace="{namespace}"), ())
