@@ -1,0 +1,82 @@
+"""Facts of the project's own files that no other check reads."""
+
+import ast
+import os
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+
+
+def canonical(requirement: str) -> str:
+    """The name in `requirement`, written as package indexes compare names."""
+    name = re.match(r"[A-Za-z0-9._-]+", requirement)
+    assert name, requirement
+    return re.sub(r"[-_.]+", "-", name.group()).lower()
+
+
+def tracked_texts() -> Iterator[tuple[str, str]]:
+    """Every file that is or would be committed, by its path from the root; without asking git, which a tarball has not."""
+    for folder, folders, names in os.walk(ROOT):
+        made = {".git", ".venv", ".runmend", "__pycache__", "build", "dist", "secrets", ".hypothesis"}
+        folders[:] = [name for name in folders if name not in made and not name.endswith(("_cache", ".egg-info"))]
+        for name in names:
+            path = Path(folder, name)
+            if name != ".env" and path.suffix not in {".db", ".db-shm", ".db-wal"}:
+                yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8", errors="ignore")
+
+
+def test_constraints_are_exact_versions_and_nothing_else() -> None:
+    assert [line for line in CONSTRAINTS if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!]+", line)] == []
+    assert sorted(CONSTRAINTS, key=str.lower) == CONSTRAINTS
+    assert len({canonical(line) for line in CONSTRAINTS}) == len(CONSTRAINTS)
+
+
+def test_constraints_cover_all_that_the_project_asks_for() -> None:
+    asked = [
+        *PROJECT["build-system"]["requires"],
+        *PROJECT["project"]["dependencies"],
+        *(name for extra in PROJECT["project"]["optional-dependencies"].values() for name in extra),
+        *(name for group in PROJECT["dependency-groups"].values() for name in group),
+        # An editable build with hatchling asks for editables, and the Makefile for a pip that knows groups.
+        "editables",
+        "pip",
+    ]
+
+    assert {canonical(name) for name in asked} - {canonical(line) for line in CONSTRAINTS} == set()
+
+
+def test_worker_py_imports_only_the_assembly_and_holds_no_logic() -> None:
+    # import-linter watches the packages; worker.py is none.
+    tree = ast.parse((ROOT / "worker.py").read_text(encoding="utf-8"))
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "worker.py is in no package"
+            imported.add(node.module or "")
+
+    assert {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names} == {"runmend.app"}
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+
+
+def test_the_project_stands_alone() -> None:
+    # The brackets keep this line from finding itself.
+    elsewhere = re.compile(r"(?<![\w.])/wor[k]/|\.\./share[d]\b|/User[s]/\w|/hom[e]/(?!runmend)\w")
+    found = [f"{path}: {match.group()}" for path, text in tracked_texts() if (match := elsewhere.search(text))]
+
+    assert found == []
+
+
+@pytest.mark.parametrize("script", [".ci/run", "deploy/temporal/schema.sh", "deploy/temporal/namespace.sh"])
+def test_a_script_can_be_run_and_stops_at_the_first_error(script: str) -> None:
+    assert os.access(ROOT / script, os.X_OK)
+    assert re.search(r"^set -eu", (ROOT / script).read_text(encoding="utf-8"), re.MULTILINE)
