@@ -222,4 +222,4 @@ def _term(text: str, values: Values) -> FieldTerm | None:
         return None
     if not values.check(value, f"the value of {field}", validator, built_in):
         return None
-    return FieldTerm(field=field, operator="!=" if found["operator"] == "!=" else "=", value=value)
+    return FieldTerm(field=field, operator="!=" if found["operator"] == "!=" else "=", value=values.filled(value))

@@ -97,7 +97,10 @@ class _Patch:
         good = name is None or self._values.check(name, "a container's name", dns_label, ("container",))
         good = (image is None or self._values.check(image, "an image reference", parse_image)) and good
         self._failed = self._failed or not good
-        return ContainerImage(name=name, image=image) if name and image else None
+        if not (good and name and image):
+            return None
+        # The image keeps its placeholder, so that a reader of the plan sees where it comes from; a name is what entries are told apart by.
+        return ContainerImage(name=self._values.filled(name), image=image)
 
     def _refuse_ambiguity(self, containers: tuple[ContainerImage, ...], init_containers: tuple[ContainerImage, ...]) -> None:
         names = [entry.name for entry in (*containers, *init_containers)]

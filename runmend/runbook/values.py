@@ -46,6 +46,11 @@ class Values:
             return self._check_built_in(text, what, runs[0], built_in)
         return self._check_value(text, what, validator, names)
 
+    def filled(self, text: str) -> str:
+        """A checked text with the action's own parameters filled in, and the run's placeholders as they are."""
+        values = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS} | {name: known.value for name, known in self.parameters.items()}
+        return fill(text, values)
+
     def refuse_placeholders(self, text: str, where: str) -> bool:
         """Whether `text` holds no placeholder; `where` says what it is part of."""
         found = PLACEHOLDER.search(text)

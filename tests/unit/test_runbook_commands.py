@@ -87,6 +87,22 @@ def test_the_spellings_of_one_patch_are_one_operation(command: str) -> None:
     assert parsed(command) == (PATCHED, [])
 
 
+def test_the_actions_own_parameters_are_filled_into_names_and_selectors_at_once() -> None:
+    events, said = parsed(f"{EVENTS} --field-selector reason={{why}},involvedObject.name={{pod}}", why="BackOff")
+    assert said == []
+    assert isinstance(events, GetEvents)
+    assert [term.value for term in events.field_selector] == ["BackOff", "{pod}"]
+
+    patch, said = parsed(patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"sidecar","image":"envoy"}]'), which="app")
+    assert said == []
+    assert isinstance(patch, PatchDeployment)
+    assert [entry.name for entry in patch.containers] == ["app", "sidecar"]
+
+    assert refused(patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"app","image":"envoy"}]'), which="app") == [
+        'the patch names the container "app" twice; name it once; a pod\'s containers have different names'
+    ]
+
+
 def test_literal_containers_and_init_containers_are_patched_where_they_are_named() -> None:
     operation, said = parsed(
         patching('"containers":[{"name":"app","image":"{app}"}],"initContainers":[{"image":"busybox:{tag}","name":"setup"}]'),
