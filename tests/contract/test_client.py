@@ -1,0 +1,68 @@
+"""The `kubernetes` package, which the product uses, talks to both alike."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kubernetes import client, config
+
+from tests.contract.cluster import Cluster, Namespace, a_deployment, a_pull_secret, eventually
+
+
+@pytest.fixture
+def api(cluster: Cluster) -> Iterator[client.ApiClient]:
+    connect: Any = config.new_client_from_config
+    with connect(str(cluster.kubeconfig)) as made:
+        yield made
+
+
+def test_the_client_lists_reads_and_patches(namespace: Namespace, api: client.ApiClient) -> None:
+    apps: Any = client.AppsV1Api(api)
+    core: Any = client.CoreV1Api(api)
+    apps.create_namespaced_deployment(namespace.name, a_deployment(replicas=2))
+
+    eventually(lambda: apps.read_namespaced_deployment("web", namespace.name).status.available_replicas == 2)
+    pods = core.list_namespaced_pod(namespace.name, label_selector="app=web", field_selector="status.phase=Running").items
+    replica_set = apps.read_namespaced_replica_set(pods[0].metadata.owner_references[0].name, namespace.name)
+    patch = {"metadata": {"resourceVersion": "1"}, "spec": {"replicas": 1}}
+
+    assert len(pods) == 2
+    assert all(status.ready and status.state.running for pod in pods for status in pod.status.container_statuses)
+    assert replica_set.metadata.owner_references[0].kind == "Deployment"
+    with pytest.raises(client.ApiException, match="Conflict") as conflict:
+        apps.patch_namespaced_deployment("web", namespace.name, patch)
+    assert conflict.value.status == 409
+    patched = apps.patch_namespaced_deployment("web", namespace.name, {"spec": {"replicas": 1}}, field_manager="tester", dry_run="All")
+    assert patched.spec.replicas == 1
+    assert "tester" in {entry.manager for entry in patched.metadata.managed_fields}
+
+
+def test_the_client_reads_events_nodes_secrets_and_accounts(namespace: Namespace, api: client.ApiClient) -> None:
+    core: Any = client.CoreV1Api(api)
+    core.create_namespaced_secret(namespace.name, a_pull_secret())
+    core.create_namespaced_pod(namespace.name, {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "a:1"}]}})
+
+    events = eventually(lambda: core.list_namespaced_event(namespace.name, field_selector="involvedObject.name=web,reason=Started").items)
+
+    assert events[0].message == "Container started"
+    assert ".dockerconfigjson" in core.read_namespaced_secret("pull", namespace.name).data
+    assert core.read_namespaced_service_account("default", namespace.name).metadata.name == "default"
+    assert any(condition.type == "Ready" for condition in core.list_node().items[0].status.conditions)
+    assert client.VersionApi(api).get_code().git_version.startswith("v1.")
+
+
+def test_what_is_not_there_is_an_api_exception(namespace: Namespace, api: client.ApiClient) -> None:
+    with pytest.raises(client.ApiException, match='"reason":"NotFound"') as missing:
+        client.CoreV1Api(api).read_namespaced_pod("none", namespace.name)
+
+    assert missing.value.status == 404
+
+
+def test_a_pod_is_deleted_by_the_client(namespace: Namespace, api: client.ApiClient) -> None:
+    core: Any = client.CoreV1Api(api)
+    core.create_namespaced_pod(namespace.name, {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "a:1"}]}})
+
+    core.delete_namespaced_pod("web", namespace.name, grace_period_seconds=0)
+
+    with pytest.raises(client.ApiException, match="NotFound"):
+        core.read_namespaced_pod("web", namespace.name)

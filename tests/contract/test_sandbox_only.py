@@ -1,0 +1,280 @@
+"""What the sandbox does in its own way: faults on demand, what it does not serve, and its life in a test."""
+
+import asyncio
+import json
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from runmend.sandbox import Faults, Sandbox
+from runmend.sandbox.events import Recorder
+from runmend.sandbox.resources import EVENTS, NAMESPACES, PODS
+from runmend.sandbox.store import Store
+from tests.contract.cluster import STRATEGIC, Cluster, Namespace, a_container, a_deployment, a_pod, a_template, eventually
+
+FROZEN = {"sandbox.runmend.io/frozen": "true"}
+
+
+@pytest.fixture
+def faults() -> Faults:
+    return Faults()
+
+
+@pytest.fixture
+def sandbox(faults: Faults) -> Iterator[Sandbox]:
+    with Sandbox(wrap=faults) as started:
+        yield started
+
+
+@pytest.fixture
+def alone(sandbox: Sandbox, tmp_path: Path) -> Iterator[Namespace]:
+    """A namespace in a sandbox of this test's own."""
+    cluster = Cluster("sandbox", sandbox.write_kubeconfig(tmp_path / "kubeconfig"))
+    with cluster.http, cluster.namespace() as namespace:
+        yield namespace
+
+
+def test_its_kubeconfig_is_for_its_owner_alone(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = sandbox.write_kubeconfig(tmp_path / "kubeconfig")
+
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    config = yaml.safe_load(path.read_text())
+    assert config["current-context"] == "sandbox"
+    assert config["clusters"][0]["cluster"]["server"] == sandbox.url
+    assert config["users"][0]["user"]["token"] == sandbox.token
+
+
+def test_it_asks_for_its_token(sandbox: Sandbox) -> None:
+    with httpx.Client(base_url=sandbox.url) as anyone:
+        assert anyone.get("/api/v1/pods").status_code == 401
+        assert anyone.get("/api/v1/pods", headers={"Authorization": f"Basic {sandbox.token}"}).status_code == 401
+        assert anyone.get("/api/v1/pods", headers={"Authorization": f"Bearer {sandbox.token}"}).status_code == 200
+
+
+@pytest.mark.parametrize("content_type", ["application/json-patch+json", "application/apply-patch+yaml"])
+def test_it_takes_no_other_patches(alone: Namespace, content_type: str) -> None:
+    alone.create("deployments", a_deployment(replicas=0))
+
+    answer = alone.try_patch("deployments", "web", "[]", content_type=content_type)
+
+    assert (answer.status_code, answer.json()["reason"]) == (415, "UnsupportedMediaType")
+
+
+def test_it_does_not_watch(alone: Namespace) -> None:
+    answer = alone.http.get(alone.path("pods"), params={"watch": "true"})
+
+    assert answer.status_code == 405
+    assert answer.json()["message"] == "this server does not watch; list again instead"
+
+
+def test_a_frozen_pod_keeps_the_status_that_a_test_gave_it(alone: Namespace) -> None:
+    alone.create("pods", a_pod("web", "registry.example/app:missing"))
+    eventually(lambda: alone.events_of("web")[1:])
+    alone.patch("pods", "web", {"metadata": {"annotations": FROZEN}})
+    waiting = {
+        "name": "app",
+        "state": {"waiting": {"reason": "ImagePullBackOff"}},
+        "ready": False,
+        "restartCount": 0,
+        "image": "x",
+        "imageID": "",
+    }
+    alone.patch("pods", "web/status", {"status": {"phase": "Pending", "containerStatuses": [waiting]}})
+    before = len(alone.events_of("web"))
+
+    time.sleep(2.5)
+
+    assert alone.get("pods", "web")["status"]["containerStatuses"] == [waiting]
+    assert len(alone.events_of("web")) == before
+
+
+def test_a_thawed_pod_is_its_kubelet_s_again(alone: Namespace) -> None:
+    pod = a_pod("web")
+    pod["metadata"]["annotations"] = FROZEN
+    alone.create("pods", pod)
+    eventually(lambda: alone.get("pods", "web")["spec"].get("nodeName"))
+    assert "containerStatuses" not in alone.get("pods", "web")["status"]
+
+    alone.patch("pods", "web", {"metadata": {"annotations": {next(iter(FROZEN)): None}}})
+
+    eventually(lambda: alone.get("pods", "web")["status"]["phase"] == "Running")
+
+
+def test_an_init_container_of_a_good_image_completes(alone: Namespace) -> None:
+    pod = a_pod("web")
+    pod["spec"]["initContainers"] = [a_container("first", "a:1"), a_container("second", "a:2")]
+    alone.create("pods", pod)
+
+    eventually(lambda: alone.get("pods", "web")["status"]["phase"] == "Running")
+
+    status = alone.get("pods", "web")["status"]
+    states = [found["state"]["terminated"] for found in status["initContainerStatuses"]]
+    assert [(state["exitCode"], state["reason"]) for state in states] == [(0, "Completed")] * 2
+
+
+def test_a_namespace_may_have_a_container_injected_into_its_pods(alone: Namespace) -> None:
+    injected = {"sandbox.runmend.io/inject-container": json.dumps(a_container("mesh", "registry.example/mesh:missing"))}
+    path = f"/api/v1/namespaces/{alone.name}"
+    alone.http.patch(path, json={"metadata": {"annotations": injected}}, headers={"Content-Type": STRATEGIC})
+    alone.create("deployments", a_deployment())
+
+    (pod,) = eventually(lambda: alone.items("pods"))
+
+    assert [container["name"] for container in pod["spec"]["containers"]] == ["app", "mesh"]
+    template = alone.get("deployments", "web")["spec"]["template"]["spec"]
+    assert [container["name"] for container in template["containers"]] == ["app"]
+
+
+def test_a_good_deployment_is_available_within_a_second(alone: Namespace) -> None:
+    alone.create("deployments", a_deployment(replicas=3))
+
+    eventually(lambda: alone.get("deployments", "web")["status"].get("availableReplicas") == 3, patience_s=1)
+
+
+def test_a_fault_is_met_as_often_as_it_was_laid(faults: Faults, alone: Namespace) -> None:
+    faults.answer("GET", r"/pods/web$", 429, retry_after_s=3)
+    faults.answer("*", r"/pods/web$", 403, message="pods is forbidden")
+
+    first = alone.http.get(alone.path("pods", "web"))
+    second = alone.http.get(alone.path("pods", "web"))
+    third = alone.http.get(alone.path("pods", "web"))
+
+    assert (first.status_code, first.headers["Retry-After"], first.json()["reason"]) == (429, "3", "TooManyRequests")
+    assert (second.status_code, second.json()["reason"], second.json()["message"]) == (403, "Forbidden", "pods is forbidden")
+    assert third.status_code == 404
+    assert faults.requests[-1] == ("GET", alone.path("pods", "web"))
+
+
+def test_an_answer_is_lost_after_the_write(faults: Faults, alone: Namespace) -> None:
+    alone.create("deployments", a_deployment(replicas=0))
+    faults.lose_answer("PATCH", "/deployments/web$")
+
+    with pytest.raises(httpx.RemoteProtocolError):
+        alone.patch("deployments", "web", {"metadata": {"annotations": {"a": "b"}}})
+
+    assert alone.get("deployments", "web")["metadata"]["annotations"]["a"] == "b"
+
+
+def test_an_answer_that_comes_too_late(faults: Faults, alone: Namespace) -> None:
+    faults.hang("GET", "/pods$", 1.0)
+
+    with pytest.raises(httpx.ReadTimeout):
+        alone.http.get(alone.path("pods"), timeout=0.2)
+
+    assert alone.items("pods") == []
+
+
+def test_a_pause_is_an_api_server_that_is_down(sandbox: Sandbox, alone: Namespace) -> None:
+    alone.create("secrets", {"metadata": {"name": "kept"}})
+
+    sandbox.pause()
+    with pytest.raises(httpx.TransportError):
+        alone.items("secrets")
+    sandbox.resume()
+
+    assert alone.names("secrets") == ["kept"]
+
+
+def test_a_pod_on_a_node_that_is_not_there_goes_at_once(alone: Namespace) -> None:
+    pod = a_pod("web")
+    pod["spec"]["nodeName"] = "none"
+    alone.create("pods", pod)
+
+    alone.http.delete(alone.path("pods", "web"))
+
+    assert alone.items("pods") == []
+
+
+def test_a_cluster_that_is_not_on_loopback_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
+    path = sandbox.write_kubeconfig(tmp_path / "kubeconfig")
+    path.write_text(path.read_text().replace("127.0.0.1", "192.0.2.1"))
+
+    with pytest.raises(ValueError, match=r"192\.0\.2\.1:\d+ is not on loopback"):
+        Cluster("cluster", path)
+
+
+def test_it_ends_its_thread_and_frees_its_port() -> None:
+    before = threading.active_count()
+    with Sandbox() as first:
+        url = first.url
+    assert threading.active_count() == before
+
+    with Sandbox(port=int(url.rpartition(":")[2])) as second:
+        assert second.url == url
+
+
+def test_it_ends_while_a_request_hangs(faults: Faults) -> None:
+    faults.hang("GET", "/pods", 60)
+    with Sandbox(wrap=faults) as sandbox, httpx.Client(base_url=sandbox.url) as client:
+        with pytest.raises(httpx.ReadTimeout):
+            client.get("/api/v1/pods", timeout=0.1)
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 5
+
+
+async def test_it_serves_an_asynchronous_test() -> None:
+    with Sandbox(nodes=1) as sandbox:
+        headers = {"Authorization": f"Bearer {sandbox.token}"}
+        async with httpx.AsyncClient(base_url=sandbox.url, headers=headers) as client:
+            answers = await asyncio.gather(*(client.get("/api/v1/nodes") for _ in range(20)))
+
+    assert {len(answer.json()["items"]) for answer in answers} == {1}
+
+
+def test_events_are_rationed_for_each_object_and_type() -> None:
+    now = 1000.0
+    store = Store()
+    store.put(NAMESPACES, {"metadata": {"name": "shop"}})
+    pod = store.put(PODS, {"metadata": {"name": "web", "namespace": "shop"}})
+    recorder = Recorder(store, "kubelet", "node-0", clock=lambda: now)
+
+    for _ in range(30):
+        recorder.record(PODS, pod, "Warning", "Failed", "Error: ImagePullBackOff")
+    recorder.record(PODS, pod, "Normal", "BackOff", "Back-off pulling image")
+
+    assert counts(store) == {"Failed": 25, "BackOff": 1}
+    now += 299
+    recorder.record(PODS, pod, "Warning", "Failed", "Error: ImagePullBackOff")
+    assert counts(store) == {"Failed": 25, "BackOff": 1}
+    now += 2
+    recorder.record(PODS, pod, "Warning", "Failed", "Error: ImagePullBackOff")
+    assert counts(store) == {"Failed": 32, "BackOff": 1}
+
+
+def counts(store: Store) -> dict[str, int]:
+    return {event["reason"]: event["count"] for event in store.each(EVENTS)}
+
+
+def test_many_pods_are_held_up(alone: Namespace) -> None:
+    alone.create("deployments", a_deployment(replicas=500))
+
+    eventually(lambda: alone.get("deployments", "web")["status"].get("availableReplicas") == 500, patience_s=20)
+    alone.patch("deployments", "web", {"spec": {"replicas": 0}})
+    eventually(lambda: not alone.items("pods"), patience_s=20)
+
+
+def test_a_template_that_makes_no_pod_is_told(alone: Namespace) -> None:
+    alone.create("deployments", a_deployment(template=a_template(serviceAccountName="none", serviceAccount="none")))
+
+    event = eventually(lambda: [event for event in alone.items("events") if event["reason"] == "FailedCreate"])[0]
+
+    assert 'serviceaccount "none" not found' in event["message"]
+
+
+def test_the_patch_content_type_may_have_parameters(alone: Namespace) -> None:
+    alone.create("deployments", a_deployment(replicas=0))
+
+    answer = alone.http.patch(
+        alone.path("deployments", "web"),
+        content=json.dumps({"spec": {"replicas": 0}}),
+        headers={"Content-Type": f"{STRATEGIC}; charset=utf-8"},
+    )
+
+    assert answer.status_code == 200
