@@ -1,4 +1,4 @@
-"""What the sandbox does in its own way: faults on demand, what it does not serve, and its life in a test."""
+"""What the sandbox does in its own way: what it does not serve, and its life in a test."""
 
 import asyncio
 import json
@@ -11,8 +11,9 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runmend.sandbox import Faults, Sandbox
+from runmend.sandbox import Sandbox
 from runmend.sandbox.events import Recorder
 from runmend.sandbox.resources import EVENTS, NAMESPACES, PODS
 from runmend.sandbox.store import Store
@@ -22,13 +23,8 @@ FROZEN = {"sandbox.runmend.io/frozen": "true"}
 
 
 @pytest.fixture
-def faults() -> Faults:
-    return Faults()
-
-
-@pytest.fixture
-def sandbox(faults: Faults) -> Iterator[Sandbox]:
-    with Sandbox(wrap=faults) as started:
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox() as started:
         yield started
 
 
@@ -137,39 +133,6 @@ def test_a_good_deployment_is_available_within_a_second(alone: Namespace) -> Non
     eventually(lambda: alone.get("deployments", "web")["status"].get("availableReplicas") == 3, patience_s=1)
 
 
-def test_a_fault_is_met_as_often_as_it_was_laid(faults: Faults, alone: Namespace) -> None:
-    faults.answer("GET", r"/pods/web$", 429, retry_after_s=3)
-    faults.answer("*", r"/pods/web$", 403, message="pods is forbidden")
-
-    first = alone.http.get(alone.path("pods", "web"))
-    second = alone.http.get(alone.path("pods", "web"))
-    third = alone.http.get(alone.path("pods", "web"))
-
-    assert (first.status_code, first.headers["Retry-After"], first.json()["reason"]) == (429, "3", "TooManyRequests")
-    assert (second.status_code, second.json()["reason"], second.json()["message"]) == (403, "Forbidden", "pods is forbidden")
-    assert third.status_code == 404
-    assert faults.requests[-1] == ("GET", alone.path("pods", "web"))
-
-
-def test_an_answer_is_lost_after_the_write(faults: Faults, alone: Namespace) -> None:
-    alone.create("deployments", a_deployment(replicas=0))
-    faults.lose_answer("PATCH", "/deployments/web$")
-
-    with pytest.raises(httpx.RemoteProtocolError):
-        alone.patch("deployments", "web", {"metadata": {"annotations": {"a": "b"}}})
-
-    assert alone.get("deployments", "web")["metadata"]["annotations"]["a"] == "b"
-
-
-def test_an_answer_that_comes_too_late(faults: Faults, alone: Namespace) -> None:
-    faults.hang("GET", "/pods$", 1.0)
-
-    with pytest.raises(httpx.ReadTimeout):
-        alone.http.get(alone.path("pods"), timeout=0.2)
-
-    assert alone.items("pods") == []
-
-
 def test_a_pause_is_an_api_server_that_is_down(sandbox: Sandbox, alone: Namespace) -> None:
     alone.create("secrets", {"metadata": {"name": "kept"}})
 
@@ -209,9 +172,14 @@ def test_it_ends_its_thread_and_frees_its_port() -> None:
         assert second.url == url
 
 
-def test_it_ends_while_a_request_hangs(faults: Faults) -> None:
-    faults.hang("GET", "/pods", 60)
-    with Sandbox(wrap=faults) as sandbox, httpx.Client(base_url=sandbox.url) as client:
+def test_it_ends_while_a_request_hangs() -> None:
+    def hanging(_: ASGIApp) -> ASGIApp:
+        async def hang(_scope: Scope, _receive: Receive, _send: Send) -> None:
+            await asyncio.sleep(60)
+
+        return hang
+
+    with Sandbox(wrap=hanging) as sandbox, httpx.Client(base_url=sandbox.url) as client:
         with pytest.raises(httpx.ReadTimeout):
             client.get("/api/v1/pods", timeout=0.1)
         began = time.monotonic()
