@@ -43,7 +43,8 @@ class Diagnosis:
         self._credentials: dict[str, tuple[Credentials, ...]] = {}
         self._secrets_found: list[tuple[str, str | None]] = []
         """Each pull secret's name, and what is wrong with it."""
-        self._secrets_unknown = ""
+        self._account_unknown = ""
+        """Why the service account's pull secrets are not known; empty where they are."""
         self.causes: dict[Cause, int] = {}
 
     def findings(self, affected: tuple[Affected, ...]) -> tuple[Finding, ...]:
@@ -64,8 +65,11 @@ class Diagnosis:
         return found + [finding for point in step.points for finding in self._point(point, images, asked)]
 
     def _events(self, step: DiagnosticStep) -> Finding:
-        labels = dict(self._call.alerts[0].labels) if self._call.alerts else {}
-        values = labels | {"namespace": self._call.target.namespace, "pod": self._now.first_pod(self._call.alerts)}
+        values = {
+            "namespace": self._call.target.namespace,
+            "pod": self._now.first_pod(self._call.alerts),
+            "deployment": self._call.target.name,
+        }
         if step.query is None:
             raise AssertionError("asked only where the step has a query")
         try:
@@ -110,31 +114,30 @@ class Diagnosis:
         return Finding(about=point.text, line=point.line, found=f"{image}: well-formed", ok=True)
 
     def _configured(self, point: SubPoint) -> Finding:
-        if self._secrets_unknown:
-            return Finding(about=point.text, line=point.line, found=f"unknown: {self._secrets_unknown}")
         names = ", ".join(name for name, _ in self._secrets_found)
-        return Finding(
-            about=point.text, line=point.line, found=f"configured: {names}" if names else "none configured", ok=bool(names) or None
-        )
+        unknown = f"unknown for the service account: {self._account_unknown}" if self._account_unknown else ""
+        said = [text for text in (f"configured: {names}" if names else "", unknown) if text]
+        return Finding(about=point.text, line=point.line, found="; ".join(said) or "none configured", ok=bool(names) or None)
 
     def _valid(self, point: SubPoint, images: tuple[str, ...]) -> list[Finding]:
         def finding(found: str, *, ok: bool | None) -> Finding:
             return Finding(about=point.text, line=point.line, found=found, ok=ok)
 
-        if self._secrets_unknown:
-            return [finding(f"unknown: {self._secrets_unknown}", ok=None)]
-        if not self._secrets_found:
-            return [finding("there is none to check", ok=None)]
         found = [
             finding(f"{name}: {wrong}", ok=None if wrong.startswith("unknown") else False) for name, wrong in self._secrets_found if wrong
         ]
+        if self._account_unknown:
+            found.append(finding(f"unknown for the service account: {self._account_unknown}", ok=None))
+        elif not self._secrets_found:
+            return [finding("there is none to check", ok=None)]
+        unread = any(one.ok is None for one in found)
         for image in images:
-            name = self._covered_by(image)
-            found.append(
-                finding(f"{name} has credentials for {image}", ok=True)
-                if name
-                else finding(f"no valid secret has credentials for the registry of {image}", ok=False)
-            )
+            if name := self._covered_by(image):
+                found.append(finding(f"{name} has credentials for {image}", ok=True))
+            elif unread:
+                found.append(finding(f"unknown whether a secret has credentials for the registry of {image}", ok=None))
+            else:
+                found.append(finding(f"no valid secret has credentials for the registry of {image}", ok=False))
         return found
 
     def _covered_by(self, image: str) -> str | None:
@@ -153,7 +156,7 @@ class Diagnosis:
         try:
             names = dict.fromkeys((*pod.pull_secrets, *self._cluster.pull_secrets_of(namespace, pod.service_account)))
         except RunmendError as error:
-            self._secrets_unknown = str(error)
+            self._account_unknown = str(error)
             names = dict.fromkeys(pod.pull_secrets)
         for name in names:
             wrong = None

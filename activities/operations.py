@@ -8,6 +8,7 @@ from temporalio.common import RawValue
 from activities.boundary import translated
 from activities.diagnosis import classified
 from activities.patching import patch_images
+from runmend.errors import PreconditionFailed
 from runmend.kube.client import Cluster
 from runmend.kube.targets import TargetNow
 from runmend.kube.verbs import read_events
@@ -44,11 +45,11 @@ class Operations:
                     return patch_images(self._cluster, strict, workflow_id, may_change=self._may_change(call.target.namespace))
 
     def _get_events(self, call: StepCall, operation: GetEvents) -> StepResult:
+        if call.step.owner and call.step.owner != call.target.kind:
+            raise PreconditionFailed(f"the pod must be owned by a {call.step.owner}, and the target is {call.target}")
         now = TargetNow.read(self._cluster, call.target)
         pod = now.first_pod(call.alerts)
-        values = (
-            call.step.parameters | call.alerts[0].labels | {"namespace": call.target.namespace, "pod": pod, "deployment": call.target.name}
-        )
+        values = call.step.parameters | {"namespace": call.target.namespace, "pod": pod, "deployment": call.target.name}
         events = read_events(self._cluster, operation, values)
         state = STATES.get(call.state or "")
         facts: dict[str, str | int] = {"events": len(events)}

@@ -10,6 +10,7 @@ from runmend.kube.targets import TargetNow
 from runmend.kube.verbs import ChangeNote, checked, image_patch, note_on
 from runmend.plan import ContainerImage, Mode, PatchDeployment, fill
 from runmend.run import Affected, Change, StepCall, StepResult, StepStatus
+from runmend.states import STATES
 
 MOST_NAMED = 5
 
@@ -121,8 +122,7 @@ def _treated(now: TargetNow, call: StepCall, state: str) -> tuple[tuple[Affected
 
 
 def _image_for(entries: tuple[ContainerImage, ...], container: str, call: StepCall) -> str | None:
-    labels = call.alerts[0].labels if call.alerts else {}
-    values = labels | {"namespace": call.target.namespace, "deployment": call.target.name, "container": container} | call.step.parameters
+    values = call.step.parameters | {"namespace": call.target.namespace, "deployment": call.target.name, "container": container}
     for entry in entries:
         if fill(entry.name, {"container": container}) == container:
             return checked(entry.image, values, "image")
@@ -155,14 +155,25 @@ def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str
     current = {pod.uid for pod in now.pods}
     older = [pod for pod in now.workloads.pods_of(call.target) if pod.running and pod.uid not in current]
     if older:
-        return f"{deployment.available} of {deployment.replicas} replicas still serve {_revision(now, older[0])}"
-    stuck = [pod for pod in now.pods if not pod.running]
-    named = ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in stuck[:MOST_NAMED])
+        newest = max(older, key=lambda pod: _revision_number(now, pod))
+        serving = sum(pod.owner == newest.owner for pod in older)
+        return f"{serving} of {deployment.replicas} replicas still serve {_revision(now, newest)}"
+    stuck = [pod for pod in now.pods if pod.waiting_for(*STATES[call.state or ""].waiting)]
+    named = ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in stuck[:MOST_NAMED]) + (
+        f" and {len(stuck) - MOST_NAMED} more" if len(stuck) > MOST_NAMED else ""
+    )
     return f"{deployment.available} of {deployment.replicas} replicas of the same revision serve; these pods cannot pull: {named}"
 
 
-def _revision(now: TargetNow, pod: PodFacts) -> str:
+def _revision_number(now: TargetNow, pod: PodFacts) -> int:
     found = now.workloads.revision_of(pod)
+    return found.revision if found else 0
+
+
+def _revision(now: TargetNow, pod: PodFacts) -> str:
     images = ", ".join(dict.fromkeys(c.image for c in pod.containers if not c.init))
-    number = f"revision {found.revision}" if found and found.revision else "an older revision"
-    return f"{number} (image {images}); `kubectl rollout undo deployment/{now.target.name} -n {now.target.namespace}` restores it"
+    undo = f"kubectl rollout undo deployment/{now.target.name} -n {now.target.namespace}"
+    if number := _revision_number(now, pod):
+        # Named, because the revision before this one may be as bad.
+        return f"revision {number} (image {images}); `{undo} --to-revision={number}` restores it"
+    return f"an older revision (image {images}); `{undo}` restores it"

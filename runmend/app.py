@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
@@ -30,6 +31,7 @@ from workflows.remediation import Remediation
 
 log = logging.getLogger("runmend.worker")
 
+CONNECT_SECONDS = 10.0
 THREADS = 32
 """Activities at once in one worker. A window occupies none."""
 REGISTRATION_TRIES = 60
@@ -65,31 +67,47 @@ async def connect() -> Client:
         raise WrongTemporal(f"the Temporal profile cannot be read: {error}") from error
     address = options.get("target_host") or "localhost:7233"
     try:
-        return await Client.connect(**(options | {"target_host": address}), data_converter=pydantic_data_converter)
+        async with asyncio.timeout(CONNECT_SECONDS):
+            return await Client.connect(**(options | {"target_host": address}), data_converter=pydantic_data_converter)
+    except TimeoutError as error:
+        raise NoTemporal(f"Temporal at {address} cannot be reached: no answer in {CONNECT_SECONDS:g} s") from error
     except (RuntimeError, RPCError) as error:
         raise NoTemporal(f"Temporal at {address} cannot be reached: {error}") from error
+
+
+@contextmanager
+def _asking(what: str) -> Iterator[None]:
+    """Translate Temporal's refusals: what may pass is `NoTemporal`, what will not is `WrongTemporal`."""
+    try:
+        yield
+    except RPCError as error:
+        passes = error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
+        raise (NoTemporal if passes else WrongTemporal)(f"{what}: {error.message}") from error
 
 
 async def register_search_attributes(client: Client) -> None:
     """Register those that are missing; what is there stays.
 
     Raises:
-        WrongTemporal: one is there under another type, or may not be added.
+        WrongTemporal: one is there under another type, or may not be added; or the namespace is not there.
+        NoTemporal: it does not answer.
     """
-    known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    with _asking("Temporal's search attributes cannot be read"):
+        known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
     wrong = [name for name, kind in SEARCH_ATTRIBUTES.items() if known.custom_attributes.get(name, kind) != kind]
     if wrong:
         raise WrongTemporal(f"search attributes of another type are in the way: {', '.join(wrong)}")
     missing = {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in known.custom_attributes}
     if not missing:
         return
-    try:
-        await client.operator_service.add_search_attributes(
-            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
-        )
-    except RPCError as error:
-        if error.status is not RPCStatusCode.ALREADY_EXISTS:
-            raise WrongTemporal(f"search attributes cannot be registered ({', '.join(missing)}): {error}") from error
+    with _asking(f"search attributes cannot be registered ({', '.join(missing)})"):
+        try:
+            await client.operator_service.add_search_attributes(
+                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+            )
+        except RPCError as error:
+            if error.status is not RPCStatusCode.ALREADY_EXISTS:
+                raise
     await _usable(client)
     log.info("search attributes registered", extra={"names": sorted(missing)})
 
@@ -111,7 +129,8 @@ async def _usable(client: Client) -> None:
 
 async def warn_of_short_retention(client: Client) -> None:
     """What a target's last run dealt with is kept in that run; when the server forgets it, old alerts look new."""
-    answer = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    with _asking("Temporal's namespace cannot be read"):
+        answer = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
     retention = answer.config.workflow_execution_retention_ttl.ToTimedelta()
     if retention < LEAST_RETENTION:
         log.warning(
@@ -120,9 +139,11 @@ async def warn_of_short_retention(client: Client) -> None:
         )
 
 
-def build_worker(client: Client, cluster: Cluster, settings: Settings, threads: ThreadPoolExecutor) -> Worker:
-    """A worker for the cluster's task queue."""
-    registry = Registry(allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms)
+def build_worker(
+    client: Client, cluster: Cluster, settings: Settings, threads: ThreadPoolExecutor, registry: Registry | None = None
+) -> Worker:
+    """A worker for the cluster's task queue; `registry` is who is asked about images, None: whom the settings say."""
+    registry = registry or Registry(allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms)
     verifier = Verifier(cluster)
     return Worker(
         client,

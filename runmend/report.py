@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from runmend.criteria import Status
 from runmend.plan import Mode
-from runmend.run import Finding, Outcome, RunResult
+from runmend.run import Change, Finding, Outcome, RunResult, StepStatus
 
 _MARKS = {True: "✓", False: "✗", None: "?"}
 _VERDICT_MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.UNVERIFIED: "?"}
@@ -68,10 +68,10 @@ def _diagnosis(result: RunResult) -> Iterator[str]:
     if seen is None:
         return
     yield from ("", "### Diagnosis", "")
-    yield f"- Owner: {seen.owner}"
+    yield f"- Owner: {_plain(seen.owner)}"
     for one in seen.affected:
         kind = "init container" if one.init else "container"
-        yield f"- Affected: {kind} {one.container} ({one.reason}), image `{one.image}`, in {', '.join(one.pods)}"
+        yield f"- Affected: {kind} {one.container} ({_plain(one.reason)}), image {_quoted(one.image)}, in {', '.join(one.pods)}"
     if not seen.affected:
         yield from (f"- Seen: {_plain(pod)}" for pod in seen.pods)
     yield from (_finding(finding) for finding in seen.findings)
@@ -87,12 +87,18 @@ def _steps(result: RunResult) -> Iterator[str]:
         return
     yield from ("", "### Steps", "")
     for number, step in enumerate(result.steps, 1):
-        yield f"{number}. {step.action_id}: {step.status.replace('_', ' ')}: {_plain(step.summary)}"
-        for change in step.changes:
-            kind = "init container" if change.init else "container"
-            yield f"   - {kind} {change.container}: before `{change.before}`, after `{change.after}`"
+        # In one line: the Web UI shows a nested list as a run of words.
+        changes = "; ".join(_change(change) for change in step.changes)
+        plainly = step.status is StepStatus.DONE and changes and not step.recovered
+        said = changes if plainly else _plain(step.summary)
+        yield f"{number}. {step.action_id}: {step.status.replace('_', ' ')}: {said}"
     if result.failed_step:
         yield f"{len(result.steps) + 1}. {result.failed_step}: failed"
+
+
+def _change(change: Change) -> str:
+    kind = "init container" if change.init else "container"
+    return f"{kind} {change.container}: before {_quoted(change.before)}, after {_quoted(change.after)}"
 
 
 def _criteria(result: RunResult) -> Iterator[str]:
@@ -104,9 +110,15 @@ def _criteria(result: RunResult) -> Iterator[str]:
     if result.window_seconds is not None:
         yield f"- Held for {duration(result.window_seconds)}"
     for verdict in result.verdicts:
-        yield f"- {_VERDICT_MARKS[verdict.status]} {verdict.text} (line {verdict.line}): {verdict.status}: {_plain(verdict.evidence)}"
+        said = f"{_plain(verdict.text)} (line {verdict.line}): {verdict.status}: {_plain(verdict.evidence)}"
+        yield f"- {_VERDICT_MARKS[verdict.status]} {said}"
 
 
 def _plain(text: str) -> str:
     """A text from outside in one line, with nothing in it that Markdown would make a link, an image or HTML of."""
     return " ".join(text.split()).translate(_HARMLESS)
+
+
+def _quoted(text: str) -> str:
+    """A text from outside as code; it cannot end its own quotation."""
+    return "`" + _plain(text).replace("`", "'") + "`"

@@ -33,7 +33,7 @@ class Fault:
     lose_answer: bool = False
     """The server acts, and the connection breaks before its answer is sent."""
     then: Callable[[Request], None] | None = None
-    """Called, in the server's thread, after the server acted and before its answer is sent."""
+    """Called, in a thread of its own, after the server acted and before its answer is sent: it may ask the server itself."""
 
 
 class Faults:
@@ -128,7 +128,7 @@ async def _tampered(app: ASGIApp, scope: Scope, body: bytes, send: Send, fault: 
 
     await app(scope, _replayed(body), hold)
     if fault.then:
-        fault.then(request)
+        await asyncio.to_thread(fault.then, request)
     if fault.lose_answer:
         # Half an answer: the client reads a connection that ends before its body does.
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100000")]})

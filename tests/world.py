@@ -7,15 +7,14 @@ could fail.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import httpx
-from runmend.runbook.compiler import compile_runbook
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -25,9 +24,13 @@ from temporalio.testing import WorkflowEnvironment
 from runmend.alerts import Alert, Target
 from runmend.app import SEARCH_ATTRIBUTES, build_worker
 from runmend.facts import PodFacts
+from runmend.images import ImageReference
 from runmend.kube.client import Cluster
 from runmend.plan import Plan
+from runmend.pull_secrets import Credentials
+from runmend.registry import Answer, Registry, RegistryAnswer
 from runmend.run import Options, RunResult
+from runmend.runbook.compiler import compile_runbook
 from runmend.sandbox import Sandbox
 from runmend.settings import Settings
 from runmend.starts import Starter
@@ -43,6 +46,13 @@ PATIENCE = 20.0
 def seed_plan() -> Plan:
     """The user's runbook, compiled."""
     return compile_runbook(SEED.read_bytes(), SEED.name).plan
+
+
+class Offline(Registry):
+    """A registry that cannot be asked: no test may depend on the network."""
+
+    def ask(self, image: str | ImageReference, credentials: Sequence[Credentials] = ()) -> RegistryAnswer:  # noqa: ARG002
+        return RegistryAnswer(str(image), Answer.UNKNOWN, "no test asks a registry")
 
 
 @dataclass
@@ -65,7 +75,7 @@ class World:
     env: WorkflowEnvironment
     api: httpx.Client
     plan: Plan
-    target: Target = field(default_factory=lambda: Target(cluster="test", namespace="shop", kind="Deployment", name="web"))
+    target: Target
 
     @property
     def starter(self) -> Starter:
@@ -138,7 +148,7 @@ class World:
         return self.env.client.get_workflow_handle(target.workflow_id, run_id=run_id)
 
     async def window(self, handle: WorkflowHandle[Any, Any]) -> None:
-        """Wait in real time until the verification window has begun."""
+        """Wait until the verification window has begun; a second is skipped at each look, so that retries are not waited for."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             kinds = {event.WhichOneof("attributes") for event in (await handle.fetch_history()).events}
@@ -150,6 +160,8 @@ class World:
             assert not ended, f"the run ended before its window: {await self.end(handle)}"
             assert asyncio.get_running_loop().time() < deadline, f"no window: {[pod.in_words for pod in self.pods()]}"
             await asyncio.sleep(0.05)
+            if self.env.supports_time_skipping_v1:
+                await self.skip(1)
 
     async def skip(self, seconds: float = 301) -> None:
         """Pass over the window, or another time that only Temporal waits for."""
@@ -179,7 +191,20 @@ class World:
 
 @asynccontextmanager
 async def a_world(directory: Path, **settings: Any) -> AsyncIterator[World]:
-    """Start all of it, with a worker; `settings` are ours, by their field names."""
+    """Start all of it on a server that skips time; `settings` are ours, by their field names."""
+    env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SERVER), data_converter=pydantic_data_converter)
+    async with env:
+        await env.client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=env.client.namespace, search_attributes=SEARCH_ATTRIBUTES)
+        )
+        with env.auto_time_skipping_disabled():
+            async with a_world_on(env, directory, Settings(**({"cluster": "test"} | settings))) as world, a_worker(world):
+                yield world
+
+
+@asynccontextmanager
+async def a_world_on(env: WorkflowEnvironment, directory: Path, settings: Settings) -> AsyncIterator[World]:
+    """A world on a Temporal server that is there already; without a worker."""
     faults = Faults()
     with (
         Sandbox(wrap=faults.wrap) as sandbox,
@@ -187,13 +212,14 @@ async def a_world(directory: Path, **settings: Any) -> AsyncIterator[World]:
     ):
         await asyncio.to_thread(lambda: api.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}}).raise_for_status())
         cluster = Cluster.connect(kubeconfig=sandbox.write_kubeconfig(directory / "kubeconfig"))
-        ours = Settings(cluster="test", **settings)
-        env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SERVER), data_converter=pydantic_data_converter)
-        async with env:
-            await env.client.operator_service.add_search_attributes(
-                AddSearchAttributesRequest(namespace=env.client.namespace, search_attributes=SEARCH_ATTRIBUTES)
-            )
-            with env.auto_time_skipping_disabled(), ThreadPoolExecutor(max_workers=32) as threads:
-                async with build_worker(env.client, cluster, ours, threads):
-                    yield World(sandbox, faults, cluster, ours, env, api, seed_plan())
+        target = Target(cluster=settings.cluster, namespace="shop", kind="Deployment", name="web")
+        yield World(sandbox, faults, cluster, settings, env, api, seed_plan(), target)
         cluster.close()
+
+
+@asynccontextmanager
+async def a_worker(world: World) -> AsyncIterator[None]:
+    """A worker with the real activities, in this process."""
+    with ThreadPoolExecutor(max_workers=32) as threads:
+        async with build_worker(world.env.client, world.cluster, world.settings, threads, Offline()):
+            yield

@@ -68,8 +68,10 @@ class Remediation:
     @workflow.signal(name=JOIN_SIGNAL)
     def join(self, joining: Joining) -> None:
         """Alerts for this target that came with the start, or later."""
-        if joining.runbook_id != workflow.info().workflow_type:
-            self._remark(f"dropped {len(joining.alerts)} alerts of runbook {joining.runbook_id}")
+        if self._dropped(joining):
+            return
+        if self._result and self._result.outcome:
+            # Too late to be dealt with. It is not remembered either, so its next delivery is no known one.
             return
         # What is in the input is in the memo too, so the signal that came with the start adds nothing.
         memo: dict[str, str] = workflow.memo_value(EPISODES, {}, type_hint=dict[str, str])
@@ -81,8 +83,18 @@ class Remediation:
     @workflow.signal(name=RESOLVED_SIGNAL)
     def resolve(self, joining: Joining) -> None:
         """Alerts that resolved: noted. The window is a fact about the cluster, so they end nothing."""
+        if self._dropped(joining):
+            return
         for alert in joining.alerts:
             self._remark(f"alert {alert.name} for pod {alert.pod} resolved meanwhile")
+
+    def _dropped(self, joining: Joining) -> bool:
+        """Whether the alerts are another runbook's, which is remarked."""
+        if joining.runbook_id == workflow.info().workflow_type:
+            return False
+        count = len(joining.alerts)
+        self._remark(f"dropped {count} {'alert' if count == 1 else 'alerts'} of runbook {joining.runbook_id}")
+        return True
 
     @workflow.query(name=REPORT_QUERY)
     def so_far(self) -> RunResult | None:
@@ -119,6 +131,15 @@ class Remediation:
         return await self._end(given, outcome, summary)
 
     async def _remediate(self, given: RunInput) -> tuple[Outcome, str]:
+        while True:
+            known = self._alerts
+            outcome, summary = await self._try(given)
+            # An alert that joined meanwhile may name a container that is affected: nobody else will look at it.
+            if outcome is not Outcome.NOT_NEEDED or self._alerts == known:
+                return outcome, summary
+            self._note(observation=None, steps=())
+
+    async def _try(self, given: RunInput) -> tuple[Outcome, str]:
         observation = await self._observe(given)
         if observation.problem_gone:
             return Outcome.NOT_NEEDED, observation.problem_gone
@@ -268,7 +289,7 @@ class Remediation:
             finish: a write that has begun is waited for when the run is cancelled, so that the history says whether it was made.
         """
         try:
-            return await workflow.execute_activity(
+            result = await workflow.execute_activity(
                 name,
                 call,
                 result_type=result_type,
@@ -284,7 +305,10 @@ class Remediation:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 raise
+            _end_if_cancelled()
             raise failure_of(error, otherwise) from error
+        _end_if_cancelled()
+        return result
 
     @property
     def _so_far(self) -> RunResult:
@@ -298,3 +322,12 @@ class Remediation:
 
     def _remark(self, remark: str) -> None:
         self._remarks = (*self._remarks, remark)[:MOST_REMARKS]
+
+
+def _end_if_cancelled() -> None:
+    """End the run here if it was cancelled.
+
+    A cancellation counts as delivered once an activity was told of it: one that is waited for ends as if nothing had been.
+    """
+    if workflow.cancellation_reason() is not None:
+        raise asyncio.CancelledError

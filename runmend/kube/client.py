@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+import yaml
 from kubernetes import client as api
 from kubernetes import config
 
@@ -74,7 +75,7 @@ class Cluster:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
             except config.ConfigException as outside:
                 raise NotConfigured(f"no cluster: {error}; and not in a pod: {outside}") from outside
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
             raise NotConfigured(f"the kubeconfig cannot be read: {cut(str(error))}") from error
         return cls(configuration)
 
@@ -131,6 +132,10 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
     ) -> Json:
+        for name in (names or {}).values():
+            # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists all of them.
+            if name in ("", ".", ".."):
+                raise Invalid(f"{method} {path}: {name!r} is not a name")
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/strategic-merge-patch+json"
@@ -194,7 +199,7 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
             return NotFound(message)
         case 409:
             return Conflict(message)
-        case 429:
+        case 429 | 503 if delay or status == 429:  # noqa: PLR2004  a 503 that does not say for how long is an error
             return Throttled(message, delay=delay)
         case _ if status >= 500:  # noqa: PLR2004
             return ServerError(message, delay=delay)

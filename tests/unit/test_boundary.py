@@ -1,0 +1,75 @@
+"""An error's kind becomes Temporal's retry decision."""
+
+from datetime import timedelta
+
+import pytest
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+
+from activities.boundary import translated
+from runmend.errors import Conflict, Forbidden, Invalid, NotFound, NotYet, RunmendError, ServerError, Throttled, Unreachable
+from runmend.kube.client import error_for
+
+PLAIN, BENIGN = ApplicationErrorCategory.UNSPECIFIED, ApplicationErrorCategory.BENIGN
+
+
+def translation_of(error: RunmendError) -> ApplicationError:
+    with pytest.raises(ApplicationError) as raised, translated():
+        raise error
+    return raised.value
+
+
+@pytest.mark.parametrize("kind", [Forbidden, Invalid, NotFound])
+def test_what_would_end_the_same_way_is_not_tried_again(kind: type[RunmendError]) -> None:
+    error = translation_of(kind("no"))
+
+    assert (error.type, error.message, error.non_retryable, error.category) == (kind.__name__, "no", True, PLAIN)
+
+
+@pytest.mark.parametrize("kind", [Conflict, ServerError, Unreachable])
+def test_what_may_pass_is_tried_again(kind: type[RunmendError]) -> None:
+    error = translation_of(kind("later"))
+
+    assert (error.type, error.non_retryable, error.next_retry_delay, error.category) == (kind.__name__, False, None, PLAIN)
+
+
+@pytest.mark.parametrize("kind", [NotYet, Throttled])
+def test_waiting_is_no_fault_and_keeps_its_delay(kind: type[NotYet | Throttled]) -> None:
+    error = translation_of(kind("wait", delay=timedelta(seconds=7)))
+
+    assert (error.non_retryable, error.next_retry_delay, error.category) == (False, timedelta(seconds=7), BENIGN)
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_retry_after_is_the_delay_of_the_next_try(status: int) -> None:
+    error = translation_of(error_for(status, None, "7", "GET shop"))
+
+    assert (error.type, error.next_retry_delay, error.category) == ("Throttled", timedelta(seconds=7), BENIGN)
+
+
+@pytest.mark.parametrize(
+    ("said", "delay"), [("3600", timedelta(seconds=60)), ("Fri, 31 Dec 1999 23:59:59 GMT", None), ("-1", None), (None, None)]
+)
+def test_a_retry_after_is_followed_for_a_minute_at_most_and_only_as_seconds(said: str | None, delay: timedelta | None) -> None:
+    assert translation_of(error_for(429, None, said, "GET shop")).next_retry_delay == delay
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, "Invalid"),
+        (401, "Forbidden"),
+        (403, "Forbidden"),
+        (404, "NotFound"),
+        (409, "Conflict"),
+        (415, "Invalid"),
+        (422, "Invalid"),
+        (429, "Throttled"),
+        (500, "ServerError"),
+        (503, "ServerError"),
+        (504, "ServerError"),
+    ],
+)
+def test_a_status_has_its_kind_and_the_servers_words(status: int, kind: str) -> None:
+    error = error_for(status, {"message": "because\n  I say so"}, None, "PATCH shop/web")
+
+    assert (type(error).__name__, str(error)) == (kind, f"PATCH shop/web: {status}: because I say so")

@@ -1,0 +1,175 @@
+"""From the API's JSON to facts; what is missing is what Kubernetes means by its absence."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runmend.facts import ContainerFacts, Owner, PodFacts
+from runmend.kube import facts
+
+Json = dict[str, Any]
+
+
+def metadata(name: str = "web-1", **more: Any) -> Json:
+    return {"namespace": "shop", "name": name, "uid": f"uid-{name}", "resourceVersion": "7", **more}
+
+
+def a_pod(status: Json | None = None, **spec: Any) -> PodFacts:
+    return facts.pod({"metadata": metadata(), "spec": {"containers": [{"name": "app", "image": "a:1"}], **spec}, "status": status})
+
+
+def an_app(status: Json) -> ContainerFacts:
+    (found,) = a_pod({"phase": "Running", "containerStatuses": [{"name": "app", **status}]}).containers
+    return found
+
+
+def managed(manager: str, time: str, *keys: str, listed: str = "f:containers") -> Json:
+    owned: Json = {key: {"f:image": {}} for key in keys}
+    return {"manager": manager, "time": time, "fieldsV1": {"f:spec": {"f:template": {"f:spec": {listed: owned}}}}}
+
+
+def test_a_pod_that_no_kubelet_has_seen_waits_for_no_reason_given() -> None:
+    pod = a_pod()
+
+    assert (pod.phase, pod.node, pod.owner, pod.service_account, pod.pull_secrets) == ("", "", None, "default", ())
+    assert pod.containers == (ContainerFacts(name="app", image="a:1", state="waiting"),)
+    assert not pod.running
+    assert pod.in_words == "web-1: Unknown, app waits (no reason given)"
+
+
+def test_init_containers_come_first_and_are_matched_to_their_own_statuses() -> None:
+    status = {
+        "initContainerStatuses": [{"name": "app", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}],
+        "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "ErrImagePull", "message": "x" * 999}}}],
+    }
+    init, app = a_pod(status, initContainers=[{"name": "app", "image": "i:1"}]).containers
+
+    assert (init.init, init.image, init.state, init.reason, init.exit_code) == (True, "i:1", "terminated", "Completed", 0)
+    assert (app.init, app.image, app.state, app.reason, len(app.message)) == (False, "a:1", "waiting", "ErrImagePull", 300)
+
+
+def test_a_containers_image_is_the_specs_and_not_what_the_runtime_calls_it() -> None:
+    assert an_app({"image": "docker.io/library/a:1", "state": {"running": {}}}).image == "a:1"
+
+
+def test_a_restarted_container_keeps_how_it_died() -> None:
+    app = an_app(
+        {
+            "state": {"running": {"startedAt": "x"}},
+            "lastState": {"terminated": {"reason": "OOMKilled"}},
+            "restartCount": 3,
+            "ready": True,
+            "started": True,
+        }
+    )
+
+    assert (app.state, app.ready, app.started, app.restarts, app.last_termination) == ("running", True, True, 3, "OOMKilled")
+
+
+@pytest.mark.parametrize(("phase", "ready", "running"), [("Running", True, True), ("Running", False, False), ("Pending", True, False)])
+def test_running_means_the_phase_and_every_container_ready(phase: str, *, ready: bool, running: bool) -> None:
+    status = {"phase": phase, "containerStatuses": [{"name": "app", "state": {"running": {}}, "ready": ready}]}
+    assert a_pod(status).running is running
+
+
+def test_a_pod_that_is_being_deleted_does_not_run() -> None:
+    status = {"phase": "Running", "containerStatuses": [{"name": "app", "state": {"running": {}}, "ready": True}]}
+    pod = facts.pod(
+        {"metadata": metadata(deletionTimestamp="x"), "spec": {"containers": [{"name": "app", "image": "a"}]}, "status": status}
+    )
+    assert (pod.deleting, pod.running) == (True, False)
+    assert pod.in_words == "web-1: Terminating"
+
+
+def test_only_the_controlling_owner_reference_counts() -> None:
+    others = [{"kind": "Backup", "name": "b", "uid": "1"}, {"kind": "Node", "name": "n", "uid": "2", "controller": False}]
+    controls = {"kind": "ReplicaSet", "name": "web-6b9", "uid": "3", "controller": True}
+
+    assert facts.controller({"ownerReferences": others}) is None
+    assert facts.controller({"ownerReferences": [*others, controls]}) == Owner(kind="ReplicaSet", name="web-6b9", uid="3")
+    assert facts.controller({"ownerReferences": None}) is None
+
+
+def test_a_deployment_without_anything_optional_wants_one_replica() -> None:
+    found = facts.deployment({"metadata": metadata("web")})
+
+    assert (found.replicas, found.available, found.updated, found.revision, found.paused) == (1, 0, 0, 0, False)
+    assert (found.generation, found.observed_generation) == (0, 0)
+    assert (found.containers, found.init_containers, found.annotations, found.image_managers) == ({}, {}, {}, {})
+
+
+def test_a_deployment_scaled_to_zero_wants_none() -> None:
+    assert facts.deployment({"metadata": metadata("web"), "spec": {"replicas": 0}}).replicas == 0
+
+
+def test_a_deployments_images_are_those_of_its_template() -> None:
+    template = {"spec": {"containers": [{"name": "app", "image": "a:1"}], "initContainers": [{"name": "db", "image": "b:1"}]}}
+    found = facts.deployment({"metadata": metadata("web", annotations={facts.REVISION: "4"}), "spec": {"template": template}})
+
+    assert (found.revision, found.containers, found.init_containers) == (4, {"app": "a:1"}, {"db": "b:1"})
+    assert [found.image_of(name) for name in ("app", "db", "proxy")] == ["a:1", "b:1", None]
+
+
+@pytest.mark.parametrize("text", ["", "four", "-1", "٤"])
+def test_a_revision_that_is_no_number_is_0(text: str) -> None:
+    assert facts.replica_set({"metadata": metadata("web-6b9", annotations={facts.REVISION: text})}).revision == 0
+
+
+def test_an_images_manager_is_the_one_that_set_it_last_whatever_the_order_of_the_entries() -> None:
+    app, log = 'k:{"name":"app"}', 'k:{"name":"log"}'
+    entries = [
+        managed("argocd-controller", "2026-11-22T14:00:00Z", app),
+        managed("kubectl", "2026-11-22T13:00:00Z", app, log),
+        managed("helm", "2026-11-22T12:00:00Z", 'k:{"name":"db"}', listed="f:initContainers"),
+        {"manager": "kube-controller-manager", "subresource": "status", "fieldsV1": {"f:status": {}}},
+        {"manager": "old"},
+    ]
+    found = facts.deployment({"metadata": metadata("web", managedFields=entries)})
+
+    assert found.image_managers == {"app": "argocd-controller", "log": "kubectl", "db": "helm"}
+
+
+@pytest.mark.parametrize(
+    ("counts", "count"),
+    [
+        ({}, 1),
+        ({"count": None, "series": None}, 1),
+        ({"count": 7}, 7),
+        ({"series": {"count": 12}}, 12),
+        ({"count": 3, "series": {"count": 2}}, 3),
+    ],
+)
+def test_an_events_count_is_its_own_or_its_series_whichever_is_larger(counts: Json, count: int) -> None:
+    assert facts.event({"metadata": metadata("e"), **counts}).count == count
+
+
+def test_an_event_was_last_seen_when_its_series_says_so() -> None:
+    item = {"metadata": metadata("e"), "eventTime": "1", "lastTimestamp": "2", "series": {"count": 2, "lastObservedTime": "3"}}
+
+    assert facts.event(item).last_seen == "3"
+    assert facts.event({**item, "series": None}).last_seen == "2"
+    assert facts.event({**item, "series": None, "lastTimestamp": None}).last_seen == "1"
+
+
+def test_a_long_message_is_cut() -> None:
+    assert len(facts.event({"metadata": metadata("e"), "message": "x" * 9999}).message) == 1000
+
+
+OPTIONAL = ("phase", "containerStatuses", "initContainerStatuses", "conditions")
+
+
+@given(st.sets(st.sampled_from(OPTIONAL)), st.sampled_from([None, {}]), st.booleans())
+def test_a_status_with_any_of_its_fields_missing_is_read(missing: set[str], state: Json | None, restarted: bool) -> None:  # noqa: FBT001
+    whole: Json = {
+        "phase": "Running",
+        "containerStatuses": [{"name": "app", "state": state, "lastState": {} if restarted else None}],
+        "initContainerStatuses": None,
+        "conditions": [],
+    }
+    pod = a_pod({key: value for key, value in whole.items() if key not in missing})
+
+    assert [(c.name, c.state) for c in pod.containers] == [("app", "waiting")]
+    assert json.loads(pod.model_dump_json())["name"] == "web-1"

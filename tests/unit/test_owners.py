@@ -1,0 +1,108 @@
+"""Who controls a pod, and which pods stand for a target now, told from two lists."""
+
+import pytest
+
+from runmend.alerts import Target
+from runmend.facts import Owner, PodFacts, ReplicaSetFacts
+from runmend.kube.owners import Workloads
+
+WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
+
+
+def a_pod(name: str, owner: Owner | None = None, *, deleting: bool = False) -> PodFacts:
+    return PodFacts(namespace="shop", name=name, uid=f"uid-{name}", phase="Running", owner=owner, deleting=deleting)
+
+
+def a_replica_set(name: str, *, revision: int = 1, owned_by: Owner | None = None) -> ReplicaSetFacts:
+    return ReplicaSetFacts(namespace="shop", name=name, uid=f"uid-{name}", revision=revision, owner=owned_by)
+
+
+def an_owner(kind: str, name: str) -> Owner:
+    return Owner(kind=kind, name=name, uid=f"uid-{name}")
+
+
+def workloads(pods: list[PodFacts], *replica_sets: ReplicaSetFacts) -> Workloads:
+    return Workloads(tuple(pods), {found.uid: found for found in replica_sets})
+
+
+DEPLOYMENT = an_owner("Deployment", "web")
+OLD, NEW = a_replica_set("web-1", revision=1, owned_by=DEPLOYMENT), a_replica_set("web-2", revision=2, owned_by=DEPLOYMENT)
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "Job", "Rollout"])
+def test_a_pods_own_controller_is_the_target(kind: str) -> None:
+    pod = a_pod("web-0", an_owner(kind, "web"))
+
+    assert workloads([pod]).target_of(pod, "test") == WEB.model_copy(update={"kind": kind})
+    assert workloads([pod]).chain_of(pod) == f"Pod web-0 → {kind} web"
+
+
+def test_a_deployment_is_found_through_its_replica_set() -> None:
+    pod = a_pod("p", an_owner("ReplicaSet", "web-1"))
+
+    assert workloads([pod], OLD).target_of(pod, "test") == WEB
+    assert workloads([pod], OLD).chain_of(pod) == "Pod p → ReplicaSet web-1 → Deployment web"
+
+
+def test_a_custom_controller_of_a_replica_set_is_the_target() -> None:
+    pod = a_pod("p", an_owner("ReplicaSet", "web-1"))
+    rollout = a_replica_set("web-1", owned_by=an_owner("Rollout", "web"))
+
+    assert workloads([pod], rollout).target_of(pod, "test").kind == "Rollout"
+
+
+def test_a_bare_replica_set_and_one_that_is_gone_are_targets_themselves() -> None:
+    pod = a_pod("p", an_owner("ReplicaSet", "web-1"))
+    bare = WEB.model_copy(update={"kind": "ReplicaSet", "name": "web-1"})
+
+    assert workloads([pod], a_replica_set("web-1")).target_of(pod, "test") == bare
+    assert workloads([pod]).target_of(pod, "test") == bare
+
+
+def test_a_replica_set_that_was_made_anew_under_the_same_name_is_another() -> None:
+    pod = a_pod("p", Owner(kind="ReplicaSet", name="web-1", uid="of the one before"))
+
+    assert workloads([pod], OLD).target_of(pod, "test").kind == "ReplicaSet"
+
+
+def test_a_bare_pod_is_its_own_target() -> None:
+    pod = a_pod("lonely")
+
+    assert workloads([pod]).target_of(pod, "test") == Target(cluster="test", namespace="shop", kind="Pod", name="lonely")
+    assert workloads([pod]).chain_of(pod) == "Pod lonely"
+
+
+def test_a_name_that_looks_like_a_deployments_means_nothing() -> None:
+    mine, stray = a_pod("web-2-abcde", an_owner("ReplicaSet", "web-2")), a_pod("web-2-fghij")
+
+    assert workloads([mine, stray], NEW).pods_of(WEB) == (mine,)
+
+
+def test_a_targets_current_pods_are_those_of_its_newest_revision_and_not_of_its_youngest_name() -> None:
+    # A rollback gives an old ReplicaSet the newest revision.
+    rolled_back = OLD.model_copy(update={"revision": 3})
+    old, new = a_pod("a", an_owner("ReplicaSet", "web-1")), a_pod("b", an_owner("ReplicaSet", "web-2"))
+
+    assert workloads([old, new], OLD, NEW).current_pods_of(WEB) == (new,)
+    assert workloads([old, new], rolled_back, NEW).current_pods_of(WEB) == (old,)
+    assert workloads([old, new], OLD, NEW).pods_of(WEB) == (old, new)
+
+
+def test_a_pod_that_is_being_deleted_stands_for_nothing() -> None:
+    ending = a_pod("a", an_owner("ReplicaSet", "web-2"), deleting=True)
+
+    assert workloads([ending], NEW).pods_of(WEB) == workloads([ending], NEW).current_pods_of(WEB) == ()
+
+
+def test_a_target_of_another_kind_has_no_revisions_of_its_own() -> None:
+    target = WEB.model_copy(update={"kind": "StatefulSet"})
+    pods = [a_pod("web-0", an_owner("StatefulSet", "web")), a_pod("web-1", an_owner("StatefulSet", "web"))]
+
+    assert workloads(pods, NEW).current_pods_of(target) == tuple(pods)
+
+
+def test_another_deployments_revisions_are_not_looked_at() -> None:
+    other = a_replica_set("api-1", revision=9, owned_by=an_owner("Deployment", "api"))
+
+    newest = workloads([], OLD, NEW, other).newest(WEB)
+    assert newest == NEW

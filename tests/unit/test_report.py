@@ -1,0 +1,203 @@
+"""The report in words: what a reader of the Web UI, of `runmend show` and of the log gets."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runmend.alerts import Target
+from runmend.criteria import Status, Verdict
+from runmend.plan import Mode
+from runmend.report import duration, outcome_line, render
+from runmend.run import Affected, Change, Finding, Observation, Outcome, RunResult, StepResult, StepStatus
+from tests.builders import FALLBACK, MISSING, an_alert
+
+AFFECTED = Affected(container="app", init=False, image=MISSING, reason="ErrImagePull", pods=("web-1", "web-2"))
+CHANGE = Change(container="app", before=MISSING, after=FALLBACK)
+
+
+def a_verdict(status: Status, text: str = "Container starts") -> Verdict:
+    return Verdict(text=text, line=52, status=status, evidence=f"seen to be {status}")
+
+
+def a_result(outcome: Outcome | None = Outcome.RESOLVED, **known: object) -> RunResult:
+    base = RunResult(
+        runbook_id="RB_IMAGEPULL",
+        title="ImagePullBackOff Remediation",
+        sha256="36805753a9fa91b5",
+        target=Target(cluster="prod", namespace="shop", kind="Deployment", name="web"),
+        alerts=(an_alert("web-1"),),
+        mode=Mode.AUTO,
+        outcome=outcome,
+    )
+    return base.model_copy(update=known)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "said"),
+    [
+        (None, "running"),
+        (Outcome.RESOLVED, "resolved"),
+        (Outcome.NOT_NEEDED, "not needed"),
+        (Outcome.RECOMMENDED, "recommended, nothing changed"),
+        (Outcome.PRECONDITION_FAILED, "PreconditionFailed"),
+        (Outcome.STEP_FAILED, "StepFailed"),
+        (Outcome.REVERTED, "Reverted"),
+        (Outcome.VERIFICATION_FAILED, "VerificationFailed"),
+        (Outcome.CANCELLED, "cancelled"),
+    ],
+)
+def test_every_outcome_has_its_line(outcome: Outcome | None, said: str) -> None:
+    assert outcome_line(a_result(outcome)) == said
+    assert render(a_result(outcome)).splitlines()[0] == f"## ImagePullBackOff Remediation: {said}"
+
+
+@pytest.mark.parametrize(
+    ("unverified", "said"), [(0, "resolved"), (1, "resolved, 1 criterion unverified"), (2, "resolved, 2 criteria unverified")]
+)
+def test_what_was_not_verified_is_in_the_outcomes_line(unverified: int, said: str) -> None:
+    verdicts = (a_verdict(Status.PASSED), *[a_verdict(Status.UNVERIFIED)] * unverified)
+    assert outcome_line(a_result(verdicts=verdicts)) == said
+
+
+def test_a_whole_report() -> None:
+    observation = Observation(
+        owner="Pod web-1 → ReplicaSet web-6b9 → Deployment web",
+        pods=("web-1: Pending",),
+        pod_count=2,
+        affected=(AFFECTED, AFFECTED.model_copy(update={"container": "db", "init": True})),
+        findings=(
+            Finding(about="Check pod events", line=18, found="image not found (reported 3x)", ok=False),
+            Finding(about="Verify image name", line=24, found="well-formed", ok=True),
+            Finding(about="Ask the vendor", line=25, found="not done: this point cannot be read by a machine"),
+            Finding(about="image that the runbook would write", found="unknown: no such host"),
+        ),
+    )
+    steps = (
+        StepResult(action_id="get_pod_events", status=StepStatus.DONE, summary="4 events", confirmed=True),
+        StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it", changes=(CHANGE,)),
+    )
+    result = a_result(
+        summary="changed it; it held for 5 minutes",
+        observation=observation,
+        steps=steps,
+        settled="2 of 2 pods are Running",
+        window_seconds=300,
+        verdicts=(a_verdict(Status.PASSED), a_verdict(Status.UNVERIFIED, "The shop is full")),
+        remarks=("alert KubePodImagePullBackOff for pod web-1 resolved meanwhile",),
+    )
+
+    assert render(result).splitlines() == [
+        "## ImagePullBackOff Remediation: resolved, 1 criterion unverified",
+        "",
+        "**changed it; it held for 5 minutes**",
+        "",
+        "- Target: Deployment shop/web (cluster prod)",
+        "- Runbook: RB_IMAGEPULL, sha256 36805753a9fa",
+        "- Alert: KubePodImagePullBackOff for pod web-1, container app",
+        "",
+        "### Diagnosis",
+        "",
+        "- Owner: Pod web-1 → ReplicaSet web-6b9 → Deployment web",
+        f"- Affected: container app (ErrImagePull), image `{MISSING}`, in web-1, web-2",
+        f"- Affected: init container db (ErrImagePull), image `{MISSING}`, in web-1, web-2",
+        "- ✗ Check pod events (line 18): image not found (reported 3x)",
+        "- ✓ Verify image name (line 24): well-formed",
+        "- ? Ask the vendor (line 25): not done: this point cannot be read by a machine",
+        "- ? image that the runbook would write: unknown: no such host",
+        "",
+        "### Steps",
+        "",
+        "1. get_pod_events: done: 4 events",
+        f"2. patch_image: done: container app: before `{MISSING}`, after `{FALLBACK}`",
+        "",
+        "### Verification",
+        "",
+        "- Settled: 2 of 2 pods are Running",
+        "- Held for 5 minutes",
+        "- ✓ Container starts (line 52): passed: seen to be passed",
+        "- ? The shop is full (line 52): unverified: seen to be unverified",
+        "",
+        "### Remarks",
+        "",
+        "- alert KubePodImagePullBackOff for pod web-1 resolved meanwhile",
+    ]
+
+
+def test_a_failed_step_is_named_after_those_that_were_done() -> None:
+    done = StepResult(action_id="get_pod_events", status=StepStatus.DONE, summary="4 events")
+    text = render(a_result(Outcome.PRECONDITION_FAILED, steps=(done,), failed_step="patch_image"))
+
+    assert "\n1. get_pod_events: done: 4 events\n2. patch_image: failed" in text
+
+
+def test_a_recommended_change_is_not_told_as_one_that_was_made() -> None:
+    step = StepResult(action_id="patch_image", status=StepStatus.RECOMMENDED, summary="would change it", changes=(CHANGE,))
+    text = render(a_result(Outcome.RECOMMENDED, steps=(step,), mode=Mode.RECOMMEND))
+
+    assert "- Mode: recommend" in text
+    assert "1. patch_image: recommended: would change it" in text
+    assert "before" not in text
+
+
+def test_a_change_that_an_earlier_try_made_says_so() -> None:
+    step = StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it (earlier)", changes=(CHANGE,), recovered=True)
+
+    assert "1. patch_image: done: changed it (earlier)" in render(a_result(steps=(step,)))
+
+
+def test_where_nothing_is_affected_the_pods_are_shown_as_they_are() -> None:
+    observation = Observation(owner="o", pods=("web-1: Running",), pod_count=1)
+
+    assert "- Seen: web-1: Running" in render(a_result(Outcome.NOT_NEEDED, observation=observation))
+
+
+HOSTILE = "x` <img src=x onerror=1> ![a](http://evil) [b](javascript:1)\n\n# head"
+
+
+def hostile() -> RunResult:
+    change = Change(container="app", before=HOSTILE, after=FALLBACK)
+    labels = {"alertname": HOSTILE, "pod": HOSTILE, "container": HOSTILE}
+    return a_result(
+        alerts=(an_alert("p").model_copy(update={"labels": labels}),),
+        summary=HOSTILE,
+        observation=Observation(
+            owner=HOSTILE,
+            pods=(HOSTILE,),
+            pod_count=1,
+            affected=(AFFECTED.model_copy(update={"image": HOSTILE}),),
+            findings=(Finding(about=HOSTILE, found=HOSTILE),),
+        ),
+        steps=(StepResult(action_id="a", status=StepStatus.DONE, summary=HOSTILE, changes=(change,)),),
+        settled=HOSTILE,
+        verdicts=(Verdict(text=HOSTILE, line=1, status=Status.PASSED, evidence=HOSTILE),),
+        remarks=(HOSTILE,),
+    )
+
+
+def test_nothing_from_outside_becomes_a_link_a_picture_html_or_a_line_of_its_own() -> None:
+    lines = render(hostile()).splitlines()
+
+    assert not [line for line in lines if any(mark in line for mark in ("<", ">", "](", "!["))]
+    assert [line for line in lines if line.startswith("#")] == [
+        "## ImagePullBackOff Remediation: resolved",
+        "### Diagnosis",
+        "### Steps",
+        "### Verification",
+        "### Remarks",
+    ]
+    # A quoted image cannot end its own quotation.
+    assert all(line.count("`") % 2 == 0 for line in lines if "image `" in line or "before `" in line)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(0, "0 seconds"), (1, "1 second"), (90, "90 seconds"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"), (7200, "2 hours")],
+)
+def test_a_duration_is_told_in_its_largest_whole_unit(seconds: int, said: str) -> None:
+    assert duration(seconds) == said
+
+
+@given(st.integers(min_value=1, max_value=10**6))
+def test_a_duration_says_exactly_as_long(seconds: int) -> None:
+    number, unit = duration(seconds).split()
+    assert int(number) * {"second": 1, "minute": 60, "hour": 3600}[unit.removesuffix("s")] == seconds

@@ -1,0 +1,79 @@
+"""What is said of the pods that serve, where more than one older revision does."""
+
+from activities.patching import _serving
+from runmend.alerts import Target
+from runmend.facts import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.kube.owners import Workloads
+from runmend.kube.targets import TargetNow
+from runmend.plan import Mode
+from runmend.run import Observation, StepCall
+from tests.world import seed_plan
+
+WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
+
+
+def a_revision(number: int) -> ReplicaSetFacts:
+    owner = Owner(kind="Deployment", name="web", uid="web")
+    return ReplicaSetFacts(namespace="shop", name=f"web-{number}", uid=f"rs-{number}", revision=number, owner=owner)
+
+
+def a_pod(revision: int, number: int, *, serves: bool = True) -> PodFacts:
+    app = ContainerFacts(name="app", image=f"app:{revision}", state="running", ready=True, started=True)
+    stuck = ContainerFacts(name="app", image=f"app:{revision}", state="waiting", reason="ErrImagePull")
+    owner = Owner(kind="ReplicaSet", name=f"web-{revision}", uid=f"rs-{revision}")
+    name = f"web-{revision}-{number}"
+    phase = "Running" if serves else "Pending"
+    return PodFacts(namespace="shop", name=name, uid=name, phase=phase, owner=owner, containers=(app if serves else stuck,))
+
+
+def said(*pods: PodFacts, available: int, protect: bool = True) -> str | None:
+    deployment = DeploymentFacts(
+        namespace="shop",
+        name="web",
+        uid="web",
+        resource_version="1",
+        generation=1,
+        observed_generation=1,
+        revision=3,
+        paused=False,
+        replicas=4,
+        available=available,
+        updated=1,
+        containers={"app": "app:3"},
+        init_containers={},
+    )
+    now = TargetNow(WEB, Workloads(pods, {found.uid: found for found in map(a_revision, (1, 2, 3))}), deployment)
+    call = StepCall(
+        step=seed_plan().steps[1],
+        state="ImagePullBackOff",
+        target=WEB,
+        alerts=(),
+        baseline=Observation(owner="", pods=(), pod_count=0),
+        mode=Mode.AUTO,
+        protect_serving=protect,
+        run_id="r",
+        step_id="02-patch_image",
+    )
+    return _serving(now, deployment, call)
+
+
+def test_only_the_pods_of_the_newest_revision_that_serves_are_counted_for_it() -> None:
+    pods = (a_pod(1, 1), a_pod(2, 1), a_pod(2, 2), a_pod(3, 1), a_pod(3, 2, serves=False))
+
+    assert said(*pods, available=4) == (
+        "2 of 4 replicas still serve revision 2 (image app:2); `kubectl rollout undo deployment/web -n shop --to-revision=2` restores it"
+    )
+
+
+def test_where_nothing_is_available_or_nothing_is_protected_nothing_is_said() -> None:
+    assert said(a_pod(3, 1, serves=False), available=0) is None
+    assert said(a_pod(2, 1), a_pod(3, 1, serves=False), available=1, protect=False) is None
+
+
+def test_of_many_stuck_pods_the_first_five_are_named() -> None:
+    stuck = [a_pod(3, number, serves=False) for number in range(9)]
+    text = said(a_pod(3, 9), *stuck, available=1)
+
+    assert text is not None
+    assert text.count("web-3-") == 5
+    assert text.endswith("and 4 more")

@@ -1,0 +1,173 @@
+"""Which containers are patched: all that are affected, none that is not, and each where it stands in the template."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from runmend.run import TRIED, Outcome
+from tests.builders import FALLBACK, GOOD, MISSING, an_alert
+from tests.workflow.acts import revisions, with_fallback
+from tests.workflow.scenes import nothing_written, patched_spec, patches
+from tests.world import World
+
+Json = dict[str, Any]
+
+
+async def test_of_two_containers_only_the_affected_one_is_patched(world: World) -> None:
+    world.deploy(replicas=1, images={"app": MISSING, "log": GOOD})
+    await world.until_broken()
+
+    await world.window(await world.start())
+
+    (patch,) = patches(world)
+    assert patched_spec(patch) == {"containers": [{"name": "app", "image": FALLBACK}]}
+    assert world.images() == {"app": FALLBACK, "log": GOOD}
+
+
+async def test_two_affected_containers_with_an_alert_each_are_one_patch_and_one_rollout(world: World) -> None:
+    world.deploy(replicas=1, images={"app": MISSING, "log": "registry.example/log:unauthorized", "ok": GOOD})
+    await world.until_broken("log")
+    (pod,) = await world.until_broken("app")
+
+    handle = await world.start((an_alert(pod, "app"), an_alert(pod, "log")))
+    await world.window(handle)
+    await world.skip()
+
+    assert (await world.completed(handle)).outcome is Outcome.RESOLVED
+    (patch,) = patches(world)
+    assert patched_spec(patch) == {"containers": [{"name": "app", "image": FALLBACK}, {"name": "log", "image": FALLBACK}]}
+    assert revisions(world) == 2
+    assert world.images() == {"app": FALLBACK, "log": FALLBACK, "ok": GOOD}
+
+
+@pytest.mark.parametrize(
+    "named",
+    [("app",), ("app", "ok"), (None,), ("ok", None)],
+    ids=["an alert for one", "one for the affected, one for the healthy", "no label", "the healthy, and no label"],
+)
+async def test_the_container_label_narrows_nothing_while_any_alert_names_an_affected_one(
+    world: World, named: tuple[str | None, ...]
+) -> None:
+    world.deploy(replicas=1, images={"app": MISSING, "log": MISSING, "ok": GOOD})
+    await world.until_broken("log")
+    (pod,) = await world.until_broken("app")
+
+    await world.window(await world.start(tuple(an_alert(pod, name) for name in named)))
+
+    assert world.images() == {"app": FALLBACK, "log": FALLBACK, "ok": GOOD}
+
+
+async def test_an_init_container_is_patched_among_the_init_containers(world: World) -> None:
+    world.deploy(replicas=1, images={"app": GOOD}, init={"migrate": MISSING, "warm": GOOD})
+    (pod,) = await world.until_broken("migrate")
+
+    handle = await world.start((an_alert(pod, "migrate"),))
+    await world.window(handle)
+    await world.skip()
+
+    assert (await world.completed(handle)).outcome is Outcome.RESOLVED
+    (patch,) = patches(world)
+    assert patched_spec(patch) == {"initContainers": [{"name": "migrate", "image": FALLBACK}]}
+    assert world.images() == {"app": GOOD, "migrate": FALLBACK, "warm": GOOD}
+
+
+async def test_a_container_that_breaks_behind_a_mended_init_container_ends_the_wait_early(world: World) -> None:
+    # Nobody has tried to pull it yet: an init container keeps the kubelet from it.
+    world.deploy(replicas=1, images={"app": MISSING}, init={"migrate": MISSING})
+    (pod,) = await world.until_broken("migrate")
+
+    handle = await world.start((an_alert(pod, "migrate"),))
+    failed = await world.failed(handle)
+
+    assert failed.kind == Outcome.VERIFICATION_FAILED
+    assert failed.message.startswith(f"a container that this run did not change waits: app (ErrImagePull, image {MISSING}) in web-")
+    assert world.images() == {"app": MISSING, "migrate": FALLBACK}
+    # Only what was tried is held back: the alert of the other container may start the next run.
+    assert (await (await handle.describe()).memo())[TRIED] == {"migrate": FALLBACK}
+
+
+async def test_the_next_run_mends_the_container_that_the_first_could_not_see(world: World) -> None:
+    world.deploy(replicas=1, images={"app": MISSING}, init={"migrate": MISSING})
+    (pod,) = await world.until_broken("migrate")
+    await world.failed(await world.start((an_alert(pod, "migrate"),)))
+    (pod,) = await world.until_broken("app")
+
+    handle = await world.start((an_alert(pod, "app"),))
+    await world.window(handle)
+    await world.skip()
+
+    assert (await world.completed(handle)).outcome is Outcome.RESOLVED
+    assert world.images() == {"app": FALLBACK, "migrate": FALLBACK}
+
+
+Injecting = Callable[[str], None]
+
+
+@pytest.fixture
+def injecting(monkeypatch: pytest.MonkeyPatch) -> Injecting:
+    """A mutating webhook: every pod gets a sidecar with an image."""
+
+    def arm(image: str) -> None:
+        def admit(_: object, pod: Json) -> str:
+            pod["spec"]["containers"].append({"name": "proxy", "image": image, "imagePullPolicy": "IfNotPresent"})
+            return ""
+
+        monkeypatch.setattr("runmend.sandbox.api.admit_pod", admit)
+
+    return arm
+
+
+async def test_an_injected_sidecar_that_cannot_be_pulled_is_refused_and_not_added(world: World, injecting: Injecting) -> None:
+    injecting(MISSING)
+    world.deploy(replicas=1, images={"app": MISSING})
+    await world.until_broken("app")
+    (pod,) = await world.until_broken("proxy")
+
+    failed = await world.failed(await world.start((an_alert(pod, "app"),)))
+
+    assert (failed.kind, failed.message) == (
+        Outcome.PRECONDITION_FAILED,
+        "container proxy is in the pod and not in the template of Deployment shop/web (it was injected): a patch would add it",
+    )
+    assert nothing_written(world)
+    assert world.images() == {"app": MISSING}
+
+
+async def test_a_healthy_injected_sidecar_changes_nothing(world: World, injecting: Injecting) -> None:
+    injecting(GOOD)
+    world.deploy(replicas=1, images={"app": MISSING})
+    await world.until_broken("app")
+
+    handle = await world.start()
+    await world.window(handle)
+    await world.skip()
+
+    assert (await world.completed(handle)).outcome is Outcome.RESOLVED
+    assert world.images() == {"app": FALLBACK}
+
+
+async def test_a_container_that_has_the_fallback_image_already_is_refused(world: World) -> None:
+    world.deploy(replicas=1, images={"app": MISSING, "log": "registry.example/log:missing"})
+    await world.until_broken("log")
+    await world.until_broken("app")
+
+    failed = await world.failed(await world.start(plan=with_fallback(world.plan, MISSING)))
+
+    assert (failed.kind, failed.message) == (
+        Outcome.PRECONDITION_FAILED,
+        f"container app of Deployment shop/web already runs the fallback image {MISSING}",
+    )
+    assert nothing_written(world)
+
+
+async def test_a_paused_deployment_is_refused(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    world.patch("/apis/apps/v1/namespaces/shop/deployments/web", {"spec": {"paused": True}})
+
+    failed = await world.failed(await world.start())
+
+    assert failed.kind == Outcome.PRECONDITION_FAILED
+    assert failed.message.startswith("Deployment shop/web is paused: it would take the change and replace no pod")
+    assert nothing_written(world)

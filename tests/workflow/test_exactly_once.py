@@ -1,0 +1,92 @@
+"""Activities run at least once; a change has exactly one effect."""
+
+import pytest
+from temporalio.client import WorkflowFailureError
+from temporalio.exceptions import CancelledError
+
+from runmend.run import Outcome
+from tests.builders import FALLBACK, MISSING
+from tests.faults import Request
+from tests.workflow.acts import WEB, Held, happens, impatient, our_patches, outcome_of, revisions, skip_to_end
+from tests.world import World
+
+PATCH = ("PATCH", "deployments/web")
+
+
+async def test_a_conflict_makes_the_next_try_read_anew_and_patch_once(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+
+    def label(_: Request) -> None:
+        world.patch(WEB, {"metadata": {"labels": {"changed": "meanwhile"}}})
+
+    # observe and get_pod_events list the ReplicaSets once each; the third list is the last read before the patch.
+    world.faults.add("GET", "/replicasets", times=2)
+    world.faults.add("GET", "/replicasets", then=label)
+    handle = await world.start()
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    assert [step.recovered for step in result.steps] == [False, False]
+    assert len(our_patches(world)) == 2
+    assert (revisions(world), world.images()) == (2, {"app": FALLBACK})
+
+
+async def test_a_change_whose_answer_was_lost_is_recognised_and_not_made_again(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    world.faults.add(*PATCH, lose_answer=True)
+    handle = await world.start()
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    step = result.steps[1]
+    assert (result.outcome, step.recovered) == (Outcome.RESOLVED, True)
+    assert [(change.container, change.before, change.after) for change in step.changes] == [("app", MISSING, FALLBACK)]
+    assert "by an earlier try, whose answer was lost" in step.summary
+    assert (len(our_patches(world)), revisions(world)) == (1, 2)
+
+
+async def test_a_lost_change_that_somebody_put_back_before_the_retry_is_reverted_and_not_done(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    world.faults.add(*PATCH, lose_answer=True, then=lambda _: world.set_image("app", MISSING, manager="argocd-controller"))
+    handle = await world.start()
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+
+    assert failed.kind == "Reverted"
+    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+    assert (failed.result.failed_step, len(our_patches(world))) == ("patch_image", 1)
+
+
+async def test_a_change_that_another_try_still_makes_is_not_made_twice(world: World) -> None:
+    """The first try's answer is held past its timeout: the second try finds its annotation."""
+    world.deploy()
+    await world.until_broken(count=2)
+    with Held(world, *PATCH) as held:
+        handle = await world.start(plan=impatient(world.plan))
+        await happens(held.reached)
+        await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert (result.outcome, result.steps[1].recovered) == (Outcome.RESOLVED, True)
+    assert (len(our_patches(world)), revisions(world)) == (1, 2)
+
+
+async def test_a_run_that_is_cancelled_in_its_window_is_cancelled_and_leaves_the_change(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    handle = await world.start()
+    await world.window(handle)
+    await handle.cancel()
+    with pytest.raises(WorkflowFailureError) as ended:
+        await handle.result()
+
+    assert isinstance(ended.value.cause, CancelledError)
+    assert await outcome_of(handle) == "cancelled"
+    assert world.images() == {"app": FALLBACK}

@@ -1,0 +1,120 @@
+"""Never make it worse: while pods of the target serve, its template is left to a person, unless the runbook says otherwise."""
+
+from pathlib import Path
+
+import pytest
+
+from runmend.plan import Plan
+from runmend.run import Options, Outcome
+from runmend.settings import Settings
+from tests.builders import FALLBACK, GOOD, MISSING, an_alert
+from tests.workflow.acts import freeze, waits
+from tests.workflow.scenes import a_runbook, break_pod, patches, recommendation
+from tests.world import World, a_world
+
+UNPROTECTED = ("alertname: Kube", "protect_serving: false\nalertname: Kube")
+PROTECTED = ("alertname: Kube", "protect_serving: true\nalertname: Kube")
+
+
+async def a_bad_rollout(world: World, replicas: int = 3) -> None:
+    """The old revision serves, the new one cannot be pulled."""
+    world.deploy(replicas=replicas, images={"app": GOOD, "log": GOOD})
+    await world.until_running(replicas)
+    world.set_image("app", MISSING)
+    await world.until_broken()
+
+
+async def test_an_old_revision_that_serves_is_left_to_a_rollback(world: World) -> None:
+    await a_bad_rollout(world)
+    (pod,) = await world.until_broken()
+
+    handle = await world.start((an_alert(pod),))
+    result = await world.completed(handle)
+
+    assert result.outcome is Outcome.RECOMMENDED
+    assert recommendation(result) == (
+        f"3 of 3 replicas still serve revision 1 (image {GOOD}); "
+        "`kubectl rollout undo deployment/web -n shop --to-revision=1` restores it; "
+        f"would change container app: {MISSING} → {FALLBACK} (accepted by a dry run)"
+    )
+    assert (len(patches(world)), len(patches(world, dry_run=True))) == (0, 1)
+    assert world.images() == {"app": MISSING, "log": GOOD}
+
+
+async def test_the_rollback_goes_to_the_revision_that_serves_past_another_that_was_bad_too(world: World) -> None:
+    await a_bad_rollout(world)
+    world.set_image("app", "registry.example/app:unreachable")
+    await world.until(lambda: world.cluster.deployment("shop", "web").revision == 3)
+    await world.until_broken()
+
+    result = await world.completed(await world.start())
+
+    assert "3 of 3 replicas still serve revision 1 (" in recommendation(result)
+    assert "--to-revision=1` restores it" in recommendation(result)
+
+
+async def test_where_the_same_revision_serves_the_pods_that_cannot_pull_are_named_with_their_nodes(world: World) -> None:
+    world.deploy(images={"app": GOOD}, replicas=3)
+    await world.until_running(3)
+    victim, other, _ = world.pods()
+    break_pod(world, victim, MISSING)
+    freeze(world, other, state=waits("CrashLoopBackOff"))
+    await world.until_broken()
+    await world.until(lambda: world.cluster.deployment("shop", "web").available == 2)
+
+    result = await world.completed(await world.start((an_alert(victim),)))
+
+    assert result.outcome is Outcome.RECOMMENDED
+    assert recommendation(result).startswith(
+        f"2 of 3 replicas of the same revision serve; these pods cannot pull: {victim.name} on node {victim.node}; would change"
+    )
+    assert world.images() == {"app": GOOD}
+    assert patches(world) == []
+
+
+@pytest.mark.parametrize(
+    ("plan", "setting", "acts"),
+    [
+        (a_runbook(), None, False),
+        (a_runbook(), False, True),
+        (a_runbook(), True, False),
+        (a_runbook(UNPROTECTED), None, True),
+        (a_runbook(UNPROTECTED), True, True),
+        (a_runbook(PROTECTED), False, False),
+    ],
+    ids=[
+        "silent",
+        "setting false",
+        "setting true",
+        "runbook false",
+        "runbook false before setting true",
+        "runbook true before setting false",
+    ],
+)
+async def test_the_front_matter_decides_then_the_setting_and_else_serving_pods_are_protected(
+    world: World, plan: Plan, *, setting: bool | None, acts: bool
+) -> None:
+    await a_bad_rollout(world, replicas=1)
+
+    handle = await world.start(plan=plan, options=Options(protect_serving=setting))
+    if acts:
+        await world.window(handle)
+    else:
+        assert (await world.completed(handle)).outcome is Outcome.RECOMMENDED
+
+    assert world.images()["app"] == (FALLBACK if acts else MISSING)
+
+
+async def test_the_installations_setting_reaches_the_run(tmp_path: Path) -> None:
+    async with a_world(tmp_path, protect_serving=False) as world:
+        await a_bad_rollout(world, replicas=1)
+
+        await world.window(await world.start())
+
+        assert world.images()["app"] == FALLBACK
+
+
+def test_the_setting_is_silent_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().protect_serving is None
+    monkeypatch.setenv("RUNMEND_PROTECT_SERVING", "false")
+    assert Settings().protect_serving is False

@@ -1,0 +1,162 @@
+"""Waiting for recovery: when it ends, when it gives up, and what it remembers."""
+
+from tests.builders import FALLBACK, GOOD, MISSING, an_alert
+from tests.workflow.acts import (
+    WEB,
+    an_event,
+    delete,
+    events_of,
+    happens,
+    hold_settle,
+    memo_of,
+    our_patches,
+    results,
+    scale,
+    skip_to_end,
+    with_fallback,
+)
+from tests.world import World
+
+OTHER = "registry.example/other:missing"
+PULLING = ("ErrImagePull", "ImagePullBackOff")
+CRASHES = "registry.example/other:crash"
+
+
+async def test_settle_remembers_pods_events_and_restarts(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start()
+    await happens(patched)
+    await world.until_running(2)
+    running = {pod.uid: pod.name for pod in world.pods() if pod.running}
+    path = an_event(world, next(pod for pod in world.pods() if pod.running), count=7)
+    an_event(world, None)
+    world.faults.clear()
+    await world.window(handle)
+    mark = (await results(handle))["runmend.settle"]["watermark"]
+
+    assert (mark["pods"], mark["running"]) == (running, 2)
+    assert mark["events"] == {world.api.get(path).json()["metadata"]["uid"]: 7}
+    assert mark["restarts"] == {f"{uid}/app": 0 for uid in running}
+
+
+async def test_settle_waits_until_nothing_of_the_old_revision_is_left(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    handle = await world.start()
+    await world.window(handle)
+
+    assert all(pod.running and pod.containers[0].image == FALLBACK for pod in world.pods())
+    assert (await results(handle))["runmend.settle"]["summary"] == "2 of 2 pods are Running, nothing of an older revision is left"
+
+
+async def test_a_fallback_image_that_cannot_be_pulled_fails_with_what_was_seen_last(world: World) -> None:
+    world.deploy()
+    pods = await world.until_broken(count=2)
+    alerts = tuple(an_alert(pod) for pod in pods)
+    plan = with_fallback(world.plan, OTHER)
+    handle = await world.start(alerts, plan=plan)
+    known = {pod.uid for pod in pods}
+    await world.until(lambda: [pod for pod in world.pods() if pod.uid not in known and pod.waiting_for(*PULLING)])
+    late = tuple(an_alert(pod) for pod in world.pods() if pod.uid not in known)
+    await world.start(late, plan=plan)
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+    memo = await memo_of(handle)
+
+    assert failed.kind == "VerificationFailed"
+    assert failed.message.startswith("settle spent its time: web-")
+    assert "app waits (" in failed.message
+    assert failed.result.window_seconds is None
+    assert set(memo["episodes"]) == {alert.episode for alert in (*alerts, *late)}
+    assert memo["tried"] == {"app": OTHER}
+    assert len(our_patches(world)) == 1
+
+
+async def test_waiting_for_ten_minutes_costs_three_events(world: World) -> None:
+    world.deploy()
+    pods = await world.until_broken(count=2)
+    handle = await world.start((an_alert(pods[0]),), plan=with_fallback(world.plan, OTHER))
+    await skip_to_end(world, handle)
+    kinds = await events_of(handle)
+
+    assert kinds.count("activity_task_scheduled") == 5
+    assert kinds.count("activity_task_started") == 5
+    assert len(kinds) <= 38
+
+
+async def test_a_fallback_image_that_crashes_is_no_recovery(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start(plan=with_fallback(world.plan, CRASHES))
+    await happens(patched)
+    await world.until(lambda: len([c for pod in world.pods() for c in pod.waiting_for("CrashLoopBackOff")]) == 2)
+    world.faults.clear()
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+
+    assert failed.kind == "VerificationFailed"
+    assert "app waits (CrashLoopBackOff)" in failed.message
+
+
+async def test_settle_gives_up_early_when_a_container_waits_that_the_run_did_not_change(world: World) -> None:
+    world.deploy(images={"app": MISSING, "log": GOOD})
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start()
+    await happens(patched)
+    world.set_image("log", OTHER)
+    await world.until_broken("log")
+    world.faults.clear()
+    await world.skip(4)
+    failed = await world.failed(handle)
+
+    assert failed.kind == "VerificationFailed"
+    assert failed.message.startswith("a container that this run did not change waits: log (")
+    assert OTHER in failed.message
+
+
+async def test_settle_sees_that_the_old_image_was_put_back(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start()
+    await happens(patched)
+    world.set_image("app", MISSING, manager="argocd-controller")
+    world.faults.clear()
+    await world.skip(4)
+    failed = await world.failed(handle)
+
+    assert (failed.kind, failed.result.window_seconds) == ("Reverted", None)
+    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+
+
+async def test_settle_ends_when_the_deployment_was_deleted(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start()
+    await happens(patched)
+    delete(world, WEB)
+    world.faults.clear()
+    await world.skip(4)
+    failed = await world.failed(handle)
+
+    assert (failed.kind, failed.message) == ("VerificationFailed", "Deployment shop/web no longer exists")
+
+
+async def test_settle_ends_when_the_deployment_was_scaled_to_nothing(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start()
+    await happens(patched)
+    scale(world, 0)
+    world.faults.clear()
+    await world.skip(4)
+    failed = await world.failed(handle)
+
+    assert failed.kind == "VerificationFailed"
+    assert failed.message == "Deployment shop/web was scaled to 0: there is no pod that could prove the fix"

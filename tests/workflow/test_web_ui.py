@@ -1,0 +1,137 @@
+"""What a reader of the Temporal Web UI sees without decoding JSON.
+
+The static summary and details are looked at in the bridge's tests: the time-skipping server drops them.
+"""
+
+from typing import Any
+
+import pytest
+from temporalio.api.common.v1 import Payload
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from runmend.report import render
+from runmend.run import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, TRIED, Outcome
+from tests.builders import FALLBACK, GOOD, MISSING, an_alert
+from tests.workflow.acts import memo_of, outcome_of
+from tests.world import World
+
+
+def _text(payload: Payload) -> str:
+    text: str = pydantic_data_converter.payload_converter.from_payload(payload, str)
+    return text
+
+
+async def summaries(handle: WorkflowHandle[Any, Any], kind: str) -> list[str]:
+    """The summaries of a history's events of one kind."""
+    events = (await handle.fetch_history()).events
+    return [_text(event.user_metadata.summary) for event in events if event.WhichOneof("attributes") == f"{kind}_event_attributes"]
+
+
+async def test_a_runs_history_reads_in_words(world: World) -> None:
+    world.deploy(images={"app": MISSING, "log": GOOD})
+    pods = await world.until_broken(count=2)
+
+    handle = await world.start(tuple(an_alert(pod) for pod in pods))
+    await world.window(handle)
+    await world.skip()
+    await world.completed(handle)
+
+    assert await summaries(handle, "activity_task_scheduled") == [
+        "observe and diagnose Deployment shop/web",
+        f"get events of pod shop/{pods[0].name}",
+        "patch Deployment shop/web: container app → hello-app:1.0",
+        "wait until Deployment shop/web has recovered, at most 10 minutes",
+        "check 3 criteria",
+        "report: resolved",
+    ]
+    assert await summaries(handle, "timer_started") == ["verification window"]
+
+
+async def test_an_init_containers_patch_says_so(world: World) -> None:
+    world.deploy(replicas=1, images={"app": GOOD}, init={"migrate": MISSING})
+    (pod,) = await world.until_broken("migrate")
+
+    handle = await world.start((an_alert(pod, "migrate"),))
+    await world.window(handle)
+
+    assert "patch Deployment shop/web: init container migrate → hello-app:1.0" in await summaries(handle, "activity_task_scheduled")
+
+
+async def test_a_run_is_found_by_its_runbook_target_namespace_alert_and_fingerprints(world: World) -> None:
+    world.deploy(replicas=1)
+    (pod,) = await world.until_broken()
+
+    found = await (await world.start((an_alert(pod, fingerprint="f00d"),))).describe()
+
+    assert found.workflow_type == "RB_IMAGEPULL"
+    assert {pair.key.name: pair.value for pair in found.typed_search_attributes} == {
+        TARGET: "Deployment shop/web",
+        KUBE_NAMESPACE: "shop",
+        ALERT_NAME: "KubePodImagePullBackOff",
+        FINGERPRINTS: ["f00d"],
+    }
+
+
+@pytest.mark.parametrize("image", [MISSING, GOOD], ids=["resolved", "not needed"])
+async def test_a_completed_run_is_found_by_its_outcome_and_has_tried_nothing_in_vain(world: World, image: str) -> None:
+    world.deploy(replicas=1, images={"app": image})
+    await world.until(world.pods)
+    if image == MISSING:
+        await world.until_broken()
+
+    handle = await world.start()
+    if image == MISSING:
+        await world.window(handle)
+        await world.skip()
+    result = await world.completed(handle)
+
+    assert await outcome_of(handle) == result.outcome == (Outcome.RESOLVED if image == MISSING else Outcome.NOT_NEEDED)
+    assert TRIED not in await memo_of(handle)
+
+
+async def test_a_failed_run_is_red_found_by_its_outcome_and_remembers_what_it_would_have_tried(world: World) -> None:
+    world.deploy(replicas=1, images={"app": MISSING, "log": GOOD})
+    await world.until_broken()
+    world.patch("/apis/apps/v1/namespaces/shop/deployments/web", {"spec": {"paused": True}})
+
+    handle = await world.start()
+    failed = await world.failed(handle)
+
+    assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
+    assert await outcome_of(handle) == failed.kind == failed.result.outcome == Outcome.PRECONDITION_FAILED
+    assert (await memo_of(handle))[TRIED] == {"app": FALLBACK}
+    assert (await summaries(handle, "activity_task_scheduled"))[-1] == "report: PreconditionFailed"
+
+
+async def test_what_a_run_has_found_so_far_can_be_asked_for(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+
+    handle = await world.start()
+    await world.window(handle)
+    so_far = await handle.query("report")
+
+    assert so_far["outcome"] is None
+    assert [step["action_id"] for step in so_far["steps"]] == ["get_pod_events", "patch_image"]
+    assert so_far["settled"].startswith("1 of 1 pods are Running")
+
+
+async def test_a_runs_current_details_are_its_report(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+
+    handle = await world.start()
+    await world.window(handle)
+    assert (await details_of(handle)).startswith("## ImagePullBackOff Remediation: running")
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert await details_of(handle) == render(result)
+
+
+async def details_of(handle: WorkflowHandle[Any, Any]) -> str:
+    """What the Web UI asks a worker for."""
+    metadata: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return metadata.current_details

@@ -1,0 +1,240 @@
+"""What happens inside the verification window, and what it means for the run."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest_asyncio
+from temporalio.client import WorkflowHandle
+
+from runmend.criteria import Status
+from runmend.facts import PodFacts
+from runmend.run import Outcome, RunResult
+from tests.builders import FALLBACK, MISSING
+from tests.workflow.acts import WEB, an_event, delete, freeze, happens, hold_settle, scale, waits
+from tests.world import Failed, World
+
+BACK_OFF = f'Back-off pulling image "{MISSING}"'
+
+
+@dataclass
+class Window:
+    """A run in its window, and the two pods that it has proved to run."""
+
+    world: World
+    handle: WorkflowHandle[Any, Any]
+    pods: tuple[PodFacts, ...]
+
+    async def passes(self) -> RunResult:
+        await self.world.skip()
+        result = await self.world.completed(self.handle)
+        assert result.outcome is Outcome.RESOLVED
+        return result
+
+    async def fails(self, kind: str = "VerificationFailed") -> Failed:
+        await self.world.skip()
+        failed = await self.world.failed(self.handle)
+        assert failed.kind == kind
+        assert failed.result.window_seconds == 300
+        assert len(failed.result.verdicts) == 3, "the evidence of every criterion"
+        return failed
+
+    def younger(self) -> tuple[PodFacts, ...]:
+        old = {pod.uid for pod in self.pods}
+        return tuple(pod for pod in self.world.pods() if pod.uid not in old)
+
+
+@pytest_asyncio.fixture
+async def window(world: World) -> AsyncIterator[Window]:
+    world.deploy()
+    await world.until_broken(count=2)
+    handle = await world.start()
+    await world.window(handle)
+    yield Window(world, handle, world.pods())
+
+
+def verdicts(end: Failed | RunResult) -> list[Status]:
+    result = end.result if isinstance(end, Failed) else end
+    return [verdict.status for verdict in result.verdicts]
+
+
+def evidence(end: Failed | RunResult, criterion: int) -> str:
+    result = end.result if isinstance(end, Failed) else end
+    return result.verdicts[criterion].evidence
+
+
+async def test_silence_and_healthy_pods_pass(window: Window) -> None:
+    result = await window.passes()
+
+    assert verdicts(result) == [Status.PASSED] * 3
+    assert evidence(result, 1) == "no new ImagePullBackOff event, and no container waits in that state"
+    assert result.remarks == ()
+
+
+async def test_a_pod_that_cannot_pull_fails_although_no_event_says_so(window: Window) -> None:
+    """The kubelet rations its events: a broken pod can be silent for five minutes."""
+    freeze(window.world, window.pods[0], phase="Pending", state=waits("ImagePullBackOff"))
+    failed = await window.fails()
+
+    assert verdicts(failed) == [Status.FAILED] * 3
+    assert evidence(failed, 1) == f"{window.pods[0].name}: app waits (ImagePullBackOff)"
+
+
+async def test_a_new_event_fails_although_every_pod_is_healthy_again(window: Window) -> None:
+    an_event(window.world, window.pods[1])
+    failed = await window.fails()
+
+    assert verdicts(failed) == [Status.PASSED, Status.FAILED, Status.PASSED]
+    assert "(count 1, 0 before)" in evidence(failed, 1)
+
+
+async def test_each_of_the_four_messages_is_an_event_of_the_state(window: Window) -> None:
+    an_event(window.world, window.pods[0], BACK_OFF, reason="BackOff", kind="Normal")
+    an_event(window.world, window.pods[0], "Error: ErrImagePull")
+    an_event(window.world, window.pods[0], "Error: ImagePullBackOff")
+    an_event(window.world, window.pods[0])
+    failed = await window.fails()
+
+    assert evidence(failed, 1).count("(count 1, 0 before)") == 4
+
+
+async def test_an_event_that_was_there_at_settle_fails_only_when_its_count_grows(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start()
+    await happens(patched)
+    await world.until_running(2)
+    pod = next(pod for pod in world.pods() if pod.running)
+    path = an_event(world, pod, count=7)
+    an_event(world, pod, BACK_OFF, reason="BackOff", kind="Normal", count=3)
+    world.faults.clear()
+    await world.window(handle)
+    world.patch(path, {"count": 8})
+    await world.skip()
+    failed = await world.failed(handle)
+
+    assert failed.kind == "VerificationFailed"
+    assert "(count 8, 7 before)" in evidence(failed, 1)
+    assert "BackOff: " not in evidence(failed, 1)
+
+
+async def test_an_event_that_was_there_at_settle_and_stays_as_it_was_passes(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    patched = hold_settle(world)
+    handle = await world.start()
+    await happens(patched)
+    await world.until_running(2)
+    an_event(world, next(pod for pod in world.pods() if pod.running), count=7)
+    world.faults.clear()
+    await world.window(handle)
+    await world.skip()
+
+    assert (await world.completed(handle)).outcome is Outcome.RESOLVED
+
+
+async def test_a_crash_loops_back_off_is_no_event_of_an_image(window: Window) -> None:
+    an_event(window.world, window.pods[0], "Back-off restarting failed container app in pod web-1_shop(4711)", reason="BackOff")
+
+    await window.passes()
+
+
+async def test_another_failure_and_another_pods_event_fail_nothing(window: Window) -> None:
+    an_event(window.world, window.pods[0], "Error: configmap not found")
+    an_event(window.world, window.pods[0], "Readiness probe failed", reason="Unhealthy")
+    an_event(window.world, None)
+
+    await window.passes()
+
+
+async def test_a_container_that_restarted_fails(window: Window) -> None:
+    freeze(window.world, window.pods[0], restartCount=1, lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}})
+    failed = await window.fails()
+
+    assert verdicts(failed) == [Status.PASSED, Status.PASSED, Status.FAILED]
+    assert evidence(failed, 2) == f"{window.pods[0].name}: app restarted 1x (last: OOMKilled)"
+
+
+async def test_a_pod_that_a_younger_healthy_one_replaced_passes(window: Window) -> None:
+    delete(window.world, f"/api/v1/namespaces/shop/pods/{window.pods[0].name}")
+    await window.world.until(lambda: window.younger() and all(pod.running for pod in window.world.pods()), "a new pod")
+
+    await window.passes()
+
+
+async def test_a_younger_pod_that_is_pending_for_another_reason_is_reported_and_fails_nothing(window: Window) -> None:
+    scale(window.world, 3)
+    await window.world.until_running(3)
+    freeze(window.world, window.younger()[0], phase="Pending", state=waits("ContainerCreating"))
+    result = await window.passes()
+
+    name = window.younger()[0].name
+    assert result.remarks == (f"a younger pod is not running yet, which fails nothing: {name}: Pending, app waits (ContainerCreating)",)
+
+
+async def test_a_younger_pod_that_cannot_pull_fails(window: Window) -> None:
+    scale(window.world, 3)
+    await window.world.until_running(3)
+    freeze(window.world, window.younger()[0], phase="Pending", state=waits("ErrImagePull"))
+    failed = await window.fails()
+
+    assert f"{window.younger()[0].name}: app waits (ErrImagePull)" in failed.message
+
+
+async def test_fewer_running_pods_than_at_settle_fail(window: Window) -> None:
+    delete(window.world, f"/api/v1/namespaces/shop/pods/{window.pods[0].name}")
+    await window.world.until(lambda: window.younger() and all(pod.running for pod in window.world.pods()), "a new pod")
+    freeze(window.world, window.younger()[0], phase="Pending", state=waits("ContainerCreating"))
+    failed = await window.fails()
+
+    assert f"{window.younger()[0].name}: Pending, app waits (ContainerCreating)" in failed.message
+
+
+async def test_a_workload_that_an_autoscaler_made_smaller_passes_with_a_remark(window: Window) -> None:
+    scale(window.world, 1)
+    await window.world.until(lambda: len(window.world.pods()) == 1, "one pod less")
+    result = await window.passes()
+
+    assert result.remarks == ("scaled down in the window: 1 of 2 pods are wanted now",)
+
+
+async def test_a_workload_without_pods_proves_nothing(window: Window) -> None:
+    scale(window.world, 0)
+    await window.world.until(lambda: not window.world.pods(), "no pod left")
+    failed = await window.fails()
+
+    assert verdicts(failed) == [Status.FAILED] * 3
+    assert evidence(failed, 1) == "the target has no pod, so silence proves nothing"
+
+
+async def test_a_deployment_that_was_deleted_fails(window: Window) -> None:
+    delete(window.world, WEB)
+    failed = await window.fails()
+
+    assert failed.message == "Deployment shop/web no longer exists"
+
+
+async def test_a_controller_that_puts_the_old_image_back_is_named(window: Window) -> None:
+    window.world.set_image("app", MISSING, manager="argocd-controller")
+    await window.world.until_broken()
+    failed = await window.fails("Reverted")
+
+    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+
+
+async def test_a_controller_that_puts_the_old_image_back_at_the_end_of_the_window_is_named(window: Window) -> None:
+    """The pods of the fallback image still serve, and nothing has been pulled yet."""
+    await window.world.skip(299)
+    window.world.set_image("app", MISSING, manager="flux")
+    failed = await window.fails("Reverted")
+
+    assert "by field manager 'flux'" in failed.message
+
+
+async def test_the_window_lasts_as_long_as_the_criterion_says(window: Window) -> None:
+    await window.world.skip(290)
+    assert (await window.handle.describe()).close_time is None
+    await window.world.skip(15)
+
+    assert (await window.world.completed(window.handle)).window_seconds == 300
