@@ -158,7 +158,8 @@ class Cluster:
             raise Unreachable(f"the API server at {self.host} did not answer: {cut(str(error.reason))}") from error
         parsed = _parsed(data)
         if status >= 300:  # noqa: PLR2004  what is not a success
-            subject = f"{method} {'/'.join((names or {}).values()) or path}"
+            kind = next((part for part in reversed(path.split("/")) if not part.startswith("{")), path)
+            subject = f"{method} {' '.join((kind, '/'.join((names or {}).values()))).strip()}"
             raise error_for(status, parsed, retry_after, subject)
         if parsed is None:
             raise ServerError(f"the API server at {self.host} answered {method} {path} with something that is not a JSON object")

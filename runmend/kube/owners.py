@@ -53,19 +53,22 @@ class Workloads:
         """The ReplicaSet that a pod belongs to."""
         return self.replica_sets.get(pod.owner.uid) if pod.owner else None
 
-    def newest(self, target: Target) -> ReplicaSetFacts | None:
-        """The ReplicaSet of a Deployment's current revision; None for a target of another kind, whose revisions are its own affair."""
+    def newest(self, target: Target, uid: str | None = None) -> ReplicaSetFacts | None:
+        """The ReplicaSet of a Deployment's current revision; None for a target of another kind, whose revisions are its own affair.
+
+        `uid` is the Deployment's, where it is known: one that was deleted and made anew has left ReplicaSets under the same name.
+        """
         if target.kind != "Deployment":
             return None
         owned = [
             found
             for found in self.replica_sets.values()
-            if found.owner and (found.owner.kind, found.owner.name) == (target.kind, target.name)
+            if found.owner and (found.owner.kind, found.owner.name) == (target.kind, target.name) and uid in (None, found.owner.uid)
         ]
         return max(owned, key=lambda found: found.revision, default=None)
 
-    def current_pods_of(self, target: Target) -> tuple[PodFacts, ...]:
+    def current_pods_of(self, target: Target, uid: str | None = None) -> tuple[PodFacts, ...]:
         """The target's pods of its newest revision; all of them where the target keeps no revisions of its own."""
-        newest = self.newest(target)
+        newest = self.newest(target, uid)
         pods = self.pods_of(target)
         return tuple(pod for pod in pods if pod.owner and pod.owner.uid == newest.uid) if newest else pods

@@ -46,7 +46,7 @@ class TargetNow:
     @property
     def pods(self) -> tuple[PodFacts, ...]:
         """The pods of its current revision."""
-        return self.workloads.current_pods_of(self.target)
+        return self.workloads.current_pods_of(self.target, self.deployment.uid if self.deployment else None)
 
     @property
     def gone(self) -> bool:

@@ -85,7 +85,7 @@ def test_each_status_is_its_error_and_is_asked_for_once(cluster: Cluster, faults
         cluster.patch_deployment("shop", "web", {})
 
     assert type(raised.value) is error
-    assert str(raised.value) == f"PATCH shop/web: {status}: because"
+    assert str(raised.value) == f"PATCH deployments shop/web: {status}: because"
     assert len(faults.requests) == 1
 
 

@@ -17,8 +17,8 @@ def a_replica_set(name: str, *, revision: int = 1, owned_by: Owner | None = None
     return ReplicaSetFacts(namespace="shop", name=name, uid=f"uid-{name}", revision=revision, owner=owned_by)
 
 
-def an_owner(kind: str, name: str) -> Owner:
-    return Owner(kind=kind, name=name, uid=f"uid-{name}")
+def an_owner(kind: str, name: str, *, uid: str | None = None) -> Owner:
+    return Owner(kind=kind, name=name, uid=uid or f"uid-{name}")
 
 
 def workloads(pods: list[PodFacts], *replica_sets: ReplicaSetFacts) -> Workloads:
@@ -106,3 +106,9 @@ def test_another_deployments_revisions_are_not_looked_at() -> None:
 
     newest = workloads([], OLD, NEW, other).newest(WEB)
     assert newest == NEW
+
+
+def test_revisions_that_a_deleted_deployment_of_the_same_name_left_are_not_looked_at() -> None:
+    left = a_replica_set("web-9", revision=9, owned_by=an_owner("Deployment", "web", uid="the-deleted-one"))
+
+    assert workloads([], NEW, left).newest(WEB, NEW.owner.uid if NEW.owner else None) == NEW

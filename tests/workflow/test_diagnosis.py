@@ -66,7 +66,7 @@ async def test_events_that_may_not_be_read_fail_the_runbooks_step_and_not_the_di
 
     assert (failed.kind, failed.result.failed_step) == (Outcome.STEP_FAILED, "get_pod_events")
     assert "events is forbidden" in failed.message
-    assert only(finding(failed.result, "Check pod events")) == (None, "unknown: GET shop: 403: events is forbidden")
+    assert only(finding(failed.result, "Check pod events")) == (None, "unknown: GET events shop: 403: events is forbidden")
 
 
 async def test_a_silent_kubelet_confirms_nothing_and_stops_nothing(world: World) -> None:
@@ -151,7 +151,7 @@ async def test_secrets_that_may_not_be_read_are_unknown_and_so_is_what_they_cove
     result = await diagnosed(world, pull_secrets=("regcred",))
 
     assert [(found.ok, found.found) for found in finding(result, VALID)] == [
-        (None, "regcred: unknown: GET shop/regcred: 403: secrets is forbidden"),
+        (None, "regcred: unknown: GET secrets shop/regcred: 403: secrets is forbidden"),
         (None, f"unknown whether a secret has credentials for the registry of {MISSING}"),
     ]
 
@@ -161,7 +161,7 @@ async def test_a_service_account_that_may_not_be_read_leaves_the_pods_own_secret
     world.faults.add("GET", "/serviceaccounts/", status=403, reason="serviceaccounts is forbidden")
     result = await diagnosed(world, pull_secrets=("regcred",))
 
-    unknown = "unknown for the service account: GET shop/default: 403: serviceaccounts is forbidden"
+    unknown = "unknown for the service account: GET serviceaccounts shop/default: 403: serviceaccounts is forbidden"
     assert only(finding(result, CONFIGURED)) == (True, f"configured: regcred; {unknown}")
     assert (True, f"regcred has credentials for {MISSING}") in [(found.ok, found.found) for found in finding(result, VALID)]
 

@@ -71,7 +71,7 @@ async def test_a_write_that_is_refused_for_good_is_sent_once(world: World, statu
     failed = await world.failed(await world.start())
 
     assert failed.kind == "StepFailed"
-    assert failed.message.startswith(f"patch_image: {kind}: PATCH shop/web: {status}: because I say so")
+    assert failed.message.startswith(f"patch_image: {kind}: PATCH deployments shop/web: {status}: because I say so")
     assert failed.result.failed_step == "patch_image"
     assert len(our_patches(world)) == 1
     assert world.images() == {"app": MISSING}
@@ -83,7 +83,7 @@ async def test_a_target_that_may_not_be_read_fails_the_run_before_any_step(world
     world.faults.add("GET", "/pods", times=99, status=403, reason="pods is forbidden")
     failed = await world.failed(await world.start((an_alert(pods[0]),)))
 
-    assert (failed.kind, failed.message) == ("StepFailed", "observe: Forbidden: GET shop: 403: pods is forbidden")
+    assert (failed.kind, failed.message) == ("StepFailed", "observe: Forbidden: GET pods shop: 403: pods is forbidden")
     assert failed.result.steps == ()
     assert len(world.faults.sent("PATCH", dry_run=None)) == 0
 
@@ -122,7 +122,7 @@ async def test_a_step_whose_time_is_spent_fails_with_the_last_errors_words(world
 
     assert (failed.kind, failed.message) == (
         "StepFailed",
-        "patch_image spent its time: ServerError: PATCH shop/web: 500: etcd has no leader",
+        "patch_image spent its time: ServerError: PATCH deployments shop/web: 500: etcd has no leader",
     )
     assert len(our_patches(world)) > 10
     assert world.images() == {"app": MISSING}
