@@ -33,7 +33,7 @@ class NotYet(TemporaryError):
 
 
 class Throttled(TemporaryError):
-    """The API server asks to slow down (429)."""
+    """The API server asks to slow down (429, or 503 that says for how long)."""
 
 
 class Conflict(TemporaryError):

@@ -280,13 +280,12 @@ def _details(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> str:
     lines += [
         f"- **Target**: {target} (cluster {target.cluster})",
         f"- **Runbook**: {_code(plan.file)}, sha256 {_code(plan.sha256[:_SHA256_SHOWN])}",
-        f"- **Alerts**: {len(alerts)}",
     ]
     for alert in alerts[:_ALERTS_LISTED]:
         where = f"pod {_code(alert.pod)}" + (f", container {_code(alert.container)}" if alert.container else "")
-        lines.append(f"  - {_code(alert.name)}: {where}, since {_code(alert.starts_at)}, fingerprint {_code(alert.fingerprint)}")
+        lines.append(f"- **Alert**: {_code(alert.name)}, {where}, since {_code(alert.starts_at)}, fingerprint {_code(alert.fingerprint)}")
     if len(alerts) > _ALERTS_LISTED:
-        lines.append(f"  - and {len(alerts) - _ALERTS_LISTED} more")
+        lines.append(f"- and {len(alerts) - _ALERTS_LISTED} more alerts")
     return _cut("\n".join(lines), _DETAILS_BYTES)
 
 

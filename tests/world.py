@@ -167,18 +167,18 @@ class World:
         """Pass over the window, or another time that only Temporal waits for."""
         await self.env.sleep(seconds)
 
-    async def end(self, handle: WorkflowHandle[Any, Any]) -> RunResult | Failed:
+    async def end(self, handle: WorkflowHandle[Any, Any], patience: float = PATIENCE) -> RunResult | Failed:
         """How the run ended; waits in real time."""
         try:
-            return RunResult.model_validate(await asyncio.wait_for(handle.result(), PATIENCE))
+            return RunResult.model_validate(await asyncio.wait_for(handle.result(), patience))
         except WorkflowFailureError as error:
             cause = error.cause
         assert isinstance(cause, ApplicationError), repr(cause)
         return Failed(cause.type or "", cause.message, RunResult.model_validate(cause.details[0]))
 
-    async def completed(self, handle: WorkflowHandle[Any, Any]) -> RunResult:
+    async def completed(self, handle: WorkflowHandle[Any, Any], patience: float = PATIENCE) -> RunResult:
         """The result of a run that must complete."""
-        end = await self.end(handle)
+        end = await self.end(handle, patience)
         assert isinstance(end, RunResult), end
         return end
 
