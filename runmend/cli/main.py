@@ -1,0 +1,262 @@
+"""The `runmend` command: what it takes and explains. What a command does is imported when it is called, so that --help is quick."""
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import Coroutine, Sequence
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Annotated, Final, NoReturn
+
+import typer
+from typer.exceptions import TyperException
+
+from runmend.errors import RunmendError
+
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+BROKEN_PIPE: Final = 141
+"""As a shell reports a process that SIGPIPE ended."""
+_HINTS: Final = {
+    "NoTemporal": "start one with `runmend dev`, or set TEMPORAL_ADDRESS",
+    "NotConfigured": "set KUBECONFIG, or start an embedded cluster with `runmend sandbox`",
+    "Unreachable": "is KUBECONFIG right?",
+    "UnreadableDirectory": "name the directory with --runbooks or RUNMEND_RUNBOOKS",
+    "Forbidden": "this kubeconfig's user lacks a permission",
+}
+# What Temporal's client says of a refused connection is a tree of Rust values.
+_TONIC: Final = re.compile(r'Failed client connect: .*message: "([^"]*)".*', re.DOTALL)
+
+app = typer.Typer(
+    name="runmend",
+    help="Durable remediation: Markdown runbooks compile into Temporal workflows that fix Kubernetes alerts and prove that the fix held.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Format(StrEnum):
+    """How something is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class RunMode(StrEnum):
+    """What a run may do by itself."""
+
+    AUTO = "auto"
+    RECOMMEND = "recommend"
+
+
+class Scenario(StrEnum):
+    """What is broken in the demo."""
+
+    MISSING_IMAGE = "missing-image"
+    BAD_ROLLOUT = "bad-rollout"
+
+
+_RUNBOOKS: Final = "The directory of runbooks, instead of RUNMEND_RUNBOOKS."
+_OUTPUT: Final = "text, or json for a script."
+
+
+@app.callback(invoke_without_command=True)
+def _runmend(*, show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+    if show_version:
+        sys.stdout.write(f"runmend {_version()}\n")
+        raise typer.Exit
+
+
+@app.command("lint", rich_help_panel="Runbooks")
+def _lint(
+    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Runbooks or directories; none: RUNMEND_RUNBOOKS.")] = None,
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+) -> int:
+    """Say what is wrong with runbooks, each with its file, line and remedy. Exit code 1 where one does not compile."""
+    from runmend.cli.runbooks import lint_runbooks
+
+    return lint_runbooks(paths or [], as_json=output is Format.JSON)
+
+
+@app.command("compile", rich_help_panel="Runbooks")
+def _compile(
+    file: Annotated[Path, typer.Argument(help="The runbook.")],
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+) -> int:
+    """Show what a runbook compiles to: the plan that a run would interpret. The same file gives the same bytes."""
+    from runmend.cli.runbooks import compile_one
+
+    return compile_one(file, as_json=output is Format.JSON)
+
+
+@app.command("run", rich_help_panel="Runs")
+def _run(
+    runbook: Annotated[str, typer.Argument(help="A runbook_id of the directory, or a runbook's file.")],
+    label: Annotated[list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label of the alert; repeat it.")] = None,
+    mode: Annotated[RunMode | None, typer.Option(help="What the run may do; the strictest of it, runbook and installation wins.")] = None,
+    runbooks: Annotated[Path | None, typer.Option(help=_RUNBOOKS)] = None,
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end; exit code 0 only where it completes.")] = False,
+) -> int:
+    """Start a runbook for a pod as an alert would: `runmend run RB_IMAGEPULL -l namespace=shop -l pod=web-1`.
+
+    Where a run of it is open for the pod's owner already, that one is joined.
+    """
+    from runmend.cli.running import labels_of, run_runbook
+    from runmend.plan import Mode
+
+    try:
+        labels = labels_of(label or [])
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    asked = Mode(mode.value) if mode else None
+    return _finish(run_runbook(runbook, labels, runbooks=runbooks, mode=asked, wait=wait))
+
+
+@app.command("list", rich_help_panel="Runs")
+def _list(
+    target: Annotated[str, typer.Option("--target", "-t", help="Only runs whose target's name has this in it: shop/web.")] = "",
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many at most.")] = 20,
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only runs that failed.")] = False,
+) -> int:
+    """List recent runs, the newest first: outcome, target, runbook, when, how long, and what `show` takes."""
+    from runmend.cli.listing import show_list
+
+    return _finish(show_list(target=target, failed=failed, limit=limit, as_json=output is Format.JSON))
+
+
+@app.command("show", rich_help_panel="Runs")
+def _show(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="shop/web, or what `list` prints; an older run with @ and its run id.")],
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+) -> int:
+    """Tell a run in words: target, diagnosis, steps with before and after, criteria with evidence, outcome, link to the Web UI."""
+    from runmend.cli.showing import show_run
+
+    return _finish(show_run(run, as_json=output is Format.JSON))
+
+
+@app.command("worker", rich_help_panel="Processes")
+def _worker(
+    runbooks: Annotated[Path | None, typer.Option(help="Say at the start which runbooks of this directory do not compile.")] = None,
+) -> int:
+    """Run runbooks for a cluster until SIGTERM; what runs then is finished first. Needs no runbooks: a run brings its plan."""
+    from runmend.cli.processes import run_worker
+
+    return _finish(run_worker(runbooks))
+
+
+@app.command("bridge", rich_help_panel="Processes")
+def _bridge(
+    host: Annotated[str, typer.Option(help="Where to listen; off loopback only with RUNMEND_TOKEN_FILE or --insecure.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: a free one.")] = 8080,
+    runbooks: Annotated[Path | None, typer.Option(help=_RUNBOOKS)] = None,
+    *,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Listen off loopback and ask nobody for a token.")] = False,
+) -> int:
+    """Take Alertmanager's webhooks at `POST /alerts`, and start or join runs. Also `/healthz`, `/readyz`, `/metrics`."""
+    from runmend.cli.processes import run_bridge
+
+    return _finish(run_bridge(host, port, runbooks, insecure=insecure))
+
+
+@app.command("sandbox", rich_help_panel="Without a cluster")
+def _sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port on loopback; 0: a free one.")] = 0,
+    kubeconfig: Annotated[Path, typer.Option(help="Where its kubeconfig is written.")] = Path(".runmend/kubeconfig"),
+) -> int:
+    """Serve an embedded cluster on loopback until Ctrl-C: a small Kubernetes API whose pods fail by their image's tag."""
+    from runmend.cli.processes import run_sandbox
+
+    return _finish(run_sandbox(port, kubeconfig))
+
+
+@app.command("dev", rich_help_panel="Without a cluster")
+def _dev(
+    context: Annotated[str | None, typer.Option(help="A context of your kubeconfig; without it an embedded cluster is started.")] = None,
+    db: Annotated[Path, typer.Option(help="The file that keeps Temporal's state.")] = Path(".runmend/temporal.db"),
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The bridge's port; 0: a free one.")] = 8080,
+    temporal_port: Annotated[int, typer.Option(min=0, max=65535, help="Temporal's port; 0: a free one.")] = 7233,
+    ui_port: Annotated[int, typer.Option(min=0, max=65535, help="The Web UI's port; 0: a free one.")] = 8233,
+    runbooks: Annotated[Path | None, typer.Option(help=_RUNBOOKS)] = None,
+) -> int:
+    """Run Temporal, a cluster, worker and bridge in one terminal until Ctrl-C."""
+    from runmend.cli.surroundings import load_settings
+    from runmend.dev import Ports, develop
+
+    settings = load_settings(runbooks=runbooks)
+    return _finish(develop(settings, Ports(port, temporal_port, ui_port), context=context, db=db))
+
+
+@app.command("demo", rich_help_panel="Without a cluster")
+def _demo(
+    scenario: Annotated[Scenario, typer.Option(help="What is broken.")] = Scenario.MISSING_IMAGE,
+    *,
+    real_time: Annotated[bool, typer.Option("--real-time", help="Wait the window's five minutes, instead of skipping them.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave everything up afterwards, with the Web UI, until Ctrl-C.")] = False,
+) -> int:
+    """Break a Deployment in an embedded cluster and watch its runbook repair it. Needs nothing; touches nothing of yours."""
+    from runmend.demo import play
+
+    return _finish(play(scenario.value, real_time=real_time, keep=keep))
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and leave the process.
+
+    By `os._exit`: a short-lived Temporal client now and then aborts the interpreter on its way out (sdk-python#300),
+    after the right answer was printed.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a ✓ must not end a run on a terminal that has none
+    code = run(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (BrokenPipeError, ValueError):
+            code = code or BROKEN_PIPE
+    os._exit(code)
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run a command; its exit code. What went wrong is said on stderr in one line."""
+    try:
+        code = app(list(argv) or ["--help"], prog_name="runmend", standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "runmend"
+        return _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", USAGE)
+    except (typer.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        return BROKEN_PIPE
+    except RunmendError as error:
+        hint = _HINTS.get(type(error).__name__)
+        message = _TONIC.sub(r"\1", str(error))
+        return _fail(f"{message}; {hint}" if hint else message, 1)
+    except OSError as error:
+        return _fail(str(error), 1)
+    return code if isinstance(code, int) else 0
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"runmend: error: {' '.join(message.split())}\n")
+    return code
+
+
+def _finish(command: Coroutine[None, None, int]) -> int:
+    return asyncio.run(command)
+
+
+def _version() -> str:
+    try:
+        return version("runmend")
+    except PackageNotFoundError:
+        return "(not installed)"

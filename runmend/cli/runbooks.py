@@ -1,0 +1,107 @@
+"""`runmend lint` and `runmend compile`: what is wrong with a runbook, and what it compiles to. No cluster, no Temporal."""
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import assert_never
+
+from runmend.cli.surroundings import NotFoundHere, load_settings
+from runmend.criteria import Unreadable
+from runmend.plan import GetEvents, PatchDeployment, Plan, Step
+from runmend.report import duration
+from runmend.runbook import RunbookError, compile_runbook, dump_plan, lint
+from runmend.terminal import console
+
+
+def lint_runbooks(paths: Sequence[Path], *, as_json: bool) -> int:
+    """Say what is wrong with runbooks; 1 where one does not compile."""
+    chosen = tuple(paths) or (load_settings().runbooks,)
+    for path in chosen:
+        if not path.exists():
+            raise NotFoundHere(f"there is no {path}; name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS")
+    linted = lint(chosen)
+    if as_json:
+        sys.stdout.write(linted.as_json() + "\n")
+        return int(linted.failed)
+    for diagnostic in linted.diagnostics:
+        sys.stdout.write(f"{diagnostic}\n")
+    errors = sum(diagnostic.severity == "error" for diagnostic in linted.diagnostics)
+    warnings = len(linted.diagnostics) - errors
+    said = f"{_number(linted.files, 'runbook')}, {_number(errors, 'error')}, {_number(warnings, 'warning')}"
+    sys.stderr.write(f"{said}\n")
+    return int(linted.failed)
+
+
+def compile_one(file: Path, *, as_json: bool) -> int:
+    """Print the plan of a runbook, or all that is wrong with it."""
+    try:
+        source = file.read_bytes()
+    except OSError as error:
+        raise NotFoundHere(f"{file} cannot be read: {error.strerror}; name a runbook, a Markdown file") from error
+    try:
+        compiled = compile_runbook(source, str(file))
+    except RunbookError as error:
+        sys.stderr.writelines(f"{diagnostic}\n" for diagnostic in error.diagnostics)
+        return 1
+    sys.stderr.writelines(f"{diagnostic}\n" for diagnostic in compiled.warnings)
+    if as_json:
+        sys.stdout.write(dump_plan(compiled.plan).decode())
+    else:
+        out = console()
+        for line in _in_words(compiled.plan):
+            out.print(line, markup=False)
+    return 0
+
+
+def _in_words(plan: Plan) -> Iterator[str]:
+    yield f"{plan.runbook_id}: {plan.title}"
+    yield f"  alert      {plan.alertname}"
+    yield f"  labels     {', '.join(plan.required_labels) or 'none required'}"
+    yield f"  state      {plan.state or 'none named'}"
+    yield f"  mode       {plan.mode or 'as the installation says'}"
+    yield f"  serving    {_serving(plan)}"
+    yield f"  sha256     {plan.sha256}"
+    yield "diagnosis"
+    for diagnostic in plan.diagnosis:
+        yield f"  {diagnostic.line:>3}  {diagnostic.name}"
+        for point in diagnostic.points:
+            yield f"  {point.line:>3}    {point.text}: {point.probe or 'cannot be read by a machine'}"
+    yield "steps"
+    for number, step in enumerate(plan.steps, 1):
+        yield f"  {step.line:>3}  {number:02d}-{step.action_id}: {_operation(step)}"
+        if step.owner:
+            yield f"         only where the pod is owned by a {step.owner}"
+    yield "criteria"
+    for criterion in plan.criteria:
+        unread = " (cannot be read by a machine: unverified)" if isinstance(criterion, Unreadable) else ""
+        yield f"  {criterion.line:>3}  {criterion.text}{unread}"
+    yield f"  settles within {duration(plan.settle_seconds)}, then holds for {duration(plan.window_seconds)}"
+
+
+def _serving(plan: Plan) -> str:
+    words = {True: "a Deployment that serves is left to a person", False: "changed even while it serves"}
+    return words[plan.protect_serving] if plan.protect_serving is not None else "as the installation says"
+
+
+def _operation(step: Step) -> str:
+    match step.operation:
+        case GetEvents() as get:
+            terms = ", ".join(f"{term.field}{term.operator}{term.value}" for term in get.field_selector)
+            return f"get events in {get.namespace}" + (f" where {terms}" if terms else "")
+        case PatchDeployment() as patch:
+            gate = f"if the pod is in {step.state}, " if step.state else ""
+            images = ", ".join(f"container {entry.name} → {entry.image}" for entry in step.images)
+            return f"{gate}patch Deployment {patch.namespace}/{patch.name}: {images}"
+        case _ as never:
+            assert_never(never)
+
+
+def _number(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def diagnostics_of(error: RunbookError) -> str:
+    """The first error of a runbook, in one line."""
+    first = error.errors[0] if error.errors else error.diagnostics[0]
+    more = len(error.errors) - 1
+    return f"{first}" + (f" (and {_number(more, 'more error')})" if more > 0 else "")

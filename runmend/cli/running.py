@@ -1,0 +1,151 @@
+"""`runmend run`: a person starts a runbook by hand. The way from labels to a run is the bridge's; nobody is held."""
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temporalio.client import Client
+
+from runmend.alerts import Alert, Target
+from runmend.bridge.triage import PodGone, Unrouted, check_place, check_pod
+from runmend.bridge.webhook import WebhookAlert
+from runmend.cli.runbooks import diagnostics_of
+from runmend.cli.showing import print_run
+from runmend.cli.surroundings import Misconfigured, NotFoundHere, asking, load_settings, temporal_client
+from runmend.errors import PermanentError
+from runmend.kube.client import Cluster
+from runmend.kube.owners import Workloads
+from runmend.plan import Mode, Plan, strictest
+from runmend.runbook import RunbookError, compile_runbook, load_directory
+from runmend.settings import Settings
+from runmend.starts import Latest, Starter
+from runmend.terminal import Screen, console, follow, link
+
+
+class Refused(PermanentError):
+    """That run may not be started."""
+
+
+async def run_runbook(runbook: str, labels: Mapping[str, str], *, runbooks: Path | None, mode: Mode | None, wait: bool) -> int:
+    """Start a run or join the open one; with `wait`, follow it to its end: 0 where it completed, 1 where it failed."""
+    settings = load_settings(runbooks=runbooks)
+    plan = find_plan(runbook, settings.runbooks)
+    alert = _alert(plan, labels, settings)
+    cluster = Cluster.connect(context=settings.kube_context)
+    try:
+        target = _target(cluster, alert, settings)
+    finally:
+        cluster.close()
+    client = await temporal_client()
+    run_id, joined = await _start(Starter(client, settings), plan, target, alert, mode)
+    said = f"joined the open run of {plan.runbook_id}" if joined else f"started {plan.runbook_id}"
+    sys.stderr.write(f"{said} for {target}\n")
+    if joined and mode is not None:
+        sys.stderr.write(f"an open run keeps its mode; --mode {mode} was not applied\n")
+    if wait:
+        return await _follow(client, settings, target, run_id)
+    sys.stdout.write(f"{target.workflow_id}@{run_id}\n")
+    sys.stderr.write(f"{link(settings.web_ui, client.namespace, target.workflow_id, run_id)}\n")
+    return 0
+
+
+def find_plan(runbook: str, directory: Path) -> Plan:
+    """A runbook by its id in the directory, or by its file's path.
+
+    Raises:
+        NotFoundHere: there is none.
+        Misconfigured: it does not compile.
+    """
+    path = Path(runbook)
+    if path.suffix.lower() == ".md" or "/" in runbook:
+        try:
+            return compile_runbook(path.read_bytes(), runbook).plan
+        except OSError as error:
+            raise NotFoundHere(f"{path} cannot be read: {error.strerror}; name a runbook's id or its file") from error
+        except RunbookError as error:
+            raise Misconfigured(diagnostics_of(error)) from error
+    loaded = load_directory(directory)
+    if plan := loaded.plans.get(runbook):
+        return plan
+    known = f"it has {', '.join(sorted(loaded.plans))}" if loaded.plans else "it has none that compiles"
+    broken = f"; {', '.join(sorted(loaded.problems))} does not compile (`runmend lint {directory}`)" if loaded.problems else ""
+    raise NotFoundHere(f"no runbook {runbook} in {directory}, {known}{broken}")
+
+
+def labels_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Labels from `NAME=VALUE`.
+
+    Raises:
+        ValueError: one is none.
+    """
+    labels = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise ValueError(f"{pair!r} is no label; write -l NAME=VALUE")
+        labels[name] = value
+    return labels
+
+
+def _alert(plan: Plan, given: Mapping[str, str], settings: Settings) -> Alert:
+    """An alert of nobody's: what an Alertmanager would have said, with the labels that were given."""
+    labels = {"alertname": plan.alertname} | dict(given)
+    if settings.cluster_label:
+        labels.setdefault(settings.cluster_label, settings.cluster)
+    made = WebhookAlert(
+        status="firing", labels=labels, startsAt=datetime.now(UTC).isoformat(), fingerprint=f"manual-{secrets.token_hex(4)}"
+    )
+    try:
+        return check_place(0, made, plan, settings).alert
+    except Unrouted as error:
+        raise Refused(f"{error}; give labels with -l NAME=VALUE") from error
+
+
+def _target(cluster: Cluster, alert: Alert, settings: Settings) -> Target:
+    workloads = Workloads.of(cluster, alert.namespace)
+    try:
+        pod = check_pod(alert, workloads.pod(alert.pod))
+    except PodGone as error:
+        raise NotFoundHere(f"{error}; `kubectl get pods -n {alert.namespace}` shows those there are") from error
+    return workloads.target_of(pod, settings.cluster)
+
+
+async def _start(starter: Starter, plan: Plan, target: Target, alert: Alert, mode: Mode | None) -> tuple[str, bool]:
+    """Start or join; the run's id, and whether it was open before.
+
+    Raises:
+        Refused: another runbook's run is open for the target.
+    """
+    latest = await starter.latest(target)
+    _refuse_another(latest, plan, target)
+    options = starter.options
+    if mode is not None:
+        options = options.model_copy(update={"mode": strictest(options.mode, mode)})
+    run_id = await starter.start(plan, target, (alert,), options, latest)
+    # Somebody may have been quicker in between; a run drops another runbook's alerts.
+    _refuse_another(await starter.latest(target), plan, target)
+    return run_id, latest is not None and latest.open and latest.run_id == run_id
+
+
+def _refuse_another(latest: Latest | None, plan: Plan, target: Target) -> None:
+    if latest is not None and latest.open and latest.runbook_id != plan.runbook_id:
+        short = f"{target.namespace}/{target.name}"
+        raise Refused(
+            f"a run of {latest.runbook_id} is open for {target}, one at a time; wait for it (`runmend show {short}`), or cancel it"
+        )
+
+
+async def _follow(client: Client, settings: Settings, target: Target, run_id: str) -> int:
+    out = console()
+    try:
+        with asking(), Screen(out) as screen:
+            progress = await follow(client, target.workflow_id, run_id, screen)
+    except asyncio.CancelledError:
+        sys.stderr.write(f"the run goes on; `runmend show {target.namespace}/{target.name}` tells how\n")
+        raise
+    out.print()
+    print_run(out, progress, settings, client.namespace)
+    return 0 if progress.completed else 1

@@ -1,0 +1,75 @@
+"""What every command needs: settings, a Temporal client, and Temporal's errors in one line."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from runmend.errors import PermanentError, TemporaryError
+from runmend.settings import Settings
+
+_MESSAGE_SHOWN: Final = 300
+
+
+class Misconfigured(PermanentError):
+    """A setting cannot be used."""
+
+
+class NotFoundHere(PermanentError):
+    """What was asked for is not there."""
+
+
+class TemporalSays(TemporaryError):
+    """Temporal did not do what it was asked."""
+
+
+def load_settings(*, runbooks: Path | None = None) -> Settings:
+    """The installation's settings.
+
+    Raises:
+        Misconfigured: one of them cannot be used; which, and why.
+    """
+    try:
+        return Settings(runbooks=runbooks) if runbooks else Settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name = f"RUNMEND_{'_'.join(str(part) for part in first['loc']).upper()}"
+        raise Misconfigured(f"{name}={first['input']!s:.80}: {first['msg']}; docs/settings.md says what it may be") from error
+    except SettingsError as error:
+        raise Misconfigured(f"{error}; docs/settings.md says what each setting may be") from error
+
+
+async def temporal_client() -> Client:
+    """A client by TEMPORAL_* variables and profiles.
+
+    Raises:
+        RunmendError: Temporal cannot be reached, or the profile cannot be read.
+    """
+    from runmend.app import connect  # noqa: PLC0415  brings the worker with it
+
+    return await connect()
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Turn what Temporal answers into one line.
+
+    Raises:
+        TemporalSays: it did not do what it was asked.
+    """
+    try:
+        yield
+    except RPCError as error:
+        hint = "is TEMPORAL_ADDRESS right?"
+        if error.status is RPCStatusCode.NOT_FOUND:
+            hint = "is TEMPORAL_NAMESPACE right?"
+        elif error.status in (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED):
+            hint = "is TEMPORAL_API_KEY right?"
+        elif error.status is RPCStatusCode.INVALID_ARGUMENT:
+            hint = "search attributes are registered when a worker starts"
+        raise TemporalSays(f"Temporal says {error.status.name}: {error.message[:_MESSAGE_SHOWN]}; {hint}") from error

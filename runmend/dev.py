@@ -1,0 +1,162 @@
+"""`runmend dev`: Temporal, a cluster, worker and bridge in one terminal, each a process of its own. Called by the commands."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.text import Text
+
+from runmend.children import Child, NotStarted, check_free, dev_server, free_port, start_child, unless_stopped
+from runmend.kube.client import Cluster
+from runmend.settings import Settings
+from runmend.terminal import console
+
+_COLOURS: Final = {"temporal": "magenta", "cluster": "blue", "worker": "green", "bridge": "yellow"}
+_START_SECONDS: Final = 30
+_POLL_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Ports of 127.0.0.1; 0 is a free one."""
+
+    bridge: int
+    temporal: int
+    ui: int
+
+    def chosen(self) -> "Ports":
+        """The same with a free port for each 0.
+
+        Raises:
+            NotStarted: one is taken.
+        """
+        for port, option in ((self.bridge, "--port"), (self.temporal, "--temporal-port"), (self.ui, "--ui-port")):
+            if port:
+                check_free(port, option)
+        return Ports(self.bridge or free_port(), self.temporal or free_port(), self.ui or free_port())
+
+
+class _Log:
+    """The children's lines, each behind its child's name."""
+
+    def __init__(self, out: Console) -> None:
+        self._out = out
+
+    def of(self, name: str) -> Callable[[str], None]:
+        prefix = Text(f"{name:<8} │ ", _COLOURS[name])
+
+        def say(line: str) -> None:
+            if line.strip():
+                self._out.print(prefix + Text.from_ansi(line), soft_wrap=True)
+
+        return say
+
+
+async def develop(settings: Settings, ports: Ports, *, context: str | None, db: Path) -> int:
+    """Run it all until SIGTERM or Ctrl-C, which is its ordinary end: 0.
+
+    Args:
+        settings: the installation's.
+        ports: where to listen.
+        context: a context of the user's kubeconfig; None: an embedded cluster.
+        db: the file with Temporal's state.
+
+    Raises:
+        RunmendError: something cannot be started, or ended by itself.
+    """
+    ports = ports.chosen()
+    if context is not None:
+        Cluster.connect(context=context).close()
+    db.parent.mkdir(parents=True, exist_ok=True)
+    return await unless_stopped(_develop(settings, ports, context, db), 0)
+
+
+async def _develop(settings: Settings, ports: Ports, context: str | None, db: Path) -> int:
+    out = console()
+    log = _Log(out)
+    env = _surroundings(settings, ports, context, db)
+    async with AsyncExitStack() as stack:
+        temporal = await stack.enter_async_context(
+            dev_server(env, port=ports.temporal, ui_port=ports.ui, db=db, on_line=log.of("temporal"))
+        )
+        children = [temporal.child]
+
+        async def start(name: str, *arguments: str) -> Child:
+            child = await start_child(name, [sys.executable, "-m", "runmend.cli", *arguments], env, log.of(name))
+            stack.push_async_callback(child.end)
+            children.append(child)
+            return child
+
+        if context is None:
+            await _written(Path(env["KUBECONFIG"]), lambda: start("cluster", "sandbox", "--kubeconfig", env["KUBECONFIG"]))
+        await start("worker", "worker")
+        await start("bridge", "bridge", "--port", str(ports.bridge), "--runbooks", str(settings.runbooks))
+        _say_where(out, settings, ports, env, context)
+        try:
+            ended = await _first_to_end(children)
+        except asyncio.CancelledError:
+            out.print("\nending all of it", style="dim")
+            raise
+        raise NotStarted(f"{ended.name} ended by itself, so everything was ended; its last lines above say why")
+
+
+async def _first_to_end(children: list[Child]) -> Child:
+    waiting = {asyncio.create_task(child.wait()): child for child in children}
+    try:
+        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        return waiting[next(iter(done))]
+    finally:
+        for task in waiting:
+            task.cancel()
+
+
+def _surroundings(settings: Settings, ports: Ports, context: str | None, db: Path) -> dict[str, str]:
+    """The children's environment: the user's, with Temporal and the cluster replaced."""
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name != "RUNMEND_KUBE_CONTEXT"}
+    ours |= {
+        "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.temporal}",
+        "TEMPORAL_NAMESPACE": "default",
+        # A profile of the user's must not decide where this goes.
+        "TEMPORAL_CONFIG_FILE": os.devnull,
+        "RUNMEND_WEB_UI": f"http://127.0.0.1:{ports.ui}",
+        "RUNMEND_CLUSTER": settings.cluster,
+        "PYTHONUNBUFFERED": "1",
+    }
+    if context:
+        return ours | {"RUNMEND_KUBE_CONTEXT": context}
+    return ours | {"KUBECONFIG": str((db.parent / "kubeconfig").absolute())}
+
+
+async def _written(kubeconfig: Path, start: Callable[[], Awaitable[Child]]) -> None:
+    """Start the embedded cluster and wait for its kubeconfig; an older one is of another cluster."""
+    await asyncio.to_thread(kubeconfig.unlink, missing_ok=True)
+    child = await start()
+    try:
+        async with asyncio.timeout(_START_SECONDS):
+            while not await asyncio.to_thread(kubeconfig.exists):
+                if child.ended:
+                    raise NotStarted(f"the embedded cluster did not start: {' '.join(child.last_lines)[-300:]}")
+                await asyncio.sleep(_POLL_SECONDS)
+    except TimeoutError:
+        raise NotStarted(f"the embedded cluster did not start within {_START_SECONDS} s") from None
+
+
+def _say_where(out: Console, settings: Settings, ports: Ports, env: Mapping[str, str], context: str | None) -> None:
+    lines = {
+        "Web UI": f"http://127.0.0.1:{ports.ui}",
+        "alerts": f"POST http://127.0.0.1:{ports.bridge}/alerts",
+        "runbooks": str(settings.runbooks),
+        "cluster": f"context {context} of your kubeconfig" if context else "embedded, empty, and gone when this ends",
+        "commands": f"export TEMPORAL_ADDRESS=127.0.0.1:{ports.temporal} RUNMEND_WEB_UI=http://127.0.0.1:{ports.ui}"
+        + (f" RUNMEND_KUBE_CONTEXT={context}" if context else f" KUBECONFIG={env['KUBECONFIG']}"),
+    }
+    out.print()
+    for name, where in lines.items():
+        out.print(Text(f"  {name:<9} ", "dim") + Text(where), soft_wrap=True)
+    out.print(Text("  Ctrl-C ends all of it\n", "dim"))

@@ -1,0 +1,335 @@
+"""Where a run stands, told by its history and its pending activities, so that no worker has to answer.
+
+Called by `runmend show`, `runmend run --wait` and the demo.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+
+from temporalio.api.common.v1 import Payloads
+from temporalio.api.enums.v1 import EventType
+from temporalio.api.failure.v1 import Failure
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.api.workflow.v1 import PendingActivityInfo
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.converter import DataConverter
+
+from runmend.criteria import Status
+from runmend.errors import PermanentError
+from runmend.images import InvalidImageReference, parse_image
+from runmend.plan import Plan, strictest
+from runmend.report import duration, outcome_line
+from runmend.run import (
+    JOIN_SIGNAL,
+    Checked,
+    Joining,
+    Observation,
+    Outcome,
+    RunInput,
+    RunResult,
+    Settled,
+    StepResult,
+)
+
+CALL_SECONDS: Final = timedelta(seconds=10)
+OWN: Final = "runmend."
+WINDOW: Final = "verification window"
+_SKIPPING: Final = frozenset(
+    {
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
+    }
+)
+_Value = TypeVar("_Value")
+
+
+class NotARun(PermanentError):
+    """That workflow is not a run of Runmend."""
+
+
+class State(StrEnum):
+    """How far a stage has come."""
+
+    PLANNED = "planned"
+    DOING = "doing"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(slots=True)
+class Stage:
+    """One thing that a run does: an activity, or its window. `says` is its result in words, or what it waits for."""
+
+    name: str
+    state: State
+    says: str = ""
+    attempt: int = 1
+
+
+@dataclass(slots=True)
+class Progress:
+    """A run as its history tells it. `result` is complete where the run has ended by itself."""
+
+    workflow_id: str
+    run_id: str
+    status: WorkflowExecutionStatus
+    plan: Plan
+    result: RunResult
+    stages: list[Stage] = field(default_factory=list)
+    events: int = 0
+    """History events, those of skipped time left out."""
+    activities: int = 0
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+        return self.status is not WorkflowExecutionStatus.RUNNING
+
+    @property
+    def completed(self) -> bool:
+        """Whether it ended well: resolved, not needed, or recommended."""
+        return self.closed and self.result.outcome is not None and self.result.outcome.completes
+
+    def stage(self, name: str) -> Stage | None:
+        """The latest stage of a name."""
+        return next((stage for stage in reversed(self.stages) if stage.name == name), None)
+
+
+async def progress_of(client: Client, workflow_id: str, run_id: str) -> Progress:
+    """Read a run: one describe, and its history.
+
+    Raises:
+        NotARun: it is a workflow of somebody else's, or of another version of Runmend.
+        RPCError: Temporal does not answer, or does not have it.
+    """
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id or None)
+    described = await handle.describe(rpc_timeout=CALL_SECONDS)
+    handle = client.get_workflow_handle(workflow_id, run_id=described.run_id)
+    history = await handle.fetch_history(rpc_timeout=CALL_SECONDS)
+    reading = _Reading(client.data_converter, described)
+    for event in history.events:
+        await reading.take(event)
+    return reading.end(described)
+
+
+class _Reading:
+    """Takes a history's events in their order."""
+
+    def __init__(self, converter: DataConverter, described: WorkflowExecutionDescription) -> None:
+        self._converter = converter
+        self._described = described
+        self._progress: Progress | None = None
+        self._scheduled: dict[int, Stage] = {}
+        self._ids: dict[str, Stage] = {}
+
+    async def take(self, event: HistoryEvent) -> None:
+        name = event.WhichOneof("attributes")
+        attributes: Any = getattr(event, name) if name else None
+        kind = str(name or "").removesuffix("_event_attributes")
+        if kind == "workflow_execution_started":
+            self._begin(await self._decoded(attributes.input, RunInput))
+        if event.event_type not in _SKIPPING:
+            self._so_far.events += 1
+        if kind.startswith("activity_task"):
+            await self._activity(event.event_id, kind.removeprefix("activity_task_"), attributes)
+        elif kind.startswith("timer"):
+            self._timer(kind, attributes)
+        elif kind.startswith("workflow_execution"):
+            await self._execution(kind.removeprefix("workflow_execution_"), attributes)
+
+    def end(self, described: WorkflowExecutionDescription) -> Progress:
+        """Add what is no event yet: the tries of the activities that are under way, and what is still to come."""
+        for pending in described.raw_description.pending_activities:
+            if stage := self._ids.get(pending.activity_id):
+                stage.attempt = max(pending.attempt, 1)
+                stage.says = _last_failure(pending) or stage.says
+        if not self._so_far.closed:
+            self._so_far.stages.extend(self._planned())
+        return self._so_far
+
+    @property
+    def _so_far(self) -> Progress:
+        if self._progress is None:
+            raise NotARun(f"{self._described.id} has a history that does not begin with its start")
+        return self._progress
+
+    def _begin(self, given: RunInput) -> None:
+        plan = given.plan
+        result = RunResult(
+            runbook_id=plan.runbook_id,
+            title=plan.title,
+            sha256=plan.sha256,
+            target=given.target,
+            alerts=given.alerts,
+            mode=strictest(plan.mode, given.options.mode),
+        )
+        described = self._described
+        status = described.status or WorkflowExecutionStatus.RUNNING
+        self._progress = Progress(described.id, described.run_id, status, plan, result)
+
+    def _note(self, **known: Any) -> None:  # noqa: ANN401  fields of RunResult
+        self._so_far.result = self._so_far.result.model_copy(update=known)
+
+    async def _activity(self, event_id: int, kind: str, attributes: Any) -> None:  # noqa: ANN401  one of a dozen messages
+        if kind == "scheduled":
+            stage = Stage(attributes.activity_type.name.removeprefix(OWN), State.DOING)
+            self._so_far.activities += 1
+            self._so_far.stages.append(stage)
+            self._scheduled[event_id] = self._ids[attributes.activity_id] = stage
+            return
+        stage = self._scheduled[attributes.scheduled_event_id]
+        match kind:
+            case "started":
+                stage.attempt = attributes.attempt
+            case "completed":
+                stage.state = State.DONE
+                stage.says = await self._result_of(stage.name, attributes.result)
+            case "failed" | "timed_out":
+                stage.state = State.FAILED
+                stage.says = _innermost(attributes.failure).message
+                self._note_failed(stage)
+            case "canceled":
+                stage.state, stage.says = State.FAILED, "cancelled"
+                self._note_failed(stage)
+
+    def _note_failed(self, stage: Stage) -> None:
+        if stage.name in {step.action_id for step in self._so_far.plan.steps}:
+            self._note(failed_step=stage.name)
+
+    async def _result_of(self, name: str, payloads: Payloads) -> str:
+        """Keep an activity's result, and say it."""
+        result = self._so_far.result
+        match name:
+            case "observe":
+                seen = await self._decoded(payloads, Observation)
+                self._note(observation=seen)
+                return _observed(seen)
+            case "settle":
+                settled = await self._decoded(payloads, Settled)
+                self._note(settled=settled.summary)
+                return settled.summary
+            case "check":
+                checked = await self._decoded(payloads, Checked)
+                self._note(verdicts=checked.verdicts, remarks=(*result.remarks, *checked.remarks))
+                return ", ".join(_counted(checked)) or "no criteria"
+            case "report":
+                return ""
+            case _:
+                step = await self._decoded(payloads, StepResult)
+                self._note(steps=(*result.steps, step))
+                return _step_says(step)
+
+    def _timer(self, kind: str, attributes: Any) -> None:  # noqa: ANN401  one of a dozen messages
+        plan = self._so_far.plan
+        if kind == "timer_started":
+            seconds = attributes.start_to_fire_timeout.ToSeconds()
+            self._so_far.stages.append(Stage(WINDOW, State.DOING, f"it must hold for {duration(seconds)}"))
+        elif (stage := self._so_far.stage(WINDOW)) is not None:
+            stage.state = State.DONE if kind == "timer_fired" else State.FAILED
+            stage.says = f"held for {duration(plan.window_seconds)}" if kind == "timer_fired" else "cancelled"
+            if kind == "timer_fired":
+                self._note(window_seconds=plan.window_seconds)
+
+    async def _execution(self, kind: str, attributes: Any) -> None:  # noqa: ANN401  one of a dozen messages
+        match kind:
+            case "signaled" if attributes.signal_name == JOIN_SIGNAL:
+                self._join(await self._decoded(attributes.input, Joining))
+            case "completed":
+                self._so_far.result = await self._decoded(attributes.result, RunResult)
+            case "failed":
+                await self._failed(attributes.failure)
+            case "canceled":
+                self._note(outcome=Outcome.CANCELLED, summary="cancelled")
+            case "terminated":
+                self._note(outcome=Outcome.CANCELLED, summary=f"terminated: {attributes.reason or 'no reason given'}")
+            case "timed_out":
+                self._note(outcome=Outcome.CANCELLED, summary="the workflow's own time was spent")
+            case _:
+                return
+        if kind != "signaled" and (stage := self._so_far.stage("report")) is not None:
+            stage.says = outcome_line(self._so_far.result)
+
+    def _join(self, joining: Joining) -> None:
+        result = self._so_far.result
+        if joining.runbook_id == result.runbook_id:
+            known = {alert.episode for alert in result.alerts}
+            self._note(alerts=(*result.alerts, *(alert for alert in joining.alerts if alert.episode not in known)))
+
+    async def _failed(self, failure: Failure) -> None:
+        """A failed run's result is its failure's first detail; without one, what the failure says."""
+        details = failure.application_failure_info.details
+        if details.payloads:
+            self._so_far.result = await self._decoded(details, RunResult)
+        else:
+            kind = failure.application_failure_info.type or "error"
+            self._note(outcome=Outcome.STEP_FAILED, summary=f"{kind}: {failure.message}")
+
+    async def _decoded(self, payloads: Payloads, kind: type[_Value]) -> _Value:
+        named = f"{self._described.id} (workflow type {self._described.workflow_type})"
+        try:
+            [value, *_] = await self._converter.decode(payloads.payloads, [kind])
+        except (ValueError, RuntimeError, TypeError) as error:
+            raise NotARun(f"{named} is not a run of this Runmend, its {kind.__name__} cannot be read: {_first(error)}") from error
+        if not isinstance(value, kind):
+            raise NotARun(f"{named} is not a run of Runmend")
+        return value
+
+    def _planned(self) -> Iterator[Stage]:
+        plan, seen = self._so_far.plan, {stage.name for stage in self._so_far.stages}
+        names = ["observe", *(step.action_id for step in plan.steps)]
+        names += ["settle", WINDOW, "check"] if plan.changes else []
+        return (Stage(name, State.PLANNED) for name in (*names, "report") if name not in seen)
+
+
+def _observed(seen: Observation) -> str:
+    if seen.problem_gone:
+        return seen.problem_gone
+    return "; ".join(
+        f"{'init ' if one.init else ''}container {one.container} waits ({one.reason}) in {len(one.pods)} of {seen.pod_count} pods"
+        for one in seen.affected
+    )
+
+
+def _step_says(step: StepResult) -> str:
+    """A step's summary; its changes with the images' short names, as the report has the long ones."""
+    text = step.summary
+    for change in step.changes:
+        text = text.replace(change.before, _short(change.before)).replace(change.after, _short(change.after))
+    return text
+
+
+def _short(image: str) -> str:
+    try:
+        return parse_image(image).short
+    except InvalidImageReference:
+        return image
+
+
+def _counted(checked: Checked) -> Iterator[str]:
+    for status in Status:
+        number = sum(verdict.status is status for verdict in checked.verdicts)
+        if number:
+            yield f"{number} {'criterion' if number == 1 else 'criteria'} {status}"
+
+
+def _last_failure(pending: PendingActivityInfo) -> str:
+    if not pending.HasField("last_failure"):
+        return ""
+    failure = _innermost(pending.last_failure)
+    kind = failure.application_failure_info.type
+    return failure.message if kind in ("", "NotYet") else f"{kind}: {failure.message}"
+
+
+def _innermost(failure: Failure) -> Failure:
+    """The failure that says most: below what wraps it, the first that an application raised."""
+    found = failure
+    while not found.HasField("application_failure_info") and found.HasField("cause"):
+        found = found.cause
+    return found
+
+
+def _first(error: BaseException) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)[:200]

