@@ -7,6 +7,7 @@ from temporalio import activity
 from activities.boundary import translated
 from activities.patching import reverted
 from runmend.criteria import (
+    Criterion,
     Live,
     NoNewEvents,
     Status,
@@ -22,7 +23,6 @@ from runmend.errors import NotYet, Reverted, VerificationFailed
 from runmend.facts import EventFacts
 from runmend.kube.client import Cluster
 from runmend.kube.targets import TargetNow
-from runmend.plan import Plan
 from runmend.run import CheckCall, Checked, SettleCall, Settled
 from runmend.states import STATES
 
@@ -56,7 +56,7 @@ class Verifier:
             mark = Watermark(
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
-                events={event.uid: event.count for event in self._events(call.plan, call.target.namespace, uids)},
+                events={event.uid: event.count for event in self._events(call.criteria, call.target.namespace, uids)},
                 restarts=restarts_of(now.pods),
             )
             count = len(now.pods)
@@ -69,11 +69,11 @@ class Verifier:
             now = TargetNow.read(self._cluster, call.target)
             pods = now.workloads.pods_of(call.target)
             uids = {pod.uid for pod in pods} | set(call.watermark.pods)
-            live = Live(pods=pods, events=self._events(call.plan, call.target.namespace, uids))
+            live = Live(pods=pods, events=self._events(call.criteria, call.target.namespace, uids))
             # A workload that was scaled down meanwhile cannot run as many pods as it did.
             wanted = now.deployment.replicas if now.deployment else call.watermark.running
             mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
-            verdicts = tuple(judge(criterion, mark, live) for criterion in call.plan.criteria)
+            verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
             lost = reverted(now.deployment, call.changes) if now.deployment else None
             return Checked(
                 verdicts=verdicts,
@@ -82,9 +82,9 @@ class Verifier:
                 remarks=_remarks(call, mark, live),
             )
 
-    def _events(self, plan: Plan, namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
+    def _events(self, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
         """The events about the target's pods that speak of a state which the criteria ask about."""
-        states = {criterion.state for criterion in plan.criteria if isinstance(criterion, NoNewEvents)}
+        states = {criterion.state for criterion in criteria if isinstance(criterion, NoNewEvents)}
         if not states:
             return ()
         events = self._cluster.events(namespace, "involvedObject.kind=Pod")
@@ -96,7 +96,7 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
     if now.deployment and now.deployment.replicas == 0:
         raise VerificationFailed(f"{call.target} was scaled to 0: there is no pod that could prove the fix")
     changed = {change.container for change in call.changes}
-    outside = [one for one in now.affected(call.plan.state) if one.container not in changed] if call.plan.state else []
+    outside = [one for one in now.affected(call.state) if one.container not in changed] if call.state else []
     if outside:
         named = ", ".join(f"{one.container} ({one.reason}, image {one.image}) in {', '.join(one.pods[:3])}" for one in outside)
         raise VerificationFailed(f"a container that this run did not change waits: {named}")
@@ -105,15 +105,15 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
 def _missing(now: TargetNow, call: SettleCall) -> str | None:
     """What the target still lacks to have settled, as far as it can be seen."""
     current = now.pods
-    lacking = [text for criterion in call.plan.criteria if (text := unmet(criterion, current))]
+    lacking = [text for criterion in call.criteria if (text := unmet(criterion, current))]
     wanted = now.deployment.replicas if now.deployment else len(current)
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
     older = [pod for pod in now.workloads.pods_of(call.target) if pod not in current]
     if older:
-        lacking.append(f"{len(older)} pods of an older revision are left: {', '.join(pod.name for pod in older[:3])}")
-    if call.plan.state:
-        lacking += waiting_pods((call.plan.state,), current)
+        lacking.append(f"{len(older)} left of an older revision: {', '.join(pod.name for pod in older[:3])}")
+    if call.state:
+        lacking += waiting_pods((call.state,), current)
     return "; ".join(dict.fromkeys(lacking)) or None
 
 
@@ -121,7 +121,7 @@ def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdi
     if now.gone:
         return f"{call.target} no longer exists"
     failed = [f"{verdict.text!r}: {verdict.evidence}" for verdict in verdicts if verdict.status is Status.FAILED]
-    waiting = waiting_pods((call.plan.state,), live.pods) if call.plan.state else []
+    waiting = waiting_pods((call.state,), live.pods) if call.state else []
     if waiting and not failed:
         failed.append(f"the problem is back: {'; '.join(waiting[:5])}")
     running = sum(pod.running for pod in live.pods)
@@ -132,6 +132,8 @@ def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdi
 
 def _remarks(call: CheckCall, mark: Watermark, live: Live) -> tuple[str, ...]:
     _, younger = settled_pods(mark, live)
+    states = (call.state,) if call.state else ()
+    younger = tuple(pod for pod in younger if not waiting_pods(states, (pod,)))
     remarks = [f"a younger pod is not running yet, which fails nothing: {pod.in_words}" for pod in younger]
     if mark.running < call.watermark.running:
         remarks.append(f"scaled down in the window: {mark.running} of {call.watermark.running} pods are wanted now")

@@ -12,7 +12,6 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.worker import Worker
@@ -21,6 +20,7 @@ from activities.observation import Observer
 from activities.operations import Operations
 from activities.reporting import Reporter
 from activities.verification import Verifier
+from runmend.converter import data_converter
 from runmend.errors import PermanentError, TemporaryError
 from runmend.kube.client import Cluster
 from runmend.registry import Registry
@@ -68,7 +68,7 @@ async def connect() -> Client:
     address = options.get("target_host") or "localhost:7233"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await Client.connect(**(options | {"target_host": address}), data_converter=pydantic_data_converter)
+            return await Client.connect(**(options | {"target_host": address}), data_converter=data_converter)
     except TimeoutError as error:
         raise NoTemporal(f"Temporal at {address} cannot be reached: no answer in {CONNECT_SECONDS:g} s") from error
     except (RuntimeError, RPCError) as error:

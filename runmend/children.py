@@ -17,10 +17,10 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.namespace.v1 import NamespaceConfig
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from runmend.app import LEAST_RETENTION, register_search_attributes
+from runmend.converter import data_converter
 from runmend.errors import PermanentError
 
 END_SECONDS: Final = 35
@@ -228,7 +228,7 @@ async def _client_of(child: Child, address: str) -> Client:
         async with asyncio.timeout(START_SECONDS):
             while not child.ended:
                 try:
-                    return await Client.connect(address, data_converter=pydantic_data_converter)
+                    return await Client.connect(address, data_converter=data_converter)
                 except (RuntimeError, RPCError):
                     await asyncio.sleep(_POLL_SECONDS)
     except TimeoutError:

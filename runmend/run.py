@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from runmend.alerts import Alert, Target
 from runmend.causes import Cause
-from runmend.criteria import Verdict, Watermark
+from runmend.criteria import Criterion, Verdict, Watermark
 from runmend.frozen import Frozen
 from runmend.plan import Mode, Plan, Step
 
@@ -165,9 +165,10 @@ class StepResult(Frozen):
 
 
 class SettleCall(Frozen):
-    """The input of `runmend.settle`."""
+    """The input of `runmend.settle`: of the plan, the state that it is about and its criteria."""
 
-    plan: Plan
+    state: str | None
+    criteria: tuple[Criterion, ...]
     target: Target
     changes: tuple[Change, ...]
 
@@ -182,7 +183,8 @@ class Settled(Frozen):
 class CheckCall(Frozen):
     """The input of `runmend.check`."""
 
-    plan: Plan
+    state: str | None
+    criteria: tuple[Criterion, ...]
     target: Target
     changes: tuple[Change, ...]
     watermark: Watermark

@@ -17,12 +17,12 @@ from typing import Any
 import httpx
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 
 from runmend.alerts import Alert, Target
 from runmend.app import SEARCH_ATTRIBUTES, build_worker
+from runmend.converter import data_converter
 from runmend.facts import PodFacts
 from runmend.images import ImageReference
 from runmend.kube.client import Cluster
@@ -192,7 +192,7 @@ class World:
 @asynccontextmanager
 async def a_world(directory: Path, **settings: Any) -> AsyncIterator[World]:
     """Start all of it on a server that skips time; `settings` are ours, by their field names."""
-    env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SERVER), data_converter=pydantic_data_converter)
+    env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SERVER), data_converter=data_converter)
     async with env:
         await env.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(namespace=env.client.namespace, search_attributes=SEARCH_ATTRIBUTES)

@@ -8,12 +8,16 @@ _NAMED = {outcome.value: outcome for outcome in Outcome if not outcome.completes
 
 
 class RunFailed(Exception):
-    """The run ends under a failing outcome; raised and caught within the workflow."""
+    """The run ends under a failing outcome; raised and caught within the workflow.
 
-    def __init__(self, outcome: Outcome, message: str) -> None:
+    `spent`: the time was spent without an answer that settles the matter, so a write may have been made.
+    """
+
+    def __init__(self, outcome: Outcome, message: str, *, spent: bool = False) -> None:
         super().__init__(message)
         self.outcome = outcome
         self.message = message
+        self.spent = spent
 
 
 def failure_of(error: ActivityError, otherwise: Outcome) -> RunFailed:
@@ -25,8 +29,8 @@ def failure_of(error: ActivityError, otherwise: Outcome) -> RunFailed:
         if kind in _NAMED:
             return RunFailed(_NAMED[kind], last.message)
         said = last.message if kind == "NotYet" else f"{kind}: {last.message}"
-        return RunFailed(otherwise, f"{_named(error)} spent its time: {said}" if spent else f"{_named(error)}: {said}")
-    return RunFailed(otherwise, f"{_named(error)} spent its time and gave no answer" if spent else f"{_named(error)}: {last}")
+        return RunFailed(otherwise, f"{_named(error)} spent its time: {said}" if spent else f"{_named(error)}: {said}", spent=spent)
+    return RunFailed(otherwise, f"{_named(error)} spent its time and gave no answer" if spent else f"{_named(error)}: {last}", spent=spent)
 
 
 def _named(error: ActivityError) -> str:

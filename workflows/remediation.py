@@ -186,8 +186,12 @@ class Remediation:
                 activity_id=step_id,
                 finish=step.changes,
             )
-        except RunFailed:
+        except RunFailed as failed:
             self._note(failed_step=step.action_id)
+            if failed.spent and step.changes:
+                self._remark(
+                    f"{step.action_id} may have written all the same: its last tries got no answer that says; look at {given.target}"
+                )
             raise
         self._note(steps=(*self._so_far.steps, result))
         return result
@@ -197,7 +201,7 @@ class Remediation:
         changes: tuple[Change, ...] = tuple(change for step in self._so_far.steps for change in step.changes)
         settled: Settled = await self._do(
             "runmend.settle",
-            SettleCall(plan=plan, target=target, changes=changes),
+            SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes),
             Settled,
             Outcome.VERIFICATION_FAILED,
             summary=f"wait until {target} has recovered, at most {duration(plan.settle_seconds)}",
@@ -210,7 +214,7 @@ class Remediation:
         self._note(window_seconds=plan.window_seconds)
         checked: Checked = await self._do(
             "runmend.check",
-            CheckCall(plan=plan, target=target, changes=changes, watermark=settled.watermark),
+            CheckCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark),
             Checked,
             Outcome.VERIFICATION_FAILED,
             summary=f"check {len(plan.criteria)} criteria",

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from temporalio.client import WorkflowHistory
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
+from runmend.converter import data_converter
 from workflows.remediation import Remediation
 
 
@@ -20,7 +20,7 @@ async def test_the_sandbox_loads_the_workflow_and_imports_nothing_of_ours_again(
     )
     replayer = Replayer(
         workflows=[Remediation],
-        data_converter=pydantic_data_converter,
+        data_converter=data_converter,
         workflow_runner=SandboxedWorkflowRunner(restrictions=strict),
     )
 

@@ -18,9 +18,9 @@ async def test_a_resolved_alert_is_noted_and_ends_no_window(world: World) -> Non
     handle = await world.start((alert,))
     await world.window(handle)
     await handle.signal(RESOLVED_SIGNAL, Joining(runbook_id="RB_IMAGEPULL", alerts=(alert,)))
-    await world.skip(290)
+    await world.skip(280)
     assert (await handle.describe()).close_time is None
-    await world.skip(15)
+    await world.skip(30)
     result = await world.completed(handle)
 
     assert (result.outcome, result.window_seconds) == (Outcome.RESOLVED, 300)

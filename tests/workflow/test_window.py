@@ -180,6 +180,7 @@ async def test_a_younger_pod_that_cannot_pull_fails(window: Window) -> None:
     failed = await window.fails()
 
     assert f"{window.younger()[0].name}: app waits (ErrImagePull)" in failed.message
+    assert failed.result.remarks == ()
 
 
 async def test_fewer_running_pods_than_at_settle_fail(window: Window) -> None:
@@ -225,7 +226,7 @@ async def test_a_controller_that_puts_the_old_image_back_is_named(window: Window
 
 async def test_a_controller_that_puts_the_old_image_back_at_the_end_of_the_window_is_named(window: Window) -> None:
     """The pods of the fallback image still serve, and nothing has been pulled yet."""
-    await window.world.skip(299)
+    await window.world.skip(280)
     window.world.set_image("app", MISSING, manager="flux")
     failed = await window.fails("Reverted")
 
@@ -233,8 +234,8 @@ async def test_a_controller_that_puts_the_old_image_back_at_the_end_of_the_windo
 
 
 async def test_the_window_lasts_as_long_as_the_criterion_says(window: Window) -> None:
-    await window.world.skip(290)
+    await window.world.skip(280)
     assert (await window.handle.describe()).close_time is None
-    await window.world.skip(15)
+    await window.world.skip(30)
 
     assert (await window.world.completed(window.handle)).window_seconds == 300

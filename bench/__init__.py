@@ -1,0 +1,1 @@
+"""Throughput of runs, measured against a workflow written by hand: `python -m bench`."""

@@ -1,0 +1,138 @@
+"""A cluster and a registry that cost next to nothing, so that what is measured is not them.
+
+The sandbox would take most of the processor's time, on both sides alike, and hide the difference that is asked for.
+"""
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from runmend.facts import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.images import ImageReference
+from runmend.kube.client import Cluster, Json
+from runmend.pull_secrets import Credentials
+from runmend.registry import Answer, Registry, RegistryAnswer
+
+MISSING = "registry.example/app:missing"
+REPLICAS = 2
+
+
+class NoRegistry(Registry):
+    """Answers at once, and asks nobody."""
+
+    def ask(self, image: str | ImageReference, credentials: Sequence[Credentials] = ()) -> RegistryAnswer:  # noqa: ARG002
+        """`unknown`."""
+        return RegistryAnswer(str(image), Answer.UNKNOWN, "not asked")
+
+
+class StubCluster(Cluster):
+    """One failing Deployment `web` in each namespace that is asked for, healed at once by a patch of its image."""
+
+    def __init__(self) -> None:  # pylint: disable=super-init-not-called
+        self.host = "stub"
+        self._lock = threading.Lock()
+        self._written: dict[str, Json] = {}
+
+    def pods(self, namespace: str) -> tuple[PodFacts, ...]:
+        """Two pods of the current revision."""
+        patched = self._image(namespace)
+        return tuple(_pod(namespace, number, patched) for number in range(REPLICAS))
+
+    def replica_sets(self, namespace: str) -> tuple[ReplicaSetFacts, ...]:
+        """One for each revision."""
+        revisions = 2 if self._image(namespace) else 1
+        return tuple(_replica_set(namespace, revision) for revision in range(1, revisions + 1))
+
+    def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
+        """The events of the failing pod, or of all pods."""
+        name = field_selector.removeprefix("involvedObject.name=")
+        broken = f"web-{namespace}-1-0"
+        if name not in (broken, "involvedObject.kind=Pod"):
+            return ()
+        return (
+            _event(broken, 1, "Failed", f'Failed to pull image "{MISSING}": not found'),
+            _event(broken, 2, "Failed", "Error: ErrImagePull"),
+        )
+
+    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+        """The Deployment, with the annotation that a patch left."""
+        image = self._image(namespace)
+        written = self._written.get(namespace)
+        version = 2 if image else 1
+        return DeploymentFacts(
+            namespace=namespace,
+            name=name,
+            uid=f"deployment-{namespace}",
+            resource_version=str(version),
+            generation=version,
+            observed_generation=version,
+            revision=version,
+            paused=False,
+            replicas=REPLICAS,
+            available=REPLICAS if image else 0,
+            updated=REPLICAS,
+            containers={"app": image or MISSING},
+            init_containers={},
+            annotations=written["metadata"]["annotations"] if written else {},
+            image_managers={"app": "runmend"} if image else {},
+        )
+
+    def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:  # noqa: ARG002
+        """Remember it."""
+        with self._lock:
+            if namespace in self._written:
+                raise AssertionError(f"{namespace} was patched twice")
+            self._written[namespace] = patch
+        return self.deployment(namespace, name)
+
+    def _image(self, namespace: str) -> str | None:
+        written: Any = self._written.get(namespace)
+        return written["spec"]["template"]["spec"]["containers"][0]["image"] if written else None
+
+
+def first_pod(namespace: str) -> str:
+    """The name of the failing Deployment's first pod."""
+    return f"web-{namespace}-1-0"
+
+
+def _replica_set(namespace: str, revision: int) -> ReplicaSetFacts:
+    owner = Owner(kind="Deployment", name="web", uid=f"deployment-{namespace}")
+    return ReplicaSetFacts(
+        namespace=namespace, name=f"web-{namespace}-{revision}", uid=f"rs-{namespace}-{revision}", revision=revision, owner=owner
+    )
+
+
+def _pod(namespace: str, number: int, patched: str | None) -> PodFacts:
+    revision = 2 if patched else 1
+    app = (
+        ContainerFacts(name="app", image=patched, state="running", ready=True, started=True)
+        if patched
+        else ContainerFacts(name="app", image=MISSING, state="waiting", reason="ImagePullBackOff")
+    )
+    name = f"web-{namespace}-{revision}"
+    return PodFacts(
+        namespace=namespace,
+        name=f"{name}-{number}",
+        uid=f"pod-{name}-{number}",
+        phase="Running" if patched else "Pending",
+        node="node-0",
+        owner=Owner(kind="ReplicaSet", name=name, uid=f"rs-{namespace}-{revision}"),
+        containers=(app,),
+    )
+
+
+def _event(pod: str, number: int, reason: str, message: str) -> EventFacts:
+    return EventFacts(
+        uid=f"event-{pod}-{number}",
+        reason=reason,
+        message=message,
+        type="Warning",
+        count=3,
+        object_kind="Pod",
+        object_name=pod,
+        object_uid=f"pod-{pod}",
+    )

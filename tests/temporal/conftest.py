@@ -1,0 +1,46 @@
+"""One Temporal dev server, in real time, for all of these tests; a sandbox and an installation of its own for each."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.testing import WorkflowEnvironment
+
+from runmend.app import register_search_attributes
+from runmend.converter import data_converter
+from runmend.settings import Settings
+from tests.temporal.support import TEMPORAL
+from tests.world import World, a_world_on
+
+
+@pytest.fixture(scope="session")
+def temporal() -> Iterator[str]:
+    """The address of a Temporal dev server that knows our search attributes."""
+    with asyncio.Runner() as runner:
+        environment = runner.run(
+            WorkflowEnvironment.start_local(
+                dev_server_existing_path=str(TEMPORAL),
+                dev_server_log_level="never",
+                # A namespace that a test makes is known at once.
+                dev_server_extra_args=["--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true"],
+            )
+        )
+        runner.run(register_search_attributes(environment.client))
+        yield environment.client.service_client.config.target_host
+        runner.run(environment.shutdown())
+
+
+@pytest.fixture
+async def client(temporal: str) -> Client:
+    return await Client.connect(temporal, data_converter=data_converter)
+
+
+@pytest.fixture
+async def world(client: Client, tmp_path: Path) -> AsyncIterator[World]:
+    """A world without a worker; its name keeps its runs apart from the other tests'."""
+    settings = Settings(cluster=f"t-{uuid.uuid4().hex[:12]}")
+    async with a_world_on(WorkflowEnvironment.from_client(client), tmp_path, settings) as world:
+        yield world

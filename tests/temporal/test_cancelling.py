@@ -1,0 +1,79 @@
+"""A run is cancelled while its write is tried: the history says whether it was made."""
+
+from typing import Any
+
+import pytest
+from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.exceptions import CancelledError
+
+from tests.builders import FALLBACK, MISSING
+from tests.workflow.acts import Held, events_of, events_until, happens, our_patches, outcome_of, results
+from tests.world import World, a_worker
+
+PATCH = ("PATCH", "deployments/web")
+
+
+async def test_a_run_that_is_cancelled_while_it_writes_tells_in_its_history_what_it_wrote(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    async with a_worker(world):
+        with Held(world, *PATCH) as held:
+            handle = await world.start()
+            await happens(held.reached)
+            await handle.cancel()
+        await cancelled(handle)
+
+    written = (await results(handle))["patch_image"]
+    assert [(change["container"], change["after"]) for change in written["changes"]] == [("app", FALLBACK)]
+    assert world.images() == {"app": FALLBACK}
+    assert "timer_started" not in await events_of(handle)
+
+
+async def test_a_run_that_is_cancelled_while_its_worker_waits_for_the_write_is_cancelled_afterwards(world: World) -> None:
+    """The worker has heard of the cancellation before the write is answered."""
+    world.deploy()
+    await world.until_broken(count=2)
+    async with a_worker(world):
+        with Held(world, *PATCH) as held:
+            handle = await world.start()
+            await happens(held.reached)
+            await handle.cancel()
+            await events_until(handle, "activity_task_cancel_requested")
+        await cancelled(handle)
+
+    assert (await results(handle))["patch_image"]["status"] == "done"
+
+
+async def test_a_run_that_is_cancelled_between_two_tries_of_its_write_makes_no_other(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    world.faults.add(*PATCH, times=100, status=500)
+    async with a_worker(world):
+        handle = await world.start()
+        await world.until(lambda: len(our_patches(world)) == 1)
+        await handle.cancel()
+        await cancelled(handle)
+
+    assert len(our_patches(world)) == 1
+    assert world.images() == {"app": MISSING}
+
+
+async def test_a_run_that_is_cancelled_while_a_failing_write_is_under_way_is_cancelled(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    async with a_worker(world):
+        with Held(world, *PATCH, lose_answer=True) as held:
+            handle = await world.start()
+            await happens(held.reached)
+            await handle.cancel()
+            await events_until(handle, "activity_task_cancel_requested")
+        await cancelled(handle)
+
+    assert world.images() == {"app": FALLBACK}
+
+
+async def cancelled(handle: WorkflowHandle[Any, Any]) -> None:
+    with pytest.raises(WorkflowFailureError) as ended:
+        await handle.result()
+    assert isinstance(ended.value.cause, CancelledError)
+    assert await outcome_of(handle) == "cancelled"

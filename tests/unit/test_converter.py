@@ -1,0 +1,51 @@
+"""Our payloads are the stock converter's; only what they are made by is shared."""
+
+from temporalio.contrib.pydantic import pydantic_data_converter
+
+from runmend.alerts import Alert, Target
+from runmend.converter import data_converter
+from runmend.plan import FieldTerm, GetEvents, Plan, Step
+from runmend.run import RunInput
+
+GIVEN = RunInput(
+    plan=Plan(
+        sha256="0",
+        file="r.md",
+        runbook_id="R",
+        alertname="A",
+        title="t",
+        state=None,
+        steps=(
+            Step(
+                action_id="look",
+                title="t",
+                line=1,
+                command="kubectl get events",
+                operation=GetEvents(
+                    namespace="{namespace}", field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="x"),)
+                ),
+            ),
+        ),
+    ),
+    target=Target(cluster="c", namespace="n", kind="Deployment", name="web"),
+    alerts=(Alert(fingerprint="f", starts_at="2026-11-22T13:31:12.482Z", labels={"pod": "p"}),),
+)
+
+
+def test_a_payload_is_the_stock_converters() -> None:
+    values = [GIVEN, None, b"bytes", {"key": ["text", 1, None]}]
+
+    assert data_converter.payload_converter.to_payloads(values) == pydantic_data_converter.payload_converter.to_payloads(values)
+
+
+def test_a_payload_is_read_back_as_what_it_was() -> None:
+    (payload,) = data_converter.payload_converter.to_payloads([GIVEN])
+
+    assert data_converter.payload_converter.from_payload(payload, RunInput) == GIVEN
+
+
+def test_two_converters_share_what_they_have_learnt() -> None:
+    one, other = data_converter.payload_converter_class(), data_converter.payload_converter_class()
+
+    assert one is not other
+    assert list(one.converters.values()) == list(other.converters.values())  # type: ignore[attr-defined]

@@ -1,0 +1,60 @@
+"""What a target still lacks to have settled."""
+
+from activities.verification import _missing
+from runmend.alerts import Target
+from runmend.criteria import PodRunning
+from runmend.facts import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.kube.owners import Workloads
+from runmend.kube.targets import TargetNow
+from runmend.run import SettleCall
+
+WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
+CRITERIA = (PodRunning(text="Pod is Running", line=1),)
+
+
+def a_pod(name: str, revision: int, *, ready: bool = True, deleting: bool = False) -> PodFacts:
+    owner = Owner(kind="ReplicaSet", name=f"web-{revision}", uid=f"rs-{revision}")
+    app = ContainerFacts(name="app", image="i", state="running", ready=ready, started=True)
+    return PodFacts(namespace="shop", name=name, uid=f"uid-{name}", phase="Running", owner=owner, deleting=deleting, containers=(app,))
+
+
+def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
+    owner = Owner(kind="Deployment", name="web", uid="d")
+    revisions = [ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)]
+    deployment = DeploymentFacts(
+        namespace="shop",
+        name="web",
+        uid="d",
+        resource_version="1",
+        generation=2,
+        observed_generation=2,
+        revision=2,
+        paused=False,
+        replicas=replicas,
+        available=0,
+        updated=0,
+        containers={"app": "i"},
+        init_containers={},
+    )
+    now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment)
+    return _missing(now, SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=()))
+
+
+def test_nothing_is_missing_where_all_pods_of_the_new_revision_run() -> None:
+    assert missing(a_pod("web-2-a", 2)) is None
+
+
+def test_a_pod_of_the_old_revision_that_still_runs_is_waited_for() -> None:
+    assert missing(a_pod("web-2-a", 2), a_pod("web-1-a", 1)) == "1 left of an older revision: web-1-a"
+
+
+def test_a_pod_of_the_old_revision_that_is_ending_is_not_waited_for() -> None:
+    assert missing(a_pod("web-2-a", 2), a_pod("web-1-a", 1, deleting=True)) is None
+
+
+def test_pods_that_are_not_there_yet_are_waited_for() -> None:
+    assert missing(a_pod("web-2-a", 2), replicas=3) == "1 of 3 pods of the new revision are there"
+
+
+def test_a_pod_that_is_not_ready_is_waited_for() -> None:
+    assert missing(a_pod("web-2-a", 2, ready=False)) == "web-2-a: Running, app is not ready"
