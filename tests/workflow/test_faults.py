@@ -140,5 +140,8 @@ async def test_an_api_server_that_stays_down_fails_the_step_and_says_so(world: W
 
     assert failed.kind == "StepFailed"
     assert failed.message.startswith(f"patch_image spent its time: Unreachable: the API server at {world.sandbox.url} did not answer")
+    assert failed.result.remarks == (
+        "patch_image may have written all the same: its last tries got no answer that says; look at Deployment shop/web",
+    )
     world.sandbox.resume()
     assert world.api.get(WEB).json()["metadata"]["generation"] == 1
