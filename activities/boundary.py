@@ -23,5 +23,5 @@ def translated() -> Iterator[None]:
         benign = ApplicationErrorCategory.BENIGN if isinstance(error, (NotYet, Throttled)) else ApplicationErrorCategory.UNSPECIFIED
         raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=error.delay, category=benign) from error
     except ValidationError as error:
-        # An input of another version of Runmend: no try of this worker will read it.
-        raise ApplicationError(f"the input cannot be read: {error}"[:500], type="StepFailed", non_retryable=True) from error
+        # A value that is not what its model says, such as an input of another version of Runmend: no try of this worker will read it.
+        raise ApplicationError(f"a value cannot be read: {error}"[:500], type="StepFailed", non_retryable=True) from error

@@ -28,6 +28,7 @@ class Observer:
             diagnosis = Diagnosis(self._cluster, self._registry, now, call)
             deployment = now.deployment
             return Observation(
+                pod=now.first_pod(call.alerts),
                 owner=self._owner(now, call),
                 pods=tuple(pod.in_words for pod in now.pods[:MOST_NAMED]),
                 pod_count=len(now.pods),

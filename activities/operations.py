@@ -53,6 +53,8 @@ class Operations:
         events = read_events(self._cluster, operation, values)
         state = STATES.get(call.state or "")
         facts: dict[str, str | int] = {"events": len(events)}
+        for event in events:
+            facts[f"reason {event.reason}"] = int(facts.get(f"reason {event.reason}", 0)) + event.count
         if state is None:
             return StepResult(action_id=call.step.action_id, status=StepStatus.DONE, summary=f"{len(events)} events", facts=facts)
         speaking = [event for event in events if state.spoken_of_by(event)]

@@ -5,7 +5,7 @@ Called by `activities.operations`. Runs at least once, so every path must be rig
 
 from runmend.errors import PreconditionFailed, Reverted, StepFailed
 from runmend.facts import DeploymentFacts, PodFacts
-from runmend.kube.client import Cluster
+from runmend.kube.client import FIELD_MANAGER, Cluster
 from runmend.kube.targets import TargetNow
 from runmend.kube.verbs import ChangeNote, checked, image_patch, note_on
 from runmend.plan import ContainerImage, Mode, PatchDeployment, fill
@@ -44,8 +44,18 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
         # The API server checks it, admission included, and writes nothing.
         cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
         return _result(call, StepStatus.RECOMMENDED, f"{reason}; would change {in_words(changes)} (accepted by a dry run)", changes)
-    cluster.patch_deployment(deployment.namespace, deployment.name, patch)
-    return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes)
+    written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
+    if altered := [change for change in changes if written.image_of(change.container) != change.after]:
+        said = ", ".join(f"container {change.container} became {written.image_of(change.container)}" for change in altered)
+        raise StepFailed(
+            f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) altered it: {said}"
+        )
+    facts: dict[str, str | int] = {
+        "revision before": deployment.revision,
+        "replicas": deployment.replicas,
+        "available": deployment.available,
+    }
+    return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes).model_copy(update={"facts": facts})
 
 
 def in_words(changes: tuple[Change, ...]) -> str:
@@ -82,6 +92,8 @@ def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> str | 
         if live != change.after:
             manager = deployment.image_managers.get(change.container)
             who = f"by field manager {manager!r}" if manager else "by somebody whom the API server does not name"
+            if manager == FIELD_MANAGER:
+                who += " (another run, or an admission webhook that altered what was written)"
             lost.append(f"container {change.container} was set to {change.after} and is {live or 'not in the template'} now, {who}")
     return "; ".join(lost) or None
 
@@ -114,10 +126,12 @@ def _treated(now: TargetNow, call: StepCall, state: str) -> tuple[tuple[Affected
     if not isinstance(operation, PatchDeployment):
         raise TypeError("only a patch treats containers")
     entries = (*operation.containers, *operation.init_containers)
-    treated = [(one, image) for one in now.affected(state) if (image := _image_for(entries, one.container, call))]
-    if not treated:
-        names = ", ".join(one.container for one in now.affected(state))
-        raise PreconditionFailed(f"the affected containers ({names}) are not those that the command names")
+    affected = now.affected(state)
+    treated = [(one, image) for one in affected if (image := _image_for(entries, one.container, call))]
+    if len(treated) < len(affected):
+        # The pod could not start anyway.
+        left = {one.container for one in affected} - {one.container for one, _ in treated}
+        raise PreconditionFailed(f"the command leaves affected containers of {call.target} as they are: {', '.join(sorted(left))}")
     return tuple(treated)
 
 

@@ -109,7 +109,8 @@ def _missing(now: TargetNow, call: SettleCall) -> str | None:
     wanted = now.deployment.replicas if now.deployment else len(current)
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
-    older = [pod for pod in now.workloads.pods_of(call.target) if pod not in current]
+    uids = {pod.uid for pod in current}
+    older = [pod for pod in now.workloads.pods_of(call.target) if pod.uid not in uids]
     if older:
         lacking.append(f"{len(older)} left of an older revision: {', '.join(pod.name for pod in older[:3])}")
     if call.state:

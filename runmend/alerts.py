@@ -19,6 +19,12 @@ class Alert(Frozen):
         return f"{self.fingerprint}/{self.starts_at}"
 
     @property
+    def brief(self) -> "Alert":
+        """The alert with only the labels that a run looks at: what is handed from activity to activity must stay small."""
+        kept = ("alertname", "namespace", "pod", "container")
+        return self.model_copy(update={"labels": {name: self.labels[name] for name in kept if name in self.labels}})
+
+    @property
     def name(self) -> str:
         """The alert's `alertname`."""
         return self.labels.get("alertname", "")

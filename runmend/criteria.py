@@ -87,7 +87,10 @@ class Watermark(Frozen):
 
 
 class Live(Frozen):
-    """What there is at the check: the target's pods of the current revision, and the events about its pods."""
+    """What there is at the check: the target's pods, of every revision, and the events about its pods.
+
+    After settle nothing of an older revision was left, so a pod of another one is younger than the watermark.
+    """
 
     pods: tuple[PodFacts, ...]
     events: tuple[EventFacts, ...]
@@ -140,7 +143,8 @@ def settled_pods(mark: Watermark, live: Live) -> tuple[tuple[PodFacts, ...], tup
     if len(running) < mark.running:
         return live.pods, ()
     younger = tuple(pod for pod in live.pods if not pod.running and pod.uid not in mark.pods)
-    return tuple(pod for pod in live.pods if pod not in younger), younger
+    passed_over = {pod.uid for pod in younger}
+    return tuple(pod for pod in live.pods if pod.uid not in passed_over), younger
 
 
 def waiting_pods(states: tuple[str, ...], pods: tuple[PodFacts, ...]) -> list[str]:

@@ -78,5 +78,3 @@ class Reverted(PermanentError):
 class VerificationFailed(PermanentError):
     """The change stands, and the problem is not gone."""
 
-
-OUTCOME_ERRORS: tuple[type[PermanentError], ...] = (PreconditionFailed, StepFailed, Reverted, VerificationFailed)

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from runmend.names import quoted
+
 DOCKER_HUB: Final = "docker.io"
 NAME_MAX: Final = 255
 TAG_MAX: Final = 128
@@ -20,7 +22,6 @@ _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _HEX: Final = re.compile(r"[0-9a-f]+")
 _IMAGE_ID: Final = re.compile(r"[0-9a-f]{64}")
 _HEX_LENGTHS: Final = {"sha256": 64, "sha384": 96, "sha512": 128}
-_QUOTED_MAX: Final = 60
 _SHORT_HEX: Final = 12
 
 
@@ -81,7 +82,7 @@ def parse_image(text: str) -> ImageReference:
     if not text:
         raise InvalidImageReference("the image reference is empty")
     if _IMAGE_ID.fullmatch(text):
-        raise InvalidImageReference(f"{_quoted(text)} is an image id (64 hexadecimal digits), not a name")
+        raise InvalidImageReference(f"{quoted(text)} is an image id (64 hexadecimal digits), not a name")
     rest, at, digest = text.partition("@")
     if at:
         _check_digest(digest, text)
@@ -93,8 +94,16 @@ def parse_image(text: str) -> ImageReference:
     if domain == DOCKER_HUB and "/" not in path:
         path = f"library/{path}"
     if len(domain) + 1 + len(path) > NAME_MAX:
-        raise InvalidImageReference(f"{_quoted(text)}: registry and repository have more than {NAME_MAX} characters")
+        raise InvalidImageReference(f"{quoted(text)}: registry and repository have more than {NAME_MAX} characters")
     return ImageReference(domain, path, tag if colon else None if at else "latest", digest if at else None)
+
+
+def short_name(text: str) -> str:
+    """An image reference's short form, for one line; any other text as it is."""
+    try:
+        return parse_image(text).short
+    except InvalidImageReference:
+        return text
 
 
 def _split_domain(name: str) -> tuple[str, str]:
@@ -108,33 +117,27 @@ def _split_domain(name: str) -> tuple[str, str]:
 
 def _check_name(domain: str, path: str, text: str) -> None:
     if _DOMAIN.fullmatch(domain) is None:
-        raise InvalidImageReference(f"{_quoted(text)}: {_quoted(domain)} is not a registry's host[:port]")
+        raise InvalidImageReference(f"{quoted(text)}: {quoted(domain)} is not a registry's host[:port]")
     if _PATH.fullmatch(path):
         return
     if path != path.lower() and path.isascii():
-        raise InvalidImageReference(f"{_quoted(text)}: the repository must be lower-case")
+        raise InvalidImageReference(f"{quoted(text)}: the repository must be lower-case")
     raise InvalidImageReference(
-        f"{_quoted(text)}: {_quoted(path)} is not a repository: lower-case letters and digits, joined by '.', '_', '__' or '-', and '/'"
+        f"{quoted(text)}: {quoted(path)} is not a repository: lower-case letters and digits, joined by '.', '_', '__' or '-', and '/'"
     )
 
 
 def _check_tag(tag: str, text: str) -> None:
     if len(tag) > TAG_MAX:
-        raise InvalidImageReference(f"{_quoted(text)}: the tag has {len(tag)} characters; at most {TAG_MAX} are allowed")
+        raise InvalidImageReference(f"{quoted(text)}: the tag has {len(tag)} characters; at most {TAG_MAX} are allowed")
     if _TAG.fullmatch(tag) is None:
-        raise InvalidImageReference(f"{_quoted(text)}: {_quoted(tag)} is not a tag: letters, digits, '_', '.', '-', no '.' or '-' first")
+        raise InvalidImageReference(f"{quoted(text)}: {quoted(tag)} is not a tag: letters, digits, '_', '.', '-', no '.' or '-' first")
 
 
 def _check_digest(digest: str, text: str) -> None:
     algorithm, _, digits = digest.partition(":")
     length = _HEX_LENGTHS.get(algorithm)
     if length is None:
-        raise InvalidImageReference(f"{_quoted(text)}: {_quoted(algorithm)} is not a digest algorithm; use sha256, sha384 or sha512")
+        raise InvalidImageReference(f"{quoted(text)}: {quoted(algorithm)} is not a digest algorithm; use sha256, sha384 or sha512")
     if len(digits) != length or _HEX.fullmatch(digits) is None:
-        raise InvalidImageReference(f"{_quoted(text)}: a {algorithm} digest has {length} lower-case hexadecimal digits")
-
-
-def _quoted(value: str) -> str:
-    # ascii and not repr: a Cyrillic letter that looks like a Latin one has to be seen.
-    text = ascii(value[:_QUOTED_MAX])
-    return text if len(value) <= _QUOTED_MAX and len(text) <= _QUOTED_MAX + 2 else f"{text[:_QUOTED_MAX]}…"
+        raise InvalidImageReference(f"{quoted(text)}: a {algorithm} digest has {length} lower-case hexadecimal digits")

@@ -45,14 +45,17 @@ def identifier(value: str) -> str:
 
 def _checked(value: str, pattern: re.Pattern[str], longest: int, expected: str) -> str:
     if len(value) > longest:
-        raise ValueError(f"{_quoted(value)} has {len(value)} characters; expected at most {longest}")
+        raise ValueError(f"{quoted(value)} has {len(value)} characters; expected at most {longest}")
     # fullmatch and not match with `$`, which would let a newline at the end through.
     if pattern.fullmatch(value) is None:
-        raise ValueError(f"{_quoted(value)} is not {expected}")
+        raise ValueError(f"{quoted(value)} is not {expected}")
     return value
 
 
-def _quoted(value: str) -> str:
-    # ascii and not repr: a Cyrillic letter that looks like a Latin one has to be seen.
+def quoted(value: str) -> str:
+    """The beginning of somebody else's text for a message, in quotation marks: at most 60 characters, on one line.
+
+    `ascii` and not `repr`: a Cyrillic letter that looks like a Latin one has to be seen.
+    """
     text = ascii(value[:_QUOTED_MAX])
     return text if len(value) <= _QUOTED_MAX and len(text) <= _QUOTED_MAX + 2 else f"{text[:_QUOTED_MAX]}…"

@@ -104,6 +104,8 @@ class ObserveCall(Frozen):
 class Observation(Frozen):
     """The baseline: what the target was like before the run did anything, and the diagnosis."""
 
+    pod: str = ""
+    """The pod that `{pod}` stands for: the first alert's that still exists."""
     owner: str
     """The chain of controllers in words: `Pod web-1 → ReplicaSet web-6b9 → Deployment web`."""
     pods: tuple[str, ...]
@@ -126,7 +128,6 @@ class StepCall(Frozen):
     state: str | None
     target: Target
     alerts: tuple[Alert, ...]
-    baseline: Observation
     mode: Mode
     protect_serving: bool
     run_id: str

@@ -49,6 +49,7 @@ OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 QUICK = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10))
 STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
 MOST_REMARKS = 50
+MOST_ALERTS = 300
 
 
 @workflow.defn(dynamic=True)
@@ -75,8 +76,7 @@ class Remediation:
             return
         # What is in the input is in the memo too, so the signal that came with the start adds nothing.
         memo: dict[str, str] = workflow.memo_value(EPISODES, {}, type_hint=dict[str, str])
-        mine = {alert.episode for alert in self._alerts}
-        self._alerts += tuple(alert for alert in joining.alerts if alert.episode not in mine)
+        self._add(joining.alerts)
         if any(alert.episode not in memo for alert in joining.alerts):
             workflow.upsert_memo({EPISODES: remembered(memo, joining.alerts, workflow.now())})
 
@@ -109,8 +109,9 @@ class Remediation:
             ApplicationError: of the outcome's type (`PreconditionFailed`, …), with the RunResult as its first detail.
         """
         given = workflow.payload_converter().from_payload(args[0].payload, RunInput)
-        mine = {alert.episode for alert in given.alerts}
-        self._alerts = given.alerts + tuple(alert for alert in self._alerts if alert.episode not in mine)
+        joined, self._alerts = self._alerts, ()
+        self._add(given.alerts)
+        self._add(joined)
         self._result = RunResult(
             runbook_id=given.plan.runbook_id,
             title=given.plan.title,
@@ -145,10 +146,10 @@ class Remediation:
             return Outcome.NOT_NEEDED, observation.problem_gone
         for number, step in enumerate(given.plan.steps, 1):
             result = await self._step(given, observation, number, step)
-            if result.status is StepStatus.NOT_NEEDED:
-                return Outcome.NOT_NEEDED, result.summary
-            if result.status is StepStatus.RECOMMENDED:
-                return Outcome.RECOMMENDED, result.summary
+            # What an earlier step has changed is verified, whatever a later one says.
+            if result.status is StepStatus.DONE or self._changes:
+                continue
+            return (Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED), result.summary
         if not given.plan.changes:
             return Outcome.RECOMMENDED, "this runbook only reads; what it found is for a person to act on"
         return await self._verify(given)
@@ -169,7 +170,6 @@ class Remediation:
             state=step.state or given.plan.state,
             target=given.target,
             alerts=self._alerts,
-            baseline=observation,
             mode=self._so_far.mode,
             protect_serving=True if protect is None else protect,
             run_id=workflow.info().original_execution_run_id,
@@ -181,7 +181,7 @@ class Remediation:
                 call,
                 StepResult,
                 Outcome.STEP_FAILED,
-                summary=step_summary(step, given.target, observation, self._alerts),
+                summary=step_summary(step, given.target, observation, self._so_far.mode),
                 seconds=(step.try_seconds, step.budget_seconds),
                 activity_id=step_id,
                 finish=step.changes,
@@ -189,16 +189,14 @@ class Remediation:
         except RunFailed as failed:
             self._note(failed_step=step.action_id)
             if failed.spent and step.changes:
-                self._remark(
-                    f"{step.action_id} may have written all the same: its last tries got no answer that says; look at {given.target}"
-                )
+                unsaid = f"{step.action_id} may have written all the same: its last tries got no answer that says; look at {given.target}"
+                self._remarks += (unsaid,)
             raise
         self._note(steps=(*self._so_far.steps, result))
         return result
 
     async def _verify(self, given: RunInput) -> tuple[Outcome, str]:
-        plan, target = given.plan, given.target
-        changes: tuple[Change, ...] = tuple(change for step in self._so_far.steps for change in step.changes)
+        plan, target, changes = given.plan, given.target, self._changes
         settled: Settled = await self._do(
             "runmend.settle",
             SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes),
@@ -221,8 +219,7 @@ class Remediation:
             seconds=(30, 300),
         )
         self._note(verdicts=checked.verdicts)
-        for remark in checked.remarks:
-            self._remark(remark)
+        self._remarks += checked.remarks
         if checked.reverted:
             raise RunFailed(Outcome.REVERTED, checked.reverted)
         if checked.failure:
@@ -262,7 +259,7 @@ class Remediation:
     def _tried(self, plan: Plan) -> dict[str, str]:
         """Container → image that this run wrote or would have written, for the bridge to hold what would only fail again."""
         seen = self._so_far.observation
-        written = {change.container: change.after for step in self._so_far.steps for change in step.changes}
+        written = {change.container: change.after for change in self._changes}
         meant = {one.container: image for one in seen.affected if (image := plan.image_for(one.container))} if seen else {}
         return meant | written
 
@@ -324,8 +321,27 @@ class Remediation:
         self._result = self._so_far.model_copy(update=known)
         return self._result
 
+    @property
+    def _changes(self) -> tuple[Change, ...]:
+        """What the steps have changed."""
+        return tuple(change for step in self._so_far.steps if step.status is StepStatus.DONE for change in step.changes)
+
+    def _add(self, alerts: tuple[Alert, ...]) -> None:
+        """Keep alerts, in brief: all of them are handed to every activity. Beyond the most, one that names a container not named yet."""
+        mine = {alert.episode for alert in self._alerts}
+        named = {alert.container for alert in self._alerts}
+        for alert in alerts:
+            if alert.episode in mine:
+                continue
+            if len(self._alerts) < MOST_ALERTS or alert.container not in named:
+                self._alerts += (alert.brief,)
+            mine.add(alert.episode)
+            named.add(alert.container)
+
     def _remark(self, remark: str) -> None:
-        self._remarks = (*self._remarks, remark)[:MOST_REMARKS]
+        """Keep what a signal brings; signals may be many."""
+        if len(self._remarks) < MOST_REMARKS:
+            self._remarks += (remark,)
 
 
 def _end_if_cancelled() -> None:

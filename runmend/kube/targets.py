@@ -5,6 +5,7 @@ Called by observation, by every changing step and by verification, which must se
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cached_property
 
 from runmend.alerts import Alert, Target
 from runmend.errors import NotFound, NotYet
@@ -18,7 +19,7 @@ MOST_NAMED = 20
 """How many pods are named where many could be."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TargetNow:
     """A target, read. `deployment` is None where the target is of another kind, or is gone."""
 
@@ -43,7 +44,7 @@ class TargetNow:
             raise NotYet(f"the controller has not acted on the newest version of {target}", delay=timedelta(seconds=1))
         return cls(target, Workloads.of(cluster, target.namespace), deployment)
 
-    @property
+    @cached_property
     def pods(self) -> tuple[PodFacts, ...]:
         """The pods of its current revision."""
         return self.workloads.current_pods_of(self.target, self.deployment.uid if self.deployment else None)

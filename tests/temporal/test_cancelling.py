@@ -7,7 +7,8 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import CancelledError
 
 from tests.builders import FALLBACK, MISSING
-from tests.workflow.acts import Held, events_of, events_until, happens, our_patches, outcome_of, results
+from tests.workflow.acts import Held, events_of, events_until, happens, outcome_of, results
+from tests.workflow.scenes import patches
 from tests.world import World, a_worker
 
 PATCH = ("PATCH", "deployments/web")
@@ -50,11 +51,11 @@ async def test_a_run_that_is_cancelled_between_two_tries_of_its_write_makes_no_o
     world.faults.add(*PATCH, times=100, status=500)
     async with a_worker(world):
         handle = await world.start()
-        await world.until(lambda: len(our_patches(world)) == 1)
+        await world.until(lambda: len(patches(world)) == 1)
         await handle.cancel()
         await cancelled(handle)
 
-    assert len(our_patches(world)) == 1
+    assert len(patches(world)) == 1
     assert world.images() == {"app": MISSING}
 
 

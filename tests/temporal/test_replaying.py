@@ -9,7 +9,8 @@ from runmend.converter import data_converter
 from runmend.kube.verbs import LAST_CHANGE
 from runmend.run import Outcome
 from tests.temporal.support import id_of, quick, reset
-from tests.workflow.acts import our_patches, results, revisions
+from tests.workflow.acts import results, revisions
+from tests.workflow.scenes import patches
 from tests.world import World, a_worker
 from workflows.remediation import Remediation
 
@@ -28,7 +29,7 @@ async def test_a_run_that_is_reset_to_its_write_takes_the_result_from_the_annota
     assert [step.recovered for step in first.steps] == [False, False]
     assert [step.recovered for step in second.steps] == [False, True]
     assert (second.outcome, second.steps[1].changes) == (Outcome.RESOLVED, first.steps[1].changes)
-    assert (len(our_patches(world)), revisions(world)) == (1, 2)
+    assert (len(patches(world)), revisions(world)) == (1, 2)
 
 
 async def test_a_failed_run_that_is_reset_to_settle_holds_its_window_anew(world: World, client: Client) -> None:

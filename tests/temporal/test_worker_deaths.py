@@ -8,7 +8,8 @@ import pytest
 from runmend.run import Outcome
 from tests.builders import FALLBACK
 from tests.temporal.support import WorkerProcess, quick
-from tests.workflow.acts import Held, happens, our_patches, results, revisions
+from tests.workflow.acts import Held, happens, results, revisions
+from tests.workflow.scenes import patches
 from tests.world import World
 
 PATCH = ("PATCH", "deployments/web")
@@ -29,7 +30,7 @@ async def test_a_worker_that_is_killed_between_its_write_and_its_word_of_it_has_
         result = await world.completed(handle, TAKEN_OVER)
 
     assert (result.outcome, result.steps[1].recovered) == (Outcome.RESOLVED, True)
-    assert (len(our_patches(world)), revisions(world), world.images()) == (1, 2, {"app": FALLBACK})
+    assert (len(patches(world)), revisions(world), world.images()) == (1, 2, {"app": FALLBACK})
 
 
 async def test_a_window_outlives_the_worker_that_began_it(world: World, tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ async def test_a_window_outlives_the_worker_that_began_it(world: World, tmp_path
         result = await world.completed(handle, TAKEN_OVER)
 
     assert (result.outcome, result.window_seconds) == (Outcome.RESOLVED, 2)
-    assert (len(our_patches(world)), revisions(world)) == (1, 2)
+    assert (len(patches(world)), revisions(world)) == (1, 2)
 
 
 async def test_a_worker_that_is_told_to_stop_finishes_its_write_and_ends_with_0(world: World, tmp_path: Path) -> None:
@@ -58,5 +59,5 @@ async def test_a_worker_that_is_told_to_stop_finishes_its_write_and_ends_with_0(
     written = (await results(handle))["patch_image"]
 
     assert (written["status"], written["recovered"]) == ("done", False)
-    assert len(our_patches(world)) == 1
+    assert len(patches(world)) == 1
     await handle.terminate()

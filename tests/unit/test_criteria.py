@@ -201,3 +201,11 @@ def test_what_is_not_understood_is_unverified_and_never_passed() -> None:
     verdict = judge(Unreadable(text="Users are happy", line=9), a_mark(a_pod()), live(a_pod()))
 
     assert (verdict.status, verdict.evidence) == (Status.UNVERIFIED, "not understood, so not checked")
+
+
+def test_an_old_pod_that_broke_is_not_passed_over_because_a_younger_one_makes_up_the_number() -> None:
+    mark = a_mark(a_pod("web-1"), a_pod("web-2"))
+    live = Live(pods=(a_pod("web-1"), a_pod("web-2", a_container(ready=False)), a_pod("web-3")), events=())
+
+    assert settled_pods(mark, live) == (live.pods, ())
+    assert judge(RUNNING, mark, live).status is Status.FAILED

@@ -6,7 +6,7 @@ from runmend.facts import ContainerFacts, DeploymentFacts, Owner, PodFacts, Repl
 from runmend.kube.owners import Workloads
 from runmend.kube.targets import TargetNow
 from runmend.plan import Mode
-from runmend.run import Observation, StepCall
+from runmend.run import StepCall
 from tests.world import seed_plan
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
@@ -48,7 +48,6 @@ def said(*pods: PodFacts, available: int, protect: bool = True) -> str | None:
         state="ImagePullBackOff",
         target=WEB,
         alerts=(),
-        baseline=Observation(owner="", pods=(), pod_count=0),
         mode=Mode.AUTO,
         protect_serving=protect,
         run_id="r",

@@ -1,12 +1,16 @@
 """What a target still lacks to have settled."""
 
-from activities.verification import _missing
+import pytest
+
+from activities.verification import _failure, _missing
 from runmend.alerts import Target
-from runmend.criteria import PodRunning
+from runmend.criteria import Live, NoNewEvents, PodRunning, Watermark, judge
+from runmend.errors import NotYet
 from runmend.facts import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.kube.targets import TargetNow
-from runmend.run import SettleCall
+from runmend.run import CheckCall, SettleCall
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
 CRITERIA = (PodRunning(text="Pod is Running", line=1),)
@@ -18,10 +22,8 @@ def a_pod(name: str, revision: int, *, ready: bool = True, deleting: bool = Fals
     return PodFacts(namespace="shop", name=name, uid=f"uid-{name}", phase="Running", owner=owner, deleting=deleting, containers=(app,))
 
 
-def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
-    owner = Owner(kind="Deployment", name="web", uid="d")
-    revisions = [ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)]
-    deployment = DeploymentFacts(
+def a_deployment(*, replicas: int) -> DeploymentFacts:
+    return DeploymentFacts(
         namespace="shop",
         name="web",
         uid="d",
@@ -36,7 +38,12 @@ def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
         containers={"app": "i"},
         init_containers={},
     )
-    now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment)
+
+
+def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
+    owner = Owner(kind="Deployment", name="web", uid="d")
+    revisions = [ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)]
+    now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), a_deployment(replicas=replicas))
     return _missing(now, SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=()))
 
 
@@ -58,3 +65,25 @@ def test_pods_that_are_not_there_yet_are_waited_for() -> None:
 
 def test_a_pod_that_is_not_ready_is_waited_for() -> None:
     assert missing(a_pod("web-2-a", 2, ready=False)) == "web-2-a: Running, app is not ready"
+
+
+def test_fewer_running_pods_fail_even_where_every_criterion_only_speaks_of_silence() -> None:
+    silent = NoNewEvents(text="No new ImagePullBackOff events for 5 minutes", line=1, state="ImagePullBackOff")
+    mark = Watermark(pods={"uid-a": "a", "uid-b": "b"}, running=2, events={}, restarts={})
+    call = CheckCall(state="ImagePullBackOff", criteria=(silent,), target=WEB, changes=(), watermark=mark)
+    live = Live(pods=(a_pod("a", 2), a_pod("b", 2, ready=False)), events=())
+    now = TargetNow(WEB, Workloads(live.pods, {}), a_deployment(replicas=2))
+
+    assert _failure(now, call, mark, live, (judge(silent, mark, live),)) == "1 pods are Running, 2 were when the target had settled"
+
+
+def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
+    class Lagging(Cluster):
+        def __init__(self) -> None: ...
+
+        def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+            assert (namespace, name) == ("shop", "web")
+            return a_deployment(replicas=1).model_copy(update={"generation": 3})
+
+    with pytest.raises(NotYet, match="the controller has not acted on the newest version of Deployment shop/web"):
+        TargetNow.read(Lagging(), WEB)

@@ -35,11 +35,6 @@ def impatient(plan: Plan) -> Plan:
     return plan.model_copy(update={"steps": tuple(step.model_copy(update={"try_seconds": 1}) for step in plan.steps)})
 
 
-def our_patches(world: World) -> list[Request]:
-    """The writes that the product sent, dry runs left out; the tests write under other names."""
-    return [request for request in world.faults.sent("PATCH") if "fieldManager=runmend" in request.query]
-
-
 def revisions(world: World) -> int:
     """How many rollouts there have been."""
     return len(world.cluster.replica_sets("shop"))

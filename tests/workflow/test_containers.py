@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from runmend.facts import DeploymentFacts
+from runmend.kube.client import Cluster
 from runmend.run import TRIED, Outcome
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import revisions, with_fallback
-from tests.workflow.scenes import nothing_written, patched_spec, patches
+from tests.workflow.scenes import a_runbook, nothing_written, patched_spec, patches
 from tests.world import World
 
 Json = dict[str, Any]
@@ -171,3 +173,74 @@ async def test_a_paused_deployment_is_refused(world: World) -> None:
     assert failed.kind == Outcome.PRECONDITION_FAILED
     assert failed.message.startswith("Deployment shop/web is paused: it would take the change and replace no pod")
     assert nothing_written(world)
+
+
+async def test_a_run_that_failed_before_it_wrote_remembers_what_it_would_have_written(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    world.patch("/apis/apps/v1/namespaces/shop/deployments/web", {"spec": {"paused": True}})
+
+    handle = await world.start()
+    await world.failed(handle)
+
+    assert await (await handle.describe()).memo_value(TRIED) == {"app": FALLBACK}
+
+
+async def test_a_command_that_names_one_of_two_affected_containers_changes_neither(world: World) -> None:
+    world.deploy(replicas=1, images={"app": MISSING, "log": MISSING})
+    await world.until_broken("app")
+    await world.until_broken("log")
+
+    failed = await world.failed(await world.start(plan=a_runbook(('"name":"{container}"', '"name":"app"'))))
+
+    assert (failed.kind, failed.message) == (
+        Outcome.PRECONDITION_FAILED,
+        "the command leaves affected containers of Deployment shop/web as they are: log",
+    )
+    assert nothing_written(world)
+
+
+async def test_what_a_step_has_changed_is_verified_whatever_a_later_one_finds(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    again = world.plan.steps[1].model_copy(update={"action_id": "patch_again"})
+    plan = world.plan.model_copy(update={"steps": (*world.plan.steps, again)})
+
+    handle = await world.start(plan=plan)
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert (result.outcome, [step.status for step in result.steps]) == (Outcome.RESOLVED, ["done", "done", "not_needed"])
+    assert len(result.verdicts) == 3
+
+
+async def test_an_admission_webhook_that_alters_the_change_is_told_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mirrored(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
+        assert (namespace, name, patch["spec"]["template"]["spec"]["containers"][0]["image"]) == ("shop", "web", FALLBACK)
+        return self.deployment(namespace, name).model_copy(update={"containers": {"app": "mirror.local/hello-app:1.0"}, "paused": dry_run})
+
+    world.deploy(replicas=1)
+    await world.until_broken()
+    monkeypatch.setattr(Cluster, "patch_deployment", mirrored)
+
+    failed = await world.failed(await world.start())
+
+    assert failed.kind == Outcome.STEP_FAILED
+    assert failed.message.endswith("(an admission webhook) altered it: container app became mirror.local/hello-app:1.0")
+
+
+async def test_hundreds_of_alerts_are_carried_in_brief_and_each_container_that_they_name_is_known(world: World) -> None:
+    world.deploy(replicas=1, images={"app": GOOD, "log": MISSING})
+    (pod,) = await world.until_broken("log")
+    many = tuple(an_alert(pod, "app") for _ in range(400))
+
+    handle = await world.start((*many, an_alert(pod, "log")))
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert len(result.alerts) == 301
+    assert result.alerts[-1].container == "log"
+    assert set(result.alerts[0].labels) == {"alertname", "namespace", "pod", "container"}
+    assert world.images() == {"app": GOOD, "log": FALLBACK}

@@ -7,7 +7,8 @@ from temporalio.exceptions import CancelledError
 from runmend.run import Outcome
 from tests.builders import FALLBACK, MISSING
 from tests.faults import Request
-from tests.workflow.acts import WEB, Held, happens, impatient, our_patches, outcome_of, revisions, skip_to_end
+from tests.workflow.acts import WEB, Held, happens, impatient, outcome_of, revisions, skip_to_end
+from tests.workflow.scenes import patches
 from tests.world import World
 
 PATCH = ("PATCH", "deployments/web")
@@ -30,7 +31,7 @@ async def test_a_conflict_makes_the_next_try_read_anew_and_patch_once(world: Wor
 
     assert result.outcome is Outcome.RESOLVED
     assert [step.recovered for step in result.steps] == [False, False]
-    assert len(our_patches(world)) == 2
+    assert len(patches(world)) == 2
     assert (revisions(world), world.images()) == (2, {"app": FALLBACK})
 
 
@@ -47,7 +48,7 @@ async def test_a_change_whose_answer_was_lost_is_recognised_and_not_made_again(w
     assert (result.outcome, step.recovered) == (Outcome.RESOLVED, True)
     assert [(change.container, change.before, change.after) for change in step.changes] == [("app", MISSING, FALLBACK)]
     assert "by an earlier try, whose answer was lost" in step.summary
-    assert (len(our_patches(world)), revisions(world)) == (1, 2)
+    assert (len(patches(world)), revisions(world)) == (1, 2)
 
 
 async def test_a_lost_change_that_somebody_put_back_before_the_retry_is_reverted_and_not_done(world: World) -> None:
@@ -60,7 +61,7 @@ async def test_a_lost_change_that_somebody_put_back_before_the_retry_is_reverted
 
     assert failed.kind == "Reverted"
     assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
-    assert (failed.result.failed_step, len(our_patches(world))) == ("patch_image", 1)
+    assert (failed.result.failed_step, len(patches(world))) == ("patch_image", 1)
 
 
 async def test_a_change_that_another_try_still_makes_is_not_made_twice(world: World) -> None:
@@ -75,7 +76,7 @@ async def test_a_change_that_another_try_still_makes_is_not_made_twice(world: Wo
     result = await world.completed(handle)
 
     assert (result.outcome, result.steps[1].recovered) == (Outcome.RESOLVED, True)
-    assert (len(our_patches(world)), revisions(world)) == (1, 2)
+    assert (len(patches(world)), revisions(world)) == (1, 2)
 
 
 async def test_a_run_that_is_cancelled_in_its_window_is_cancelled_and_leaves_the_change(world: World) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from runmend.run import Outcome
 from tests.builders import FALLBACK, MISSING, an_alert
-from tests.workflow.acts import WEB, happens, hold_settle, our_patches, skip_to_end
+from tests.workflow.acts import WEB, happens, hold_settle, skip_to_end
+from tests.workflow.scenes import patches
 from tests.world import World
 
 PATCH = ("PATCH", "deployments/web")
@@ -22,7 +23,7 @@ async def resolved_after(world: World, *fault: Any, **what: Any) -> int:
     await world.skip()
     assert (await world.completed(handle)).outcome is Outcome.RESOLVED
     assert world.images() == {"app": FALLBACK}
-    return len(our_patches(world))
+    return len(patches(world))
 
 
 async def test_a_server_error_is_tried_again(world: World) -> None:
@@ -54,13 +55,13 @@ async def test_a_throttled_write_waits_as_long_as_the_server_asked(world: World)
     await world.until_broken(count=2)
     world.faults.add(*PATCH, status=429, headers={"Retry-After": "9"})
     handle = await world.start()
-    await world.until(lambda: len(our_patches(world)) == 1)
+    await world.until(lambda: len(patches(world)) == 1)
 
     for _ in range(8):
         await world.skip(1)
-    assert len(our_patches(world)) == 1
+    assert len(patches(world)) == 1
     await world.window(handle)
-    assert len(our_patches(world)) == 2
+    assert len(patches(world)) == 2
 
 
 @pytest.mark.parametrize(("status", "kind"), [(403, "Forbidden"), (401, "Forbidden"), (422, "Invalid"), (404, "NotFound")])
@@ -73,7 +74,7 @@ async def test_a_write_that_is_refused_for_good_is_sent_once(world: World, statu
     assert failed.kind == "StepFailed"
     assert failed.message.startswith(f"patch_image: {kind}: PATCH deployments shop/web: {status}: because I say so")
     assert failed.result.failed_step == "patch_image"
-    assert len(our_patches(world)) == 1
+    assert len(patches(world)) == 1
     assert world.images() == {"app": MISSING}
 
 
@@ -98,7 +99,7 @@ async def test_an_api_server_that_is_down_for_20_seconds_is_waited_for(world: Wo
     # The refusal keeps the run between two tries of its write, so that the server goes down in the middle.
     world.faults.add(*PATCH, status=500)
     handle = await world.start()
-    await world.until(lambda: len(our_patches(world)) == 1)
+    await world.until(lambda: len(patches(world)) == 1)
     world.sandbox.pause()
     await world.skip(20)
     waiting_for = [each.last_failure.message for each in (await handle.describe()).raw_description.pending_activities]
@@ -109,7 +110,7 @@ async def test_an_api_server_that_is_down_for_20_seconds_is_waited_for(world: Wo
 
     assert ["did not answer" in words for words in waiting_for] == [True]
     assert result.outcome is Outcome.RESOLVED
-    assert len(our_patches(world)) == 2
+    assert len(patches(world)) == 2
 
 
 async def test_a_step_whose_time_is_spent_fails_with_the_last_errors_words(world: World) -> None:
@@ -124,7 +125,7 @@ async def test_a_step_whose_time_is_spent_fails_with_the_last_errors_words(world
         "StepFailed",
         "patch_image spent its time: ServerError: PATCH deployments shop/web: 500: etcd has no leader",
     )
-    assert len(our_patches(world)) > 10
+    assert len(patches(world)) > 10
     assert world.images() == {"app": MISSING}
 
 
@@ -133,7 +134,7 @@ async def test_an_api_server_that_stays_down_fails_the_step_and_says_so(world: W
     await world.until_broken(count=2)
     world.faults.add(*PATCH, status=500)
     handle = await world.start()
-    await world.until(lambda: len(our_patches(world)) == 1)
+    await world.until(lambda: len(patches(world)) == 1)
     world.sandbox.pause()
     await skip_to_end(world, handle)
     failed = await world.failed(handle)

@@ -9,12 +9,12 @@ from tests.workflow.acts import (
     happens,
     hold_settle,
     memo_of,
-    our_patches,
     results,
     scale,
     skip_to_end,
     with_fallback,
 )
+from tests.workflow.scenes import patches
 from tests.world import World
 
 OTHER = "registry.example/other:missing"
@@ -71,7 +71,7 @@ async def test_a_fallback_image_that_cannot_be_pulled_fails_with_what_was_seen_l
     assert failed.result.window_seconds is None
     assert set(memo["episodes"]) == {alert.episode for alert in (*alerts, *late)}
     assert memo["tried"] == {"app": OTHER}
-    assert len(our_patches(world)) == 1
+    assert len(patches(world)) == 1
 
 
 async def test_waiting_for_ten_minutes_costs_three_events(world: World) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from runmend.run import RESOLVED_SIGNAL, Joining, Outcome
 from tests.builders import GOOD, an_alert
-from tests.workflow.acts import Held, events_of, events_until, happens, memo_of, our_patches, outcome_of
+from tests.workflow.acts import Held, events_of, events_until, happens, memo_of, outcome_of
+from tests.workflow.scenes import patches
 from tests.world import PATIENCE, World
 
 
@@ -38,9 +39,9 @@ async def test_a_second_alert_for_the_target_joins_the_run(world: World) -> None
     result = await world.completed(handle)
 
     assert joined.run_id == handle.run_id
-    assert result.alerts == (first, second)
+    assert result.alerts == (first.brief, second.brief)
     assert set((await memo_of(handle))["episodes"]) == {first.episode, second.episode}
-    assert len(our_patches(world)) == 1
+    assert len(patches(world)) == 1
 
 
 async def test_an_alert_that_joins_costs_four_events_and_its_memo_one(world: World) -> None:
@@ -71,7 +72,7 @@ async def test_an_alert_that_is_known_is_not_added_again_and_changes_no_memo(wor
     await world.skip()
     result = await world.completed(handle)
 
-    assert result.alerts == (alert,)
+    assert result.alerts == (alert.brief,)
     assert "workflow_properties_modified" not in await events_of(handle)
 
 
@@ -88,7 +89,7 @@ async def test_alerts_of_another_runbook_are_dropped_and_remarked(world: World) 
     await world.skip()
     result = await world.completed(handle)
 
-    assert result.alerts == (alert,)
+    assert result.alerts == (alert.brief,)
     assert result.remarks == ("dropped 1 alert of runbook RB_OTHER", "dropped 1 alert of runbook RB_OTHER")
     assert set((await memo_of(handle))["episodes"]) == {alert.episode}
 
@@ -146,5 +147,5 @@ async def test_an_alert_that_comes_when_the_outcome_stands_is_not_remembered(wor
     finally:
         logging.getLogger("runmend.runs").removeHandler(hold)
 
-    assert (result.outcome, result.alerts) == (Outcome.NOT_NEEDED, (first,))
+    assert (result.outcome, result.alerts) == (Outcome.NOT_NEEDED, (first.brief,))
     assert set((await memo_of(handle))["episodes"]) == {first.episode}
