@@ -70,7 +70,6 @@ class StubCluster(Cluster):
             paused=False,
             replicas=REPLICAS,
             available=REPLICAS if image else 0,
-            updated=REPLICAS,
             containers={"app": image or MISSING},
             init_containers={},
             annotations=written["metadata"]["annotations"] if written else {},

@@ -92,7 +92,6 @@ class DeploymentFacts(Frozen):
     paused: bool
     replicas: int
     available: int
-    updated: int
     containers: dict[str, str]
     init_containers: dict[str, str]
     annotations: dict[str, str] = {}
@@ -116,4 +115,3 @@ class EventFacts(Frozen):
     object_kind: str
     object_name: str
     object_uid: str
-    last_seen: str = ""

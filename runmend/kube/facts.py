@@ -109,7 +109,6 @@ def deployment(item: Json) -> DeploymentFacts:
         paused=bool(spec.get("paused")),
         replicas=1 if spec.get("replicas") is None else spec["replicas"],
         available=status.get("availableReplicas") or 0,
-        updated=status.get("updatedReplicas") or 0,
         containers=_template_images(spec, "containers"),
         init_containers=_template_images(spec, "initContainers"),
         annotations=metadata.get("annotations") or {},
@@ -145,5 +144,4 @@ def event(item: Json) -> EventFacts:
         object_kind=involved.get("kind") or "",
         object_name=involved.get("name") or "",
         object_uid=involved.get("uid") or "",
-        last_seen=series.get("lastObservedTime") or item.get("lastTimestamp") or item.get("eventTime") or "",
     )

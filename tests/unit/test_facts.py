@@ -96,7 +96,7 @@ def test_only_the_controlling_owner_reference_counts() -> None:
 def test_a_deployment_without_anything_optional_wants_one_replica() -> None:
     found = facts.deployment({"metadata": metadata("web")})
 
-    assert (found.replicas, found.available, found.updated, found.revision, found.paused) == (1, 0, 0, 0, False)
+    assert (found.replicas, found.available, found.revision, found.paused) == (1, 0, 0, False)
     assert (found.generation, found.observed_generation) == (0, 0)
     assert (found.containers, found.init_containers, found.annotations, found.image_managers) == ({}, {}, {}, {})
 
@@ -144,14 +144,6 @@ def test_an_images_manager_is_the_one_that_set_it_last_whatever_the_order_of_the
 )
 def test_an_events_count_is_its_own_or_its_series_whichever_is_larger(counts: Json, count: int) -> None:
     assert facts.event({"metadata": metadata("e"), **counts}).count == count
-
-
-def test_an_event_was_last_seen_when_its_series_says_so() -> None:
-    item = {"metadata": metadata("e"), "eventTime": "1", "lastTimestamp": "2", "series": {"count": 2, "lastObservedTime": "3"}}
-
-    assert facts.event(item).last_seen == "3"
-    assert facts.event({**item, "series": None}).last_seen == "2"
-    assert facts.event({**item, "series": None, "lastTimestamp": None}).last_seen == "1"
 
 
 def test_a_long_message_is_cut() -> None:

@@ -38,7 +38,6 @@ def said(*pods: PodFacts, available: int, protect: bool = True) -> str | None:
         paused=False,
         replicas=4,
         available=available,
-        updated=1,
         containers={"app": "app:3"},
         init_containers={},
     )

@@ -34,7 +34,6 @@ def a_deployment(*, replicas: int) -> DeploymentFacts:
         paused=False,
         replicas=replicas,
         available=0,
-        updated=0,
         containers={"app": "i"},
         init_containers={},
     )
