@@ -14,7 +14,8 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkflowRunner
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from activities.observation import Observer
 from activities.operations import Operations
@@ -34,6 +35,8 @@ log = logging.getLogger("runmend.worker")
 CONNECT_SECONDS = 10.0
 THREADS = 32
 """Activities at once in one worker. A window occupies none."""
+RUNNER = SandboxedWorkflowRunner(restrictions=SandboxRestrictions.default.with_passthrough_modules("workflows"))
+"""Temporal's sandbox, which imports the workflow's module once and not for each run; the tests use the one that watches all it does."""
 REGISTRATION_TRIES = 60
 """A second each."""
 LEAST_RETENTION = timedelta(days=30)
@@ -140,9 +143,23 @@ async def warn_of_short_retention(client: Client) -> None:
 
 
 def build_worker(
-    client: Client, cluster: Cluster, settings: Settings, threads: ThreadPoolExecutor, registry: Registry | None = None
+    client: Client,
+    cluster: Cluster,
+    settings: Settings,
+    threads: ThreadPoolExecutor,
+    registry: Registry | None = None,
+    runner: WorkflowRunner = RUNNER,
 ) -> Worker:
-    """A worker for the cluster's task queue; `registry` is who is asked about images, None: whom the settings say."""
+    """A worker for the cluster's task queue.
+
+    Args:
+        client: whose namespace the runs are in.
+        cluster: where they act.
+        settings: the installation's.
+        threads: what the activities run in.
+        registry: who is asked about images. None: whom the settings say.
+        runner: what the workflow code runs in.
+    """
     registry = registry or Registry(allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms)
     verifier = Verifier(cluster)
     return Worker(
@@ -156,6 +173,7 @@ def build_worker(
             verifier.check,
             Reporter().report,
         ],
+        workflow_runner=runner,
         activity_executor=threads,
         max_concurrent_activities=THREADS,
         graceful_shutdown_timeout=timedelta(seconds=30),

@@ -19,6 +19,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from runmend.alerts import Alert, Target
 from runmend.app import SEARCH_ATTRIBUTES, build_worker
@@ -221,5 +222,5 @@ async def a_world_on(env: WorkflowEnvironment, directory: Path, settings: Settin
 async def a_worker(world: World) -> AsyncIterator[None]:
     """A worker with the real activities, in this process."""
     with ThreadPoolExecutor(max_workers=32) as threads:
-        async with build_worker(world.env.client, world.cluster, world.settings, threads, Offline()):
+        async with build_worker(world.env.client, world.cluster, world.settings, threads, Offline(), SandboxedWorkflowRunner()):
             yield
