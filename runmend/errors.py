@@ -77,4 +77,3 @@ class Reverted(PermanentError):
 
 class VerificationFailed(PermanentError):
     """The change stands, and the problem is not gone."""
-

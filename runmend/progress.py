@@ -19,7 +19,7 @@ from temporalio.converter import DataConverter
 
 from runmend.criteria import Status
 from runmend.errors import PermanentError
-from runmend.images import InvalidImageReference, parse_image
+from runmend.images import short_name
 from runmend.plan import Plan, strictest
 from runmend.report import duration, outcome_line
 from runmend.run import (
@@ -51,7 +51,7 @@ class NotARun(PermanentError):
 
 
 class State(StrEnum):
-    """How far a stage has come."""
+    """How far a phase has come."""
 
     PLANNED = "planned"
     DOING = "doing"
@@ -60,7 +60,7 @@ class State(StrEnum):
 
 
 @dataclass(slots=True)
-class Stage:
+class Phase:
     """One thing that a run does: an activity, or its window. `says` is its result in words, or what it waits for."""
 
     name: str
@@ -78,7 +78,7 @@ class Progress:
     status: WorkflowExecutionStatus
     plan: Plan
     result: RunResult
-    stages: list[Stage] = field(default_factory=list)
+    phases: list[Phase] = field(default_factory=list)
     events: int = 0
     """History events, those of skipped time left out."""
     activities: int = 0
@@ -93,9 +93,9 @@ class Progress:
         """Whether it ended well: resolved, not needed, or recommended."""
         return self.closed and self.result.outcome is not None and self.result.outcome.completes
 
-    def stage(self, name: str) -> Stage | None:
-        """The latest stage of a name."""
-        return next((stage for stage in reversed(self.stages) if stage.name == name), None)
+    def phase(self, name: str) -> Phase | None:
+        """The latest phase of a name."""
+        return next((phase for phase in reversed(self.phases) if phase.name == name), None)
 
 
 async def progress_of(client: Client, workflow_id: str, run_id: str) -> Progress:
@@ -122,8 +122,8 @@ class _Reading:
         self._converter = converter
         self._described = described
         self._progress: Progress | None = None
-        self._scheduled: dict[int, Stage] = {}
-        self._ids: dict[str, Stage] = {}
+        self._scheduled: dict[int, Phase] = {}
+        self._ids: dict[str, Phase] = {}
 
     async def take(self, event: HistoryEvent) -> None:
         name = event.WhichOneof("attributes")
@@ -143,11 +143,11 @@ class _Reading:
     def end(self, described: WorkflowExecutionDescription) -> Progress:
         """Add what is no event yet: the tries of the activities that are under way, and what is still to come."""
         for pending in described.raw_description.pending_activities:
-            if stage := self._ids.get(pending.activity_id):
-                stage.attempt = max(pending.attempt, 1)
-                stage.says = _last_failure(pending) or stage.says
+            if phase := self._ids.get(pending.activity_id):
+                phase.attempt = max(pending.attempt, 1)
+                phase.says = _last_failure(pending) or phase.says
         if not self._so_far.closed:
-            self._so_far.stages.extend(self._planned())
+            self._so_far.phases.extend(self._planned())
         return self._so_far
 
     @property
@@ -175,29 +175,29 @@ class _Reading:
 
     async def _activity(self, event_id: int, kind: str, attributes: Any) -> None:  # noqa: ANN401  one of a dozen messages
         if kind == "scheduled":
-            stage = Stage(attributes.activity_type.name.removeprefix(OWN), State.DOING)
+            phase = Phase(attributes.activity_type.name.removeprefix(OWN), State.DOING)
             self._so_far.activities += 1
-            self._so_far.stages.append(stage)
-            self._scheduled[event_id] = self._ids[attributes.activity_id] = stage
+            self._so_far.phases.append(phase)
+            self._scheduled[event_id] = self._ids[attributes.activity_id] = phase
             return
-        stage = self._scheduled[attributes.scheduled_event_id]
+        phase = self._scheduled[attributes.scheduled_event_id]
         match kind:
             case "started":
-                stage.attempt = attributes.attempt
+                phase.attempt = attributes.attempt
             case "completed":
-                stage.state = State.DONE
-                stage.says = await self._result_of(stage.name, attributes.result)
+                phase.state = State.DONE
+                phase.says = await self._result_of(phase.name, attributes.result)
             case "failed" | "timed_out":
-                stage.state = State.FAILED
-                stage.says = _innermost(attributes.failure).message
-                self._note_failed(stage)
+                phase.state = State.FAILED
+                phase.says = _innermost(attributes.failure).message
+                self._note_failed(phase)
             case "canceled":
-                stage.state, stage.says = State.FAILED, "cancelled"
-                self._note_failed(stage)
+                phase.state, phase.says = State.FAILED, "cancelled"
+                self._note_failed(phase)
 
-    def _note_failed(self, stage: Stage) -> None:
-        if stage.name in {step.action_id for step in self._so_far.plan.steps}:
-            self._note(failed_step=stage.name)
+    def _note_failed(self, phase: Phase) -> None:
+        if phase.name in {step.action_id for step in self._so_far.plan.steps}:
+            self._note(failed_step=phase.name)
 
     async def _result_of(self, name: str, payloads: Payloads) -> str:
         """Keep an activity's result, and say it."""
@@ -226,10 +226,10 @@ class _Reading:
         plan = self._so_far.plan
         if kind == "timer_started":
             seconds = attributes.start_to_fire_timeout.ToSeconds()
-            self._so_far.stages.append(Stage(WINDOW, State.DOING, f"it must hold for {duration(seconds)}"))
-        elif (stage := self._so_far.stage(WINDOW)) is not None:
-            stage.state = State.DONE if kind == "timer_fired" else State.FAILED
-            stage.says = f"held for {duration(plan.window_seconds)}" if kind == "timer_fired" else "cancelled"
+            self._so_far.phases.append(Phase(WINDOW, State.DOING, f"it must hold for {duration(seconds)}"))
+        elif (phase := self._so_far.phase(WINDOW)) is not None:
+            phase.state = State.DONE if kind == "timer_fired" else State.FAILED
+            phase.says = f"held for {duration(plan.window_seconds)}" if kind == "timer_fired" else "cancelled"
             if kind == "timer_fired":
                 self._note(window_seconds=plan.window_seconds)
 
@@ -249,8 +249,8 @@ class _Reading:
                 self._note(outcome=Outcome.CANCELLED, summary="the workflow's own time was spent")
             case _:
                 return
-        if kind != "signaled" and (stage := self._so_far.stage("report")) is not None:
-            stage.says = outcome_line(self._so_far.result)
+        if kind != "signaled" and (phase := self._so_far.phase("report")) is not None:
+            phase.says = outcome_line(self._so_far.result)
 
     def _join(self, joining: Joining) -> None:
         result = self._so_far.result
@@ -277,19 +277,20 @@ class _Reading:
             raise NotARun(f"{named} is not a run of Runmend")
         return value
 
-    def _planned(self) -> Iterator[Stage]:
-        plan, seen = self._so_far.plan, {stage.name for stage in self._so_far.stages}
+    def _planned(self) -> Iterator[Phase]:
+        plan, seen = self._so_far.plan, {phase.name for phase in self._so_far.phases}
         names = ["observe", *(step.action_id for step in plan.steps)]
         names += ["settle", WINDOW, "check"] if plan.changes else []
-        return (Stage(name, State.PLANNED) for name in (*names, "report") if name not in seen)
+        return (Phase(name, State.PLANNED) for name in (*names, "report") if name not in seen)
 
 
 def _observed(seen: Observation) -> str:
     if seen.problem_gone:
         return seen.problem_gone
+    # Pods of older revisions may serve beside those that were looked at.
+    of_all = f"of {seen.pod_count} pods" + (" of the current revision" if (seen.revision or 1) > 1 else "")
     return "; ".join(
-        f"{'init ' if one.init else ''}container {one.container} waits ({one.reason}) in {len(one.pods)} of {seen.pod_count} pods"
-        for one in seen.affected
+        f"{'init ' if one.init else ''}container {one.container} waits ({one.reason}) in {len(one.pods)} {of_all}" for one in seen.affected
     )
 
 
@@ -297,15 +298,8 @@ def _step_says(step: StepResult) -> str:
     """A step's summary; its changes with the images' short names, as the report has the long ones."""
     text = step.summary
     for change in step.changes:
-        text = text.replace(change.before, _short(change.before)).replace(change.after, _short(change.after))
+        text = text.replace(change.before, short_name(change.before)).replace(change.after, short_name(change.after))
     return text
-
-
-def _short(image: str) -> str:
-    try:
-        return parse_image(image).short
-    except InvalidImageReference:
-        return image
 
 
 def _counted(checked: Checked) -> Iterator[str]:

@@ -41,12 +41,17 @@ from runmend.run import (
 from runmend.settings import Settings
 
 RPC_TIMEOUT: Final = timedelta(seconds=10)
+WORKFLOW_ID_MAX: Final = 255
+"""How many bytes of a workflow id every server takes: it is what a server on PostgreSQL or MySQL keeps. Others take more."""
+STEPS_TIME: Final = timedelta(hours=24)
+"""How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
 _SUMMARY_BYTES: Final = 390
 _DETAILS_BYTES: Final = 19_000
 _KEYWORD_BYTES: Final = 250
 _KEYWORD_LIST_BYTES: Final = 1900
 """Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
 _ALERTS_LISTED: Final = 100
+_PROSE_BYTES: Final = 3000
 _FINGERPRINTS_A_QUERY: Final = 200
 _SHA256_SHOWN: Final = 12
 _MESSAGE_SHOWN: Final = 300
@@ -130,6 +135,10 @@ class Starter:
 
         An open run gets the alerts by signal alone. A new one has them in its input as well, and remembers with `latest`'s episodes.
 
+        A new one also has an end, `time_for` its plan. The workflow id is the target's lock: a run that could stay open for ever (no worker
+        comes back, a fault in its code fails its every task) would keep all others from the target. Temporal itself ends it then, as timed
+        out, which counts as failed.
+
         Args:
             plan: what to run; its runbook_id is the workflow's type.
             target: what to fix; its workflow id is the lock.
@@ -154,6 +163,7 @@ class Starter:
                 RunInput(plan=plan, target=target, alerts=alerts, options=options),
                 id=target.workflow_id,
                 task_queue=self._settings.task_queue,
+                execution_timeout=time_for(plan),
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 start_signal=JOIN_SIGNAL,
@@ -195,6 +205,11 @@ class Starter:
         except _NotThere:
             return False
         return True
+
+
+def time_for(plan: Plan) -> timedelta:
+    """After how long a run of a plan is ended, wherever it is by then: 24 hours more than the plan waits for."""
+    return STEPS_TIME + timedelta(seconds=plan.settle_seconds + plan.window_seconds)
 
 
 class _NotThere(Exception):
@@ -277,10 +292,14 @@ def _details(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> str:
     lines = [f"# {plan.title}", ""]
     if plan.description:
         lines += [plan.description, ""]
+    if plan.problem:
+        lines += [_cut(plan.problem, _PROSE_BYTES), ""]
     lines += [
         f"- **Target**: {target} (cluster {target.cluster})",
         f"- **Runbook**: {_code(plan.file)}, sha256 {_code(plan.sha256[:_SHA256_SHOWN])}",
     ]
+    if plan.notes:
+        lines += _cut("\n".join(f"- **Note**: {' '.join(note.split())}" for note in plan.notes), _PROSE_BYTES).splitlines()
     for alert in alerts[:_ALERTS_LISTED]:
         where = f"pod {_code(alert.pod)}" + (f", container {_code(alert.container)}" if alert.container else "")
         lines.append(f"- **Alert**: {_code(alert.name)}, {where}, since {_code(alert.starts_at)}, fingerprint {_code(alert.fingerprint)}")

@@ -21,7 +21,7 @@ from rich.text import Text
 from rich.theme import Theme
 from temporalio.client import Client
 
-from runmend.progress import WINDOW, Progress, Stage, State, progress_of
+from runmend.progress import WINDOW, Phase, Progress, State, progress_of
 from runmend.report import render
 from runmend.run import RunResult
 
@@ -70,7 +70,7 @@ def link(web_ui: str, namespace: str, workflow_id: str, run_id: str) -> str:
 
 
 class Screen:
-    """Shows the stages of a run. `remark` is added to the window's line."""
+    """Shows the phases of a run. `remark` is added to the window's line."""
 
     def __init__(self, console: Console) -> None:
         self.remark = ""
@@ -90,42 +90,42 @@ class Screen:
             self._live.stop()
             if self._last:
                 # What stays is complete, however low the terminal is.
-                self._console.print(self._table(self._last.stages))
+                self._console.print(self._table(self._last.phases))
 
     def show(self, progress: Progress) -> None:
         """Show how far the run has come."""
         self._last = progress
         if self._live:
-            self._live.update(self._table(progress.stages, moving=True))
+            self._live.update(self._table(progress.phases, moving=True))
             return
-        for stage in progress.stages:
+        for phase in progress.phases:
             # What is quickly done is told once; the window is not.
-            worth = stage.state in (State.DONE, State.FAILED) or (stage.state is State.DOING and stage.name == WINDOW)
-            if worth and (stage.name, stage.state) not in self._told:
-                self._told.add((stage.name, stage.state))
-                self._console.print(self._table([stage]))
+            worth = phase.state in (State.DONE, State.FAILED) or (phase.state is State.DOING and phase.name == WINDOW)
+            if worth and (phase.name, phase.state) not in self._told:
+                self._told.add((phase.name, phase.state))
+                self._console.print(self._table([phase]))
 
-    def _table(self, stages: list[Stage], *, moving: bool = False) -> Padding:
+    def _table(self, phases: list[Phase], *, moving: bool = False) -> Padding:
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(width=1)
         table.add_column(min_width=NAME_WIDTH, no_wrap=True)
         table.add_column(overflow="fold")
-        for stage in stages:
-            mark, style = _MARKS[stage.state]
-            shown: RenderableType = self._spinner if moving and stage.state is State.DOING else Text(mark, style)
-            name = Text(stage.name, "dim" if stage.state is State.PLANNED else "bold" if stage.state is State.DOING else "")
-            table.add_row(shown, name, Text(self._words(stage), "red" if stage.state is State.FAILED else "dim"))
+        for phase in phases:
+            mark, style = _MARKS[phase.state]
+            shown: RenderableType = self._spinner if moving and phase.state is State.DOING else Text(mark, style)
+            name = Text(phase.name, "dim" if phase.state is State.PLANNED else "bold" if phase.state is State.DOING else "")
+            table.add_row(shown, name, Text(self._words(phase), "red" if phase.state is State.FAILED else "dim"))
         return Padding(table, (0, 0, 0, 2), expand=False)
 
-    def _words(self, stage: Stage) -> str:
-        words = stage.says
-        if stage.name == WINDOW and words and self.remark:
+    def _words(self, phase: Phase) -> str:
+        words = phase.says
+        if phase.name == WINDOW and words and self.remark:
             words = f"{words}, {self.remark}"
-        if stage.state is not State.DOING:
+        if phase.state is not State.DOING:
             return words
         # It changes with every try, so it is kept to a line or two.
         words = words if len(words) <= _DOING_SHOWN else f"{words[: _DOING_SHOWN - 1]}…"
-        return f"try {stage.attempt}: {words}" if stage.attempt > 1 else words
+        return f"try {phase.attempt}: {words}" if phase.attempt > 1 else words
 
 
 async def follow(
@@ -153,7 +153,7 @@ async def follow(
         screen.show(progress)
         if progress.closed:
             return progress
-        window = progress.stage(WINDOW)
+        window = progress.phase(WINDOW)
         holding = window is not None and window.state is State.DOING
         if holding and at_window is not None and not entered:
             entered = True

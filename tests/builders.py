@@ -1,11 +1,13 @@
-"""Small builders for tests: API objects and alerts."""
+"""Small builders for tests: API objects, alerts, runbooks."""
 
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from runmend.alerts import Alert
 from runmend.facts import PodFacts
 
+SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 MISSING = "registry.example/app:missing"
 GOOD = "registry.example/app:1.0"
@@ -50,3 +52,10 @@ def an_alert(
     if container:
         labels["container"] = container
     return Alert(fingerprint=fingerprint or uuid4().hex[:16], starts_at=starts_at, labels=labels)
+
+
+def a_runbook(runbook_id: str = "RB_IMAGEPULL", alertname: str = "KubePodImagePullBackOff", *, fallback: str = FALLBACK) -> str:
+    """The shipped runbook under another id, alert, or fallback image."""
+    text = SEED.read_text(encoding="utf-8")
+    text = text.replace("runbook_id: RB_IMAGEPULL", f"runbook_id: {runbook_id}").replace(FALLBACK, fallback)
+    return text.replace("alertname: KubePodImagePullBackOff", f"alertname: {alertname}")

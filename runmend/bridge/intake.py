@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import anyio.to_thread
 
 from runmend.alerts import Alert, Target
-from runmend.bridge.triage import Answer, PodGone, Routed, Ruling, Unrouted, check_place, check_pod, decide
+from runmend.bridge.triage import Answer, PodGone, Routed, Ruling, Unrouted, check_place, check_pod, check_target, decide
 from runmend.bridge.webhook import Malformed, WebhookAlert
 from runmend.errors import RunmendError, TemporaryError
 from runmend.kube.client import Cluster
@@ -109,10 +109,13 @@ class Intake:
         for routed in firing:
             try:
                 pod = check_pod(routed.alert, workloads.pod(routed.alert.pod))
+                target = check_target(workloads.target_of(pod, self._settings.cluster))
             except PodGone as why:
                 taking.rule([routed.index], Ruling(Answer.POD_GONE, str(why)))
+            except Unrouted as why:
+                taking.rule([routed.index], Ruling(Answer.UNROUTED, str(why)))
             else:
-                targets[workloads.target_of(pod, self._settings.cluster)].append(routed)
+                targets[target].append(routed)
         async with asyncio.TaskGroup() as group:
             for target, members in targets.items():
                 group.create_task(self._target(target, members, taking))

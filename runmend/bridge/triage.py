@@ -9,14 +9,13 @@ from typing import Final
 from runmend.alerts import Alert, Target
 from runmend.bridge.webhook import WebhookAlert
 from runmend.facts import PodFacts
-from runmend.names import dns_label, dns_subdomain
+from runmend.names import dns_label, dns_subdomain, quoted
 from runmend.plan import Plan
 from runmend.settings import Settings
-from runmend.starts import Latest
+from runmend.starts import WORKFLOW_ID_MAX, Latest
 
 CARRIED_MAX: Final = 500_000
-"""How many bytes of alerts one start carries; Temporal refuses an input of more than 2 MB for good, however often it is tried."""
-_SHOWN: Final = 60
+"""How many bytes of alerts, as JSON, one start carries; Temporal refuses an input of more than 2 MB for good, however often it is tried."""
 
 
 class Answer(StrEnum):
@@ -86,7 +85,7 @@ def check_place(index: int, alert: WebhookAlert, plan: Plan | None, settings: Se
     labels = alert.labels
     if plan is None:
         asked = labels.get("runbook_id") or alert.notes.get("runbook_id")
-        what = f"runbook_id {_shown(asked)}" if asked else f"alertname {_shown(labels.get('alertname', ''))}"
+        what = f"runbook_id {quoted(asked)}" if asked else f"alertname {quoted(labels.get('alertname', ''))}"
         raise Unrouted(f"no runbook is loaded for {what}")
     for name in dict.fromkeys((*plan.required_labels, "namespace", "pod")):
         if not labels.get(name):
@@ -99,7 +98,7 @@ def check_place(index: int, alert: WebhookAlert, plan: Plan | None, settings: Se
                 raise Unrouted(f"the label {name}: {error}") from error
     if settings.cluster_label is not None and labels.get(settings.cluster_label) != settings.cluster:
         given = labels.get(settings.cluster_label)
-        said = f"is {_shown(given)}" if given else "is missing"
+        said = f"is {quoted(given)}" if given else "is missing"
         raise Unrouted(f"the label {settings.cluster_label} {said}; this installation's cluster is {settings.cluster}")
     if not settings.may_change(labels["namespace"]):
         raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {labels['namespace']}")
@@ -117,8 +116,23 @@ def check_pod(alert: Alert, pod: PodFacts | None) -> PodFacts:
         raise PodGone(f"there is no pod {where}")
     uid = alert.labels.get("uid")
     if uid and uid != pod.uid:
-        raise PodGone(f"pod {where} was made anew: its uid is {pod.uid}, the alert's is {_shown(uid)}")
+        raise PodGone(f"pod {where} was made anew: its uid is {pod.uid}, the alert's is {quoted(uid)}")
     return pod
+
+
+def check_target(target: Target) -> Target:
+    """The target, where its workflow id is one that every Temporal server takes.
+
+    Raises:
+        Unrouted: it is too long; no start would ever be taken, however often the alert comes again.
+    """
+    size = len(target.workflow_id.encode())
+    if size > WORKFLOW_ID_MAX:
+        raise Unrouted(
+            f"the names of {target} and of cluster {target.cluster} are too long: together they are the workflow id, "
+            f"and {size} bytes are more than the {WORKFLOW_ID_MAX} that Temporal takes"
+        )
+    return target
 
 
 def decide(target: Target, alerts: Sequence[Routed], latest: Latest | None, hold: timedelta, now: datetime) -> Decision:
@@ -137,7 +151,7 @@ def decide(target: Target, alerts: Sequence[Routed], latest: Latest | None, hold
     carried: list[Routed] = []
     size = 0
     for routed in left:
-        size += len(routed.alert.model_dump_json())
+        size += len(routed.alert.model_dump_json().encode())
         if routed.plan.runbook_id != runbook_id:
             why = f"{runbook_id} is being started for {target}, one runbook at a time"
         elif size > CARRIED_MAX:
@@ -178,9 +192,3 @@ def _tried_again(routed: Routed, latest: Latest) -> dict[str, str]:
     named = routed.alert.container
     tried = {container: image for container, image in latest.tried.items() if named in ("", container)}
     return tried if all(routed.plan.image_for(container) == image for container, image in tried.items()) else {}
-
-
-def _shown(value: str | None) -> str:
-    # ascii and not repr: a letter that only looks like a Latin one has to be seen.
-    text = value or ""
-    return ascii(text[:_SHOWN]) + ("…" if len(text) > _SHOWN else "")

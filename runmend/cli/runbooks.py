@@ -61,6 +61,9 @@ def _in_words(plan: Plan) -> Iterator[str]:
     yield f"  mode       {plan.mode or 'as the installation says'}"
     yield f"  serving    {_serving(plan)}"
     yield f"  sha256     {plan.sha256}"
+    for heading, prose in (("problem", plan.problem.splitlines()), ("notes", plan.notes)):
+        for number, line in enumerate(prose):
+            yield f"  {'' if number else heading:<9}  {line}"
     yield "diagnosis"
     for diagnostic in plan.diagnosis:
         yield f"  {diagnostic.line:>3}  {diagnostic.name}"

@@ -10,7 +10,7 @@ from pathlib import Path
 from temporalio.client import Client
 
 from runmend.alerts import Alert, Target
-from runmend.bridge.triage import PodGone, Unrouted, check_place, check_pod
+from runmend.bridge.triage import PodGone, Unrouted, check_place, check_pod, check_target
 from runmend.bridge.webhook import WebhookAlert
 from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import print_run
@@ -110,7 +110,10 @@ def _target(cluster: Cluster, alert: Alert, settings: Settings) -> Target:
         pod = check_pod(alert, workloads.pod(alert.pod))
     except PodGone as error:
         raise NotFoundHere(f"{error}; `kubectl get pods -n {alert.namespace}` shows those there are") from error
-    return workloads.target_of(pod, settings.cluster)
+    try:
+        return check_target(workloads.target_of(pod, settings.cluster))
+    except Unrouted as error:
+        raise Refused(str(error)) from error
 
 
 async def _start(starter: Starter, plan: Plan, target: Target, alert: Alert, mode: Mode | None) -> tuple[str, bool]:

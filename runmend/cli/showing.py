@@ -41,10 +41,10 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
     print_report(out, progress.result)
     if not progress.closed:
         out.print()
-        for stage in progress.stages:
-            if stage.state is State.DOING:
-                tried = f", try {stage.attempt}" if stage.attempt > 1 else ""
-                out.print(Text(f"Now: {stage.name}{tried}" + (f": {stage.says}" if stage.says else "")))
+        for phase in progress.phases:
+            if phase.state is State.DOING:
+                tried = f", try {phase.attempt}" if phase.attempt > 1 else ""
+                out.print(Text(f"Now: {phase.name}{tried}" + (f": {phase.says}" if phase.says else "")))
     out.print()
     out.print(Text(f"{progress.workflow_id}@{progress.run_id}: {progress.events} events, {progress.activities} activities"))
     out.print(Text(link(settings.web_ui, namespace, progress.workflow_id, progress.run_id)), soft_wrap=True)
@@ -68,8 +68,8 @@ def _told(progress: Progress, settings: Settings, namespace: str) -> dict[str, o
         "web_ui": link(settings.web_ui, namespace, progress.workflow_id, progress.run_id),
         "events": progress.events,
         "activities": progress.activities,
-        "stages": [
-            {"name": stage.name, "state": stage.state.value, "says": stage.says, "attempt": stage.attempt} for stage in progress.stages
+        "phases": [
+            {"name": phase.name, "state": phase.state.value, "says": phase.says, "attempt": phase.attempt} for phase in progress.phases
         ],
         "result": progress.result.model_dump(mode="json"),
     }

@@ -1,5 +1,6 @@
 """What every command needs: settings, a Temporal client, and Temporal's errors in one line."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.errors import PermanentError, TemporaryError
-from runmend.settings import Settings
+from runmend.settings import PREFIX, Settings, check_names
 
 _MESSAGE_SHOWN: Final = 300
 
@@ -33,12 +34,14 @@ def load_settings(*, runbooks: Path | None = None) -> Settings:
 
     Raises:
         Misconfigured: one of them cannot be used; which, and why.
+        UnknownSetting: a variable looks like one and is none.
     """
+    check_names(os.environ)
     try:
         return Settings(runbooks=runbooks) if runbooks else Settings()
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
-        name = f"RUNMEND_{'_'.join(str(part) for part in first['loc']).upper()}"
+        name = f"{PREFIX}{'_'.join(str(part) for part in first['loc']).upper()}"
         raise Misconfigured(f"{name}={first['input']!s:.80}: {first['msg']}; docs/settings.md says what it may be") from error
     except SettingsError as error:
         raise Misconfigured(f"{error}; docs/settings.md says what each setting may be") from error

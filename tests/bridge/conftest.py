@@ -18,7 +18,8 @@ from runmend.kube.client import Cluster
 from runmend.runbook.loader import Catalog
 from runmend.sandbox import Sandbox
 from runmend.settings import Settings
-from tests.bridge.support import Calls, Installation, Requests, Told, a_runbook
+from tests.bridge.support import Calls, Installation, Requests, Told
+from tests.builders import a_runbook
 
 ATTRIBUTES = ("Target=Keyword", "KubeNamespace=Keyword", "AlertName=Keyword", "Fingerprints=KeywordList", "Outcome=Keyword")
 

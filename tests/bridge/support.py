@@ -41,8 +41,6 @@ from runmend.sandbox import Sandbox
 from runmend.settings import Settings
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
-SHIPPED = Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md"
-FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 STARTED_AT = "2026-11-22T13:31:12.482Z"
 
 
@@ -206,6 +204,14 @@ class Installation:
             await asyncio.sleep(0.01)
         return pods
 
+    async def a_bare_pod(self, name: str) -> PodFacts:
+        """A pod without a controller."""
+        await self._kube("POST", "/api/v1/namespaces", {"metadata": {"name": "shop"}})
+        spec = {"containers": [{"name": "app", "image": "registry.example/app:missing"}]}
+        answer = await self._kube("POST", "/api/v1/namespaces/shop/pods", {"metadata": {"name": name}, "spec": spec})
+        assert answer.status_code == 201, answer.text
+        return next(pod for pod in await asyncio.to_thread(self.cluster.pods, "shop") if pod.name == name)
+
     async def pods(self, name: str, namespace: str = "shop") -> tuple[PodFacts, ...]:
         found = await asyncio.to_thread(self.cluster.pods, namespace)
         return tuple(pod for pod in found if pod.name.startswith(f"{name}-") and not pod.deleting)
@@ -313,13 +319,6 @@ def an_alert(
 def webhook(*alerts: Any, **envelope: Any) -> dict[str, Any]:
     """A webhook like the captured ones with these alerts."""
     return captured("firing") | {"alerts": list(alerts)} | envelope
-
-
-def a_runbook(runbook_id: str = "RB_IMAGEPULL", *, fallback: str = FALLBACK, alertname: str = "KubePodImagePullBackOff") -> str:
-    """The shipped runbook under another id, alert, or fallback image."""
-    text = SHIPPED.read_text()
-    text = text.replace("runbook_id: RB_IMAGEPULL", f"runbook_id: {runbook_id}").replace(FALLBACK, fallback)
-    return text.replace("alertname: KubePodImagePullBackOff", f"alertname: {alertname}")
 
 
 async def until(that: Callable[[], object], seconds: float = 10) -> None:

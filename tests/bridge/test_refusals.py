@@ -89,6 +89,19 @@ async def test_a_namespace_outside_the_allowed_ones_is_unrouted(house: Installat
     assert house.requests.seen == []
 
 
+async def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_unrouted_and_the_rest_of_its_group_is_not(house: Installation) -> None:
+    (pod,) = await house.deploy()
+    long = await house.a_bare_pod("d" * 240)
+
+    response = await house.post(an_alert(long), an_alert(pod))
+
+    assert response.status_code == 200
+    first, second = response.json()["alerts"]
+    assert (first["answer"], second["answer"]) == ("unrouted", "started")
+    assert first["why"].endswith(": together they are the workflow id, and 264 bytes are more than the 255 that Temporal takes")
+    assert house.calls.count == {"describe": 1, "start": 1}
+
+
 async def test_the_systems_namespace_is_not_among_the_allowed_ones(house: Installation) -> None:
     assert await house.answers(an_alert(namespace="kube-system", pod="coredns-1")) == ["unrouted"]
 

@@ -10,7 +10,8 @@ import pytest
 
 from runmend.bridge import create_app, reload
 from runmend.runbook.loader import Catalog
-from tests.bridge.support import Installation, a_runbook, an_alert, until
+from tests.bridge.support import Installation, an_alert, until
+from tests.builders import a_runbook
 
 BROKEN = a_runbook().replace("kubectl patch deployment", "kubectl exec deployment")
 

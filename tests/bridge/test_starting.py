@@ -8,7 +8,8 @@ from runmend.alerts import Alert
 from runmend.plan import Mode
 from runmend.run import RUNBOOK
 from runmend.starts import Starter
-from tests.bridge.support import FALLBACK, STARTED_AT, Installation, a_runbook, about, an_alert, captured, webhook
+from tests.bridge.support import STARTED_AT, Installation, about, an_alert, captured, webhook
+from tests.builders import FALLBACK, a_runbook
 
 
 def add_runbook(house: Installation, text: str, file: str = "RB_OTHER.md") -> None:

@@ -1,15 +1,17 @@
 """Starting a run, at the edges of what Temporal takes."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 
+from runmend import starts
 from runmend.alerts import Alert, Target
 from runmend.plan import Plan
 from runmend.run import EPISODES, EPISODES_KEPT, RUNBOOK, TRIED
-from runmend.starts import Latest, Starter
+from runmend.starts import WORKFLOW_ID_MAX, Latest, Starter
 from tests.bridge.support import STARTED_AT, Installation, an_alert
 
 
@@ -82,8 +84,9 @@ async def test_a_run_takes_thousands_of_alerts(house: Installation, starter: Sta
     assert len(((await found.static_details()) or "").encode()) < 20_000
 
 
-async def test_the_longest_names_that_kubernetes_has_fit(house: Installation, starter: Starter, plan: Plan) -> None:
-    target = Target(cluster="c" * 63, namespace="n" * 63, kind="StatefulSet", name="d" * 253)
+async def test_the_longest_names_fit(house: Installation, starter: Starter, plan: Plan) -> None:
+    target = Target(cluster=house.settings.cluster, namespace="n" * 63, kind="Deployment", name="d" * 165)
+    assert len(target.workflow_id) == WORKFLOW_ID_MAX
 
     await starter.start(plan.model_copy(update={"title": "T" * 500}), target, alerts(1), starter.options, None)
 
@@ -91,6 +94,50 @@ async def test_the_longest_names_that_kubernetes_has_fit(house: Installation, st
     summary = await found.static_summary() or ""
     assert summary.endswith("…")
     assert len(summary.encode()) < 400
+
+
+async def test_a_run_ends_24_hours_after_what_its_plan_waits_for(house: Installation, starter: Starter, plan: Plan) -> None:
+    await starter.start(
+        plan.model_copy(update={"settle_seconds": 700, "window_seconds": 20}), house.target(), alerts(1), starter.options, None
+    )
+
+    described = (await house.run().describe()).raw_description
+    assert described.execution_config.workflow_execution_timeout.ToTimedelta() == timedelta(hours=24, seconds=720)
+
+
+async def test_a_run_that_was_not_ended_in_time_counts_as_failed(
+    house: Installation, starter: Starter, plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(starts, "STEPS_TIME", timedelta(seconds=1))
+    hasty = plan.model_copy(update={"settle_seconds": 0, "window_seconds": 0})
+    await starter.start(hasty, house.target(), alerts(1), starter.options, None)
+    while (await house.run().describe()).close_time is None:  # noqa: ASYNC110  Temporal ends it
+        await asyncio.sleep(0.05)
+
+    latest = await starter.latest(house.target())
+
+    assert latest is not None
+    assert (latest.open, latest.failed) == (False, True)
+
+
+async def test_the_runbooks_problem_and_notes_are_shown(house: Installation, starter: Starter, plan: Plan) -> None:
+    told = plan.model_copy(update={"problem": "Nothing can be pulled.\n\nNot a thing.", "notes": ("Ask before.", "Ask\nafter.")})
+
+    await starter.start(told, house.target(), alerts(1), starter.options, None)
+
+    details = await (await house.run().describe()).static_details() or ""
+    assert f"# {plan.title}\n\n{plan.description}\n\nNothing can be pulled.\n\nNot a thing.\n\n- **Target**" in details
+    assert "\n- **Note**: Ask before.\n- **Note**: Ask after.\n- **Alert**: " in details
+
+
+async def test_long_prose_leaves_room_for_the_alerts(house: Installation, starter: Starter, plan: Plan) -> None:
+    long = plan.model_copy(update={"problem": "é" * 30_000, "notes": ("n" * 200,) * 200})
+
+    await starter.start(long, house.target(), alerts(10), starter.options, None)
+
+    details = await (await house.run().describe()).static_details() or ""
+    assert details.count("**Alert**") == 10
+    assert len(details.encode()) < 10_000
 
 
 async def test_a_hostile_alertname_stays_text(house: Installation, starter: Starter, plan: Plan) -> None:

@@ -4,11 +4,12 @@ import string
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runmend.alerts import Target
-from runmend.bridge.triage import Answer, Routed, Unrouted, check_place, decide
+from runmend.bridge.triage import CARRIED_MAX, Answer, Routed, Unrouted, check_place, check_target, decide
 from runmend.bridge.webhook import BadWebhook, Malformed, WebhookAlert, read_alert, read_webhook
 from runmend.plan import Plan
 from runmend.settings import Settings
@@ -55,6 +56,30 @@ def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str])
         for value in (routed.alert.namespace, routed.alert.pod, routed.alert.container):
             assert set(value) <= NAME
             assert len(value) <= 253
+
+
+def test_what_a_start_carries_is_counted_in_bytes() -> None:
+    target = Target(cluster="c", namespace="shop", kind="Deployment", name="web")
+    labels = [read_alert(an_alert(number=str(number), other="\N{FIRE}" * 30_000)) for number in range(8)]
+    asked = [Routed(index, alert.alert, PLAN) for index, alert in enumerate(labels) if isinstance(alert, WebhookAlert)]
+
+    decision = decide(target, asked, None, timedelta(hours=1), datetime.now(UTC))
+
+    assert [routed.index for routed in decision.carried] == [0, 1, 2, 3]
+    assert sum(len(alert.model_dump_json().encode()) for alert in decision.alerts) <= CARRIED_MAX
+    assert {ruling.answer for ruling in decision.rulings.values()} == {Answer.BUSY}
+
+
+@pytest.mark.parametrize(("name", "fits"), [("d" * 119, True), ("d" * 120, False), ("é" * 60, False)])
+def test_a_workflow_id_has_at_most_255_bytes(name: str, fits: bool) -> None:  # noqa: FBT001
+    target = Target(cluster="c" * 63, namespace="n" * 59, kind="StatefulSet", name=name)
+    assert len(target.workflow_id.encode()) == 136 + len(name.encode())
+
+    if fits:
+        assert check_target(target) == target
+    else:
+        with pytest.raises(Unrouted, match="256 bytes are more than the 255 that Temporal takes"):
+            check_target(target)
 
 
 @given(st.lists(st.sampled_from(["RB", "RB_OTHER", "RB_THIRD"]), min_size=1, max_size=8))

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.installation import SEED, Installation, children_of, surroundings
+from tests.builders import a_runbook
+from tests.cli.installation import Installation, children_of, surroundings
 
 
 @pytest.fixture(scope="session")
@@ -19,9 +20,8 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
     folder = tmp_path_factory.mktemp("dev")
     runbooks = folder / "runbooks"
     runbooks.mkdir()
-    (runbooks / "RB_IMAGEPULL.md").write_text(SEED.read_text(encoding="utf-8").replace("5 minutes", "1 second"), encoding="utf-8")
-    other = SEED.read_text(encoding="utf-8").replace("RB_IMAGEPULL", "RB_OTHER").replace("KubePodImagePullBackOff", "Other")
-    (runbooks / "RB_OTHER.md").write_text(other, encoding="utf-8")
+    (runbooks / "RB_IMAGEPULL.md").write_text(a_runbook().replace("5 minutes", "1 second"), encoding="utf-8")
+    (runbooks / "RB_OTHER.md").write_text(a_runbook("RB_OTHER", "Other"), encoding="utf-8")
     env = surroundings(folder)
     argv = [
         sys.executable,

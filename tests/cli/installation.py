@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
+from tests.builders import MISSING
+
 ROOT = Path(__file__).parents[2]
-SEED = ROOT / "runbooks" / "RB_IMAGEPULL.md"
-MISSING = "registry.example/app:missing"
 
 
 def surroundings(home: Path, **more: str) -> dict[str, str]:

@@ -8,8 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from runmend.cli.main import app
+from runmend.cli.main import app, run
 from runmend.settings import Settings
+from tests.builders import a_runbook
 
 DOCS = Path(__file__).parents[2] / "docs"
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
@@ -43,6 +44,22 @@ def test_every_command_is_documented(command: str) -> None:
 
 def test_every_option_is_documented_with_its_command() -> None:
     assert [(command, option) for command, option in options() if f"`{option}" not in section(command)] == []
+
+
+def test_what_lint_is_said_to_print_is_what_it_prints(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    example = re.search(r"^\$ runmend lint\n(.*?)^```", section("lint"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "runbooks").mkdir()
+    text = a_runbook().replace("kubectl patch deployment", "kubectl exec deployment")
+    (tmp_path / "runbooks" / "RB_EXAMPLE.md").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    assert run(["lint"]) == 1
+
+    said = capsys.readouterr()
+    assert example
+    assert said.out + said.err == example[1]
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

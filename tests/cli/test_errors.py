@@ -10,7 +10,8 @@ import pytest
 
 from runmend.children import free_port
 from runmend.cli.main import run
-from tests.cli.installation import ROOT, SEED, runmend, surroundings
+from tests.builders import SEED
+from tests.cli.installation import ROOT, runmend, surroundings
 
 
 @pytest.mark.parametrize(
@@ -69,12 +70,17 @@ A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
         (["list"], {"TEMPORAL_CONFIG_FILE": "pyproject.toml", "TEMPORAL_PROFILE": "nobody"}, "the Temporal profile cannot be read"),
         (["list"], {"RUNMEND_CLUSTER": "a b"}, "RUNMEND_CLUSTER=a b: "),
         (["list"], {"RUNMEND_HOLD_MINUTES": "long"}, "RUNMEND_HOLD_MINUTES=long: "),
+        (["list"], {"RUNMEND_METRICS_PORT": "99999"}, "RUNMEND_METRICS_PORT=99999: "),
+        (["list"], {"RUNMEND_NAMESPACE": "shop"}, "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; "),
+        (["lint"], {"RUNMEND_RUNBOOK": "r"}, "RUNMEND_RUNBOOK is no setting, the nearest is RUNMEND_RUNBOOKS; "),
+        (["dev"], {"RUNMEND_HOLD": "0"}, "RUNMEND_HOLD is no setting, the nearest is RUNMEND_MODE; "),
         (["run", "RB_NOBODY"], {}, "no runbook RB_NOBODY in runbooks, it has RB_IMAGEPULL"),
         (["run", "nowhere.md"], {}, "nowhere.md cannot be read: No such file or directory"),
         (["run", "RB_IMAGEPULL", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory; name the directory with --runbooks"),
         (["run", "RB_IMAGEPULL"], {}, "the label namespace is missing; RB_IMAGEPULL requires it; give labels with -l NAME=VALUE"),
         (["run", "RB_IMAGEPULL", "-l", "namespace=kube-system", "-l", "pod=a"], {}, "RUNMEND_NAMESPACES does not allow changes in"),
         (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": "pay"}, "RUNMEND_NAMESPACES does not allow changes in namespace shop"),
+        (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": ""}, "RUNMEND_NAMESPACES does not allow changes in namespace shop"),
         (["run", "RB_IMAGEPULL", "-l", "namespace=shop", "-l", "pod=../a"], {}, "the label pod: "),
     ],
 )
@@ -102,6 +108,8 @@ def test_what_is_not_there_is_said_in_one_line(
         (["run", "RB_IMAGEPULL", *A_POD], {}, "[Errno 111] Connection refused; is KUBECONFIG right?"),
         (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_KUBE_CONTEXT": "b"}, "the kubeconfig cannot be used: "),
         (["worker"], {}, NOBODY_ANSWERS),
+        (["worker"], {"RUNMEND_NAMESPACE": "shop"}, "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; "),
+        (["bridge"], {"RUNMEND_NAMESPACE": "shop"}, "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; "),
         (["worker"], {"KUBECONFIG": "/nowhere"}, "no cluster: "),
         (["worker", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
         (["bridge", "--runbooks", "runbooks"], {}, NOBODY_ANSWERS),

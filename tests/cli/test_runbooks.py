@@ -5,8 +5,7 @@ import pytest
 
 from runmend.cli.main import run
 from runmend.runbook import compile_runbook, dump_plan
-
-SEED = Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md"
+from tests.builders import SEED
 
 
 @pytest.fixture
@@ -63,6 +62,11 @@ def test_compile_tells_the_plan_in_words(capsys: pytest.CaptureFixture[str]) -> 
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "RB_IMAGEPULL: ImagePullBackOff Remediation"
+    assert lines[7:10] == [
+        "  problem    Pod container is in ImagePullBackOff state, indicating the image cannot be pulled from the registry.",
+        "  notes      This runbook assumes a known good fallback image exists",
+        "             If multiple containers in pod, patch only the affected container",
+    ]
     assert "   33  01-get_pod_events: get events in {namespace} where involvedObject.name={pod}" in lines
     assert any(line.startswith("   40  02-patch_image: if the pod is in ImagePullBackOff, patch Deployment ") for line in lines)
     assert lines[-1] == "  settles within 10 minutes, then holds for 5 minutes"

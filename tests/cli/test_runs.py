@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from tests.cli.installation import MISSING, ROOT, Installation
+from tests.builders import FALLBACK, MISSING
+from tests.cli.installation import ROOT, Installation
 
 pytestmark = pytest.mark.slow
 
-FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 NO_WORKER = {"RUNMEND_CLUSTER": "nobody"}
 
 
@@ -132,6 +132,19 @@ def test_a_pod_or_run_that_is_not_there_is_one_line(installation: Installation) 
     assert (gone.returncode, unknown.returncode) == (1, 1)
     assert gone.stderr == f"runmend: error: there is no pod {namespace}/web-1; `kubectl get pods -n {namespace}` shows those there are\n"
     assert unknown.stderr.startswith(f"runmend: error: no run of {namespace}/web among the newest 1000 of cluster default; ")
+
+
+def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_refused(installation: Installation) -> None:
+    namespace, _ = installation.a_broken_bare_pod()
+    name = "d" * 240
+    spec = {"containers": [{"name": "app", "image": MISSING}]}
+    installation.api("POST", f"/api/v1/namespaces/{namespace}/pods", {"metadata": {"name": name}, "spec": spec})
+
+    done = installation.run("run", "RB_IMAGEPULL", *a_pod(namespace, name))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"runmend: error: the names of Pod {namespace}/{name} and of cluster default are too long: ")
+    assert done.stderr.count("\n") == 1
 
 
 def test_a_name_that_fits_several_targets_is_refused_with_their_names(installation: Installation) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+CODE = ("runmend", "workflows", "activities", "bench")
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 
 
@@ -66,6 +67,35 @@ def test_worker_py_imports_only_the_commands_and_holds_no_logic() -> None:
 
     assert {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names} == {"runmend.cli"}
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+
+
+def modules_that_import(package: str) -> set[str]:
+    """The modules besides tests that import a package or a part of it, anywhere in them."""
+    found = set()
+    for path in [ROOT / "worker.py", *(file for folder in CODE for file in (ROOT / folder).rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                named.append(node.module or "")
+            if package in {name.partition(".")[0] for name in named}:
+                found.add(str(path.relative_to(ROOT)))
+    return found
+
+
+@pytest.mark.parametrize(("package", "module"), [("kubernetes", "runmend/kube/client.py"), ("frontmatter", "runmend/runbook/document.py")])
+def test_a_library_without_types_is_spoken_to_in_one_module(package: str, module: str) -> None:
+    assert modules_that_import(package) == {module}
+
+
+def test_all_code_is_looked_at() -> None:
+    made = {".venv", ".git", "build", "dist"}
+    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in made and any(path.rglob("*.py"))}
+
+    assert folders == {*CODE, "tests"}
+
+
+def test_the_demos_webhook_is_the_captured_one() -> None:
+    assert (ROOT / "runmend/demo/payload.json").read_bytes() == (ROOT / "tests/payloads/firing.json").read_bytes()
 
 
 def test_the_project_stands_alone() -> None:

@@ -6,12 +6,7 @@ from pathlib import Path
 import pytest
 
 from runmend.runbook import Catalog, RunbookError, Severity, UnreadableDirectory, lint, load_directory
-
-SEED = (Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md").read_text()
-
-
-def a_runbook(runbook_id: str, alertname: str) -> str:
-    return SEED.replace("RB_IMAGEPULL", runbook_id).replace("KubePodImagePullBackOff", alertname)
+from tests.builders import a_runbook
 
 
 def files(path: Path, **contents: str) -> Path:
@@ -155,7 +150,7 @@ def test_lint_says_everything_of_files_and_directories(tmp_path: Path) -> None:
 
 
 def test_lint_of_a_single_file_does_not_fail_for_a_warning(tmp_path: Path) -> None:
-    files(tmp_path, a=SEED.replace("- Container starts", "- Users are happy\n- Container starts"))
+    files(tmp_path, a=a_runbook().replace("- Container starts", "- Users are happy\n- Container starts"))
 
     linted = lint([tmp_path / "a.md"])
 
