@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from runmend.names import identifier
 from runmend.runbook.diagnostics import Report, quoted
-from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Part, Section, Span
+from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span
 
 RESERVED = frozenset({"action_id", "description", "command", "conditions"})
 _SAME = {"condition": "conditions", "commands": "command", "actionid": "action_id"}
@@ -45,6 +45,8 @@ class Named:
     pure: bool
     """Whether the value is one code span, one code block, or has no code at all."""
     items: tuple[Item, ...] = ()
+    beside: tuple[tuple[str, int], ...] = ()
+    """What stands under the item and is in neither its value nor its list: texts with their lines."""
 
 
 @dataclass(slots=True)
@@ -85,7 +87,12 @@ def find_actions(document: Document, report: Report) -> dict[str, Action]:
 
 def is_action(part: Part) -> bool:
     """Whether an action stands under a heading."""
-    return any(named is not None and named.name == "action_id" for named in map(read_named, part.items))
+    return bool(action_ids(part))
+
+
+def action_ids(part: Part) -> frozenset[str]:
+    """The ids of the actions under a heading."""
+    return frozenset(named.value for named in _ids(part.items))
 
 
 def _of_part(part: Part, report: Report) -> Iterator[Action]:
@@ -95,10 +102,6 @@ def _of_part(part: Part, report: Report) -> Iterator[Action]:
     if not starts:
         _refuse_nameless(part, report)
         return
-    for block in part.blocks:
-        if isinstance(block, Other | Code):
-            kind = block.kind if isinstance(block, Other) else "a code block beside the list"
-            report.warning(block.line, f"{kind} in an action is not read", "write what binds as items: - **name**: `value`")
     starts[0] = 0  # what stands before the list that has the id belongs to it as well
     for start, end in zip(starts, [*starts[1:], len(lists)], strict=True):
         action = _action([item for items in lists[start:end] for item in items], part, report)
@@ -223,13 +226,19 @@ def _named(name: str, spans: list[Span], item: Item) -> Named:
     line = filled[0].line if filled else item.line
     value = Inline(tuple(spans), line)
     codes = [span for span in filled if span.code]
+    more = tuple((text.plain, text.line) for text in item.more)
+    blocks = tuple((block.text, block.line) for block in item.codes)
+    others = tuple((other.text, other.line) for other in item.others)
     if len(codes) == 1 and all(span.code or span.text.strip() == "." for span in filled):
-        return Named(name, codes[0].text.strip(), value.marked, line, pure=True, items=item.items)
+        beside = (*more, *blocks, *others)
+        return Named(name, codes[0].text.strip(), value.marked, line, pure=True, items=item.items, beside=beside)
     if not filled and len(item.codes) == 1:
-        return Named(name, item.codes[0].text.strip(), "", item.codes[0].line, pure=True, items=item.items)
+        beside = (*more, *others)
+        return Named(name, item.codes[0].text.strip(), "", item.codes[0].line, pure=True, items=item.items, beside=beside)
     text = (
         value
         if not item.more
-        else Inline((*value.spans, *(span for more in item.more for span in (Span(" ", more.line), *more.spans))), line)
+        else Inline((*value.spans, *(span for also in item.more for span in (Span(" ", also.line), *also.spans))), line)
     )
-    return Named(name, text.plain, text.marked, line, pure=not codes and not item.codes, items=item.items)
+    beside = (*blocks, *others)
+    return Named(name, text.plain, text.marked, line, pure=not codes and not item.codes, items=item.items, beside=beside)

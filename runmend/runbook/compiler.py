@@ -9,11 +9,13 @@ from runmend.criteria import Criterion, PodRunning, Unreadable
 from runmend.plan import Plan, Step
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, window_of
-from runmend.runbook.diagnosis import compile_diagnosis
+from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
-from runmend.runbook.header import Header, read_header
+from runmend.runbook.header import Header, Use, read_header
 from runmend.runbook.phrases import known_states, same_state
+from runmend.runbook.prose import REMEDY as PROSE_REMEDY
+from runmend.runbook.prose import check_prose, prohibition
 from runmend.runbook.steps import compile_step
 
 
@@ -39,10 +41,13 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     header = read_header(document, report)
     actions = find_actions(document, report)
     steps = _steps(header, actions, report)
-    criteria = compile_criteria(document, report)
+    changing = frozenset(step.action_id for step in steps if step.changes)
+    check_prose(document, changing, report)
+    _warn_of_restrictions(header, report, changes=bool(changing))
+    criteria = compile_criteria(document, report, changes=bool(changing))
     _warn_of_unread_sections(document, report)
     state = _state(header, steps, criteria, report)
-    if any(step.changes for step in steps) and all(isinstance(criterion, Unreadable) for criterion in criteria):
+    if changing and all(isinstance(criterion, Unreadable) for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
             line, "no success criterion can be checked, and the runbook changes something", f"under ## Success Criteria write {EXAMPLES}"
@@ -79,7 +84,8 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
     if header.workflow is None:
         # What the workflow would run is not known: what is wrong with the actions is said all the same.
         return tuple(step for action in actions.values() if (step := compile_step(action, report)))
-    steps = []
+    steps: list[Step] = []
+    changed: Use | None = None
     for use in header.workflow:
         action = actions.get(use.action_id)
         if action is None:
@@ -87,6 +93,14 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
             report.error(use.line, f"the workflow runs {use.action_id}, and no action has that action_id", f"correct or remove it; {known}")
         elif step := compile_step(action, report):
             steps.append(step)
+            if step.changes and changed:
+                report.error(
+                    use.line,
+                    f"a workflow may change something once; {changed.action_id} in line {changed.line} does already",
+                    "put both changes into one patch, or remove one",
+                )
+            elif step.changes:
+                changed = use
     used = {use.action_id for use in header.workflow}
     for action in actions.values():
         if action.action_id not in used:
@@ -96,6 +110,13 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 "add it to the workflow, or remove it",
             )
     return tuple(steps)
+
+
+def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> None:
+    for key, text in (("title", header.title), ("description", header.description)):
+        word = prohibition(text) if changes else None
+        if word:
+            report.warning(header.line(key), f"the {key} says {quoted(word)}, and binds nothing", PROSE_REMEDY)
 
 
 def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report) -> str | None:

@@ -17,6 +17,17 @@ _REQUIRES = re.compile(
 )
 _OPTIONAL_FIRST = re.compile(r"\s*optional(?:ly)?\b(?P<labels>\s+(?:alert\s+)?labels?\b)?\s*:?\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 _OPTIONAL = re.compile(r"[\s,;]*\(?\s*(?:and\s+|plus\s+)?optional(?:ly)?\b:?\s*(?P<names>[^()]*)\)?\s*", re.IGNORECASE)
+_OPTIONAL_AFTER = re.compile(r"(?P<name>.*?)\s*(?:\(\s*optional\s*\)|\boptional)\s*", re.IGNORECASE)
+_NO_LABELS = re.compile(
+    r"\s*(?:(?:requires?|required|needs)\b\s*:?\s*(?:none|nothing|no\s+(?:alert\s+)?labels?)|"
+    r"no\s+(?:alert\s+)?labels?(?:\s+(?:is|are))?\s+(?:required|needed))\s*",
+    re.IGNORECASE,
+)
+KNOWN_LABELS = frozenset(
+    {"alertname", "cluster", "container", "daemonset", "deployment", "endpoint", "instance", "job", "job_name", "namespace", "node"}
+    | {"phase", "pod", "reason", "replicaset", "service", "severity", "statefulset", "uid"}
+)
+"""Labels that need no backticks. Any other bare word may be no label at all: "no", "most", "approval"."""
 _LABELS_WORD = re.compile(r"\b(?:alert\s+)?labels?\b", re.IGNORECASE)
 _OWNER = re.compile(
     r"(?:the |affected )*pod (?:must be|is|should be|has to be|must) (?:owned|managed|controlled|created) by (?:a |an |the )?(?P<kind>\w+)"
@@ -30,7 +41,6 @@ _LEADING = re.compile(
 )
 _POSITIVE = frozenset({"if", "only if", "when"})
 _GOES_ON = re.compile(r"\s*(?:and|or|but|unless|except|provided|only|while|if|when)\b", re.IGNORECASE)
-_INNER = re.compile(r"\b(?:only (?:if|when|for|in)|unless|if|except)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +94,12 @@ def read_leading_if(description: str) -> Condition | str | None:
     return " ".join(f"{found['word']}{clause if comma else found['rest']}".split())
 
 
-def names_inner_condition(description: str) -> bool:
-    """Whether a description says "if" or "unless" elsewhere than at its beginning, where it does not bind."""
+def after_leading_if(description: str) -> str:
+    """What a description says after the condition that begins it; all of it where it begins with none."""
     found = _LEADING.match(description)
-    return _INNER.search(found["rest"] if found else description) is not None
+    if found is None:
+        return description
+    return re.split(r",|\bthen\b", found["rest"], maxsplit=1, flags=re.IGNORECASE)[-1]
 
 
 def _in_state(text: str) -> InState | None:
@@ -105,26 +117,55 @@ def _owner(text: str) -> OwnedBy | None:
 def _labels(text: str) -> Labels | None:
     if len(text) > LONGEST:
         return None
-    only_optional = _OPTIONAL_FIRST.fullmatch(text.rstrip(". "))
-    found = only_optional or _REQUIRES.fullmatch(text.rstrip(". "))
-    if found is None:
+    text = text.rstrip(". ")
+    if _NO_LABELS.fullmatch(text):
+        return Labels((), ())
+    only_optional = _OPTIONAL_FIRST.fullmatch(text)
+    found = only_optional or _REQUIRES.fullmatch(text)
+    parts = None
+    if found is not None:
+        parts = ([], _parts(found["rest"])) if only_optional else _optional_parts(found["rest"])
+    if found is None or parts is None:
         return None
-    rest = found["rest"]
     # "Requires: approval" names no label: either the word labels stands there, or the names are in backticks.
-    spoken = bool(found["labels"]) or _LABELS_WORD.search(rest) is not None
-    optional: list[str] | None = []
-    if only_optional is None and (extra := _OPTIONAL.search(rest)):
-        optional = _names(extra["names"], spoken=spoken)
-        rest = rest[: extra.start()] + rest[extra.end() :]
-    required = _names(rest, spoken=spoken)
-    if not required or optional is None:
+    spoken = bool(found["labels"]) or _LABELS_WORD.search(found["rest"]) is not None
+    required, optional = (_names(names, spoken=spoken) for names in parts)
+    if required is None or optional is None or not {*required, *optional} or {*required} & {*optional}:
         return None
-    return Labels((), tuple(required)) if only_optional else Labels(tuple(required), tuple(optional))
+    return Labels(tuple(required), tuple(optional))
 
 
-def _names(text: str, *, spoken: bool) -> list[str] | None:
-    words = [word.strip() for word in re.split(r",|\band\b", _LABELS_WORD.sub(" ", text)) if word.strip()]
+def _optional_parts(rest: str) -> tuple[list[str], list[str]] | None:
+    """The names that are required and those that are not: `a`, `b` (optional), and optional `c`. None where it is not clear which."""
+    optional: list[str] = []
+    extra = next((found for found in _OPTIONAL.finditer(rest) if found["names"].strip()), None)
+    if extra:
+        optional = _parts(extra["names"])
+        rest = f"{rest[: extra.start()]}, {rest[extra.end() :]}"
+    required: list[str] = []
+    parts = _parts(rest)
+    if extra and not parts:
+        return None  # "Requires: optional `a`, `b`": is the second one optional as well?
+    for part in parts:
+        after = _OPTIONAL_AFTER.fullmatch(part)
+        if after is None:
+            required.append(part)
+        elif len(parts) > 1 and _LABELS_WORD.search(after["name"]):
+            return None  # "`a`, `b` labels (optional)": one of them, or both?
+        else:
+            optional.append(after["name"])
+    return required, optional
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip() for part in re.split(r",|\band\b", text) if part.strip()]
+
+
+def _names(parts: list[str], *, spoken: bool) -> list[str] | None:
+    words = [word for part in parts if (word := _LABELS_WORD.sub(" ", part).strip())]
     quoted = [word[1:-1] for word in words if re.fullmatch(r"`[^`]+`", word)]
     # "`namespace`, `pod` labels and approval": where some names are in backticks, what is not is no name.
-    names = quoted if len(quoted) == len(words) else words if spoken and not quoted else [""]
+    if len(quoted) != len(words) and (quoted or not spoken or any(word.lower() not in KNOWN_LABELS for word in words)):
+        return None
+    names = quoted or [word.lower() for word in words]
     return list(dict.fromkeys(names)) if all(_LABEL.fullmatch(name) for name in names) else None

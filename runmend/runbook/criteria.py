@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 from runmend.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Unreadable
 from runmend.runbook.diagnostics import Report, quoted
-from runmend.runbook.document import Code, Document, Inline, Item, Other, Section
+from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
 from runmend.runbook.phrases import DAY, DURATION, STATE, known_states, seconds_in, sentence, state_in
 
 WINDOW_SECONDS = 300
@@ -14,7 +14,7 @@ EXAMPLES = (
     '"No new `ImagePullBackOff` events for 5 minutes" or "No container restarts for 5 minutes"'
 )
 
-_WHOSE = r"(?:(?:the|all|every|each|any|of|its|affected|new|replacement|patched|target|deployment|workload) )*"
+_WHOSE = r"(?:(?:the|all|every|each|of|its|affected|new|replacement|patched|target|deployment|workload) )*"
 _OF = r"(?: status| state| phase)?(?: of (?:the|its) (?:deployment|target|workload|owner))?"
 _BECOME = r"(?:is|are|become|becomes|reach|reaches|enter|enters|get|gets|must be|should be) (?:all |back |again |now )*"
 _MOVE = r"(?:transition(?:s|ed)?|moves?|moved|changes?|changed|goes|go|went|switch(?:es|ed)?|recover(?:s|ed)?|returns?|returned) (?:back )?"
@@ -23,7 +23,11 @@ _RUNNING = rf"(?:in )?(?:a |the )?{_READY}(?: (?:state|status|phase))?(?: again)
 _START = r"starts?|started|successfully (?:starts?|started)"
 _NO = r"(?:there (?:is|are) )?no (?:new |more |further |additional |other )*"
 _NOT = r"(?:does not|do not|doesnt|dont|did not|didnt|never)"
-_PREPOSITION = r"(?:for|in|within|during|over|throughout)(?: at least)?(?: the)?(?: (?:next|following|last))?(?: a period of)?"
+_PREPOSITION = (
+    r"(?:(?:for|during|over|throughout)(?: at least)?(?: the)?(?: (?:next|following|last))?(?: a period of)?|"
+    r"in the (?:next|following|last))"
+)
+"""Before a time that it must hold for. "Within" and a bare "in" are deadlines as well, so they are not read."""
 _FOR = rf"(?: {_PREPOSITION} (?P<duration>{DURATION}))?"
 _SEEN = r"(?: (?:are |is )?(?:occurs?|appears?|seen|observed|reported|recorded|emitted|happens?))?"
 
@@ -71,9 +75,31 @@ _PATTERNS: tuple[tuple[str, Reader], ...] = (
 _SENTENCES = tuple((re.compile(pattern), reader) for pattern, reader in _PATTERNS)
 
 
-def compile_criteria(document: Document, report: Report) -> tuple[Criterion, ...]:
-    """Compile the section Success Criteria."""
-    return tuple(_compile(text, line, report) for text, line in _sentences(document, report))
+_TURNS = re.compile(
+    r"\b(?:any|alternatively|(?<!each )(?<!every )one|two|either|neither|none|nor|not|no|never|cannot|(?:must|should|do|does|is|are)nt|or|"
+    r"fail\w*|unsuccess\w*|unhealthy|broken|bad|wrong|incorrect|abnormal\w*|problem\w*|false|untrue|opposite|reverse|violat\w*|"
+    r"at least|at most|some|most|half|few|several|majority|optional\w*|nice|unless|except\w*|without|only|otherwise|else|instead|ignor\w*|"
+    r"skip\w*|roll(?:ed|s)? ?back|rollback|revert\w*|undo|abort\w*|manual\w*|human|by hand|approv\w*|confirm\w*|"
+    r"anti|flags?|symptoms?|persist\w*|page|escalat\w*|"
+    r"within|after\w*|before\w*|until|during|for \d+\w*|(?:second|minute|hour|day)s?|mins?|later)\b"
+)
+"""What may turn the meaning of the sentences that it introduces."""
+_NEUTRAL = re.compile(
+    r"\b(?:all|each|every|both|good|success\w*|succe(?:ss|ed)\w*|fixed|works|worked|done|resolved|remediat\w*|complete\w*|healthy|"
+    r"recover\w*|criteria|criterion|verif\w*|check\w*|expect\w*|following|these|true)\b"
+)
+_REFERS = re.compile(
+    r"\b(?:following(?! (?:\w+ )?(?:second|minute|min|hour|day)s?\b)|"
+    r"these|those|below|above|others?|previous|rest|criteria|criterion|happen\w*)\b"
+)
+_JOINS = re.compile(r"^(?:and/)?(?:or|either|otherwise|else|alternatively|neither|nor)\b|^not\W*$|:$|^[^/]*: / ")
+"""How an item begins or ends that is but a part of a sentence with its neighbours."""
+_WHEN = re.compile(r"\b(?:if|when)\b")
+
+
+def compile_criteria(document: Document, report: Report, *, changes: bool) -> tuple[Criterion, ...]:
+    """Compile the section Success Criteria of a runbook; `changes` says whether it changes anything."""
+    return tuple(_compile(text, line, report) for text, line in _sentences(document, report, changes=changes))
 
 
 def window_of(criteria: tuple[Criterion, ...]) -> int:
@@ -96,23 +122,71 @@ def criterion_of(text: str, line: int) -> Criterion | None:
     return None
 
 
-def _sentences(document: Document, report: Report) -> Iterator[tuple[str, int]]:
+def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator[tuple[str, int]]:
     for part in document.section(Section.CRITERIA):
-        if not part.items:
-            for block in part.blocks:
-                if isinstance(block, Inline) and not block.plain.endswith(":"):
-                    yield block.plain, block.line
-        for item in part.items:
-            yield _whole(item), item.line
+        if part.heading and not part.opens and (word := _turn(part.heading.plain)):
+            _refuse(f"the heading {quoted(part.heading.plain)}", word, part.line, report, changes=changes)
         for block in part.blocks:
-            if isinstance(block, Other | Code) or (isinstance(block, Inline) and part.items and not block.plain.endswith(":")):
-                kind = block.kind if isinstance(block, Other) else "a code block" if isinstance(block, Code) else "text beside the list"
-                report.warning(block.line, f"{kind} is not read as a criterion", "write each criterion as a list item of its own")
+            match block:
+                case Bullets():
+                    for item in block.items:
+                        yield from _sentence(_whole(item), item.line, report, changes=changes)
+                case Inline() if part.items or block.plain.endswith(":"):
+                    _introduction(block, report, changes=changes)
+                case Inline():
+                    yield from _sentence(block.plain, block.line, report, changes=changes)
+                case Other() | Code():
+                    kind = block.kind if isinstance(block, Other) else "a code block"
+                    word = _turn(block.text)
+                    if word:
+                        _refuse(kind, word, block.line, report, changes=changes)
+                    else:
+                        report.warning(block.line, f"{kind} is not read as a criterion", _AS_ITEM)
+
+
+_AS_ITEM = "write each criterion as a list item of its own"
+
+
+def _sentence(text: str, line: int, report: Report, *, changes: bool) -> Iterator[tuple[str, int]]:
+    """A criterion; refused where it speaks of the others and may turn their meaning."""
+    word = _turn(text)
+    if word and (_REFERS.search(_plain(text)) or _JOINS.search(_plain(text))) and criterion_of(text, line) is None:
+        _refuse(f"the criterion {quoted(text)}", word, line, report, changes=changes)
+    yield text, line
+
+
+def _introduction(text: Inline, report: Report, *, changes: bool) -> None:
+    good = _NEUTRAL.search(_plain(text.plain))
+    when = _WHEN.search(_plain(text.plain)) if text.plain.endswith(":") and not good else None
+    word = _turn(text.plain) or (when.group() if when else None)
+    if word:
+        _refuse(f"the text {quoted(text.plain)}", word, text.line, report, changes=changes)
+    elif not (text.plain.endswith(":") and good):
+        report.warning(text.line, "text beside the list is not read as a criterion", _AS_ITEM)
+
+
+def _refuse(what: str, word: str, line: int, report: Report, *, changes: bool) -> None:
+    say = report.error if changes else report.warning
+    say(
+        line,
+        f"{what} says {quoted(word)}, and every criterion is checked by itself: all of them must hold",
+        f"remove it, and write as list items what must hold, for example {EXAMPLES}",
+    )
+
+
+def _turn(text: str) -> str | None:
+    found = _TURNS.search(_plain(text))
+    return found.group() if found else None
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[`\"'*\u2018\u2019\u201c\u201d]", "", " ".join(text.split())).lower()
 
 
 def _whole(item: Item) -> str:
     """An item with all that stands under it: `one of:` and its alternatives are one sentence, and not one that is understood."""
     texts = [item.inline.plain, *(more.plain for more in item.more), *(code.text.strip() for code in item.codes)]
+    texts += [other.text.strip() for other in item.others]
     return " / ".join([*texts, *(_whole(child) for child in item.items)])
 
 
@@ -130,7 +204,8 @@ def _compile(text: str, line: int, report: Report) -> Criterion:
             report.warning(
                 line,
                 f"the criterion {quoted(text)} is not understood, so it will be reported as unverified",
-                f"write for example {EXAMPLES}",
+                ('"within" is a deadline; to say how long it must hold write "for …"; ' if "within" in sentence(text) else "")
+                + f"write for example {EXAMPLES}",
             )
         return Unreadable(text=text, line=line)
     seconds = criterion.seconds if isinstance(criterion, NoNewEvents | NoRestarts) else None

@@ -103,6 +103,7 @@ class Item:
     items: tuple["Item", ...] = ()
     codes: tuple[Code, ...] = ()
     more: tuple[Inline, ...] = ()
+    others: tuple["Other", ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +116,11 @@ class Bullets:
 
 @dataclass(frozen=True, slots=True)
 class Other:
-    """A block that is never read: a table, a block quote, HTML."""
+    """A block that is never read: a table, a block quote, HTML. `text` is all that stands in it."""
 
     kind: str
     line: int
+    text: str = ""
 
 
 Block = Inline | Bullets | Code | Other
@@ -223,8 +225,8 @@ def _parts(body: str, offset: int) -> Iterator[Part]:
 
 
 def _heading_words(text: str) -> str:
-    """Leave numbering, emoji and a colon out of a heading: `2. Success Criteria:`."""
-    return re.sub(r"^[\W\d_]+|[\W_]+$", "", text).lower()
+    """Leave numbering, emoji and a colon out of a heading: `2. Success Criteria:`. One that is struck out (~~) is none of ours."""
+    return re.sub(r"^(?:[^\w~]|[\d_])+|(?:[^\w~]|_)+$", "", text).lower()
 
 
 def _block(tokens: list[Token], at: int, offset: int) -> tuple[Block | None, int]:
@@ -242,12 +244,16 @@ def _block(tokens: list[Token], at: int, offset: int) -> tuple[Block | None, int
         case "code_block":
             block = Code(token.content, line)
         case "html_block" if _COMMENT.sub("", token.content).strip():
-            block = Other("HTML", line)
+            block = Other("HTML", line, _COMMENT.sub("", token.content))
         case "table_open":
-            block = Other("a table", line)
+            block = Other("a table", line, _text_within(tokens, at))
         case "blockquote_open":
-            block = Other("a block quote", line)
+            block = Other("a block quote", line, _text_within(tokens, at))
     return block, _end(tokens, at)
+
+
+def _text_within(tokens: list[Token], at: int) -> str:
+    return " / ".join(" ".join(token.content.split()) for token in tokens[at : _end(tokens, at)] if token.content.strip())
 
 
 def _end(tokens: list[Token], at: int) -> int:
@@ -277,6 +283,7 @@ def _item(tokens: list[Token], at: int, end: int, offset: int) -> Item:
     texts: list[Inline] = []
     items: list[Item] = []
     codes: list[Code] = []
+    others: list[Other] = []
     at += 1
     while at < end - 1:
         if tokens[at].type == "heading_open":
@@ -290,8 +297,10 @@ def _item(tokens: list[Token], at: int, end: int, offset: int) -> Item:
             items += block.items
         elif isinstance(block, Code):
             codes.append(block)
+        elif isinstance(block, Other):
+            others.append(block)
     first, *more = texts or [Inline((), line)]
-    return Item(first, line, tuple(items), tuple(codes), tuple(more))
+    return Item(first, line, tuple(items), tuple(codes), tuple(more), tuple(others))
 
 
 def _inline(token: Token, offset: int) -> Inline:

@@ -52,13 +52,14 @@ def same_state(one: str, other: str) -> bool:
 
 def seconds_in(words: str) -> int | None:
     """`5 minutes`, `ten minutes`, `1h30m`, `90 s` in seconds; None where it is no length of time."""
-    total, at, words = 0, 0, words.strip()
+    total, at, last, words = 0, 0, 10**9, words.strip()
     while at < len(words):
         found = _AMOUNT.match(words, at)
-        if not found:
+        if not found or _UNITS[found[2][0]] >= last:  # "5 minutes, 10 minutes" are two lengths of time
             return None
+        last = _UNITS[found[2][0]]
         number = _NUMBERS[found[1]] if found[1] in _NUMBERS else int(found[1])
-        total += number * _UNITS[found[2][0]]
+        total += number * last
         at = found.end()
     return total if words else None
 

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 from runmend.plan import BUILT_IN_PLACEHOLDERS, Operation, PatchDeployment, Step
 from runmend.runbook.actions import RESERVED, Action, Named
-from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, names_inner_condition, read_condition, read_leading_if
+from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.diagnostics import Report, quoted
+from runmend.runbook.document import Item
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.phrases import known_states, same_state
+from runmend.runbook.prose import check_items
 from runmend.runbook.values import Parameter, Values
 
 _PARAMETER_NAME = r"letters, digits and _, not a digit first"
@@ -102,6 +104,7 @@ def _gates(action: Action, changes: bool, report: Report) -> _Gates:  # noqa: FB
     description = action.item("description")
     if description is not None:
         _apply_leading_if(description, gates, report, changes=changes)
+    check_items(action, report, changes=changes)
     return gates
 
 
@@ -122,11 +125,15 @@ def _conditions(action: Action) -> list[tuple[str, int]]:
     if named is None:
         return []
     own = [] if named.marked.strip(". ").lower() in _NOTHING else [(named.marked, named.line)]
-    nested = []
-    for item in named.items:
-        texts = [item.inline.marked, *(more.marked for more in item.more), *(child.inline.marked for child in item.items)]
-        nested.append((" / ".join(texts), item.line))
+    nested = [(" / ".join(_marked(item)), item.line) for item in named.items]
     return [*own, *((text, line) for text, line in nested if text.strip(". ").lower() not in _NOTHING)]
+
+
+def _marked(item: Item) -> list[str]:
+    """A condition with all that stands under it: half a condition is none."""
+    own = [item.inline.marked, *(more.marked for more in item.more), *(code.text for code in item.codes)]
+    own += [other.text for other in item.others]
+    return [*own, *(text for child in item.items for text in _marked(child))]
 
 
 def _apply(condition: Condition, line: int, gates: _Gates, report: Report, *, changes: bool) -> None:
@@ -152,15 +159,6 @@ def _apply_leading_if(description: Named, gates: _Gates, report: Report, *, chan
         _unreadable(f"the condition {quoted(leading)}", description.line, report, changes=changes)
     elif leading is not None:
         _apply(leading, description.line, gates, report, changes=changes)
-    if changes and not isinstance(leading, str) and names_inner_condition(description.value):
-        report.warning(
-            description.line,
-            "the description holds a condition that does not begin it, and so does not bind",
-            f"write it first: {_LEADING_EXAMPLE}",
-        )
-
-
-_LEADING_EXAMPLE = '"If pod is in ImagePullBackOff, patch …"'
 
 
 def _set_state(state: str, line: int, gates: _Gates, report: Report, *, changes: bool) -> None:

@@ -7,7 +7,7 @@ from runmend.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestart
 from runmend.plan import DiagnosticStep, GetEvents, Probe
 from runmend.runbook.conditions import InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.criteria import criterion_of, window_of
-from runmend.runbook.diagnosis import compile_diagnosis
+from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
 from runmend.runbook.phrases import seconds_in
@@ -64,7 +64,7 @@ def test_a_sentence_about_started_containers(text: str) -> None:
         ("No ImagePullBackOff events for 10m", 600),
         ("No `ImagePullBackOff` events for ten minutes.", 600),
         ("There are no further ImagePullBackOff events in the next 90 seconds", 90),
-        ("No more ImagePullBackOff or ErrImagePull events occur within an hour", 3600),
+        ("No more ImagePullBackOff or ErrImagePull events occur for an hour", 3600),
         ("No new ImagePullBackOff events for at least 1h30m", 5400),
         ("No new ImagePullBackOff events", None),
     ],
@@ -78,7 +78,7 @@ def test_a_sentence_about_events(text: str, seconds: int | None) -> None:
     [
         ("No container restarts for 5 minutes", 300),
         ("No restarts", None),
-        ("No pod restarts within 2 hours", 7200),
+        ("No pod restarts for at least 2 hours", 7200),
         ("The container does not restart for 5 min", 300),
         ("Containers don\u2019t restart again", None),
         ("Restart count does not increase for 10 minutes", 600),
@@ -95,6 +95,18 @@ def test_a_sentence_about_restarts(text: str, seconds: int | None) -> None:
         "Pod is not Running",
         "Pod is Running for 5 minutes",
         "Pod is Running or Pending",
+        "Any pod is Running",
+        "Any container is ready",
+        "At least one pod is Running",
+        "Pods are Running unless they are canaries",
+        "All pods are Running except canaries",
+        "Pod is Running within 5 minutes",
+        "No new ImagePullBackOff events within 5 minutes",
+        "No container restarts in 5 minutes",
+        "No container restarts for 5 minutes after",
+        "No container restarts for up to 5 minutes",
+        "No container restarts for 5 minutes, 10 minutes",
+        "No more than 3 restarts for 5 minutes",
         "Pod transitions from Pending to Running",
         "Pod transitions from Running to ImagePullBackOff",
         "No new events for 5 minutes",
@@ -131,6 +143,8 @@ def test_the_window_is_the_longest_duration_that_is_named() -> None:
         ("1 h 30 min", 5400),
         ("1 hour and 5 s", 3605),
         ("a day", 86400),
+        ("5 minutes 10 minutes", None),
+        ("5 minutes and 1 hour", None),
         ("5", None),
         ("x", None),
         ("", None),
@@ -150,6 +164,13 @@ def test_lengths_of_time(text: str, seconds: int | None) -> None:
         ("Requires the labels namespace and pod, optionally container", ("namespace", "pod"), ("container",)),
         ("Requires label `pod`", ("pod",), ()),
         ("Optional labels: container", (), ("container",)),
+        ("Requires: `pod` labels (optional)", (), ("pod",)),
+        ("Requires: `namespace`, `pod` (optional)", ("namespace",), ("pod",)),
+        ("Requires: `team` labels", ("team",), ()),
+        ("Requires: no labels", (), ()),
+        ("Requires: none", (), ()),
+        ("Requires nothing.", (), ()),
+        ("No labels required", (), ()),
     ],
 )
 def test_a_condition_on_labels(text: str, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
@@ -188,6 +209,14 @@ def test_a_condition_on_the_state(text: str) -> None:
         "",
         "Requires",
         "Requires: approval",
+        "Requires: most labels",
+        "Requires: nothing labels",
+        "Requires: team labels",
+        "Requires: no `pod` label",
+        "Requires: `namespace` or `pod` labels",
+        "Requires: `namespace`, `pod` labels (optional)",
+        "Requires: optional `namespace`, `pod` labels",
+        "Requires: `pod` labels (if present)",
         "Requires: cluster admin access and labels",
         "Requires: `name-space` labels",
         "Requires: `namespace` labels and a good reason",
