@@ -3,11 +3,11 @@
 Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already written.
 """
 
-from runmend.errors import PreconditionFailed, Reverted, StepFailed
+from runmend.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
 from runmend.facts import DeploymentFacts, PodFacts
 from runmend.kube.client import FIELD_MANAGER, Cluster
 from runmend.kube.targets import TargetNow
-from runmend.kube.verbs import ChangeNote, checked, image_patch, note_on
+from runmend.kube.verbs import ChangeNote, checked, image_patch, notes_on
 from runmend.plan import ContainerImage, Mode, PatchDeployment, fill
 from runmend.run import Affected, Change, StepCall, StepResult, StepStatus
 from runmend.states import STATES
@@ -23,9 +23,10 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
         Reverted: an earlier try of this step wrote, and somebody has put the old value back.
         Conflict: the object changed since it was read; the next try reads it anew.
     """
-    now = TargetNow.read(cluster, call.target)
-    if now.deployment and (earlier := _earlier_try(now.deployment, call, workflow_id)):
+    now = TargetNow.look(cluster, call.target)
+    if now.deployment and (earlier := _earlier_try(now, now.deployment, call, workflow_id)):
         return earlier
+    now.raise_if_lagging()
     if call.state is None:
         raise StepFailed("the plan names no state, so there is nothing to tell which containers to treat")
     if gone := now.problem_gone(call.state, call.alerts):
@@ -41,9 +42,16 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
     patch = image_patch(deployment, changes, note)
     reason = _serving(now, deployment, call) or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
     if reason:
-        # The API server checks it, admission included, and writes nothing.
-        cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
-        return _result(call, StepStatus.RECOMMENDED, f"{reason}; would change {in_words(changes)} (accepted by a dry run)", changes)
+        try:
+            # The API server checks it, admission included, and writes nothing.
+            cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
+            checked_so = "accepted by a dry run"
+        except Forbidden as error:
+            # An account that may only read is what a careful installation recommends with; an admission webhook's denial is another 403.
+            if "cannot patch resource" not in str(error):
+                raise
+            checked_so = f"not checked by a dry run, which needs the right to patch: {error}"
+        return _result(call, StepStatus.RECOMMENDED, f"{reason}; would change {in_words(changes)} ({checked_so})", changes)
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     if altered := [change for change in changes if written.image_of(change.container) != change.after]:
         said = ", ".join(f"container {change.container} became {written.image_of(change.container)}" for change in altered)
@@ -69,10 +77,11 @@ def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Cha
     return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes)
 
 
-def _earlier_try(deployment: DeploymentFacts, call: StepCall, workflow_id: str) -> StepResult | None:
+def _earlier_try(now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str) -> StepResult | None:
     """The result of an earlier try of this very step, from the note that it left; None where it left none."""
-    note = note_on(deployment)
-    if note is None or not note.is_by(workflow_id, call.run_id, call.step_id):
+    notes = notes_on(deployment, *now.workloads.revisions(call.target, deployment.uid))
+    note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
+    if note is None:
         return None
     changes = tuple(
         Change(container=name, init=name in deployment.init_containers, before=before, after=after)

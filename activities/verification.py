@@ -54,6 +54,7 @@ class Verifier:
                 raise NotYet(missing, delay=timedelta(seconds=min(activity.info().attempt, 5)))
             uids = {pod.uid for pod in now.pods}
             mark = Watermark(
+                uid=now.deployment.uid if now.deployment else "",
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
                 events={event.uid: event.count for event in self._events(call.criteria, call.target.namespace, uids)},
@@ -105,7 +106,13 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
 def _missing(now: TargetNow, call: SettleCall) -> str | None:
     """What the target still lacks to have settled, as far as it can be seen."""
     current = now.pods
-    lacking = [text for criterion in call.criteria if (text := unmet(criterion, current))]
+    lacking = [f"{call.target} is paused, so no pod is replaced"] if now.deployment and now.deployment.paused else []
+    again = now.affected(call.state) if call.state else ()
+    lacking += [
+        f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}" for one in again
+    ]
+    if not again:
+        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current))]
     wanted = now.deployment.replicas if now.deployment else len(current)
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
@@ -113,14 +120,14 @@ def _missing(now: TargetNow, call: SettleCall) -> str | None:
     older = [pod for pod in now.workloads.pods_of(call.target) if pod.uid not in uids]
     if older:
         lacking.append(f"{len(older)} left of an older revision: {', '.join(pod.name for pod in older[:3])}")
-    if call.state:
-        lacking += waiting_pods((call.state,), current)
     return "; ".join(dict.fromkeys(lacking)) or None
 
 
 def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]) -> str | None:
     if now.gone:
         return f"{call.target} no longer exists"
+    if now.deployment and mark.uid and now.deployment.uid != mark.uid:
+        return f"{call.target} was deleted and made anew in the window: what was changed no longer exists"
     failed = [f"{verdict.text!r}: {verdict.evidence}" for verdict in verdicts if verdict.status is Status.FAILED]
     waiting = waiting_pods((call.state,), live.pods) if call.state else []
     if waiting and not failed:
@@ -136,6 +143,8 @@ def _remarks(call: CheckCall, mark: Watermark, live: Live) -> tuple[str, ...]:
     states = (call.state,) if call.state else ()
     younger = tuple(pod for pod in younger if not waiting_pods(states, (pod,)))
     remarks = [f"a younger pod is not running yet, which fails nothing: {pod.in_words}" for pod in younger]
+    if others := sum(pod.uid not in mark.pods for pod in live.pods):
+        remarks.append(f"{others} of {len(live.pods)} pods are younger than the window")
     if mark.running < call.watermark.running:
         remarks.append(f"scaled down in the window: {mark.running} of {call.watermark.running} pods are wanted now")
     return tuple(remarks)

@@ -77,6 +77,8 @@ class Verdict(Frozen):
 class Watermark(Frozen):
     """What was there when the target had settled; what is new is told against it, by counts and uids, never by a clock."""
 
+    uid: str = ""
+    """The Deployment's own; empty for a target of another kind."""
     pods: dict[str, str]
     """uid → name of the target's pods."""
     running: int

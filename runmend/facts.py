@@ -77,6 +77,8 @@ class ReplicaSetFacts(Frozen):
     revision: int = 0
     owner: Owner | None = None
     images: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    """With those of the Deployment when this was its current revision."""
 
 
 class DeploymentFacts(Frozen):

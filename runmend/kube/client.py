@@ -53,6 +53,8 @@ class Cluster:
         # As many connections as a worker has threads; more are opened and dropped.
         configuration.connection_pool_maxsize = 32
         self._api = api.ApiClient(configuration)
+        # Who it was must be told from the API server's audit log.
+        self._api.user_agent = f"runmend ({self._api.user_agent})"
         self.host: str = configuration.host
 
     @classmethod

@@ -92,6 +92,7 @@ def replica_set(item: Json) -> ReplicaSetFacts:
         revision=_revision(metadata),
         owner=controller(metadata),
         images=_template_images(item.get("spec") or {}, "containers"),
+        annotations=metadata.get("annotations") or {},
     )
 
 

@@ -58,14 +58,17 @@ class Workloads:
 
         `uid` is the Deployment's, where it is known: one that was deleted and made anew has left ReplicaSets under the same name.
         """
+        return max(self.revisions(target, uid), key=lambda found: found.revision, default=None)
+
+    def revisions(self, target: Target, uid: str | None = None) -> tuple[ReplicaSetFacts, ...]:
+        """The ReplicaSets of a Deployment, in no order; none for a target of another kind."""
         if target.kind != "Deployment":
-            return None
-        owned = [
+            return ()
+        return tuple(
             found
             for found in self.replica_sets.values()
             if found.owner and (found.owner.kind, found.owner.name) == (target.kind, target.name) and uid in (None, found.owner.uid)
-        ]
-        return max(owned, key=lambda found: found.revision, default=None)
+        )
 
     def current_pods_of(self, target: Target, uid: str | None = None) -> tuple[PodFacts, ...]:
         """The target's pods of its newest revision; all of them where the target keeps no revisions of its own."""

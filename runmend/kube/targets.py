@@ -29,20 +29,30 @@ class TargetNow:
 
     @classmethod
     def read(cls, cluster: Cluster, target: Target) -> "TargetNow":
-        """Read it: one get for a Deployment and two lists.
+        """Read it, for what its pods say.
 
         Raises:
             NotYet: the Deployment's controller has not acted on its newest version, so its pods are those of an older one.
         """
+        now = cls.look(cluster, target)
+        now.raise_if_lagging()
+        return now
+
+    @classmethod
+    def look(cls, cluster: Cluster, target: Target) -> "TargetNow":
+        """Read it as it is, whether or not its controller has acted: one get for a Deployment and two lists."""
         deployment = None
         if target.kind == "Deployment":
             try:
                 deployment = cluster.deployment(target.namespace, target.name)
             except NotFound:
                 deployment = None
-        if deployment and deployment.observed_generation < deployment.generation:
-            raise NotYet(f"the controller has not acted on the newest version of {target}", delay=timedelta(seconds=1))
         return cls(target, Workloads.of(cluster, target.namespace), deployment)
+
+    def raise_if_lagging(self) -> None:
+        """Raise `NotYet` while the pods are those of an older version of the Deployment."""
+        if self.deployment and self.deployment.observed_generation < self.deployment.generation:
+            raise NotYet(f"the controller has not acted on the newest version of {self.target}", delay=timedelta(seconds=1))
 
     @cached_property
     def pods(self) -> tuple[PodFacts, ...]:

@@ -5,10 +5,11 @@ Placeholders are filled here, each into the value where it stands, and each valu
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from runmend.errors import PreconditionFailed, StepFailed
-from runmend.facts import DeploymentFacts, EventFacts
+from runmend.facts import DeploymentFacts, EventFacts, ReplicaSetFacts
 from runmend.frozen import Frozen
 from runmend.images import parse_image
 from runmend.kube.client import Cluster, Json
@@ -36,15 +37,16 @@ class ChangeNote(Frozen):
         return (self.workflow, self.run, self.step) == (workflow, run, step)
 
 
-def note_on(deployment: DeploymentFacts) -> ChangeNote | None:
-    """The note that a Deployment carries; None where it carries none, or one that is not ours to read."""
-    text = deployment.annotations.get(LAST_CHANGE)
-    if text is None:
-        return None
-    try:
-        return ChangeNote.model_validate_json(text)
-    except ValueError:
-        return None
+def notes_on(*objects: DeploymentFacts | ReplicaSetFacts) -> Iterator[ChangeNote]:
+    """The notes that a Deployment and its ReplicaSets carry; one that cannot be read is not ours.
+
+    The Deployment's own is not enough: `kubectl rollout undo` takes it away, and leaves the copy on the ReplicaSet of our revision.
+    """
+    for carrying in objects:
+        text = carrying.annotations.get(LAST_CHANGE)
+        if text is not None:
+            with suppress(ValueError):
+                yield ChangeNote.model_validate_json(text)
 
 
 def checked(template: str, values: Mapping[str, str], kind: str) -> str:

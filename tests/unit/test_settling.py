@@ -84,5 +84,13 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
             assert (namespace, name) == ("shop", "web")
             return a_deployment(replicas=1).model_copy(update={"generation": 3})
 
+        def pods(self, namespace: str) -> tuple[PodFacts, ...]:
+            assert namespace == "shop"
+            return ()
+
+        def replica_sets(self, namespace: str) -> tuple[ReplicaSetFacts, ...]:
+            assert namespace == "shop"
+            return ()
+
     with pytest.raises(NotYet, match="the controller has not acted on the newest version of Deployment shop/web"):
         TargetNow.read(Lagging(), WEB)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runmend.errors import PreconditionFailed, StepFailed
 from runmend.facts import DeploymentFacts
 from runmend.kube import facts
-from runmend.kube.verbs import LAST_CHANGE, ChangeNote, checked, image_patch, note_on, read_events
+from runmend.kube.verbs import LAST_CHANGE, ChangeNote, checked, image_patch, notes_on, read_events
 from runmend.plan import FieldTerm, GetEvents
 from runmend.run import Change
 
@@ -179,13 +179,12 @@ def test_whatever_a_value_holds_a_patch_keeps_its_shape(container: str, image: s
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"workflow": "w"}', '{"workflow":"w","run":"r","step":"s","containers":{"app":"a"}}'])
 def test_an_annotation_that_is_not_ours_to_read_is_no_note(text: str) -> None:
-    assert note_on(a_deployment({"app": "a:1"}, note=text)) is None
+    assert list(notes_on(a_deployment({"app": "a:1"}, note=text))) == []
 
 
 def test_a_note_is_its_steps_own_and_no_others() -> None:
-    found = note_on(a_deployment({"app": "a:1"}, note=a_note(app=("a:1", "f:1")).model_dump_json()))
+    (found,) = notes_on(a_deployment({"app": "a:1"}, note=a_note(app=("a:1", "f:1")).model_dump_json()))
 
-    assert found is not None
     assert found.containers == {"app": ("a:1", "f:1")}
     assert found.is_by("test/shop/Deployment/web", "r", "02-patch_image")
     assert not found.is_by("test/shop/Deployment/web", "another", "02-patch_image")
@@ -194,4 +193,4 @@ def test_a_note_is_its_steps_own_and_no_others() -> None:
 
 
 def test_a_deployment_without_the_annotation_has_no_note() -> None:
-    assert note_on(a_deployment({"app": "a:1"})) is None
+    assert list(notes_on(a_deployment({"app": "a:1"}))) == []

@@ -4,8 +4,12 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
-from runmend.run import Outcome
-from tests.builders import FALLBACK, MISSING
+from activities.patching import patch_images
+from runmend.facts import DeploymentFacts
+from runmend.kube.verbs import LAST_CHANGE
+from runmend.plan import Mode
+from runmend.run import Outcome, StepCall
+from tests.builders import FALLBACK, MISSING, an_alert
 from tests.faults import Request
 from tests.workflow.acts import WEB, Held, happens, impatient, outcome_of, revisions, skip_to_end
 from tests.workflow.scenes import patches
@@ -62,6 +66,52 @@ async def test_a_lost_change_that_somebody_put_back_before_the_retry_is_reverted
     assert failed.kind == "Reverted"
     assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
     assert (failed.result.failed_step, len(patches(world))) == ("patch_image", 1)
+
+
+async def test_a_change_that_was_undone_with_its_annotation_before_the_retry_is_not_made_again(world: World) -> None:
+    """`kubectl rollout undo` takes the Deployment's annotations back too; the ReplicaSet of our revision keeps the copy."""
+
+    def undo(_: Request) -> None:
+        while len(world.cluster.replica_sets("shop")) < 2:  # until the controller has made our revision
+            pass
+        template = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": MISSING}]}}}}
+        world.patch(WEB, {"metadata": {"annotations": {LAST_CHANGE: None}}} | template, manager="kubectl")
+
+    world.deploy()
+    await world.until_broken(count=2)
+    world.faults.add(*PATCH, lose_answer=True, then=undo)
+    handle = await world.start()
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+
+    assert (failed.kind, len(patches(world))) == ("Reverted", 1)
+    assert failed.message.endswith("by field manager 'kubectl'")
+
+
+async def test_a_change_is_known_by_its_note_while_the_controller_has_not_acted_on_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    call_ours = StepCall(
+        step=world.plan.steps[1],
+        state="ImagePullBackOff",
+        target=world.target,
+        alerts=(an_alert(world.pods()[0]),),
+        mode=Mode.AUTO,
+        protect_serving=True,
+        run_id="r",
+        step_id="02-patch_image",
+    )
+    assert patch_images(world.cluster, call_ours, "w", may_change=True).recovered is False
+
+    read = world.cluster.deployment
+
+    def lagging(namespace: str, name: str) -> DeploymentFacts:
+        return read(namespace, name).model_copy(update={"observed_generation": 0})
+
+    monkeypatch.setattr(world.cluster, "deployment", lagging)
+    assert patch_images(world.cluster, call_ours, "w", may_change=True).recovered is True
 
 
 async def test_a_change_that_another_try_still_makes_is_not_made_twice(world: World) -> None:

@@ -60,6 +60,19 @@ async def test_a_dry_run_that_the_api_server_refuses_fails_the_run(world: World)
     assert "an admission webhook denied the request" in failed.message
 
 
+async def test_an_account_that_may_only_read_can_recommend(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    says = 'deployments.apps "web" is forbidden: User "reader" cannot patch resource "deployments" in API group "apps"'
+    world.faults.add("PATCH", "/deployments/web", status=403, reason=says)
+
+    result = await world.completed(await world.start(options=Options(mode=Mode.RECOMMEND)))
+
+    would = f"would change container app: {MISSING} → {FALLBACK} (not checked by a dry run"
+    assert recommendation(result).startswith(f"the mode is recommend; {would}")
+    assert result.outcome is Outcome.RECOMMENDED
+
+
 async def test_a_namespace_outside_the_workers_is_not_touched(tmp_path: Path) -> None:
     async with a_world(tmp_path, namespaces="billing,shop-*") as world:
         world.deploy(replicas=1)

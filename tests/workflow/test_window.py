@@ -44,6 +44,17 @@ class Window:
         return tuple(pod for pod in self.world.pods() if pod.uid not in old)
 
 
+async def test_a_deployment_that_was_deleted_and_made_anew_with_the_new_image_fails(window: "Window") -> None:
+    delete(window.world, WEB)
+    await window.world.until(lambda: not window.world.pods(), "the pods are gone")
+    window.world.deploy(images={"app": FALLBACK})
+    await window.world.until_running(2)
+
+    failed = await window.fails()
+
+    assert failed.message == "Deployment shop/web was deleted and made anew in the window: what was changed no longer exists"
+
+
 @pytest_asyncio.fixture
 async def window(world: World) -> AsyncIterator[Window]:
     world.deploy()
@@ -170,7 +181,10 @@ async def test_a_younger_pod_that_is_pending_for_another_reason_is_reported_and_
     result = await window.passes()
 
     name = window.younger()[0].name
-    assert result.remarks == (f"a younger pod is not running yet, which fails nothing: {name}: Pending, app waits (ContainerCreating)",)
+    assert result.remarks == (
+        f"a younger pod is not running yet, which fails nothing: {name}: Pending, app waits (ContainerCreating)",
+        "1 of 3 pods are younger than the window",
+    )
 
 
 async def test_a_younger_pod_that_cannot_pull_fails(window: Window) -> None:
@@ -180,7 +194,7 @@ async def test_a_younger_pod_that_cannot_pull_fails(window: Window) -> None:
     failed = await window.fails()
 
     assert f"{window.younger()[0].name}: app waits (ErrImagePull)" in failed.message
-    assert failed.result.remarks == ()
+    assert failed.result.remarks == ("1 of 3 pods are younger than the window",)
 
 
 async def test_fewer_running_pods_than_at_settle_fail(window: Window) -> None:
