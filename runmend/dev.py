@@ -1,10 +1,11 @@
 """`runmend dev`: Temporal, a cluster, worker and bridge in one terminal, each a process of its own. Called by the commands."""
 
 import asyncio
+import fcntl
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from rich.text import Text
 
 from runmend.children import Child, NotStarted, check_free, dev_server, free_port, start_child, unless_stopped
 from runmend.kube.client import Cluster
+from runmend.runbook import load_directory
+from runmend.sandbox.sandbox import may_be_overwritten
 from runmend.settings import Settings
 from runmend.terminal import console
 
@@ -73,8 +76,33 @@ async def develop(settings: Settings, ports: Ports, *, context: str | None, db: 
     ports = ports.chosen()
     if context is not None:
         Cluster.connect(context=context).close()
+    load_directory(settings.runbooks)
     db.parent.mkdir(parents=True, exist_ok=True)
-    return await unless_stopped(_develop(settings, ports, context, db), 0)
+    with _alone(db):
+        kubeconfig = _kubeconfig_beside(db)
+        if context is None and not may_be_overwritten(kubeconfig):
+            raise NotStarted(f"{kubeconfig} is there and no embedded cluster's, so it is left alone; choose another folder with --db")
+        return await unless_stopped(_develop(settings, ports, context, db), 0)
+
+
+@contextmanager
+def _alone(db: Path) -> Iterator[None]:
+    """Keep others out of the folder: two servers would damage one file, and two clusters share a kubeconfig there.
+
+    Raises:
+        NotStarted: somebody is there already.
+    """
+    # It stays there: who removes it may remove another's.
+    with (db.resolve().parent / "dev.lock").open("a", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise NotStarted(f"another `runmend dev` works in {db.parent.absolute()}; end it, or choose another folder with --db") from None
+        yield
+
+
+def _kubeconfig_beside(db: Path) -> Path:
+    return (db.parent / "kubeconfig").absolute()
 
 
 async def _develop(settings: Settings, ports: Ports, context: str | None, db: Path) -> int:
@@ -130,7 +158,7 @@ def _surroundings(settings: Settings, ports: Ports, context: str | None, db: Pat
     }
     if context:
         return ours | {"RUNMEND_KUBE_CONTEXT": context}
-    return ours | {"KUBECONFIG": str((db.parent / "kubeconfig").absolute())}
+    return ours | {"KUBECONFIG": str(_kubeconfig_beside(db))}
 
 
 async def _written(kubeconfig: Path, start: Callable[[], Awaitable[Child]]) -> None:

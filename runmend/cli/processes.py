@@ -12,6 +12,7 @@ from runmend.errors import PermanentError
 from runmend.kube.client import Cluster
 from runmend.runbook import Catalog, load_directory
 from runmend.sandbox import Sandbox
+from runmend.sandbox.sandbox import may_be_overwritten
 from runmend.settings import Settings
 from runmend.telemetry import log_to
 
@@ -56,6 +57,8 @@ async def run_bridge(host: str, port: int, runbooks: Path | None, *, insecure: b
 
 async def run_sandbox(port: int, kubeconfig: Path) -> int:
     """Serve an embedded cluster until SIGTERM or Ctrl-C."""
+    if not may_be_overwritten(kubeconfig):
+        raise CannotServe(f"{kubeconfig} is there and no embedded cluster's, so it is left alone; name another file with --kubeconfig")
     until = asyncio.Event()
     stop_on_signals(until)
     sandbox = Sandbox(port=port)

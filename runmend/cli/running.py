@@ -20,7 +20,7 @@ from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.plan import Mode, Plan, strictest
 from runmend.runbook import RunbookError, compile_runbook, load_directory
-from runmend.settings import Settings
+from runmend.settings import SYSTEM_NAMESPACES, Settings
 from runmend.starts import Latest, Starter
 from runmend.terminal import Screen, console, follow, link
 
@@ -81,12 +81,13 @@ def labels_of(pairs: Sequence[str]) -> dict[str, str]:
     Raises:
         ValueError: one is none.
     """
-    labels = {}
+    labels: dict[str, str] = {}
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
             raise ValueError(f"{pair!r} is no label; write -l NAME=VALUE")
-        labels[name] = value
+        if labels.setdefault(name, value) != value:
+            raise ValueError(f"the label {name} is given as {labels[name]!r} and as {value!r}; give it once")
     return labels
 
 
@@ -101,7 +102,16 @@ def _alert(plan: Plan, given: Mapping[str, str], settings: Settings) -> Alert:
     try:
         return check_place(0, made, plan, settings).alert
     except Unrouted as error:
-        raise Refused(f"{error}; give labels with -l NAME=VALUE") from error
+        raise Refused(f"{error}; {_remedy(labels, settings)}") from error
+
+
+def _remedy(labels: Mapping[str, str], settings: Settings) -> str:
+    """What helps where a place is refused."""
+    namespace = labels.get("namespace", "")
+    if namespace and not settings.may_change(namespace):
+        whole = " by its full name" if namespace in SYSTEM_NAMESPACES else ""
+        return f"if {namespace} may be changed, add it to RUNMEND_NAMESPACES{whole}, the worker's too"
+    return "give labels with -l NAME=VALUE"
 
 
 def _target(cluster: Cluster, alert: Alert, settings: Settings) -> Target:
@@ -110,6 +120,9 @@ def _target(cluster: Cluster, alert: Alert, settings: Settings) -> Target:
         pod = check_pod(alert, workloads.pod(alert.pod))
     except PodGone as error:
         raise NotFoundHere(f"{error}; `kubectl get pods -n {alert.namespace}` shows those there are") from error
+    containers = [container.name for container in pod.containers]
+    if alert.container and alert.container not in containers:
+        raise NotFoundHere(f"pod {pod.namespace}/{pod.name} has no container {alert.container}; it has {', '.join(containers)}")
     try:
         return check_target(workloads.target_of(pod, settings.cluster))
     except Unrouted as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Self
 
 import uvicorn
+import yaml
 from starlette.types import ASGIApp
 
 from runmend.sandbox.api import Api
@@ -149,6 +150,28 @@ class Sandbox:
         self._server.should_exit = True
         await self._serving
         self._server = self._serving = None
+
+
+def may_be_overwritten(path: Path) -> bool:
+    """Whether a sandbox may write its kubeconfig there: nothing is there yet, or one that a sandbox wrote and kubectl may have rewritten.
+
+    Raises:
+        OSError: what is there cannot be read.
+    """
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return True
+    except (yaml.YAMLError, ValueError):
+        return False
+    if not isinstance(config, dict) or config.get("kind") != "Config":
+        return False
+    kinds = ("clusters", "users", "contexts")
+    return all(_names(config.get(kind)) == ["sandbox"] for kind in kinds)
+
+
+def _names(entries: object) -> list[object]:
+    return [entry.get("name") if isinstance(entry, dict) else None for entry in entries] if isinstance(entries, list) else []
 
 
 def _listening(port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """What goes wrong is one line on stderr that says what to do, and an exit code; never a traceback."""
 
+import fcntl
 import json
 import socket
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 from runmend.children import free_port
 from runmend.cli.main import run
+from runmend.sandbox.sandbox import Sandbox, may_be_overwritten
 from tests.builders import SEED
 from tests.cli.installation import ROOT, runmend, surroundings
 
@@ -21,6 +23,7 @@ from tests.cli.installation import ROOT, runmend, surroundings
         (["list", "--bogus"], "No such option: --bogus"),
         (["show"], "Missing argument 'RUN'; see `runmend show --help`"),
         (["run", "RB_IMAGEPULL", "-l", "pod"], "'pod' is no label; write -l NAME=VALUE"),
+        (["run", "RB_IMAGEPULL", "-l", "pod=a", "-l", "pod=b"], "the label pod is given as 'a' and as 'b'; give it once"),
         (["run", "RB_IMAGEPULL", "--mode", "approve"], "'approve'"),
         (["list", "--limit", "0"], "Input should be greater than or equal to 1"),
     ],
@@ -59,6 +62,7 @@ def one_error(stderr: str) -> str:
 
 
 NOBODY_ANSWERS = "cannot be reached: Connection refused; start one with `runmend dev`, or set TEMPORAL_ADDRESS"
+ANY_PORTS = ["--port", "0", "--temporal-port", "0", "--ui-port", "0"]
 A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
 
 
@@ -78,8 +82,8 @@ A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
         (["run", "nowhere.md"], {}, "nowhere.md cannot be read: No such file or directory"),
         (["run", "RB_IMAGEPULL", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory; name the directory with --runbooks"),
         (["run", "RB_IMAGEPULL"], {}, "the label namespace is missing; RB_IMAGEPULL requires it; give labels with -l NAME=VALUE"),
-        (["run", "RB_IMAGEPULL", "-l", "namespace=kube-system", "-l", "pod=a"], {}, "RUNMEND_NAMESPACES does not allow changes in"),
-        (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": "pay"}, "RUNMEND_NAMESPACES does not allow changes in namespace shop"),
+        (["run", "RB_IMAGEPULL", "-l", "namespace=kube-system", "-l", "pod=a"], {}, "add it to RUNMEND_NAMESPACES by its full name, "),
+        (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": "pay"}, "if shop may be changed, add it to RUNMEND_NAMESPACES, "),
         (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": ""}, "RUNMEND_NAMESPACES does not allow changes in namespace shop"),
         (["run", "RB_IMAGEPULL", "-l", "namespace=shop", "-l", "pod=../a"], {}, "the label pod: "),
     ],
@@ -116,6 +120,7 @@ def test_what_is_not_there_is_said_in_one_line(
         (["bridge", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
         (["bridge", "--host", "0.0.0.0", "--runbooks", "runbooks"], {}, "set RUNMEND_TOKEN_FILE, or pass --insecure"),
         (["sandbox", "--kubeconfig", "pyproject.toml/kubeconfig"], {}, "pyproject.toml"),
+        (["sandbox", "--kubeconfig", "pyproject.toml"], {}, "pyproject.toml is there and no embedded cluster's, so it is left alone; "),
         (["dev", "--context", "nobody"], {}, "the kubeconfig cannot be used: "),
     ],
 )
@@ -137,6 +142,62 @@ def test_a_port_that_is_taken_is_named_with_its_option(nobody: dict[str, str], a
 
     assert done.returncode == 1
     assert f"port {port} of 127.0.0.1 cannot be had (Address already in use); choose another with {argv[1]}" in one_error(done.stderr)
+
+
+def test_a_kubeconfig_of_somebody_elses_is_not_overwritten(nobody: dict[str, str], tmp_path: Path) -> None:
+    before = (tmp_path / "kubeconfig").read_bytes()
+
+    sandbox = runmend(nobody, "sandbox", "--kubeconfig", str(tmp_path / "kubeconfig"))
+    dev = runmend(nobody, "dev", *ANY_PORTS, "--db", str(tmp_path / "temporal.db"))
+
+    assert (sandbox.returncode, dev.returncode) == (1, 1)
+    for done, option in ((sandbox, "--kubeconfig"), (dev, "--db")):
+        assert f"{tmp_path}/kubeconfig is there and no embedded cluster's, so it is left alone; " in one_error(done.stderr)
+        assert done.stderr.endswith(f"{option}\n")
+    assert (tmp_path / "kubeconfig").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("written", "its"),
+    [
+        ("", False),
+        ("a: [", False),
+        ("[]", False),
+        ("kind: Config\nclusters: {}", False),
+        ("kind: Config\nclusters: [{name: sandbox}]\nusers: [{name: sandbox}]\ncontexts: [{name: sandbox}]", True),
+        ("kind: Config\nclusters: [{name: sandbox}, {name: a}]\nusers: [{name: sandbox}]\ncontexts: [{name: sandbox}]", False),
+        ("kind: Config\nclusters: [{name: sandbox}]\nusers: [a]\ncontexts: [{name: sandbox}]", False),
+    ],
+)
+def test_a_kubeconfig_of_a_sandbox_is_known_by_its_names(written: str, its: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    file = tmp_path / "kubeconfig"
+    file.write_text(written, encoding="utf-8")
+
+    assert may_be_overwritten(file) is its
+
+
+def test_a_kubeconfig_that_a_sandbox_wrote_is_its_own(tmp_path: Path) -> None:
+    with Sandbox() as sandbox:
+        assert may_be_overwritten(sandbox.write_kubeconfig(tmp_path / "kubeconfig"))
+
+
+def test_dev_without_its_runbooks_starts_nothing(nobody: dict[str, str], tmp_path: Path) -> None:
+    done = runmend(nobody, "dev", *ANY_PORTS, "--runbooks", "/nowhere", "--db", str(tmp_path / "dev" / "temporal.db"))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "/nowhere: No such file or directory; name the directory with --runbooks" in one_error(done.stderr)
+    assert not (tmp_path / "dev").exists()
+
+
+def test_a_second_dev_in_one_folder_is_refused(nobody: dict[str, str], tmp_path: Path) -> None:
+    with (tmp_path / "dev.lock").open("w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+        done = runmend(nobody, "dev", *ANY_PORTS, "--db", str(tmp_path / "temporal.db"))
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"another `runmend dev` works in {tmp_path}; end it, or choose another folder with --db" in one_error(done.stderr)
+    assert not (tmp_path / "temporal.db").exists()
 
 
 def test_a_runbook_that_does_not_compile_is_not_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.builders import FALLBACK, MISSING
-from tests.cli.installation import ROOT, Installation
+from tests.cli.installation import ROOT, Installation, runmend
 
 pytestmark = pytest.mark.slow
 
@@ -132,6 +132,26 @@ def test_a_pod_or_run_that_is_not_there_is_one_line(installation: Installation) 
     assert (gone.returncode, unknown.returncode) == (1, 1)
     assert gone.stderr == f"runmend: error: there is no pod {namespace}/web-1; `kubectl get pods -n {namespace}` shows those there are\n"
     assert unknown.stderr.startswith(f"runmend: error: no run of {namespace}/web among the newest 1000 of cluster default; ")
+
+
+def test_a_container_that_the_pod_does_not_have_is_one_line(installation: Installation) -> None:
+    namespace, pod = installation.a_broken_deployment()
+
+    done = installation.run("run", "RB_IMAGEPULL", *a_pod(namespace, pod), "-l", "container=nope")
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"runmend: error: pod {namespace}/{pod} has no container nope; it has app\n"
+
+
+def test_a_second_dev_beside_the_first_is_refused(installation: Installation) -> None:
+    folder = installation.runbooks.parent
+    ports = ("--port", "0", "--temporal-port", "0", "--ui-port", "0")
+
+    done = runmend(installation.env, "dev", *ports, cwd=folder)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("runmend: error: another `runmend dev` works in ")
+    assert installation.run("list").returncode == 0
 
 
 def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_refused(installation: Installation) -> None:
