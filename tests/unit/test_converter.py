@@ -1,9 +1,12 @@
 """Our payloads are the stock converter's; only what they are made by is shared."""
 
+from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.exceptions import ApplicationError
 
 from runmend.alerts import Alert, Target
 from runmend.converter import data_converter
+from runmend.errors import Forbidden
 from runmend.plan import FieldTerm, GetEvents, Plan, Step
 from runmend.run import RunInput
 
@@ -49,3 +52,18 @@ def test_two_converters_share_what_they_have_learnt() -> None:
 
     assert one is not other
     assert list(one.converters.values()) == list(other.converters.values())  # type: ignore[attr-defined]
+
+
+def stack_of(error: Exception) -> str:
+    failure = Failure()
+    try:
+        raise error
+    except type(error) as raised:
+        data_converter.failure_converter.to_failure(raised, data_converter.payload_converter, failure)
+    return failure.stack_trace
+
+
+def test_what_we_raise_ourselves_reaches_the_reader_without_a_stack_and_a_fault_with_one() -> None:
+    assert stack_of(ApplicationError("the pod must be owned by a Deployment", type="PreconditionFailed")) == ""
+    assert stack_of(Forbidden("GET pods shop: 403")) == ""
+    assert "stack_of" in stack_of(KeyError("a fault of the program"))
