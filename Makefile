@@ -1,12 +1,12 @@
 # Needs a Python of 3.11 or newer and make; everything else goes into .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench clean
+.PHONY: help setup demo test e2e cluster check bench clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # Which Python makes .venv; empty: the first that fits. `make setup PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
-# Passed to the command of demo, test and bench: `make demo ARGS="--scenario bad-rollout"`
+# Passed to the command of demo, test, e2e, cluster and bench: `make demo ARGS="--scenario bad-rollout"`
 ARGS ?=
 
 VENV := .venv
@@ -20,7 +20,7 @@ export PIP_NO_INPUT := 1
 unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME PYTHONPATH
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-6s  %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) ## install into .venv what constraints.txt pins; nothing if that is done
 
@@ -29,6 +29,13 @@ demo: $(STAMP) ## break a Deployment in an embedded cluster and watch its runboo
 
 test: $(STAMP) ## the tests
 	@$(BIN)/pytest $(ARGS)
+
+e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with Go where that was not done yet
+	@$(BIN)/python -m tests.cluster build
+	@$(BIN)/pytest tests/contract tests/e2e --cluster=built $(ARGS)
+
+cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C
+	@$(BIN)/python -m tests.cluster run $(ARGS)
 
 check: $(STAMP) ## lint, format, types, and the direction of imports
 	$(BIN)/ruff check

@@ -1,7 +1,52 @@
 """Options of the whole test suite; pytest reads them here because a subfolder's conftest is loaded too late."""
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+
+from tests.cluster.api import Cluster, NotHere
+from tests.cluster.control_plane import ControlPlane, NotReady, control_plane
+
+NODES = 3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--kubeconfig", help="run the contract tests on this cluster as well; it must listen on loopback")
+    group = parser.getgroup("cluster", "a real Kubernetes")
+    group.addoption("--cluster", choices=["built", "existing"], help="built: start one of real parts; existing: the one of --kubeconfig")
+    group.addoption("--kubeconfig", type=Path, help="the kubeconfig of --cluster=existing; it must listen on loopback")
+    group.addoption("--off-loopback", action="store_true", help="let the tests write to an existing cluster that is not on this machine")
+
+
+@pytest.fixture(scope="session")
+def built(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
+    """The control plane whose processes are ours: nodes can be killed, and the API server stopped and paused."""
+    if request.config.getoption("--cluster") != "built":
+        pytest.skip("stops processes of the cluster, and those of this one are not ours: --cluster=built")
+    try:
+        with control_plane(NODES) as plane:
+            yield plane
+    except NotReady as error:
+        pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="session")
+def real(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """A connection to the real cluster, as its administrator: the built one, or the existing one."""
+    chosen, off_loopback = request.config.getoption("--cluster"), request.config.getoption("--off-loopback")
+    if chosen is None:
+        pytest.exit("these tests need a real cluster: `make e2e`, or --cluster=built", returncode=pytest.ExitCode.USAGE_ERROR)
+    try:
+        kubeconfig = request.getfixturevalue("built").kubeconfig if chosen == "built" else _given(request.config)
+        connection = Cluster("real", kubeconfig, off_loopback=off_loopback)
+    except NotHere as refused:
+        pytest.exit(str(refused), returncode=pytest.ExitCode.USAGE_ERROR)
+    with connection.http:
+        yield connection
+
+
+def _given(config: pytest.Config) -> Path:
+    path: Path | None = config.getoption("--kubeconfig")
+    if path is None or not path.is_file():
+        raise NotHere(f"--cluster=existing needs --kubeconfig with a file; {path or 'none'} was given")
+    return path

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from tests.contract.cluster import Cluster, Namespace, a_deployment, a_pull_secret, eventually
+from tests.cluster.api import Cluster, Namespace, a_deployment, a_pull_secret, eventually
 
 
 @pytest.fixture

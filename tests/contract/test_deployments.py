@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.contract.cluster import (
+from tests.cluster.api import (
     Json,
     Namespace,
     a_container,

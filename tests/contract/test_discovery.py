@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.cluster import Cluster
+from tests.cluster.api import Cluster
 
 
 def test_the_core_group_is_v1(cluster: Cluster) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.contract.cluster import Cluster, Json, Namespace, a_container, a_pod, a_pull_secret, eventually
+from tests.cluster.api import Cluster, Json, Namespace, a_container, a_pod, a_pull_secret, eventually
 
 # A name that no node of a cluster has pulled before.
 R = f"registry.example/app-{secrets.token_hex(4)}"

@@ -1,6 +1,6 @@
 """Who set a field last, as managedFields tell it."""
 
-from tests.contract.cluster import Json, Namespace, a_deployment, eventually, image_patch
+from tests.cluster.api import Json, Namespace, a_deployment, eventually, image_patch
 
 APP = 'k:{"name":"app"}'
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.contract.cluster import Cluster, Json, Namespace, a_container, a_deployment, a_pod, a_pull_secret, a_template, eventually
+from tests.cluster.api import Cluster, Json, Namespace, a_container, a_deployment, a_pod, a_pull_secret, a_template, eventually
 
 
 def test_a_created_object_has_identity_and_defaults(namespace: Namespace) -> None:

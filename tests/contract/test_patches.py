@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.cluster import (
+from tests.cluster.api import (
     MERGE,
     Json,
     Namespace,

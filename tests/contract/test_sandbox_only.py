@@ -17,7 +17,7 @@ from runmend.sandbox import Sandbox
 from runmend.sandbox.events import Recorder
 from runmend.sandbox.resources import EVENTS, NAMESPACES, PODS
 from runmend.sandbox.store import Store
-from tests.contract.cluster import STRATEGIC, Cluster, Namespace, a_container, a_deployment, a_pod, a_template, eventually
+from tests.cluster.api import STRATEGIC, Cluster, Namespace, a_container, a_deployment, a_pod, a_template, eventually
 
 FROZEN = {"sandbox.runmend.io/frozen": "true"}
 

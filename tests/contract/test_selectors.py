@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.cluster import Cluster, Namespace, a_pod, eventually
+from tests.cluster.api import Cluster, Namespace, a_pod, eventually
 
 LABELS = {"one": {"app": "web", "tier": "front"}, "two": {"app": "web", "tier": "back"}, "three": {"app": "db"}, "four": {}}
 

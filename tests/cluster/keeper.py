@@ -1,0 +1,75 @@
+"""The parent of a test run's servers: a program that ends them all when whoever started it goes away, however that happens.
+
+It reads one JSON object a line from its standard input, and answers each with one line: `start` (name, argv, env, log) → pid;
+`signal` (name, number) → null; `state` (name) → the exit code, or null while it runs. At the end of the input, every process that still
+runs gets SIGTERM, and SIGKILL where that is not enough. Standard library only: it is run by its path.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+PATIENCE_S = 5.0
+_running: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def start(name: str, argv: list[str], env: dict[str, str] | None, log: str) -> int:
+    """Start a process in a session of its own; what it says is appended to a file."""
+    with open(log, "ab") as out:  # noqa: PTH123
+        _running[name] = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+    return _running[name].pid
+
+
+def tell(name: str, number: int) -> None:
+    """Send a signal to a process that runs; nothing if it has ended."""
+    process = _running[name]
+    if process.poll() is None:
+        os.kill(process.pid, number)
+
+
+def state(name: str) -> int | None:
+    """Its exit code; None while it runs."""
+    return _running[name].poll()
+
+
+def end_all() -> None:
+    """End them, the youngest first; one that is paused is continued, so that it can end."""
+    for process in reversed(_running.values()):
+        if process.poll() is None:
+            process.send_signal(signal.SIGCONT)
+            process.terminate()
+    deadline = time.monotonic() + PATIENCE_S
+    for process in _running.values():
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    does: dict[str, Callable[..., object]] = {"start": start, "signal": tell, "state": state}
+    try:
+        for line in sys.stdin:
+            asked = json.loads(line)
+            try:
+                answer = {"answer": does[asked.pop("do")](**asked)}
+            except OSError as error:
+                answer = {"error": str(error)}
+            try:
+                print(json.dumps(answer), flush=True)
+            except BrokenPipeError:
+                break
+    finally:
+        end_all()
+
+
+if __name__ == "__main__":
+    main()
