@@ -7,6 +7,7 @@ import pytest
 
 from tests.cluster.api import Cluster, NotHere
 from tests.cluster.control_plane import ControlPlane, NotReady, control_plane
+from tests.cluster.kubectl import Kubectl
 
 NODES = 3
 
@@ -43,6 +44,12 @@ def real(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         pytest.exit(str(refused), returncode=pytest.ExitCode.USAGE_ERROR)
     with connection.http:
         yield connection
+
+
+@pytest.fixture(scope="session")
+def kubectl(real: Cluster) -> Kubectl:
+    """kubectl as the real cluster's administrator."""
+    return Kubectl(real.kubeconfig)
 
 
 def _given(config: pytest.Config) -> Path:

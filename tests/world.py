@@ -16,8 +16,7 @@ from typing import Any
 
 import httpx
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
-from temporalio.client import WorkflowFailureError, WorkflowHandle
-from temporalio.exceptions import ApplicationError
+from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
@@ -37,6 +36,7 @@ from runmend.settings import Settings
 from runmend.starts import Starter
 from tests.builders import a_deployment, an_alert
 from tests.faults import Faults
+from tests.runs import Failed, end
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 SERVER = Path(sys.prefix) / "bin" / "temporal-test-server"
@@ -54,15 +54,6 @@ class Offline(Registry):
 
     def ask(self, image: str | ImageReference, credentials: Sequence[Credentials] = ()) -> RegistryAnswer:  # noqa: ARG002
         return RegistryAnswer(str(image), Answer.UNKNOWN, "no test asks a registry")
-
-
-@dataclass
-class Failed:
-    """How a run failed: the error's type, its words, and the evidence."""
-
-    kind: str
-    message: str
-    result: RunResult
 
 
 @dataclass
@@ -170,12 +161,7 @@ class World:
 
     async def end(self, handle: WorkflowHandle[Any, Any], patience: float = PATIENCE) -> RunResult | Failed:
         """How the run ended; waits in real time."""
-        try:
-            return RunResult.model_validate(await asyncio.wait_for(handle.result(), patience))
-        except WorkflowFailureError as error:
-            cause = error.cause
-        assert isinstance(cause, ApplicationError), repr(cause)
-        return Failed(cause.type or "", cause.message, RunResult.model_validate(cause.details[0]))
+        return await end(handle, patience)
 
     async def completed(self, handle: WorkflowHandle[Any, Any], patience: float = PATIENCE) -> RunResult:
         """The result of a run that must complete."""

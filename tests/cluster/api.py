@@ -53,7 +53,7 @@ class Cluster:
     @contextmanager
     def namespace(self) -> Iterator["Namespace"]:
         """A namespace of a random name, with its default service account; deleted at the end."""
-        name = f"contract-{secrets.token_hex(4)}"
+        name = f"test-{secrets.token_hex(4)}"
         created = self.http.post("/api/v1/namespaces", json={"metadata": {"name": name}})
         assert created.status_code == 201, created.text
         namespace = Namespace(self, name)

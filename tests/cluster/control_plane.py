@@ -15,6 +15,7 @@ import httpx
 
 from tests.cluster.audit import COMPONENTS, POLICY, Write, writes
 from tests.cluster.binaries import find
+from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import NotReady, Processes, clean_environment, free_port, processes, wait_for
 
 __all__ = ["ControlPlane", "NotReady", "control_plane"]
@@ -30,13 +31,18 @@ class ControlPlane:
         self.folder = folder
         self.processes = running
         self.kubeconfig = folder / "kubeconfig"
-        self.kubectl_path = find("kubectl")
+        self.kubectl = Kubectl(self.kubeconfig)
         self._ca = folder / "certs" / "apiserver.crt"
         self._key = folder / "service-accounts.key"
         self._audit = folder / "audit.log"
         self._port = free_port()
         self._etcd = f"http://{LOOPBACK}:{free_port()}"
         self._components = folder / "components.kubeconfig"
+
+    @property
+    def kubectl_path(self) -> Path:
+        """The path of the cluster's own kubectl."""
+        return self.kubectl.path
 
     @property
     def server(self) -> str:
@@ -134,14 +140,6 @@ class ControlPlane:
     def writes(self, **chosen: Any) -> list[Write]:
         """What was written, oldest first; see `tests.cluster.audit.writes`."""
         return list(writes(self._audit, **chosen))
-
-    def kubectl(self, *arguments: str, text: str = "", check: bool = True) -> str:
-        """Run kubectl as the administrator; what it printed."""
-        where = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.folder / 'kubectl'}"]
-        command = [str(self.kubectl_path), *where, *arguments]
-        done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
-        assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
-        return done.stdout
 
     # Its parts
 

@@ -1,0 +1,29 @@
+"""The real kubectl, on a cluster of tests."""
+
+import subprocess
+import tempfile
+from pathlib import Path
+
+from tests.cluster.binaries import find
+
+
+class Kubectl:
+    """Runs kubectl with a kubeconfig, and nothing else of the user's."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.path = find("kubectl")
+        self.kubeconfig = kubeconfig
+        self._cache = Path(tempfile.gettempdir()) / "runmend-kubectl-cache"
+
+    def __call__(self, *arguments: str, text: str = "", check: bool = True) -> str:
+        """Run it; what it printed.
+
+        Args:
+            arguments: the command's.
+            text: its standard input.
+            check: whether it must succeed.
+        """
+        where = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._cache}"]
+        done = subprocess.run([str(self.path), *where, *arguments], input=text, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
+        return done.stdout
