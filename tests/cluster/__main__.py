@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import threading
 import time
 
 from tests.cluster.binaries import PACKAGES, PROGRAMS, find
@@ -18,6 +19,9 @@ def build() -> None:
 
 def run(nodes: int) -> None:
     """Run a control plane until SIGINT or SIGTERM."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: ended.set())
     build()
     started = time.monotonic()
     with control_plane(nodes) as plane:
@@ -26,11 +30,11 @@ def run(nodes: int) -> None:
             f"  export KUBECONFIG={plane.kubeconfig}\n"
             f"  alias kubectl={plane.kubectl_path}\n"
             f"  kubectl create deployment web --image=registry.example/app:missing\n\n"
-            f"  pytest tests/contract --cluster=existing --kubeconfig {plane.kubeconfig}\n\n"
+            f"  .venv/bin/pytest tests/contract --cluster=existing --kubeconfig {plane.kubeconfig}\n\n"
             f"Logs and the audit log are in {plane.folder}. Ctrl-C ends all of it.",
             flush=True,
         )
-        signal.sigwait({signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        ended.wait()
         print("ending ...", flush=True)
 
 

@@ -122,7 +122,7 @@ class ControlPlane:
         # The kubelet keeps its files in the folder for temporary ones.
         scratch = self.folder / name
         scratch.mkdir(exist_ok=True)
-        argv = [str(find("node")), f"--name={name}", f"--kubeconfig={self._components}"]
+        argv = [str(find("node")), f"--name={name}", f"--kubeconfig={self._components}", f"--registry-ca={self._ca}"]
         self.processes.start(name, argv, clean_environment(TMPDIR=str(scratch)))
         self.processes.ready(name, lambda: self.node_is_ready(name))
 
@@ -207,6 +207,12 @@ def control_plane(nodes: int = 3) -> Iterator[ControlPlane]:
     folder = Path(tempfile.mkdtemp(prefix="runmend-cluster-"))
     with processes(folder) as running:
         plane = ControlPlane(folder, running)
-        plane.start(nodes)
-        yield plane
-    shutil.rmtree(folder)
+        try:
+            plane.start(nodes)
+        except (NotReady, TimeoutError) as error:
+            raise NotReady(f"{error}\nthe logs are in {folder}") from None
+        try:
+            yield plane
+        finally:
+            running.end()
+            shutil.rmtree(folder)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from types import FrameType
 
 PATIENCE_S = 5.0
 _running: dict[str, subprocess.Popen[bytes]] = {}
@@ -51,10 +52,15 @@ def end_all() -> None:
             process.wait()
 
 
+def _stay(number: int, frame: FrameType | None) -> None:
+    """The end of the input ends the keeper, and nothing else."""
+
+
 def main() -> None:
     """Serve until the input ends."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+        # A handler, because what is ignored here would be ignored by every process that is started.
+        signal.signal(number, _stay)
     does: dict[str, Callable[..., object]] = {"start": start, "signal": tell, "state": state}
     try:
         for line in sys.stdin:

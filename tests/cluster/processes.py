@@ -111,8 +111,10 @@ class Processes:
             raise NotReady(f"{name} is not ready after {seconds:.0f} s: {self._last_words(name)}") from None
 
     def end(self) -> None:
-        """End all of them."""
+        """End all of them; nothing if that is done."""
         with self._lock:
+            if self._keeper.returncode is not None:
+                return
             assert self._keeper.stdin is not None
             self._keeper.stdin.close()
             self._keeper.wait()

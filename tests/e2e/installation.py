@@ -36,14 +36,18 @@ class Temporal:
 
     def start(self) -> None:
         """Start it, for the first time or again on its file, and wait until it answers."""
-        argv = [BIN / "temporal", "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._ui_port)]
-        argv += ["--db-filename", self._folder / "temporal.db", "--log-level", "error", "--ui-disable-news-fetch"]
+        argv = [str(BIN / "temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._ui_port)]
+        argv += ["--db-filename", str(self._folder / "temporal.db"), "--log-level", "error", "--ui-disable-news-fetch"]
         argv += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
         # A run's own clock can be moved, so that its window costs nothing; the cluster's stays as it is.
         argv += ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
         # The server keeps notes of its own under HOME.
         self.processes.start(self.name, argv, clean_environment(HOME=str(self._folder)))
         self.processes.ready(self.name, self._answers)
+
+    def stop(self) -> None:
+        """End it as an operator does; its file stays."""
+        self.processes.stop(self.name)
 
     def _answers(self) -> bool:
         try:
@@ -86,6 +90,18 @@ class Installation:
         port = self._ports.setdefault(name, free_port())
         settings = {"RUNMEND_TOKEN_FILE": str(self._token_file)} | settings
         return self._start(name, "bridge", "bridge listens", ["--port", str(port)], settings)
+
+    def kill(self, name: str) -> None:
+        """SIGKILL a worker or a bridge; it can be started again."""
+        self.processes.kill(self.process(name))
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP a worker or a bridge: it keeps its connections, and does nothing."""
+        self.processes.pause(self.process(name))
+
+    def resume(self, name: str) -> None:
+        """SIGCONT."""
+        self.processes.resume(self.process(name))
 
     def process(self, name: str) -> str:
         """What a worker or a bridge is called among the processes."""

@@ -12,7 +12,8 @@ from runmend.facts import PodFacts
 from runmend.run import Outcome, RunResult
 from tests.builders import FALLBACK, MISSING
 from tests.workflow.acts import WEB, an_event, delete, freeze, happens, hold_settle, scale, waits
-from tests.world import Failed, World
+from tests.runs import Failed
+from tests.world import World
 
 BACK_OFF = f'Back-off pulling image "{MISSING}"'
 

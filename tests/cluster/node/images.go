@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"time"
 
@@ -32,8 +35,8 @@ const (
 //	needs-200mi          the container is OOMKilled after a second while its memory limit is lower
 //	unhealthy            exec probes fail
 //
-// An image of a registry on loopback is looked up there, and its pull fails as the registry answers. Any other image, of any registry,
-// is pulled at once and runs.
+// An image of a registry on loopback is looked up there by https, and its pull fails as the registry answers. Any other image, of any
+// registry, is pulled at once and runs.
 func behaviour(image string) string {
 	if !strings.HasPrefix(image, scripted) {
 		return ""
@@ -45,11 +48,26 @@ func behaviour(image string) string {
 // images is what a node has pulled, and how it pulls.
 type images struct {
 	*apitest.FakeImageService
-	node string
+	node       string
+	registries *http.Client
 }
 
-func newImages(node string) images {
-	return images{apitest.NewFakeImageService(), node}
+// newImages takes the path of a PEM file of the authorities that registries on loopback are trusted by; empty: the public ones.
+func newImages(node, authorities string) (images, error) {
+	// A connection for each question: a registry that was stopped and started again is asked anew.
+	transport := &http.Transport{DisableKeepAlives: true}
+	if authorities != "" {
+		pem, err := os.ReadFile(authorities)
+		if err != nil {
+			return images{}, err
+		}
+		trusted := x509.NewCertPool()
+		if !trusted.AppendCertsFromPEM(pem) {
+			return images{}, fmt.Errorf("%s holds no certificate", authorities)
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: trusted}
+	}
+	return images{apitest.NewFakeImageService(), node, &http.Client{Transport: transport}}, nil
 }
 
 func (i images) PullImage(ctx context.Context, image *runtimeapi.ImageSpec, auth *runtimeapi.AuthConfig, pod *runtimeapi.PodSandboxConfig) (string, error) {
@@ -74,7 +92,7 @@ func (i images) refused(ctx context.Context, image string, auth *runtimeapi.Auth
 		time.Sleep(10 * time.Second)
 	}
 	if host, rest, _ := strings.Cut(image, "/"); onLoopback(host) {
-		return lookedUp(ctx, image, host, rest, auth)
+		return i.lookedUp(ctx, image, host, rest, auth)
 	}
 	return nil
 }
@@ -84,8 +102,8 @@ func onLoopback(host string) bool {
 	return err == nil && (name == "localhost" || net.ParseIP(name).IsLoopback())
 }
 
-// lookedUp asks a registry on loopback for the image's manifest, in plain HTTP.
-func lookedUp(ctx context.Context, image, host, rest string, auth *runtimeapi.AuthConfig) error {
+// lookedUp asks a registry on loopback for the image's manifest.
+func (i images) lookedUp(ctx context.Context, image, host, rest string, auth *runtimeapi.AuthConfig) error {
 	name, reference, found := strings.Cut(rest, "@")
 	if !found {
 		name, reference, found = strings.Cut(rest, ":")
@@ -95,7 +113,7 @@ func lookedUp(ctx context.Context, image, host, rest string, auth *runtimeapi.Au
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookSeconds*time.Second)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodHead, fmt.Sprintf("http://%s/v2/%s/manifests/%s", host, name, reference), nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodHead, fmt.Sprintf("https://%s/v2/%s/manifests/%s", host, name, reference), nil)
 	if err != nil {
 		return unreachable(image, err.Error())
 	}
@@ -103,7 +121,7 @@ func lookedUp(ctx context.Context, image, host, rest string, auth *runtimeapi.Au
 	if auth != nil && auth.Username != "" {
 		request.SetBasicAuth(auth.Username, auth.Password)
 	}
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := i.registries.Do(request)
 	if err != nil {
 		return unreachable(image, err.Error())
 	}

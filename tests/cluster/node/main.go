@@ -19,18 +19,23 @@ import (
 func main() {
 	name := flag.String("name", "node-0", "the node's name")
 	kubeconfig := flag.String("kubeconfig", "", "path to the kubeconfig of an administrator")
+	registryCA := flag.String("registry-ca", "", "path to the authorities that registries on loopback are trusted by; empty: the public ones")
 	flag.Parse()
-	if err := run(*name, *kubeconfig); err != nil {
+	if err := run(*name, *kubeconfig, *registryCA); err != nil {
 		log.Fatalf("node %s: %v", *name, err)
 	}
 }
 
-func run(name, kubeconfig string) error {
+func run(name, kubeconfig, registryCA string) error {
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
 		return err
 	}
 	client, err := clientset.NewForConfig(config)
+	if err != nil {
+		return err
+	}
+	images, err := newImages(name, registryCA)
 	if err != nil {
 		return err
 	}
@@ -42,7 +47,7 @@ func run(name, kubeconfig string) error {
 	settings.NodeLeaseDurationSeconds = 8
 
 	kubelet := kubemark.NewHollowKubelet(flags, settings, client, client, &cadvisortest.Fake{NodeName: name},
-		newImages(name), newContainers(client), cm.NewStubContainerManagerWithDevicePluginResource(v1.ResourceList{}))
+		images, newContainers(client), cm.NewStubContainerManagerWithDevicePluginResource(v1.ResourceList{}))
 	kubelet.KubeletDeps.Recorder = nil                // the default swallows events
 	kubelet.KubeletDeps.EventClient = client.CoreV1() // where the real recorder sends them
 	kubelet.KubeletDeps.ProbeManager = nil            // the default calls every container ready
