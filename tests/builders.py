@@ -5,7 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 from runmend.alerts import Alert
-from runmend.facts import PodFacts
+from runmend.facts import DeploymentFacts, PodFacts
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
@@ -41,6 +41,24 @@ def a_pod(name: str, *, images: dict[str, str] | None = None, owner: Json | None
     if owner:
         metadata["ownerReferences"] = [{"apiVersion": "apps/v1", "controller": True, "blockOwnerDeletion": True, **owner}]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers(images or {"app": MISSING})}}
+
+
+def deployment_facts(*, revision: int = 2, replicas: int = 1, available: int = 0, image: str = "app:1") -> DeploymentFacts:
+    """What is known of Deployment shop/web, whose controller has seen all of it."""
+    return DeploymentFacts(
+        namespace="shop",
+        name="web",
+        uid="web",
+        resource_version="1",
+        generation=1,
+        observed_generation=1,
+        revision=revision,
+        paused=False,
+        replicas=replicas,
+        available=available,
+        containers={"app": image},
+        init_containers={},
+    )
 
 
 def an_alert(

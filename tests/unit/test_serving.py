@@ -2,11 +2,12 @@
 
 from activities.patching import _serving
 from runmend.alerts import Target
-from runmend.facts import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
 from runmend.kube.owners import Workloads
 from runmend.kube.targets import TargetNow
 from runmend.plan import Mode
 from runmend.run import StepCall
+from tests.builders import deployment_facts
 from tests.world import seed_plan
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
@@ -27,20 +28,7 @@ def a_pod(revision: int, number: int, *, serves: bool = True) -> PodFacts:
 
 
 def said(*pods: PodFacts, available: int, protect: bool = True) -> str | None:
-    deployment = DeploymentFacts(
-        namespace="shop",
-        name="web",
-        uid="web",
-        resource_version="1",
-        generation=1,
-        observed_generation=1,
-        revision=3,
-        paused=False,
-        replicas=4,
-        available=available,
-        containers={"app": "app:3"},
-        init_containers={},
-    )
+    deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3")
     now = TargetNow(WEB, Workloads(pods, {found.uid: found for found in map(a_revision, (1, 2, 3))}), deployment)
     call = StepCall(
         step=seed_plan().steps[1],

@@ -11,6 +11,7 @@ from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.kube.targets import TargetNow
 from runmend.run import CheckCall, SettleCall
+from tests.builders import deployment_facts
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
 CRITERIA = (PodRunning(text="Pod is Running", line=1),)
@@ -22,27 +23,10 @@ def a_pod(name: str, revision: int, *, ready: bool = True, deleting: bool = Fals
     return PodFacts(namespace="shop", name=name, uid=f"uid-{name}", phase="Running", owner=owner, deleting=deleting, containers=(app,))
 
 
-def a_deployment(*, replicas: int) -> DeploymentFacts:
-    return DeploymentFacts(
-        namespace="shop",
-        name="web",
-        uid="d",
-        resource_version="1",
-        generation=2,
-        observed_generation=2,
-        revision=2,
-        paused=False,
-        replicas=replicas,
-        available=0,
-        containers={"app": "i"},
-        init_containers={},
-    )
-
-
 def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
-    owner = Owner(kind="Deployment", name="web", uid="d")
+    owner = Owner(kind="Deployment", name="web", uid="web")
     revisions = [ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)]
-    now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), a_deployment(replicas=replicas))
+    now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment_facts(replicas=replicas))
     return _missing(now, SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=()))
 
 
@@ -71,7 +55,7 @@ def test_fewer_running_pods_fail_even_where_every_criterion_only_speaks_of_silen
     mark = Watermark(pods={"uid-a": "a", "uid-b": "b"}, running=2, events={}, restarts={})
     call = CheckCall(state="ImagePullBackOff", criteria=(silent,), target=WEB, changes=(), watermark=mark)
     live = Live(pods=(a_pod("a", 2), a_pod("b", 2, ready=False)), events=())
-    now = TargetNow(WEB, Workloads(live.pods, {}), a_deployment(replicas=2))
+    now = TargetNow(WEB, Workloads(live.pods, {}), deployment_facts(replicas=2))
 
     assert _failure(now, call, mark, live, (judge(silent, mark, live),)) == "1 pods are Running, 2 were when the target had settled"
 
@@ -82,7 +66,7 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
 
         def deployment(self, namespace: str, name: str) -> DeploymentFacts:
             assert (namespace, name) == ("shop", "web")
-            return a_deployment(replicas=1).model_copy(update={"generation": 3})
+            return deployment_facts(replicas=1).model_copy(update={"generation": 3})
 
         def pods(self, namespace: str) -> tuple[PodFacts, ...]:
             assert namespace == "shop"

@@ -108,6 +108,16 @@ def hold_settle(world: World) -> threading.Event:
     return patched
 
 
+async def patched(world: World, plan: Plan | None = None, **how: Any) -> WorkflowHandle[Any, Any]:
+    """A run of two broken pods that has patched, and is held before it settles until the faults are cleared; `how` is `deploy`'s."""
+    world.deploy(**how)
+    await world.until_broken(count=2)
+    written = hold_settle(world)
+    handle = await world.start(plan=plan)
+    await happens(written)
+    return handle
+
+
 class Held:
     """Holds one answer of the API server, which has acted by then, until the block ends."""
 

@@ -6,7 +6,7 @@ import pytest
 
 from runmend.run import Outcome
 from tests.builders import FALLBACK, MISSING, an_alert
-from tests.workflow.acts import WEB, happens, hold_settle, skip_to_end
+from tests.workflow.acts import WEB, patched, skip_to_end
 from tests.workflow.scenes import patches
 from tests.world import World
 
@@ -35,11 +35,7 @@ async def test_a_server_that_fails_while_the_target_is_observed_is_asked_again(w
 
 
 async def test_a_server_that_fails_while_settling_and_checking_is_asked_again(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world)
     await world.until_running(2)
     world.faults.clear()
     await world.window(handle)

@@ -6,9 +6,8 @@ from tests.workflow.acts import (
     an_event,
     delete,
     events_of,
-    happens,
-    hold_settle,
     memo_of,
+    patched,
     results,
     scale,
     skip_to_end,
@@ -23,11 +22,7 @@ CRASHES = "registry.example/other:crash"
 
 
 async def test_settle_remembers_pods_events_and_restarts(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world)
     await world.until_running(2)
     running = {pod.uid: pod.name for pod in world.pods() if pod.running}
     path = an_event(world, next(pod for pod in world.pods() if pod.running), count=7)
@@ -87,11 +82,7 @@ async def test_waiting_for_ten_minutes_costs_three_events(world: World) -> None:
 
 
 async def test_a_fallback_image_that_crashes_is_no_recovery(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start(plan=with_fallback(world.plan, CRASHES))
-    await happens(patched)
+    handle = await patched(world, plan=with_fallback(world.plan, CRASHES))
     await world.until(lambda: len([c for pod in world.pods() for c in pod.waiting_for("CrashLoopBackOff")]) == 2)
     world.faults.clear()
     await skip_to_end(world, handle)
@@ -102,11 +93,7 @@ async def test_a_fallback_image_that_crashes_is_no_recovery(world: World) -> Non
 
 
 async def test_settle_gives_up_early_when_a_container_waits_that_the_run_did_not_change(world: World) -> None:
-    world.deploy(images={"app": MISSING, "log": GOOD})
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world, images={"app": MISSING, "log": GOOD})
     world.set_image("log", OTHER)
     await world.until_broken("log")
     world.faults.clear()
@@ -119,11 +106,7 @@ async def test_settle_gives_up_early_when_a_container_waits_that_the_run_did_not
 
 
 async def test_settle_sees_that_the_old_image_was_put_back(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world)
     world.set_image("app", MISSING, manager="argocd-controller")
     world.faults.clear()
     await world.skip(4)
@@ -134,11 +117,7 @@ async def test_settle_sees_that_the_old_image_was_put_back(world: World) -> None
 
 
 async def test_settle_ends_when_the_deployment_was_deleted(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world)
     delete(world, WEB)
     world.faults.clear()
     await world.skip(4)
@@ -148,11 +127,7 @@ async def test_settle_ends_when_the_deployment_was_deleted(world: World) -> None
 
 
 async def test_settle_ends_when_the_deployment_was_scaled_to_nothing(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world)
     scale(world, 0)
     world.faults.clear()
     await world.skip(4)

@@ -11,8 +11,8 @@ from runmend.criteria import Status
 from runmend.facts import PodFacts
 from runmend.run import Outcome, RunResult
 from tests.builders import FALLBACK, MISSING
-from tests.workflow.acts import WEB, an_event, delete, freeze, happens, hold_settle, scale, waits
 from tests.runs import Failed
+from tests.workflow.acts import WEB, an_event, delete, freeze, patched, scale, waits
 from tests.world import World
 
 BACK_OFF = f'Back-off pulling image "{MISSING}"'
@@ -111,11 +111,7 @@ async def test_each_of_the_four_messages_is_an_event_of_the_state(window: Window
 
 
 async def test_an_event_that_was_there_at_settle_fails_only_when_its_count_grows(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world)
     await world.until_running(2)
     pod = next(pod for pod in world.pods() if pod.running)
     path = an_event(world, pod, count=7)
@@ -132,11 +128,7 @@ async def test_an_event_that_was_there_at_settle_fails_only_when_its_count_grows
 
 
 async def test_an_event_that_was_there_at_settle_and_stays_as_it_was_passes(world: World) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    patched = hold_settle(world)
-    handle = await world.start()
-    await happens(patched)
+    handle = await patched(world)
     await world.until_running(2)
     an_event(world, next(pod for pod in world.pods() if pod.running), count=7)
     world.faults.clear()
