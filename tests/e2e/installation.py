@@ -36,7 +36,17 @@ class Temporal:
 
     def start(self) -> None:
         """Start it, for the first time or again on its file, and wait until it answers."""
-        argv = [str(BIN / "temporal"), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._ui_port)]
+        argv = [
+            str(BIN / "temporal"),
+            "server",
+            "start-dev",
+            "--ip",
+            "127.0.0.1",
+            "--port",
+            str(self._port),
+            "--ui-port",
+            str(self._ui_port),
+        ]
         argv += ["--db-filename", str(self._folder / "temporal.db"), "--log-level", "error", "--ui-disable-news-fetch"]
         argv += ["--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
         # A run's own clock can be moved, so that its window costs nothing; the cluster's stays as it is.
@@ -153,9 +163,11 @@ class Installation:
 
 
 def shipped_rights(kubectl: Kubectl) -> None:
-    """Create the accounts and roles that deploy/ ships."""
-    shipped = list(yaml.safe_load_all((ROOT / "deploy" / "kubernetes" / "rbac.yaml").read_text()))
-    rights = [each for each in shipped if each["kind"] in RIGHTS]
+    """Create the accounts and roles that deploy/ ships, with the right to read Secrets, which is a component of its own."""
+    folder = ROOT / "deploy" / "kubernetes"
+    secrets_role = [folder / "components" / "read-secrets" / name for name in ("role.yaml", "cluster-binding.yaml")]
+    text = "\n---\n".join([kubectl("kustomize", str(folder / "base")), *(path.read_text() for path in secrets_role)])
+    rights = [each for each in yaml.safe_load_all(text) if each["kind"] in RIGHTS]
     kubectl("apply", "-f", "-", text="\n---\n".join(json.dumps(each) for each in rights))
 
 

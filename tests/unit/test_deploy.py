@@ -1,0 +1,245 @@
+"""deploy/kubernetes and its page in docs/. No cluster is asked: these are facts of the files; tests/e2e applies them."""
+
+import re
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+
+from runmend.cli.main import app
+from runmend.runbook import load_directory
+from runmend.settings import Settings, check_names
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy" / "kubernetes"
+DOCS = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))
+COMPONENTS = ("worker", "bridge")
+GRACE = timedelta(seconds=30)
+"""How long a worker waits for the steps that are under way."""
+Json = dict[str, Any]
+
+
+def read(path: str) -> list[Json]:
+    """The objects of a file."""
+    return list(yaml.safe_load_all((DEPLOY / path).read_text(encoding="utf-8")))
+
+
+def pod(component: str) -> Json:
+    """The pods' spec of the worker or of the bridge."""
+    (deployment,) = read(f"base/{component}.yaml")
+    spec: Json = deployment["spec"]["template"]["spec"]
+    return spec
+
+
+def container(component: str) -> Json:
+    (one,) = pod(component)["containers"]
+    found: Json = one
+    return found
+
+
+def pod_labels(component: str) -> dict[str, str]:
+    (deployment,) = read(f"base/{component}.yaml")
+    labels: dict[str, str] = deployment["spec"]["template"]["metadata"]["labels"]
+    return labels
+
+
+def settings_of(kustomization: str, generator: str = "runmend-settings") -> dict[str, str]:
+    (kustomized,) = read(kustomization)
+    (made,) = [each for each in kustomized["configMapGenerator"] if each["name"] == generator]
+    return dict(literal.split("=", 1) for literal in made["literals"])
+
+
+def environment(component: str) -> dict[str, str]:
+    return settings_of("base/kustomization.yaml") | {each["name"]: each["value"] for each in container(component)["env"]}
+
+
+def rights(path: str) -> dict[str, set[tuple[str, str]]]:
+    """Role → the verbs that it gives, each with its kind of object."""
+    return {
+        role["metadata"]["name"]: {(verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+        for role in read(path)
+    }
+
+
+def bindings(path: str) -> set[tuple[str, str, str]]:
+    return {
+        (each["roleRef"]["name"], subject["name"], subject["namespace"])
+        for each in read(path)
+        if each["kind"].endswith("RoleBinding")
+        for subject in each["subjects"]
+    }
+
+
+@pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: str(path.parent.relative_to(DEPLOY)))
+def test_a_kustomization_names_all_that_lies_beside_it_and_nothing_else(path: Path) -> None:
+    kustomized = yaml.safe_load(path.read_text(encoding="utf-8"))
+    named = {str((path.parent / each).resolve()) for each in (*kustomized.get("resources", ()), *kustomized.get("components", ()))}
+    beside = {str(file) for file in path.parent.glob("*.yaml")} - {str(path)}
+
+    assert [each for each in named if not Path(each).exists()] == []
+    assert beside - named == set()
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_its_environment_holds_settings_and_values_that_can_be_used(component: str) -> None:
+    variables = environment(component)
+    check_names(variables)
+
+    values = {name.removeprefix("RUNMEND_").lower(): value for name, value in variables.items() if name.startswith("RUNMEND_")}
+    assert Settings(**values).namespaces == "*"  # type: ignore[arg-type]
+    assert {name for name in variables if not name.startswith("RUNMEND_")} == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
+
+
+def test_the_examples_settings_are_settings_and_agree_with_the_rights_that_it_binds() -> None:
+    variables = settings_of("example/kustomization.yaml")
+    check_names(variables)
+    (kustomized,) = read("example/kustomization.yaml")
+    bound = [each for each in kustomized["resources"] if not each.startswith("..")]
+
+    assert variables["RUNMEND_NAMESPACES"].split(",") == [read(f"example/{folder}/kustomization.yaml")[0]["namespace"] for folder in bound]
+    assert kustomized["components"][-1] == "../components/bound-namespaces-only", "it takes away what stands before it"
+
+
+def test_the_examples_runbooks_compile_and_all_of_them_are_mounted() -> None:
+    loaded = load_directory(DEPLOY / "example" / "runbooks")
+    (kustomized,) = read("example/kustomization.yaml")
+    (made,) = [each for each in kustomized["configMapGenerator"] if each["name"] == "runmend-runbooks"]
+    (component,) = read("components/own-runbooks/kustomization.yaml")
+    patched = yaml.safe_load(component["patches"][0]["patch"])["spec"]["template"]["spec"]
+
+    assert loaded.problems == {}
+    assert made["files"] == [f"runbooks/{path.name}" for path in sorted((DEPLOY / "example/runbooks").iterdir())]
+    (mounted,) = patched["containers"]
+    assert mounted["env"][0]["value"] == mounted["volumeMounts"][0]["mountPath"]
+    assert patched["volumes"][0]["configMap"] == {"name": "runmend-runbooks"}
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_its_command_line_is_one_that_runmend_has(component: str) -> None:
+    name, *options = container(component)["args"]
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+
+    context = command.make_context(name, options, resilient_parsing=False)
+
+    assert name == component
+    if component == "bridge":
+        assert (context.params["host"], context.params["port"], context.params["insecure"]) == ("0.0.0.0", 8080, False)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_its_image_is_the_projects_version_as_in_docker_compose(component: str) -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+
+    assert container(component)["image"] == compose["services"][component]["image"] == f"runmend:{version}"
+
+
+@pytest.mark.parametrize(
+    ("component", "port", "paths"),
+    [("worker", 9464, {"/metrics"}), ("bridge", 8080, {"/healthz", "/readyz"})],
+)
+def test_probes_ask_where_it_listens(component: str, port: int, paths: set[str]) -> None:
+    (opened,) = container(component)["ports"]
+    probes = [container(component)[name]["httpGet"] for name in container(component) if name.endswith("Probe")]
+
+    assert opened["containerPort"] == port
+    assert {probe["path"] for probe in probes} == paths
+    assert {probe["port"] for probe in probes} == {opened["name"]}
+    if component == "worker":
+        assert environment("worker")["RUNMEND_METRICS_PORT"] == str(port)
+
+
+def test_the_bridge_is_alive_while_temporal_is_not() -> None:
+    # A restart mends no outage of Temporal or of the API server, which is what /readyz asks.
+    assert container("bridge")["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container("bridge")["readinessProbe"]["httpGet"]["path"] == "/readyz"
+
+
+def test_the_token_is_where_the_setting_says_and_in_no_file() -> None:
+    (mount,) = [each for each in container("bridge")["volumeMounts"] if each["name"] == "token"]
+    (volume,) = [each for each in pod("bridge")["volumes"] if each["name"] == "token"]
+
+    assert environment("bridge")["RUNMEND_TOKEN_FILE"] == f"{mount['mountPath']}/token"
+    assert volume["secret"]["secretName"] == "runmend-bridge-token"
+    assert [path for path in DEPLOY.rglob("*.yaml") if re.search(r"^kind: Secret$|secretGenerator", path.read_text(), re.MULTILINE)] == []
+
+
+def test_only_the_two_deployments_ask_for_their_accounts_token() -> None:
+    assert {account["metadata"]["name"]: account["automountServiceAccountToken"] for account in read("base/accounts.yaml")} == {
+        "worker": False,
+        "bridge": False,
+    }
+    for component in COMPONENTS:
+        assert (pod(component)["serviceAccountName"], pod(component)["automountServiceAccountToken"]) == (component, True)
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_it_writes_only_to_its_own_tmp_and_gets_time_to_end(component: str) -> None:
+    (tmp,) = [each for each in container(component)["volumeMounts"] if not each.get("readOnly")]
+
+    assert container(component)["securityContext"]["readOnlyRootFilesystem"] is True
+    assert (tmp["mountPath"], "emptyDir" in pod(component)["volumes"][0]) == ("/tmp", True)
+    if component == "worker":
+        assert pod(component)["terminationGracePeriodSeconds"] > GRACE.total_seconds()
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_every_selector_finds_its_pods(component: str) -> None:
+    (deployment,) = read(f"base/{component}.yaml")
+    (budget,) = [each for each in read("base/disruption-budgets.yaml") if each["metadata"]["name"] == component]
+    (spread,) = pod(component)["topologySpreadConstraints"]
+    (service,) = read("base/service.yaml")
+    selectors = [deployment["spec"]["selector"], budget["spec"]["selector"], spread["labelSelector"]]
+
+    assert all(each == {"matchLabels": pod_labels(component)} for each in selectors)
+    assert (service["spec"]["selector"] == pod_labels(component)) is (component == "bridge")
+
+
+def test_network_policies_let_in_monitoring_and_nobody_else() -> None:
+    policies = {each["metadata"]["name"]: each["spec"] for each in read("base/network-policies.yaml")}
+    let_in = {name: spec["ingress"] for name, spec in policies.items() if "ingress" in spec}
+    monitoring = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+
+    assert policies["deny-the-rest"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+    assert let_in == {
+        "bridge-from-monitoring": [{"from": monitoring, "ports": [{"port": "http"}]}],
+        "worker-from-monitoring": [{"from": monitoring, "ports": [{"port": "metrics"}]}],
+    }
+    for component in COMPONENTS:
+        assert policies[f"{component}-from-monitoring"]["podSelector"]["matchLabels"] == pod_labels(component)
+        assert policies["to-what-is-needed"]["podSelector"]["matchLabels"].items() <= pod_labels(component).items()
+
+
+def test_runmend_reads_and_changes_nothing_but_deployments() -> None:
+    given = {**rights("base/roles.yaml"), **rights("components/read-secrets/role.yaml")}
+
+    assert {right for verbs in given.values() for right in verbs if right[0] not in ("get", "list")} == {("patch", "deployments")}
+    assert [name for name, verbs in given.items() if ("get", "secrets") in verbs] == ["runmend-read-secrets"]
+
+
+def test_one_namespaces_bindings_are_the_clusters() -> None:
+    assert bindings("namespace/role-bindings.yaml") == bindings("base/cluster-bindings.yaml")
+    assert bindings("namespace-with-secrets/role-binding.yaml") == bindings("components/read-secrets/cluster-binding.yaml")
+
+
+def test_the_page_says_what_happens_without_each_right() -> None:
+    given = {**rights("base/roles.yaml"), **rights("components/read-secrets/role.yaml")}
+    missing = [
+        f"{name}: {verb} {resource}"
+        for name, verbs in given.items()
+        for verb, resource in verbs
+        if not re.search(rf"^\| `{name}` \| `{verb}` {resource} \|", DOCS, re.MULTILINE)
+    ]
+
+    assert missing == []
+
+
+def test_the_page_names_folders_that_exist_and_each_that_can_be_used() -> None:
+    named = set(re.findall(r"`deploy/kubernetes/([a-z/-]+)`", DOCS))
+
+    assert named == {str(path.parent.relative_to(DEPLOY)) for path in KUSTOMIZATIONS if path.parent.parent.name != "example"}
