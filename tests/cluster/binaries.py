@@ -18,6 +18,7 @@ from pathlib import Path
 from tests.cluster.processes import NotReady
 
 HERE = Path(__file__).parent
+MONITORING = HERE / "monitoring"
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,13 @@ PROGRAMS = {
     "kubectl": GoProgram("k8s.io/kubernetes/cmd/kubectl"),
     "node": GoProgram("./node"),
     "key": GoProgram("./key"),
-    "kube-state-metrics": GoProgram("k8s.io/kube-state-metrics/v2", HERE / "monitoring"),
+    "kube-state-metrics": GoProgram("k8s.io/kube-state-metrics/v2", MONITORING),
+    "alertmanager": GoProgram("github.com/prometheus/alertmanager/cmd/alertmanager", MONITORING),
+    "amtool": GoProgram("github.com/prometheus/alertmanager/cmd/amtool", MONITORING),
 }
 PACKAGES = {
     "prometheus": ("prometheus", "usr/bin/prometheus"),
     "promtool": ("prometheus", "usr/bin/promtool"),
-    "alertmanager": ("prometheus-alertmanager", "usr/bin/prometheus-alertmanager"),
-    "amtool": ("prometheus-alertmanager", "usr/bin/amtool"),
     "docker-registry": ("docker-registry", "usr/bin/docker-registry"),
 }
 """Program → Debian's package, and the path in it."""
