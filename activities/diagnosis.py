@@ -103,7 +103,7 @@ class Diagnosis:
             case Probe.PULL_SECRETS_CONFIGURED:
                 return [self._configured(point)]
             case Probe.PULL_SECRET_VALID:
-                return self._valid(point, images)
+                return self._valid(point, images, asked)
 
     @staticmethod
     def _well_formed(point: SubPoint, image: str) -> Finding:
@@ -119,7 +119,7 @@ class Diagnosis:
         said = [text for text in (f"configured: {names}" if names else "", unknown) if text]
         return Finding(about=point.text, line=point.line, found="; ".join(said) or "none configured", ok=bool(names) or None)
 
-    def _valid(self, point: SubPoint, images: tuple[str, ...]) -> list[Finding]:
+    def _valid(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
         def finding(found: str, *, ok: bool | None) -> Finding:
             return Finding(about=point.text, line=point.line, found=found, ok=ok)
 
@@ -132,7 +132,11 @@ class Diagnosis:
             return [finding("there is none to check", ok=None)]
         unread = any(one.ok is None for one in found)
         for image in images:
-            if name := self._covered_by(image):
+            answer = asked.get(image)
+            name = self._covered_by(image)
+            if name and answer and answer.answer is Answer.UNAUTHORIZED:
+                found.append(finding(f"{name} has credentials for {image}, which do not let it be pulled: {answer.why}", ok=False))
+            elif name:
                 found.append(finding(f"{name} has credentials for {image}", ok=True))
             elif unread:
                 found.append(finding(f"unknown whether a secret has credentials for the registry of {image}", ok=None))

@@ -18,7 +18,7 @@ class _Sentence(Frozen):
 
 
 class PodRunning(_Sentence):
-    """Becomes true: every pod of the target is Running, which is phase Running and every container ready.
+    """Becomes true: every pod of the target is Running, which is phase Running, every container ready, and the pod itself.
 
     `leaves` is the state that the pod comes from, None where the sentence names none.
     """

@@ -33,7 +33,11 @@ class ContainerFacts(Frozen):
 
 
 class PodFacts(Frozen):
-    """A pod; `replica_set` is the name of the ReplicaSet that controls it, empty where another kind or none does."""
+    """A pod, with what Kubernetes says of it as a whole beside what it says of its containers.
+
+    `not_ready` is since when it does not count as ready, and why where that is said: on a node that died, the containers stay as the
+    node last told them. `no_node` is why none takes it. Both are empty where it is not so.
+    """
 
     namespace: str
     name: str
@@ -45,11 +49,19 @@ class PodFacts(Frozen):
     service_account: str = "default"
     pull_secrets: tuple[str, ...] = ()
     containers: tuple[ContainerFacts, ...] = ()
+    not_ready: str = ""
+    no_node: str = ""
 
     @property
     def running(self) -> bool:
-        """Phase Running with every container ready; the phase alone says nothing of readiness."""
-        return self.phase == "Running" and not self.deleting and all(c.ready for c in self.containers if not c.init)
+        """Phase Running, with every container ready, and the pod itself; the phase alone says nothing of readiness."""
+        ready = all(c.ready for c in self.containers if not c.init) and not self.not_ready
+        return self.phase == "Running" and not self.deleting and ready
+
+    @property
+    def ended(self) -> bool:
+        """Whether it will never run again. An evicted pod stays until somebody deletes it; its controller does not count it any more."""
+        return self.phase in ("Failed", "Succeeded")
 
     def waiting_for(self, *reasons: str) -> tuple[ContainerFacts, ...]:
         """The containers that wait for one of `reasons`, init containers first, as the kubelet starts them."""
@@ -57,7 +69,7 @@ class PodFacts(Frozen):
 
     @property
     def in_words(self) -> str:
-        """`web-1: Pending, app waits (ImagePullBackOff)`."""
+        """`web-1: Pending, app waits (ImagePullBackOff)`; what Kubernetes says of the pod only where no container's state does."""
         troubles = [
             f"{c.name} {'waits' if c.state == 'waiting' else c.state} ({c.reason or 'no reason given'})"
             if c.state != "running"
@@ -65,6 +77,10 @@ class PodFacts(Frozen):
             for c in self.containers
             if (c.init and not (c.state == "terminated" and c.exit_code == 0) and not c.ready) or (not c.init and not c.ready)
         ]
+        if self.no_node:
+            troubles = [f"no node takes it ({self.no_node})"]
+        elif self.not_ready and not troubles:
+            troubles = [f"not ready since {self.not_ready}"]
         return ", ".join([f"{self.name}: {'Terminating' if self.deleting else self.phase or 'Unknown'}", *troubles])
 
 

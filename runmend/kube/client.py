@@ -4,10 +4,11 @@ The client's own retries are off: Temporal retries, by the error's kind.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import urllib3
 import yaml
@@ -22,6 +23,7 @@ from runmend.errors import (
     PermanentError,
     RunmendError,
     ServerError,
+    TemporaryError,
     Throttled,
     Unreachable,
 )
@@ -29,15 +31,24 @@ from runmend.facts import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
 from runmend.kube import facts
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 FIELD_MANAGER = "runmend"
 REQUEST_SECONDS = (3.0, 10.0)
 """The longest to connect, and the longest silence while an answer is read."""
 LONGEST_TEXT = 500
+PAGE = 500
+"""The most items of a list that are asked for in one answer."""
+LIST_TRIES = 3
+"""How often a list is begun, where the API server forgets it before its last page."""
 
 
 class NotConfigured(PermanentError):
     """There is no way to a cluster: no kubeconfig, and not in a pod."""
+
+
+class Expired(TemporaryError):
+    """The API server does not know any more what a list held when it was begun (410)."""
 
 
 class Cluster:
@@ -45,6 +56,10 @@ class Cluster:
 
     Every method raises the errors of `runmend.errors`: `Throttled`, `Conflict`, `ServerError`, `Unreachable` (worth another try),
     `NotFound`, `Forbidden`, `Invalid` (not).
+
+    A list is read in answers of at most `PAGE` items, and tells of one moment: an object that comes, changes or goes while it is read is
+    in it as it was when it was begun. Where the API server forgets that moment before the last page, the list is begun anew, so nothing
+    is told twice or left out; `Expired` (worth another try) after `LIST_TRIES` times.
     """
 
     def __init__(self, configuration: api.Configuration) -> None:
@@ -91,16 +106,15 @@ class Cluster:
 
     def pods(self, namespace: str) -> tuple[PodFacts, ...]:
         """The pods of a namespace."""
-        return tuple(facts.pod(item) for item in self._list("/api/v1/namespaces/{namespace}/pods", namespace))
+        return self._list("/api/v1/namespaces/{namespace}/pods", namespace, facts.pod)
 
     def replica_sets(self, namespace: str) -> tuple[ReplicaSetFacts, ...]:
         """The ReplicaSets of a namespace."""
-        return tuple(facts.replica_set(item) for item in self._list("/apis/apps/v1/namespaces/{namespace}/replicasets", namespace))
+        return self._list("/apis/apps/v1/namespaces/{namespace}/replicasets", namespace, facts.replica_set)
 
     def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
         """The events of a namespace, those that a field selector chooses."""
-        items = self._list("/api/v1/namespaces/{namespace}/events", namespace, fieldSelector=field_selector)
-        return tuple(facts.event(item) for item in items)
+        return self._list("/api/v1/namespaces/{namespace}/events", namespace, facts.event, fieldSelector=field_selector)
 
     def deployment(self, namespace: str, name: str) -> DeploymentFacts:
         """A Deployment as it is now."""
@@ -121,10 +135,26 @@ class Cluster:
         answer = self._send("PATCH", _DEPLOYMENT, {"namespace": namespace, "name": name}, query, patch)
         return facts.deployment(answer)
 
-    def _list(self, path: str, namespace: str, **query: str) -> list[Json]:
-        chosen = {name: value for name, value in query.items() if value}
-        items = self._send("GET", path, {"namespace": namespace}, chosen).get("items")
-        return items if isinstance(items, list) else []
+    def _list(self, path: str, namespace: str, read: Callable[[Json], T], **query: str) -> tuple[T, ...]:
+        """What `read` makes of each object of a list; see the class for what is guaranteed."""
+        chosen = {name: value for name, value in query.items() if value} | {"limit": str(PAGE)}
+        for _ in range(LIST_TRIES - 1):
+            with suppress(Expired):
+                return self._pages(path, namespace, read, chosen)
+        return self._pages(path, namespace, read, chosen)
+
+    def _pages(self, path: str, namespace: str, read: Callable[[Json], T], query: Mapping[str, str]) -> tuple[T, ...]:
+        """A list from its first page to its last. The JSON of two answers at most is held at a time."""
+        found: list[T] = []
+        more: dict[str, str] = {}
+        while True:
+            answer = self._send("GET", path, {"namespace": namespace}, {**query, **more})
+            items, metadata = answer.get("items"), answer.get("metadata")
+            found += map(read, items) if isinstance(items, list) else ()
+            token = metadata.get("continue") if isinstance(metadata, dict) else None
+            if not token:
+                return tuple(found)
+            more = {"continue": str(token)}
 
     def _send(
         self,
@@ -195,16 +225,15 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
     said = body.get("message") if body else None
     message = f"{subject}: {status}: {cut(str(said))}" if said else f"{subject}: {status}"
     delay = timedelta(seconds=min(int(retry_after), 60)) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+    if status in _ERRORS:
+        return _ERRORS[status](message)
     match status:
-        case 401 | 403:
-            return Forbidden(message)
-        case 404:
-            return NotFound(message)
-        case 409:
-            return Conflict(message)
         case 429 | 503 if delay or status == 429:  # noqa: PLR2004  a 503 that does not say for how long is an error
             return Throttled(message, delay=delay)
         case _ if status >= 500:  # noqa: PLR2004
             return ServerError(message, delay=delay)
         case _:
             return Invalid(message)
+
+
+_ERRORS: dict[int, type[RunmendError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Expired}

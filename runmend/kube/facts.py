@@ -9,6 +9,8 @@ from runmend.facts import ContainerFacts, DeploymentFacts, EventFacts, Owner, Po
 Json = dict[str, Any]
 
 REVISION = "deployment.kubernetes.io/revision"
+_LONGEST_WHY = 200
+_COMBINED = "(combined from similar events): "
 
 
 def references(names: Any) -> tuple[str, ...]:  # noqa: ANN401  what JSON holds
@@ -38,7 +40,31 @@ def pod(item: Json) -> PodFacts:
         service_account=spec.get("serviceAccountName") or "default",
         pull_secrets=references(spec.get("imagePullSecrets")),
         containers=tuple(_containers(spec, status)),
+        not_ready=_not_ready(status),
+        no_node=_no_node(status),
     )
+
+
+def _denied(status: Json, kind: str) -> Json:
+    """A pod's condition where it does not hold; nothing where it does, or nobody has said."""
+    return next((each for each in status.get("conditions") or () if each.get("type") == kind and each.get("status") != "True"), {})
+
+
+def _not_ready(status: Json) -> str:
+    condition = _denied(status, "Ready")
+    if not condition:
+        return ""
+    since = condition.get("lastTransitionTime") or "a time that is not told"
+    # Without either where the pod's node died.
+    why = condition.get("message") or condition.get("reason")
+    return f"{since} ({why[:_LONGEST_WHY]})" if why else since
+
+
+def _no_node(status: Json) -> str:
+    condition = _denied(status, "PodScheduled")
+    # The scheduler's first sentence counts the nodes and says why; what follows is about preemption.
+    said = (condition.get("message") or "").partition(". ")[0]
+    return said[:_LONGEST_WHY] or condition.get("reason") or ""
 
 
 def _containers(spec: Json, status: Json) -> Iterator[ContainerFacts]:
@@ -133,13 +159,13 @@ def _image_managers(managed: Any) -> dict[str, str]:  # noqa: ANN401  what JSON 
 
 
 def event(item: Json) -> EventFacts:
-    """An event; a newer API keeps its count in `series`."""
+    """An event; a newer API keeps its count in `series`, and one that stands for many that are alike says so before its text."""
     involved = item.get("involvedObject") or {}
     series = item.get("series") or {}
     return EventFacts(
         uid=item["metadata"]["uid"],
         reason=item.get("reason") or "",
-        message=(item.get("message") or "")[:1000],
+        message=(item.get("message") or "").removeprefix(_COMBINED)[:1000],
         type=item.get("type") or "",
         count=max(item.get("count") or 1, series.get("count") or 1),
         object_kind=involved.get("kind") or "",

@@ -2,13 +2,13 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runmend.sandbox import patches
 from runmend.sandbox.defaults import admit_pod, fill, inject, quality_of_service, random_suffix
 from runmend.sandbox.fields import managed
+from runmend.sandbox.pages import Page, Pages
 from runmend.sandbox.resources import (
     DEPLOYMENTS,
     NAMESPACES,
@@ -28,6 +28,7 @@ from runmend.sandbox.status import (
     modified,
     not_found,
     precondition_failed,
+    server_error,
     success,
 )
 from runmend.sandbox.store import Store, copied, timestamp
@@ -35,6 +36,8 @@ from runmend.sandbox.validation import check_types, problems
 
 # What a patch cannot change, whatever it says.
 _OURS = ("creationTimestamp", "generation", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+# What is left out of metadata when it is empty.
+_LEFT_OUT = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,13 @@ class Api:
 
     def __init__(self, store: Store) -> None:
         self.store = store
+        self._pages = Pages(store)
 
-    def list(self, at: Address, labels: str = "", fields: str = "") -> Iterator[Object]:
-        """The objects of a collection that both selectors take."""
+    def list(self, at: Address, labels: str = "", fields: str = "", limit: int = 0, token: str = "") -> Page:
+        """The objects of a collection that both selectors take; `limit` of them where it is not 0, from a page's token on."""
         tests = [by_fields(at.resource, fields), by_labels(labels)] if fields or labels else []
         namespace = at.namespace or None if at.resource.namespaced else ""
-        return (obj for obj in self.store.each(at.resource, namespace) if all(test(obj) for test in tests))
+        return self._pages.page(at.resource, namespace, tests, limit, token)
 
     def get(self, at: Address) -> Object:
         """The live object."""
@@ -108,7 +112,7 @@ class Api:
         new = copied(result)
         if not isinstance(new, dict):
             raise bad_request("a patch must leave an object")
-        check_types(at.resource, new, _shown(change))
+        check_types(at.resource, new, patches.shown(change))
         self._check_identity(at, old, new)
         self._keep_ours(at, old, new)
         if at.subresource != "status":
@@ -176,7 +180,11 @@ class Api:
             raise bad_request(f"the name of the object ({metadata.get('name')}) does not match the name on the URL ({at.name})")
         if metadata.get("namespace") != live.get("namespace"):
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
-        if metadata.get("resourceVersion", live["resourceVersion"]) != live["resourceVersion"]:
+        # A version that is empty or 0 asks for none in particular.
+        version = metadata.get("resourceVersion") or "0"
+        if not version.isdigit():
+            raise server_error(f'strconv.ParseUint: parsing "{version}": invalid syntax')
+        if version not in ("0", live["resourceVersion"]):
             raise modified(at.resource, at.name)
         if metadata.get("uid", live["uid"]) != live["uid"]:
             cause = Cause("metadata.uid", f"Invalid value: {json.dumps(metadata['uid'])}: field is immutable")
@@ -186,6 +194,9 @@ class Api:
         for name in ("kind", "apiVersion"):
             new.pop(name, None)
         metadata = new["metadata"]
+        for name in _LEFT_OUT:
+            if not metadata.get(name):
+                metadata.pop(name, None)
         for name in (*_OURS, "uid", "resourceVersion"):
             if name in old["metadata"]:
                 metadata[name] = old["metadata"][name]
@@ -228,12 +239,3 @@ def _counts(resource: Resource, old: Object, new: Object) -> bool:
     if resource == DEPLOYMENTS and old["metadata"].get("annotations") != new["metadata"].get("annotations"):
         return True
     return bool(old.get("spec") != new.get("spec"))
-
-
-def _shown(value: object) -> str:
-    """As Go prints a map: `map[spec:map[replicas:x]]`."""
-    if isinstance(value, dict):
-        return f"map[{' '.join(f'{key}:{_shown(item)}' for key, item in sorted(value.items()))}]"
-    if isinstance(value, list):
-        return f"[{' '.join(map(_shown, value))}]"
-    return str(value)

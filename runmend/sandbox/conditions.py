@@ -13,8 +13,9 @@ _PAUSED = "DeploymentPaused"
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The pods of a Deployment's ReplicaSets, as those last reported them."""
+    """The pods of a Deployment's ReplicaSets: how many those want, and what they last reported."""
 
+    wanted: int
     replicas: int
     updated: int
     available: int
@@ -30,16 +31,24 @@ class Counts:
             return sum(status.get(field, 0) for status in statuses)
 
         updated = new["status"].get("replicas", 0) if new is not None else 0
-        return cls(total("replicas"), updated, total("availableReplicas"), total("readyReplicas"), total("terminatingReplicas"))
+        return cls(
+            wanted=sum(found["spec"]["replicas"] for found in owned),
+            replicas=total("replicas"),
+            updated=updated,
+            available=total("availableReplicas"),
+            ready=total("readyReplicas"),
+            ending=total("terminatingReplicas"),
+        )
 
-    def fields(self, wanted: int) -> Object:
+    @property
+    def fields(self) -> Object:
         """The status fields; those that are zero are left out, as Go leaves them out."""
         fields = {
             "replicas": self.replicas,
             "updatedReplicas": self.updated,
             "readyReplicas": self.ready,
             "availableReplicas": self.available,
-            "unavailableReplicas": max(0, max(wanted, self.replicas) - self.available),
+            "unavailableReplicas": max(0, self.wanted - self.available),
         }
         return {name: count for name, count in fields.items() if count} | {"terminatingReplicas": self.ending}
 

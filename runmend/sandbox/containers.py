@@ -101,6 +101,11 @@ class Container:
 
     async def _pull(self) -> None:
         image, delay = self.spec["image"], FIRST_BACK_OFF_S
+        while why := images.misspelt(image):
+            self._record("Warning", "InspectFailed", why)
+            self._record("Warning", "Failed", "Error: InvalidImageName")
+            self._wait("InvalidImageName", why)
+            await asyncio.sleep(SYNC_S)
         if self.spec.get("imagePullPolicy") != "Always" and self._pod.on_node(image):
             self._record("Normal", "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod')
             return

@@ -91,6 +91,7 @@ class Deployments:
                 "replicas": 0,
                 "selector": {"matchLabels": {**spec["selector"]["matchLabels"], _HASH: digest}},
                 "template": template,
+                **({"minReadySeconds": spec["minReadySeconds"]} if spec.get("minReadySeconds") else {}),
             },
             "status": {"replicas": 0},
         }
@@ -174,13 +175,13 @@ class Deployments:
         deployment = self._store.find(DEPLOYMENTS, *key)
         if deployment is None:
             return
-        metadata, spec = deployment["metadata"], deployment["spec"]
+        metadata = deployment["metadata"]
         owned = [obj for resource, obj in self._store.dependants(metadata["uid"]) if resource == REPLICA_SETS]
         new = next((found for found in owned if _template(found) == _template(deployment)), None)
         counts = Counts.of(owned, new)
         late = self._is_late(deployment, counts)
         progress = progress_of(deployment, counts, new, late=late)
-        status = {"observedGeneration": metadata["generation"], **counts.fields(spec["replicas"])}
+        status = {"observedGeneration": metadata["generation"], **counts.fields}
         status["conditions"] = conditions_of(deployment, counts, progress)
         if status != deployment["status"]:
             self._store.put(DEPLOYMENTS, deployment | {"metadata": dict(metadata), "status": status})

@@ -1,8 +1,11 @@
-"""Events as components record them: aggregated on one object, and rationed for each source, object and type."""
+"""Events as components record them: counted on one object, combined where only their messages differ, and rationed.
+
+Each source remembers that for each object; a ration is for one type of event.
+"""
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from runmend.sandbox.resources import EVENTS, NAMESPACES, Object, Resource
@@ -12,6 +15,9 @@ from runmend.sandbox.store import Store, timestamp
 # Warning each. A broken pod falls silent by it.
 _BURST = 25
 _REFILL_S = 300.0
+# Events that differ in their message alone: the first ones each by itself, the next ones in one whose message is that of the last.
+_SINGLE = 9
+COMBINED = "(combined from similar events): "
 
 
 @dataclass(slots=True)
@@ -28,6 +34,28 @@ class _Ration:
         return True
 
 
+@dataclass(slots=True)
+class _Memory:
+    """What a source knows of what it told about one object."""
+
+    rations: dict[str, _Ration] = field(default_factory=dict)
+    messages: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    """By type and reason, as far as they are told each by itself."""
+    known: dict[tuple[str, ...], tuple[int, str]] = field(default_factory=dict)
+    """How often each was to be told, and the name of its event."""
+
+    def may_tell(self, kind: str, now: float) -> bool:
+        """Whether the ration allows one more."""
+        return self.rations.setdefault(kind, _Ration(now)).take(now)
+
+    def combines(self, kind: str, reason: str, message: str) -> bool:
+        """Whether a message comes after too many others."""
+        alone = self.messages.setdefault((kind, reason), set())
+        if message not in alone and len(alone) < _SINGLE:
+            alone.add(message)
+        return message not in alone
+
+
 class Recorder:
     """Writes the events of one component, such as the kubelet of one node."""
 
@@ -36,51 +64,40 @@ class Recorder:
         self._component = component
         self._host = host
         self._clock = clock
-        self._rations: dict[tuple[str, str], _Ration] = {}
-        self._known: dict[str, dict[tuple[str, ...], tuple[int, str]]] = {}
+        self._memories: dict[str, _Memory] = {}
 
     def record(self, resource: Resource, about: Object, kind: str, reason: str, message: str, *, path: str = "") -> None:
         """Say something about an object; `kind` is Normal or Warning, `path` the container that is meant."""
-        uid = about["metadata"]["uid"]
-        known_of = self._known.setdefault(uid, {})
-        key = (path, kind, reason, message)
-        count, name = known_of.get(key, (0, ""))
+        memory = self._memories.setdefault(about["metadata"]["uid"], _Memory())
+        key: tuple[str, ...] = (path, kind, reason, message)
+        if memory.combines(kind, reason, message):
+            key, message = (kind, reason), COMBINED + message
+        count, name = memory.known.get(key, (0, ""))
         # What is not sent is counted all the same, so a count jumps when the next one may be sent.
-        known_of[key] = (count + 1, name)
-        now = self._clock()
-        if not self._rations.setdefault((uid, kind), _Ration(now)).take(now):
+        memory.known[key] = (count + 1, name)
+        if not memory.may_tell(kind, self._clock()):
             return
-        namespace = about["metadata"].get("namespace", "default")
-        known = self._store.find(EVENTS, namespace, name)
+        seen = timestamp()
+        known = self._store.find(EVENTS, about["metadata"].get("namespace", "default"), name)
         if known is not None:
-            again = {"metadata": dict(known["metadata"]), "count": count + 1, "lastTimestamp": timestamp()}
+            again = {"metadata": dict(known["metadata"]), "count": count + 1, "lastTimestamp": seen, "message": message}
             self._store.put(EVENTS, known | again)
             return
         event = self._new(resource, about, kind, path)
-        seen = timestamp()
-        event |= {
-            "reason": reason,
-            "message": message,
-            "firstTimestamp": seen,
-            "lastTimestamp": seen,
-            "count": count + 1,
-            "eventTime": None,
-        }
-        self._put(event)
-        known_of[key] = (count + 1, event["metadata"]["name"])
+        times = {"firstTimestamp": seen, "lastTimestamp": seen, "eventTime": None}
+        self._put(event | {"reason": reason, "message": message, "count": count + 1, **times})
+        memory.known[key] = (count + 1, event["metadata"]["name"])
 
-    def note(self, resource: Resource, about: Object, reason: str, action: str, message: str) -> None:
-        """A Normal event of the newer kind, as the scheduler writes them: a time and no count."""
-        event = self._new(resource, about, "Normal", "")
+    def note(self, resource: Resource, about: Object, kind: str, reason: str, action: str, message: str) -> None:
+        """An event of the newer kind, as the scheduler writes them: a time and no count."""
+        event = self._new(resource, about, kind, "")
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         event |= {"reason": reason, "message": message, "firstTimestamp": None, "lastTimestamp": None, "eventTime": moment}
         self._put(event | {"source": {}, "action": action})
 
     def forget(self, uid: str) -> None:
-        """The object is gone: neither its ration nor its events are needed any more."""
-        for kind in ("Normal", "Warning"):
-            self._rations.pop((uid, kind), None)
-        self._known.pop(uid, None)
+        """The object is gone: nothing will be told of it any more."""
+        self._memories.pop(uid, None)
 
     def _new(self, resource: Resource, about: Object, kind: str, path: str) -> Object:
         metadata = about["metadata"]

@@ -7,6 +7,7 @@ import base64
 import json
 from decimal import Decimal
 
+from runmend.images import InvalidImageReference, parse_image
 from runmend.sandbox.resources import SECRETS, Object
 from runmend.sandbox.store import Store
 from runmend.sandbox.validation import quantity
@@ -26,6 +27,15 @@ def behaviour(image: str) -> str:
     """The tag of an image of the scripted registry, or nothing."""
     registry, _, rest = image.partition("/")
     return rest.partition(":")[2] if registry == REGISTRY else ""
+
+
+def misspelt(image: str) -> str:
+    """What the kubelet says of a reference that it cannot read, and so never pulls; empty where it can."""
+    try:
+        parse_image(image)
+    except InvalidImageReference:
+        return f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
+    return ""
 
 
 def pull_error(image: str, *, authorized: bool) -> str:

@@ -53,17 +53,36 @@ class Kubelets:
             return
         node = pod["spec"].get("nodeName")
         if not node:
-            node = self._nodes[self._turn % len(self._nodes)]
+            fitting = [name for name in self._nodes if self._fits(pod, name)]
+            if not fitting:
+                self._leave(pod)
+                return
+            node = fitting[self._turn % len(fitting)]
             self._turn += 1
-            condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": timestamp()}
-            status = pod["status"] | {"conditions": [condition]}
-            bound = {"metadata": dict(pod["metadata"]), "spec": pod["spec"] | {"nodeName": node}, "status": status}
-            pod = self._store.put(PODS, pod | bound)
-            self._scheduler.note(PODS, pod, "Scheduled", "Binding", f"Successfully assigned {namespace}/{name} to {node}")
+            pod = self._bind(pod, {"status": "True"}, node)
+            self._scheduler.note(PODS, pod, "Normal", "Scheduled", "Binding", f"Successfully assigned {namespace}/{name} to {node}")
         if node in self._recorders:
             worker = Worker(self._store, self._recorders[node], self._images[node], pod)
             self._workers[pod["metadata"]["uid"]] = worker
             worker.start()
+
+    def _fits(self, pod: Object, name: str) -> bool:
+        labels = (self._store.find(NODES, "", name) or {"metadata": {}})["metadata"].get("labels") or {}
+        return all(labels.get(key) == value for key, value in (pod["spec"].get("nodeSelector") or {}).items())
+
+    def _leave(self, pod: Object) -> None:
+        """Say that no node fits. Nobody looks again, because no node of a sandbox changes."""
+        count = len(self._nodes)
+        why = f"0/{count} nodes are available: {count} node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, "
+        why += f"preemption: 0/{count} nodes are available: {count} Preemption is not helpful for scheduling."
+        pod = self._bind(pod, {"status": "False", "reason": "Unschedulable", "message": why})
+        self._scheduler.note(PODS, pod, "Warning", "FailedScheduling", "Scheduling", why)
+
+    def _bind(self, pod: Object, scheduled: Object, node: str = "") -> Object:
+        condition = {"type": "PodScheduled", "lastProbeTime": None, "lastTransitionTime": timestamp(), **scheduled}
+        spec = pod["spec"] | ({"nodeName": node} if node else {})
+        bound = {"metadata": dict(pod["metadata"]), "spec": spec, "status": pod["status"] | {"conditions": [condition]}}
+        return self._store.put(PODS, pod | bound)
 
     def _forget(self, pod: Object | None) -> None:
         worker = self._workers.pop(pod["metadata"]["uid"], None) if pod is not None else None
@@ -197,9 +216,10 @@ class Worker:
         inits = [container.status for container in self._inits]
         containers = [container.status for container in self._containers]
         known = {condition["type"]: condition for condition in before.get("conditions") or []}
+        phase = _phase(self.restart_policy, self._inits, self._containers)
         status = {
-            "phase": _phase(self.restart_policy, self._inits, self._containers),
-            "conditions": [_kept(known.get(new["type"]), new) for new in _conditions(inits, containers)],
+            "phase": phase,
+            "conditions": [_kept(known.get(new["type"]), new) for new in _conditions(phase, inits, containers)],
             "hostIP": "192.0.2.2",
             "podIP": "192.168.192.168",
             "startTime": self._began,
@@ -225,24 +245,26 @@ def _phase(policy: str, inits: Iterable[Container], containers: Iterable[Contain
     return "Failed" if policy == "Never" else "Running"
 
 
-def _conditions(inits: list[Object], containers: list[Object]) -> list[Object]:
+def _conditions(phase: str, inits: list[Object], containers: list[Object]) -> list[Object]:
     waiting = [status["name"] for status in inits if not status["ready"]]
     unready = [status["name"] for status in containers if not status["ready"]]
-    initialized = (waiting, "ContainersNotInitialized", f"containers with incomplete status: [{' '.join(waiting)}]")
-    ready = (unready, "ContainersNotReady", f"containers with unready status: [{' '.join(unready)}]")
-    nothing: tuple[list[str], str, str] = ([], "", "")
+    ready = _because(unready, "ContainersNotReady", "containers with unready status: [{}]")
+    if phase == "Failed":
+        ready = {"status": "False", "reason": "PodFailed"}
     told = {
-        "PodReadyToStartContainers": nothing,
-        "Initialized": initialized,
+        "PodReadyToStartContainers": {"status": "False" if phase == "Failed" else "True"},
+        "Initialized": _because(waiting, "ContainersNotInitialized", "containers with incomplete status: [{}]"),
         "Ready": ready,
         "ContainersReady": ready,
-        "PodScheduled": nothing,
+        "PodScheduled": {"status": "True"},
     }
-    conditions = []
-    for kind, (missing, reason, message) in told.items():
-        condition = {"type": kind, "status": "False" if missing else "True", "lastProbeTime": None, "lastTransitionTime": timestamp()}
-        conditions.append(condition | ({"reason": reason, "message": message} if missing else {}))
-    return conditions
+    times = {"lastProbeTime": None, "lastTransitionTime": timestamp()}
+    return [{"type": kind, **times, **condition} for kind, condition in told.items()]
+
+
+def _because(missing: list[str], reason: str, message: str) -> Object:
+    """True where nothing is missing, else false because of that."""
+    return {"status": "False", "reason": reason, "message": message.format(" ".join(missing))} if missing else {"status": "True"}
 
 
 def _kept(old: Object | None, new: Object) -> Object:

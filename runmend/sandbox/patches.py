@@ -40,14 +40,15 @@ def merged(target: object, patch: object) -> object:
 
 def strategically_merged(target: Object, patch: Object) -> Object:
     """Strategic merge patch of a built-in kind; an item without its list's merge key is refused."""
-    directive = patch.get("$patch")
+    directive = _directive(patch)
     if directive == "replace":
         return {key: value for key, value in patch.items() if key != "$patch"}
     if directive == "delete":
         return {}
-    result = dict(target)
+    kept = patch.get("$retainKeys")
+    result = {key: value for key, value in target.items() if kept is None or key in kept}
     for key, value in patch.items():
-        if key == "$patch" or key.startswith("$setElementOrder/"):
+        if key in ("$patch", "$retainKeys") or key.startswith("$setElementOrder/"):
             continue
         if key.startswith("$deleteFromPrimitiveList/"):
             name = key.partition("/")[2]
@@ -59,24 +60,30 @@ def strategically_merged(target: Object, patch: Object) -> Object:
     return result
 
 
+def _directive(patch: Object) -> str:
+    directive: str = patch.get("$patch", "")
+    if directive not in ("", "replace", "delete"):
+        raise server_error(f"unknown patch type: {directive} in map: {shown(patch)}")
+    return directive
+
+
 def _value(key: str, old: Any, new: Any) -> object:  # noqa: ANN401 - JSON of any shape
     if isinstance(new, dict):
         return strategically_merged(old if isinstance(old, dict) else {}, new)
     if isinstance(new, list) and key in _MERGE_KEYS and all(isinstance(item, dict) for item in new):
         return _items(_MERGE_KEYS[key], old or [], new)
     if isinstance(new, list) and key in _SETS:
-        return [*(old or []), *(item for item in new if item not in (old or []))]
+        return [*new, *(item for item in old or [] if item not in new)]
     return new
 
 
 def _items(key: str, old: list[Object], patch: list[Object]) -> list[Object]:
-    if any(item.get("$patch") == "replace" for item in patch):
+    if any(_directive(item) == "replace" for item in patch):
         return [item for item in patch if "$patch" not in item]
     removed, named = set(), []
     for item in patch:
         if key not in item:
-            shown = " ".join(f"{name}:{value}" for name, value in sorted(item.items()))
-            raise server_error(f"map: map[{shown}] does not contain declared merge key: {key}")
+            raise server_error(f"map: {shown(item)} does not contain declared merge key: {key}")
         if not isinstance(item[key], str | int):
             raise unreadable(f'"{key}": cannot convert {type(item[key]).__name__} to string')
         if item.get("$patch") == "delete":
@@ -97,6 +104,15 @@ def _ordered(order: list[Any], before: dict[Any, Object], touched: dict[Any, Obj
         first_is_kept = not changed or (kept and changed[0] in order and order.index(kept[0]) < order.index(changed[0]))
         result.append(before[kept.pop(0)] if first_is_kept else touched[changed.pop(0)])
     return result
+
+
+def shown(value: object) -> str:
+    """As Go prints a map: `map[spec:map[replicas:x]]`."""
+    if isinstance(value, dict):
+        return f"map[{' '.join(f'{key}:{shown(item)}' for key, item in sorted(value.items()))}]"
+    if isinstance(value, list):
+        return f"[{' '.join(map(shown, value))}]"
+    return str(value)
 
 
 def checked(patch: object, *, strategic: bool) -> Object:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 from runmend.sandbox.api import Address, Api, Write
 from runmend.sandbox.events import Recorder
@@ -41,10 +42,11 @@ class Queue:
             asyncio.get_running_loop().call_soon(self._reconcile, key)
 
 
-def is_ready(pod: Object) -> bool:
-    """The pod's condition Ready."""
+def ready_since(pod: Object) -> str | None:
+    """When the pod's condition Ready became true; None while it is not."""
     conditions = pod.get("status", {}).get("conditions") or []
-    return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+    since = (found.get("lastTransitionTime") or "" for found in conditions if found["type"] == "Ready" and found["status"] == "True")
+    return next(since, None)
 
 
 class ReplicaSets:
@@ -110,23 +112,38 @@ class ReplicaSets:
         self._recorder.record(REPLICA_SETS, replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata['name']}")
 
     def _report(self, replica_set: Object, active: list[Object], ending: int) -> None:
-        ready = sum(map(is_ready, active))
+        times = [since for pod in active if (since := ready_since(pod)) is not None]
+        ready, available = len(times), self._long_enough(replica_set, times)
         status: Object = {
             "replicas": len(active),
             "observedGeneration": replica_set["metadata"]["generation"],
             "terminatingReplicas": ending,
         }
         status |= {"fullyLabeledReplicas": len(active)} if active else {}
-        status |= {"readyReplicas": ready, "availableReplicas": ready} if ready else {}
+        status |= {"readyReplicas": ready} if ready else {}
+        status |= {"availableReplicas": available} if available else {}
         if status != replica_set["status"]:
             self._store.put(REPLICA_SETS, replica_set | {"metadata": dict(replica_set["metadata"]), "status": status})
+
+    def _long_enough(self, replica_set: Object, times: list[str]) -> int:
+        """How many pods have been ready for `minReadySeconds`; looks again when the next one will have been."""
+        least = timedelta(seconds=replica_set["spec"].get("minReadySeconds", 0))
+        if not least:
+            return len(times)
+        now = datetime.now(UTC)
+        left = [datetime.fromisoformat(since) + least - now for since in times if since]
+        waiting = [more for more in left if more > timedelta()]
+        if waiting:
+            metadata = replica_set["metadata"]
+            self._queue.add_after(min(waiting).total_seconds(), metadata["namespace"], metadata["name"])
+        return len(times) - len(waiting)
 
 
 def _worth(pod: Object) -> tuple[bool, bool, bool, str]:
     """Pods that are worth less come first: not on a node, not running, not ready, young."""
     created = pod["metadata"]["creationTimestamp"]
     young = "".join(chr(0x10FFFF - ord(letter)) for letter in created)
-    return (bool(pod["spec"].get("nodeName")), pod["status"]["phase"] == "Running", is_ready(pod), young)
+    return (bool(pod["spec"].get("nodeName")), pod["status"]["phase"] == "Running", ready_since(pod) is not None, young)
 
 
 class Collector:

@@ -10,7 +10,17 @@ Test = Callable[[Object], bool]
 
 _EVERYWHERE = ("metadata.name", "metadata.namespace")
 _FIELDS: dict[Resource, tuple[str, ...]] = {
-    PODS: ("spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "status.phase", "status.podIP"),
+    PODS: (
+        "spec.hostNetwork",
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.schedulerName",
+        "spec.serviceAccountName",
+        "status.nominatedNodeName",
+        "status.phase",
+        "status.podIP",
+        "status.podIPs",
+    ),
     EVENTS: (
         "involvedObject.kind",
         "involvedObject.namespace",
@@ -29,17 +39,19 @@ _FIELDS: dict[Resource, tuple[str, ...]] = {
     NAMESPACES: ("status.phase",),
 }
 _TOKEN = re.compile(r"\s*(?:(==|!=|=|!|,|\(|\)|>|<)|([^\s=!,()<>]+))")
+# One of the terms of a field selector: a comma after a backslash belongs to a value.
+_TERM = re.compile(r"(?:\\.|[^,])+")
 _END = ""
 
 
 def by_fields(resource: Resource, selector: str) -> Test:
     """A test for `a=b,c!=d` over the fields that this resource can be selected by."""
     terms = []
-    for term in filter(None, selector.split(",")):
+    for term in _TERM.findall(selector):
         match = re.fullmatch(r"([^=!]*)(==|!=|=)(.*)", term)
         if match is None:
             raise bad_request(f"invalid selector: '{selector}'; can't understand '{term}'")
-        field, operator, value = match.groups()
+        field, operator, value = match[1], match[2], _unescaped(match[3])
         if field not in _EVERYWHERE + _FIELDS.get(resource, ()):
             raise _unknown_field(resource, field)
         terms.append((field.split("."), value, operator != "!="))
@@ -48,6 +60,19 @@ def by_fields(resource: Resource, selector: str) -> Test:
         return all((_field(obj, path) == value) is wanted for path, value, wanted in terms)
 
     return test
+
+
+def _unescaped(value: str) -> str:
+    """A field selector's value; a comma, an equals sign and a backslash stand in it after a backslash."""
+    plain, rest = "", iter(value)
+    for character in rest:
+        escaped = next(rest, "") if character == "\\" else None
+        if escaped is not None and escaped not in ("\\", ",", "="):
+            raise bad_request(f"invalid field selector: invalid escape sequence: \\{escaped}")
+        if character == "=":
+            raise bad_request(f"invalid field selector: unescaped character in value: {ord(character)}")
+        plain += character if escaped is None else escaped
+    return plain
 
 
 def _unknown_field(resource: Resource, field: str) -> Exception:
@@ -91,6 +116,8 @@ class _Labels:
             end = self._next()
             if end not in (",", _END):
                 raise bad_request(f"found '{end}', expected: ',' or 'end of string'")
+            if end == "," and not self._tokens:
+                raise bad_request("found '', expected: identifier after ','")
         tests = self._tests
         return lambda obj: all(test(obj["metadata"].get("labels") or {}) for test in tests)
 
@@ -98,6 +125,8 @@ class _Labels:
         key = self._next()
         if key == "!":
             absent = self._next()
+            if absent == _END:
+                raise bad_request("unable to parse requirement: found '', expected: identifier")
             return lambda labels: absent not in labels
         operator = self._tokens[0] if self._tokens else _END
         if operator in (",", _END):
@@ -124,7 +153,7 @@ class _Labels:
     def _values(self) -> frozenset[str]:
         opening = self._next()
         if opening != "(":
-            raise bad_request(f"unable to parse requirement: found '{opening}', expected: '('")
+            raise bad_request(f"unable to parse requirement: found '{opening}' expected: '('")
         values = set()
         while True:
             values.add(self._next())

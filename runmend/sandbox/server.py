@@ -19,6 +19,7 @@ from runmend.sandbox.status import (
     unknown_format,
     unsupported_media_type,
 )
+from runmend.sandbox.validation import check_options
 
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_MERGE = "application/merge-patch+json"
@@ -76,7 +77,7 @@ class Server:
                 if _content_type(request) not in ("application/json", ""):
                     raise unknown_format()
                 body = _parsed(await request.body(), at.resource)
-                return self._one(at, self._api.create(at, body, _write(request)), HTTPStatus.CREATED)
+                return self._one(at, self._api.create(at, body, _write(request, "CreateOptions")), HTTPStatus.CREATED)
             case "PATCH", True:
                 return await self._patch(request, at)
             case "DELETE", True if not at.subresource:
@@ -85,10 +86,15 @@ class Server:
 
     def _list(self, request: Request, at: Address) -> Response:
         query = request.query_params
-        items = self._api.list(at, query.get("labelSelector", ""), query.get("fieldSelector", ""))
+        token = query.get("continue", "")
+        if token and query.get("resourceVersion"):
+            raise bad_request("specifying resource version is not allowed when using continue")
+        page = self._api.list(at, query.get("labelSelector", ""), query.get("fieldSelector", ""), _limit(query.get("limit")), token)
         head = {"kind": f"{at.resource.kind}List", "apiVersion": at.resource.api_version}
-        metadata = {"resourceVersion": str(self._api.store.revision)}
-        encoded = b",".join(self._api.store.encoded(item) for item in items)
+        metadata: Object = {"resourceVersion": str(page.revision)}
+        metadata |= {"continue": page.token} if page.token else {}
+        metadata |= {"remainingItemCount": page.left} if page.left is not None else {}
+        encoded = b",".join(map(self._api.store.encoded, page.items))
         start = json.dumps(head | {"metadata": metadata}, separators=(",", ":"))[:-1].encode()
         return Response(start + b',"items":[' + encoded + b"]}", media_type="application/json")
 
@@ -96,20 +102,20 @@ class Server:
         kind = _content_type(request)
         if kind not in (STRATEGIC_MERGE, JSON_MERGE):
             raise unsupported_media_type()
-        body = await request.body()
+        body, write = await request.body(), _write(request, "PatchOptions")
         self._api.get(at)
         try:
             patch = json.loads(body)
         except ValueError as error:
             raise bad_request("unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)) from None
-        return self._one(at, self._api.patch(at, patch, _write(request), strategic=kind == STRATEGIC_MERGE))
+        return self._one(at, self._api.patch(at, patch, write, strategic=kind == STRATEGIC_MERGE))
 
     async def _delete(self, request: Request, at: Address) -> Response:
         body = await request.body()
         options = _parsed(body, at.resource) if body else {}
         if "gracePeriodSeconds" in request.query_params:
             options["gracePeriodSeconds"] = int(request.query_params["gracePeriodSeconds"])
-        write = _write(request)
+        write = _write(request, "DeleteOptions")
         write = Write(write.manager, write.dry_run or "All" in (options.get("dryRun") or []))
         return self._one(at, self._api.delete(at, options, write))
 
@@ -138,10 +144,23 @@ def _parsed(body: bytes, resource: Resource) -> Object:
     return parsed
 
 
-def _write(request: Request) -> Write:
-    asked = request.query_params.getlist("dryRun")
+def _limit(text: str | None) -> int:
+    try:
+        return max(0, int(text or "0"))
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def _write(request: Request, options: str) -> Write:
+    """Who writes, and whether it is only tried; `options` is what the query's parameters are called.
+
+    Raises:
+        Refused: 422, for what there is not.
+    """
+    asked, manager = request.query_params.getlist("dryRun"), request.query_params.get("fieldManager") or ""
+    check_options(options, manager, asked)
     agent = request.headers.get("user-agent", "unknown").partition("/")[0]
-    return Write(request.query_params.get("fieldManager") or agent, "All" in asked)
+    return Write(manager or agent, "All" in asked)
 
 
 def _address(path: str) -> Address | None:

@@ -22,16 +22,18 @@ class Cause:
 class Refused(Exception):
     """The request is answered with a Status."""
 
-    def __init__(self, code: HTTPStatus, reason: str, message: str, details: Object | None = None) -> None:
+    def __init__(self, code: HTTPStatus, reason: str, message: str, details: Object | None = None, metadata: Object | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
         self.message = message
         self.details = details
+        self.metadata = metadata or {}
 
     def body(self) -> Object:
         """The Status as it goes over the wire."""
-        body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "message": self.message}
+        body: dict[str, Any] = {"kind": "Status", "apiVersion": "v1", "metadata": self.metadata}
+        body |= {"status": "Failure", "message": self.message}
         if self.reason:
             body["reason"] = self.reason
         if self.details is not None:
@@ -96,6 +98,17 @@ def modified(resource: Resource, name: str) -> Refused:
     why = "the object has been modified; please apply your changes to the latest version and try again"
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
     return Refused(HTTPStatus.CONFLICT, "Conflict", message, _details(resource, name, resource.plural))
+
+
+def expired(token: str) -> Refused:
+    """410 for a list that cannot be continued as it was begun; `token` continues it as it is now."""
+    message = (
+        "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
+        "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided "
+        "token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was "
+        "returned and now may show up in the list."
+    )
+    return Refused(HTTPStatus.GONE, "Expired", message, metadata={"continue": token})
 
 
 def unknown_format() -> Refused:

@@ -61,7 +61,7 @@ class Store:
     def each(self, resource: Resource, namespace: str | None = None) -> Iterator[Object]:
         """Every object of a resource, by namespace and name as etcd orders them."""
         spaces = self._objects.get(resource, {})
-        for space in sorted(spaces) if namespace is None else [namespace]:
+        for space in sorted(spaces, key=lambda name: f"{name}/") if namespace is None else [namespace]:
             objects = spaces.get(space, {})
             for name in sorted(objects):
                 yield objects[name]

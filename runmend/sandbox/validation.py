@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from runmend.sandbox.resources import DEPLOYMENTS, EVENTS, JOBS, PODS, SECRETS, TEMPLATED, Object, Resource
-from runmend.sandbox.status import Cause, bad_request, unreadable
+from runmend.sandbox.status import Cause, bad_request, invalid, unreadable
 
 _LONGEST_NAME = 253
 _LONGEST_LABEL = 63
+_LONGEST_MANAGER = 128
+_WHOLE = 100
 _LABEL_RULE = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN_RULE = rf"{_LABEL_RULE}(\.{_LABEL_RULE})*"
 _VALUE_RULE = "(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?"
@@ -134,9 +136,10 @@ def _wrong_types(resource: Resource, obj: Object) -> Iterator[str]:
     yield from (wrong := list(_misshapen(obj)))
     if wrong:
         return
-    replicas = (obj.get("spec") or {}).get("replicas") if resource in TEMPLATED else None
-    if replicas is not None and not isinstance(replicas, int):
-        yield "unrecognized type: int32"
+    spec = obj.get("spec") or {} if resource in TEMPLATED else {}
+    for name, wanted, shown in (("replicas", int, "int32"), ("minReadySeconds", int, "int32"), ("paused", bool, "bool")):
+        if spec.get(name) is not None and not isinstance(spec[name], wanted):
+            yield f"unrecognized type: {shown}"
     for _, container in _containers(resource, obj):
         resources = container.get("resources") or {}
         for amounts in (resources.get("limits"), resources.get("requests")):
@@ -150,6 +153,27 @@ def _wrong_types(resource: Resource, obj: Object) -> Iterator[str]:
                 yield "illegal base64 data at input byte 0"
 
 
+def check_options(kind: str, manager: str, dry_run: list[str]) -> None:
+    """Refuse a write whose query asks for what there is not.
+
+    Args:
+        kind: what the query's parameters are called as a whole, such as PatchOptions.
+        manager: the name of the field manager.
+        dry_run: every value of `dryRun`.
+
+    Raises:
+        Refused: 422.
+    """
+    found = []
+    if set(dry_run) - {"All"}:
+        message = f'Unsupported value: {json.dumps(dry_run, separators=(",", ":"))}: supported values: "All"'
+        found.append(Cause("dryRun", message, "FieldValueNotSupported"))
+    if len(manager.encode()) > _LONGEST_MANAGER:
+        found.append(Cause("fieldManager", f"Too long: may not be more than {_LONGEST_MANAGER} bytes", "FieldValueTooLong"))
+    if found:
+        raise invalid(Resource("", kind, "meta.k8s.io"), "", found)
+
+
 def problems(resource: Resource, obj: Object, old: Object | None) -> list[Cause]:
     """Everything that is wrong with a new object, or with the new version of `old`."""
     found = [*_metadata(obj["metadata"])]
@@ -160,6 +184,8 @@ def problems(resource: Resource, obj: Object, old: Object | None) -> list[Cause]
     if resource == PODS or resource in TEMPLATED:
         found += _workload(resource, obj)
         found += _pod_spec(resource, obj)
+    if resource == DEPLOYMENTS:
+        found += _rollout(obj["spec"])
     if old is not None:
         found += _update(resource, old, obj)
     return found
@@ -191,7 +217,6 @@ def _workload(resource: Resource, obj: Object) -> Iterator[Cause]:
     spec = obj.get("spec") or {}
     if spec.get("replicas", 0) < 0:
         yield Cause("spec.replicas", f"Invalid value: {spec['replicas']}: must be greater than or equal to 0")
-    yield from _bounds((spec.get("strategy") or {}).get("rollingUpdate") or {})
     labels = (spec.get("template", {}).get("metadata") or {}).get("labels") or {}
     wanted = (spec.get("selector") or {}).get("matchLabels") or {}
     if not wanted:
@@ -201,15 +226,34 @@ def _workload(resource: Resource, obj: Object) -> Iterator[Cause]:
         yield Cause("spec.template.metadata.labels", f"Invalid value: {shown}: `selector` does not match template `labels`")
 
 
+def _rollout(spec: Object) -> Iterator[Cause]:
+    rolling = spec["strategy"].get("rollingUpdate") or {}
+    if rolling and spec["strategy"]["type"] == "Recreate":
+        message = "Forbidden: may not be specified when strategy `type` is 'Recreate'"
+        yield Cause("spec.strategy.rollingUpdate", message, "FieldValueForbidden")
+    else:
+        yield from _bounds(rolling)
+    least = spec.get("minReadySeconds", 0)
+    if least < 0:
+        yield Cause("spec.minReadySeconds", f"Invalid value: {least}: must be greater than or equal to 0")
+    if spec["progressDeadlineSeconds"] <= least:
+        message = f"Invalid value: {spec['progressDeadlineSeconds']}: must be greater than minReadySeconds"
+        yield Cause("spec.progressDeadlineSeconds", message)
+
+
 def _bounds(rolling: Object) -> Iterator[Cause]:
     for name, bound in rolling.items():
-        field = f"spec.strategy.rollingUpdate.{name}"
+        field, shown = f"spec.strategy.rollingUpdate.{name}", json.dumps(bound)
         if isinstance(bound, str) and not re.fullmatch("[0-9]+%", bound):
-            yield Cause(field, f"Invalid value: {json.dumps(bound)}: {_PERCENT}")
+            yield Cause(field, f"Invalid value: {shown}: {_PERCENT}")
         elif not isinstance(bound, str) and (not isinstance(bound, int) or bound < 0):
-            yield Cause(field, f"Invalid value: {json.dumps(bound)}: must be greater than or equal to 0")
-    if rolling.get("maxSurge") == rolling.get("maxUnavailable") == 0:
-        yield Cause("spec.strategy.rollingUpdate.maxUnavailable", "Invalid value: 0: may not be 0 when `maxSurge` is 0")
+            yield Cause(field, f"Invalid value: {shown}: must be greater than or equal to 0")
+        elif isinstance(bound, str) and name == "maxUnavailable" and int(bound[:-1]) > _WHOLE:
+            yield Cause(field, f"Invalid value: {shown}: must not be greater than 100%")
+    unavailable = rolling.get("maxUnavailable")
+    if {str(unavailable), str(rolling.get("maxSurge"))} <= {"0", "0%"}:
+        message = f"Invalid value: {json.dumps(unavailable)}: may not be 0 when `maxSurge` is 0"
+        yield Cause("spec.strategy.rollingUpdate.maxUnavailable", message)
 
 
 def _containers(resource: Resource, obj: Object) -> Iterator[tuple[str, Object]]:

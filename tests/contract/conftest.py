@@ -1,11 +1,22 @@
-"""Every contract test runs on the sandbox, and on a real cluster too where `--cluster` says which."""
+"""Every contract test runs on the sandbox, and on a real cluster too where `--cluster` says which.
+
+One module is of what the sandbox does not have, and is read with `--cluster` alone; it says why.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from runmend.sandbox import Sandbox
 from tests.cluster.api import Cluster, Namespace
+
+REAL_ONLY = "test_accounts.py"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    without = config.getoption("--cluster") is None
+    return True if without and collection_path.name == REAL_ONLY else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,4 +1,4 @@
-"""The `kubernetes` package, which the product uses, talks to both alike."""
+"""The `kubernetes` package, which the product uses, and the product's own door to it talk to both alike."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
+from runmend.facts import EventFacts
+from runmend.kube import client as door
+from runmend.kube import facts
 from tests.cluster.api import Cluster, Namespace, a_deployment, a_pull_secret, eventually
 
 
@@ -66,3 +69,49 @@ def test_a_pod_is_deleted_by_the_client(namespace: Namespace, api: client.ApiCli
 
     with pytest.raises(client.ApiException, match="NotFound"):
         core.read_namespaced_pod("web", namespace.name)
+
+
+@pytest.fixture
+def opened(cluster: Cluster) -> Iterator[door.Cluster]:
+    made = door.Cluster.connect(kubeconfig=cluster.kubeconfig)
+    yield made
+    made.close()
+
+
+def an_event(namespace: Namespace, name: str, **more: object) -> dict[str, object]:
+    involved = {"kind": "Pod", "namespace": namespace.name, "name": "web"}
+    return {"metadata": {"name": name}, "involvedObject": involved, "reason": "Said", "message": name, "type": "Normal", **more}
+
+
+def test_the_product_reads_a_list_in_small_pages_as_it_was_when_it_was_begun(
+    namespace: Namespace, opened: door.Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        namespace.create("events", an_event(namespace, f"e{number}"))
+    read = facts.event
+
+    def reading(item: dict[str, Any]) -> EventFacts:
+        # The first page has been read when the first event is looked at.
+        if item["metadata"]["name"] == "e0":
+            namespace.create("events", an_event(namespace, "e55"))
+            namespace.http.delete(namespace.path("events", "e6"))
+        return read(item)
+
+    monkeypatch.setattr(door, "PAGE", 2)
+    monkeypatch.setattr(facts, "event", reading)
+    first = opened.events(namespace.name, "involvedObject.name=web")
+    monkeypatch.undo()
+    second = opened.events(namespace.name, "involvedObject.name=web")
+
+    assert [event.message for event in first] == [f"e{number}" for number in range(7)]
+    assert [event.message for event in second] == ["e0", "e1", "e2", "e3", "e4", "e5", "e55"]
+
+
+def test_the_product_counts_a_series_of_events(namespace: Namespace, opened: door.Cluster) -> None:
+    moment = "2026-01-02T03:04:05.000006Z"
+    newer = {"eventTime": moment, "reportingComponent": "tester", "reportingInstance": "one", "action": "Saying"}
+    namespace.create("events", an_event(namespace, "series", series={"count": 7, "lastObservedTime": moment}, **newer))
+    namespace.create("events", an_event(namespace, "older", count=3))
+    namespace.create("events", an_event(namespace, "single", **newer))
+
+    assert {event.message: event.count for event in opened.events(namespace.name)} == {"series": 7, "older": 3, "single": 1}

@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from tests.cluster.api import (
     Json,
     Namespace,
@@ -147,32 +145,6 @@ def test_a_new_image_replaces_every_pod(namespace: Namespace) -> None:
     assert sets[BETTER]["metadata"]["annotations"][REVISION] == "2"
 
 
-@pytest.mark.parametrize(
-    ("replicas", "strategy", "updated", "serving"),
-    [
-        (3, None, 1, 3),
-        (4, None, 2, 3),
-        (3, {"maxSurge": 0, "maxUnavailable": 1}, 1, 2),
-        (2, {"maxSurge": "50%", "maxUnavailable": "50%"}, 2, 1),
-    ],
-)
-def test_a_bad_rollout_keeps_what_serves(namespace: Namespace, replicas: int, strategy: Json | None, updated: int, serving: int) -> None:
-    rolling: Json = {"type": "RollingUpdate", **({"rollingUpdate": strategy} if strategy else {})}
-    namespace.create("deployments", a_deployment(image=GOOD, replicas=replicas, strategy=rolling))
-    rolled_out(namespace)
-
-    namespace.patch("deployments", "web", image_patch(MISSING))
-    deployment = stuck(namespace, updated)
-
-    status = deployment["status"]
-    assert status["availableReplicas"] == status["readyReplicas"] == serving
-    assert status["replicas"] == serving + updated
-    assert images(namespace) == sorted([GOOD] * serving + [MISSING] * updated)
-    assert condition(deployment, "Available")["status"] == "True"
-    name = replica_sets(namespace)[MISSING]["metadata"]["name"]
-    assert told(deployment, "Progressing") == ("True", "ReplicaSetUpdated", f'ReplicaSet "{name}" is progressing.')
-
-
 def test_a_rollout_that_takes_too_long_says_so(namespace: Namespace) -> None:
     namespace.create("deployments", a_deployment(image=MISSING, replicas=2, progressDeadlineSeconds=2))
 
@@ -186,6 +158,20 @@ def test_a_rollout_that_takes_too_long_says_so(namespace: Namespace) -> None:
     assert told(deployment, "Available") == ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
     assert deployment["status"]["unavailableReplicas"] == 2
     assert "availableReplicas" not in deployment["status"]
+
+
+def test_a_pod_is_available_when_it_has_been_ready_for_long_enough(namespace: Namespace) -> None:
+    namespace.create("deployments", a_deployment(image=GOOD, minReadySeconds=4))
+
+    young = eventually(lambda: found if (found := namespace.get("deployments", "web"))["status"].get("readyReplicas") else None)
+    old = eventually(lambda: found if (found := namespace.get("deployments", "web"))["status"].get("availableReplicas") else None)
+
+    assert young is not None
+    assert old is not None
+    assert young["status"]["unavailableReplicas"] == 1
+    assert told(young, "Available")[:2] == ("False", "MinimumReplicasUnavailable")
+    assert told(old, "Available")[:2] == ("True", "MinimumReplicasAvailable")
+    assert old["status"]["readyReplicas"] == 1
 
 
 def test_a_fixed_image_replaces_the_broken_pods(namespace: Namespace) -> None:
@@ -318,16 +304,6 @@ def test_a_deleted_deployment_takes_its_pods_with_it(namespace: Namespace) -> No
 
     assert answer.json()["status"] == "Success"
     eventually(lambda: not namespace.items("replicasets") and not namespace.items("pods"))
-
-
-def test_recreate_takes_all_pods_down_first(namespace: Namespace) -> None:
-    namespace.create("deployments", a_deployment(image=GOOD, replicas=2, strategy={"type": "Recreate"}))
-    rolled_out(namespace)
-
-    namespace.patch("deployments", "web", image_patch(MISSING))
-
-    assert stuck(namespace, 2)["status"].get("availableReplicas", 0) == 0
-    assert images(namespace) == [MISSING, MISSING]
 
 
 def test_an_unknown_container_is_rolled_out_with_the_rest(namespace: Namespace) -> None:

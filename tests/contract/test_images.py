@@ -1,5 +1,6 @@
 """What nodes make of images: states, phases and events, watched for a while on many pods at once."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from tests.cluster.api import Cluster, Json, Namespace, a_container, a_pod, a_pu
 # A name that no node of a cluster has pulled before.
 R = f"registry.example/app-{secrets.token_hex(4)}"
 NOT_PULLED = {"ErrImagePull", "ImagePullBackOff"}
+# How long a container that has been restarted so often waits for its next start.
+BACK_OFFS = {1: "10s", 2: "20s", 3: "40s", 4: "1m20s"}
 UNPULLED = ("missing", "unauthorized", "unreachable", "nosecret", "two", "init")
 RESOLVING = 'failed to pull and unpack image "{0}": failed to resolve reference "{0}": '
 WHY = {
@@ -134,8 +137,12 @@ def test_a_good_image_runs_and_is_ready(watched: Watched, pod: str) -> None:
     assert container["image"] == watched.last(pod)["spec"]["containers"][0]["image"]
     assert container["imageID"]
     assert container["containerID"]
-    conditions = {condition["type"]: condition["status"] for condition in status["conditions"]}
-    assert {conditions[kind] for kind in ("PodScheduled", "Initialized", "ContainersReady", "Ready")} == {"True"}
+    conditions = {condition["type"]: condition for condition in status["conditions"]}
+    assert set(conditions) == {"PodReadyToStartContainers", "PodScheduled", "Initialized", "ContainersReady", "Ready"}
+    for condition in conditions.values():
+        assert condition["status"] == "True"
+        assert not {"reason", "message"} & set(condition)
+        assert condition["lastTransitionTime"].endswith("Z")
     assert status["startTime"].endswith("Z")
 
 
@@ -157,7 +164,7 @@ def test_a_good_image_s_events(watched: Watched) -> None:
         "fieldPath": "spec.containers{app}",
     }
     assert event["metadata"]["name"].startswith("slow.")
-    assert watched.one("slow", "Pulled")["message"].startswith(f'Successfully pulled image "{R}:slow" in 10s (')
+    assert re.match(rf'Successfully pulled image "{R}:slow" in 10(\.\d+)?s \(10', watched.one("slow", "Pulled")["message"])
     assert watched.one("slow", "Created")["message"] == "Container created"
     assert watched.one("slow", "Started")["message"] == "Container started"
 
@@ -217,9 +224,10 @@ def test_a_failed_pull_s_events(watched: Watched, pod: str) -> None:
         ("BackOff", "Normal", f'Back-off pulling image "{image}"'),
     }
 
-    found = {(event["reason"], event["type"], event["message"]) for event in watched.events if event["involvedObject"]["name"] == pod}
+    by_kubelet = [event for event in watched.events if event["source"].get("component") == "kubelet"]
+    found = {(event["reason"], event["type"], event["message"]) for event in by_kubelet if event["involvedObject"]["name"] == pod}
 
-    assert {event for event in found if event[0] != "Scheduled"} == expected
+    assert found == expected
 
 
 def test_events_are_counted_on_one_object(watched: Watched) -> None:
@@ -227,9 +235,12 @@ def test_events_are_counted_on_one_object(watched: Watched) -> None:
 
     assert event["count"] >= 2
     assert event["firstTimestamp"] < event["lastTimestamp"]
-    assert watched.one("missing", "Pulling")["count"] >= 2
-    first = next(found for found in watched.told("missing", "Failed") if found["message"] == "Error: ErrImagePull")
-    assert first["count"] == watched.one("missing", "Failed", "Failed to pull image")["count"]
+    (failed,) = [found for found in watched.told("missing", "Failed") if found["message"] == "Error: ErrImagePull"]
+    tries = [watched.one("missing", "Pulling")["count"], watched.one("missing", "Failed", "Failed to pull image")["count"], failed["count"]]
+    # They are told one after the other, so the last try may be told in part.
+    assert tries == sorted(tries, reverse=True)
+    assert tries[0] >= 2
+    assert tries[0] - tries[-1] <= 1
 
 
 def test_a_pull_secret_that_is_not_there_is_told(watched: Watched) -> None:
@@ -269,8 +280,11 @@ def test_a_container_that_ends_is_started_again_and_then_backs_off(watched: Watc
     uid = watched.last(pod)["metadata"]["uid"]
     title = f"{pod}_{watched.namespace.name}({uid})"
 
-    assert waits[0]["restartCount"] == 1
-    assert waits[0]["state"]["waiting"]["message"] == f"back-off 10s restarting failed container=app pod={title}"
+    # Not every change is written: a node that is busy skips some.
+    assert waits
+    for wait in waits:
+        delay = BACK_OFFS[wait["restartCount"]]
+        assert wait["state"]["waiting"]["message"] == f"back-off {delay} restarting failed container=app pod={title}"
     ended = waits[0]["lastState"]["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (exit_code, reason)
     assert ended["startedAt"] <= ended["finishedAt"]
@@ -290,6 +304,12 @@ def test_a_container_that_may_not_restart_fails_its_pod(watched: Watched) -> Non
     assert status["phase"] == "Failed"
     ended = status["containerStatuses"][0]["state"]["terminated"]
     assert (ended["exitCode"], ended["reason"]) == (1, "Error")
+    conditions = {condition["type"]: condition for condition in status["conditions"]}
+    for kind in ("Ready", "ContainersReady"):
+        assert (conditions[kind]["status"], conditions[kind]["reason"]) == ("False", "PodFailed")
+        assert "message" not in conditions[kind]
+    assert conditions["PodReadyToStartContainers"]["status"] == "False"
+    assert conditions["Initialized"]["status"] == "True"
 
 
 def test_a_failing_probe_leaves_a_running_container_unready(watched: Watched) -> None:
@@ -341,6 +361,21 @@ def test_a_secret_for_something_else_does_not_help(namespace: Namespace, secret:
     namespace.create("pods", with_spec(a_pod("web", f"{R}:unauthorized"), imagePullSecrets=[{"name": "pull"}]))
 
     assert eventually(lambda: is_waiting(namespace.get("pods", "web")))
+
+
+def test_init_containers_of_good_images_end_well_one_after_the_other(namespace: Namespace) -> None:
+    inits = [a_container("first", f"{R}:ok"), a_container("second", f"{R}:other")]
+    namespace.create("pods", with_spec(a_pod("web", f"{R}:ok"), initContainers=inits))
+    eventually(lambda: namespace.get("pods", "web")["status"]["phase"] == "Running")
+
+    status = namespace.get("pods", "web")["status"]
+
+    ended = [found["state"]["terminated"] for found in status["initContainerStatuses"]]
+    assert [(state["exitCode"], state["reason"]) for state in ended] == [(0, "Completed")] * 2
+    assert ended[0]["finishedAt"] <= ended[1]["startedAt"]
+    assert [(found["ready"], found["started"], found["restartCount"]) for found in status["initContainerStatuses"]] == [
+        (True, False, 0)
+    ] * 2
 
 
 def test_a_deleted_pod_is_stopped_and_goes(namespace: Namespace) -> None:

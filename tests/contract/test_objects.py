@@ -293,29 +293,6 @@ def test_an_invalid_template_is_422(namespace: Namespace, template: Json, why: s
     assert answer.json()["message"] == f'Deployment.apps "web" is invalid: {why}'
 
 
-PERCENT = (
-    "a valid percent string must be a numeric string followed by an ending '%' "
-    "(e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
-)
-
-
-@pytest.mark.parametrize(
-    ("bounds", "why"),
-    [
-        ({"maxSurge": "abc"}, f'maxSurge: Invalid value: "abc": {PERCENT}'),
-        ({"maxSurge": -1}, "maxSurge: Invalid value: -1: must be greater than or equal to 0"),
-        ({"maxSurge": 0, "maxUnavailable": 0}, "maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0"),
-    ],
-)
-def test_the_bounds_of_a_rollout_are_checked(namespace: Namespace, bounds: Json, why: str) -> None:
-    deployment = a_deployment(strategy={"type": "RollingUpdate", "rollingUpdate": bounds})
-
-    answer = namespace.http.post(namespace.path("deployments"), json=deployment)
-
-    assert answer.status_code == 422
-    assert answer.json()["message"] == f'Deployment.apps "web" is invalid: spec.strategy.rollingUpdate.{why}'
-
-
 def test_several_causes_are_all_told(namespace: Namespace) -> None:
     answer = namespace.http.post(namespace.path("pods"), json={"metadata": {}, "spec": {}})
 

@@ -15,7 +15,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from runmend.sandbox import Sandbox
 from runmend.sandbox.events import Recorder
+from runmend.sandbox.pages import Pages
 from runmend.sandbox.resources import EVENTS, NAMESPACES, PODS
+from runmend.sandbox.status import Refused
 from runmend.sandbox.store import Store
 from tests.cluster.api import STRATEGIC, Cluster, Namespace, a_container, a_deployment, a_pod, a_template, eventually
 
@@ -102,18 +104,6 @@ def test_a_thawed_pod_is_its_kubelet_s_again(alone: Namespace) -> None:
     alone.patch("pods", "web", {"metadata": {"annotations": {next(iter(FROZEN)): None}}})
 
     eventually(lambda: alone.get("pods", "web")["status"]["phase"] == "Running")
-
-
-def test_an_init_container_of_a_good_image_completes(alone: Namespace) -> None:
-    pod = a_pod("web")
-    pod["spec"]["initContainers"] = [a_container("first", "a:1"), a_container("second", "a:2")]
-    alone.create("pods", pod)
-
-    eventually(lambda: alone.get("pods", "web")["status"]["phase"] == "Running")
-
-    status = alone.get("pods", "web")["status"]
-    states = [found["state"]["terminated"] for found in status["initContainerStatuses"]]
-    assert [(state["exitCode"], state["reason"]) for state in states] == [(0, "Completed")] * 2
 
 
 def test_a_namespace_may_have_a_container_injected_into_its_pods(alone: Namespace) -> None:
@@ -220,6 +210,25 @@ def test_events_are_rationed_for_each_object_and_type() -> None:
 
 def counts(store: Store) -> dict[str, int]:
     return {event["reason"]: event["count"] for event in store.each(EVENTS)}
+
+
+def test_a_list_can_be_continued_for_a_minute() -> None:
+    now = 1000.0
+    store = Store()
+    for name in "abcd":
+        store.put(PODS, {"metadata": {"name": name, "namespace": "shop"}})
+    pages = Pages(store, clock=lambda: now)
+    first = pages.page(PODS, "shop", [], 2, "")
+    store.drop(PODS, first.items[0])
+
+    now += 59
+    second = pages.page(PODS, "shop", [], 1, first.token)
+    assert [pod["metadata"]["name"] for pod in second.items] == ["c"]
+    now += 59
+    assert [pod["metadata"]["name"] for pod in pages.page(PODS, "shop", [], 9, second.token).items] == ["d"]
+    now += 2
+    with pytest.raises(Refused, match="too old to display a consistent list"):
+        pages.page(PODS, "shop", [], 9, second.token)
 
 
 def test_many_pods_are_held_up(alone: Namespace) -> None:

@@ -54,6 +54,9 @@ def test_objects_are_selected_by_labels(labelled: Namespace, selector: str, name
     [
         ("app in (web", "unable to parse requirement: found '', expected: ',' or ')'"),
         ("app=TWO WORDS", "found 'WORDS', expected: ',' or 'end of string'"),
+        ("app=web,", "found '', expected: identifier after ','"),
+        ("!", "unable to parse requirement: found '', expected: identifier"),
+        ("app in web", "unable to parse requirement: found 'web' expected: '('"),
     ],
 )
 def test_a_label_selector_that_cannot_be_read_is_400(labelled: Namespace, selector: str, message: str) -> None:
@@ -144,7 +147,11 @@ ONLY = 'is not a known field selector: only "metadata.name", "metadata.namespace
     ("kind", "field", "message"),
     [
         ("pods", "spec.nope", "field label not supported: spec.nope"),
+        ("pods", "metadata.uid", "field label not supported: metadata.uid"),
+        ("pods", "status.reason", "field label not supported: status.reason"),
         ("events", "nope", "field label not supported: nope"),
+        ("events", "count", "field label not supported: count"),
+        ("events", "message", "field label not supported: message"),
         ("secrets", "nope", "field label not supported: nope"),
         ("deployments", "status.phase", f'"status.phase" {ONLY}'),
         ("replicasets", "status.replicas", f'"status.replicas" {ONLY}'),
@@ -158,7 +165,28 @@ def test_a_field_that_cannot_be_selected_by_is_400(labelled: Namespace, kind: st
     assert (answer.status_code, answer.json()["reason"], answer.json()["message"]) == (400, "BadRequest", message)
 
 
-def test_a_field_selector_that_cannot_be_read_is_400(labelled: Namespace) -> None:
-    answer = labelled.http.get(labelled.path("pods"), params={"fieldSelector": "nonsense"})
+@pytest.mark.parametrize(
+    ("selector", "message"),
+    [
+        ("nonsense", "invalid selector: 'nonsense'; can't understand 'nonsense'"),
+        ("metadata.name in (web)", "invalid selector: 'metadata.name in (web)'; can't understand 'metadata.name in (web)'"),
+        ("metadata.name=a=b", "invalid field selector: unescaped character in value: 61"),
+        (r"metadata.name=a\b", r"invalid field selector: invalid escape sequence: \b"),
+        ("metadata.name=a\\", "invalid field selector: invalid escape sequence: \\"),
+    ],
+)
+def test_a_field_selector_that_cannot_be_read_is_400(labelled: Namespace, selector: str, message: str) -> None:
+    answer = labelled.http.get(labelled.path("pods"), params={"fieldSelector": selector})
 
-    assert (answer.status_code, answer.json()["message"]) == (400, "invalid selector: 'nonsense'; can't understand 'nonsense'")
+    assert (answer.status_code, answer.json()["reason"], answer.json()["message"]) == (400, "BadRequest", message)
+
+
+@pytest.mark.parametrize("value", [r"a\,b", r"a\=b", r"a\\b"])
+def test_a_field_s_value_may_hold_what_selectors_are_written_with(labelled: Namespace, value: str) -> None:
+    assert labelled.names("pods", fieldSelector=f"metadata.name={value}") == []
+    assert labelled.names("pods", fieldSelector=f"metadata.name!={value}") == ["web"]
+
+
+@pytest.mark.parametrize("selector", ["spec.hostNetwork=false", "status.nominatedNodeName=", "status.podIPs=192.0.2.1"])
+def test_less_usual_fields_of_pods_can_be_selected_by(labelled: Namespace, selector: str) -> None:
+    assert labelled.http.get(labelled.path("pods"), params={"fieldSelector": selector}).status_code == 200

@@ -11,7 +11,7 @@ from kubernetes import client as api
 
 from runmend.errors import Conflict, Forbidden, Invalid, NotFound, RunmendError, ServerError, TemporaryError, Throttled, Unreachable
 from runmend.kube import client
-from runmend.kube.client import Cluster, NotConfigured, cut, error_for
+from runmend.kube.client import Cluster, Expired, NotConfigured, cut, error_for
 from runmend.sandbox import Sandbox
 from tests.faults import Faults
 
@@ -68,7 +68,7 @@ def silent() -> Iterator[Cluster]:
         (403, Forbidden),
         (404, NotFound),
         (409, Conflict),
-        (410, Invalid),
+        (410, Expired),
         (415, Invalid),
         (422, Invalid),
         (429, Throttled),
@@ -207,10 +207,11 @@ def test_a_name_that_would_be_another_path_is_refused_before_anything_is_sent(cl
 
 
 def test_a_field_selector_is_one_value_of_the_query(cluster: Cluster, faults: Faults) -> None:
-    cluster.events("default", "involvedObject.name=a&limit=1#x")
+    with pytest.raises(Invalid, match="unescaped character in value"):
+        cluster.events("default", "involvedObject.name=a&limit=1#x")
 
     (request,) = faults.requests
-    assert request.query == "fieldSelector=involvedObject.name%3Da%26limit%3D1%23x"
+    assert request.query == "fieldSelector=involvedObject.name%3Da%26limit%3D1%23x&limit=500"
 
 
 def test_a_patch_says_who_writes_and_only_a_dry_run_says_that_it_is_one(cluster: Cluster, faults: Faults) -> None:

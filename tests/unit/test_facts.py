@@ -75,6 +75,55 @@ def test_running_means_the_phase_and_every_container_ready(phase: str, *, ready:
     assert a_pod(status).running is running
 
 
+def a_healthy_pod_with(**condition: str) -> PodFacts:
+    """A pod whose containers are ready, with a condition that says otherwise."""
+    status = {"phase": "Running", "containerStatuses": [{"name": "app", "state": {"running": {}}, "ready": True}]}
+    return a_pod(status | {"conditions": [{"type": "Initialized", "status": "True"}, condition]})
+
+
+def test_a_pod_on_a_node_that_died_does_not_run_although_its_containers_are_said_to_be_ready() -> None:
+    # As the node controller writes it: no reason, no message.
+    pod = a_healthy_pod_with(type="Ready", status="False", lastTransitionTime="2026-11-23T05:43:00Z")
+
+    assert not pod.running
+    assert pod.in_words == "web-1: Running, not ready since 2026-11-23T05:43:00Z"
+
+
+def test_a_pod_whose_readiness_gate_is_shut_does_not_run_and_says_why() -> None:
+    pod = a_healthy_pod_with(type="Ready", status="False", lastTransitionTime="t", reason="ReadinessGatesNotReady", message="no traffic")
+
+    assert not pod.running
+    assert pod.in_words == "web-1: Running, not ready since t (no traffic)"
+
+
+def test_a_pod_that_counts_as_ready_runs() -> None:
+    pod = a_healthy_pod_with(type="Ready", status="True", lastTransitionTime="t")
+
+    assert pod.running
+    assert pod.in_words == "web-1: Running"
+
+
+def test_what_a_container_waits_for_says_more_than_that_its_pod_is_not_ready() -> None:
+    status = {"phase": "Pending", "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "ErrImagePull"}}}]}
+    pod = a_pod(status | {"conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}]})
+
+    assert pod.in_words == "web-1: Pending, app waits (ErrImagePull)"
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ({"message": "0/3 nodes are available: 3 node(s) were unschedulable. preemption: 0/3 nodes"}, "3 node(s) were unschedulable)"),
+        ({"reason": "Unschedulable"}, "no node takes it (Unschedulable)"),
+    ],
+)
+def test_a_pod_that_no_node_takes_says_why(condition: Json, says: str) -> None:
+    pod = a_pod({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", **condition}]})
+
+    assert pod.in_words.startswith("web-1: Pending, no node takes it (")
+    assert pod.in_words.endswith(says)
+
+
 def test_a_pod_that_is_being_deleted_does_not_run() -> None:
     status = {"phase": "Running", "containerStatuses": [{"name": "app", "state": {"running": {}}, "ready": True}]}
     pod = facts.pod(
@@ -144,6 +193,11 @@ def test_an_images_manager_is_the_one_that_set_it_last_whatever_the_order_of_the
 )
 def test_an_events_count_is_its_own_or_its_series_whichever_is_larger(counts: Json, count: int) -> None:
     assert facts.event({"metadata": metadata("e"), **counts}).count == count
+
+
+def test_an_event_that_stands_for_many_that_are_alike_says_what_they_say() -> None:
+    found = facts.event({"metadata": metadata("e"), "message": "(combined from similar events): Error: ImagePullBackOff"})
+    assert found.message == "Error: ImagePullBackOff"
 
 
 def test_a_long_message_is_cut() -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from runmend.causes import Cause
 from runmend.plan import Mode
+from runmend.pull_secrets import Credentials
+from runmend.registry import Answer, Registry, RegistryAnswer
 from runmend.run import Finding, Options, Outcome, RunResult
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment, an_alert
 from tests.workflow.acts import freeze, waits
 from tests.workflow.scenes import a_runbook, finding
-from tests.world import World
+from tests.world import Offline, World
 
 DIAGNOSE = Options(mode=Mode.RECOMMEND)
 SECRETS = "/api/v1/namespaces/shop/secrets"
@@ -102,6 +104,17 @@ async def test_a_pull_secret_of_the_pod_that_covers_the_registry_is_found_and_ne
     assert "hunter2" not in result.model_dump_json()
 
 
+async def test_a_pull_secret_whose_credentials_the_registry_refuses_is_not_valid(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: Registry, image: str, credentials: tuple[Credentials, ...]) -> RegistryAnswer:
+        return RegistryAnswer(image, Answer.UNAUTHORIZED if credentials else Answer.UNKNOWN, "answered 401")
+
+    monkeypatch.setattr(Offline, "ask", refused)
+    world.create(SECRETS, a_pull_secret())
+    result = await diagnosed(world, pull_secrets=("regcred",))
+
+    assert only(finding(result, VALID)) == (False, f"regcred has credentials for {MISSING}, which do not let it be pulled: answered 401")
+
+
 async def test_a_pull_secret_of_the_service_account_is_found(world: World) -> None:
     world.create(SECRETS, a_pull_secret())
     world.deploy(replicas=1)
@@ -180,7 +193,7 @@ async def test_the_registries_of_the_image_and_of_the_fallback_are_asked_and_sil
 
 async def test_a_malformed_image_reference_is_said_to_be_one(world: World) -> None:
     world.deploy(replicas=1, images={"app": "registry.example/App:1.0"})
-    await world.until_running(1)
+    await world.until(lambda: any(pod.waiting_for("InvalidImageName") for pod in world.pods()))
     (pod,) = world.pods()
     freeze(world, pod, phase="Pending", state=waits("ErrImagePull"))
 
