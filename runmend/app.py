@@ -57,6 +57,10 @@ class WrongTemporal(PermanentError):
     """Temporal is there, and not set up for us."""
 
 
+class WrongAuthorities(PermanentError):
+    """RUNMEND_REGISTRY_CA_FILE cannot be used."""
+
+
 async def connect() -> Client:
     """Connect by TEMPORAL_* variables and profiles.
 
@@ -142,6 +146,20 @@ async def warn_of_short_retention(client: Client) -> None:
         )
 
 
+def registry_for(settings: Settings) -> Registry:
+    """Who asks registries about images, as the settings say.
+
+    Raises:
+        WrongAuthorities: the file of certificate authorities cannot be read, or holds none.
+    """
+    try:
+        return Registry(
+            allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms, ca_file=settings.registry_ca_file
+        )
+    except OSError as error:
+        raise WrongAuthorities(f"RUNMEND_REGISTRY_CA_FILE: {settings.registry_ca_file} cannot be used: {error.strerror}") from error
+
+
 def build_worker(
     client: Client,
     cluster: Cluster,
@@ -160,7 +178,7 @@ def build_worker(
         registry: who is asked about images. None: whom the settings say.
         runner: what the workflow code runs in.
     """
-    registry = registry or Registry(allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms)
+    registry = registry or registry_for(settings)
     verifier = Verifier(cluster)
     return Worker(
         client,
@@ -180,13 +198,13 @@ def build_worker(
     )
 
 
-async def run_worker(settings: Settings, client: Client, cluster: Cluster, until: asyncio.Event) -> None:
-    """Work until told to stop; what runs then is finished first."""
+async def run_worker(settings: Settings, client: Client, cluster: Cluster, until: asyncio.Event, registry: Registry | None = None) -> None:
+    """Work until told to stop; what runs then is finished first. `registry` as `build_worker` takes it."""
     await register_search_attributes(client)
     await warn_of_short_retention(client)
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="activity"))
-        await stack.enter_async_context(build_worker(client, cluster, settings, threads))
+        await stack.enter_async_context(build_worker(client, cluster, settings, threads, registry))
         log.info("worker started", extra={"task_queue": settings.task_queue, "api_server": cluster.host})
         await until.wait()
         log.info("worker stopping", extra={"task_queue": settings.task_queue})
@@ -203,12 +221,13 @@ async def work(settings: Settings) -> None:
     """The worker process: connect, work, and stop on SIGTERM.
 
     Raises:
-        RunmendError: Temporal or the cluster cannot be reached or used.
+        RunmendError: Temporal or the cluster cannot be reached or used, or a setting names a file that cannot.
     """
     log_to()
     until = asyncio.Event()
     stop_on_signals(until)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_host, settings.metrics_port)
+    registry = registry_for(settings)
     cluster = Cluster.connect(context=settings.kube_context)
-    await run_worker(settings, await connect(), cluster, until)
+    await run_worker(settings, await connect(), cluster, until, registry)

@@ -77,6 +77,8 @@ class Settings(BaseSettings):
     """Whether registries on loopback and link-local addresses are asked."""
     registry_token_realms: str = ""
     """Hosts, separated by commas, that may hand out tokens for registries of other domains."""
+    registry_ca_file: Path | None = None
+    """A PEM file of certificate authorities that registries are trusted by, besides the public ones."""
 
     @classmethod
     def settings_customise_sources(

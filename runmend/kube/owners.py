@@ -46,8 +46,8 @@ class Workloads:
         return " → ".join([f"Pod {pod.name}", *(f"{owner.kind} {owner.name}" for owner in self.controllers(pod))])
 
     def pods_of(self, target: Target) -> tuple[PodFacts, ...]:
-        """The target's pods of every revision, those that are being deleted left out."""
-        return tuple(pod for pod in self.pods if not pod.deleting and self.target_of(pod, target.cluster) == target)
+        """The target's pods of every revision, those that have ended or are being deleted left out."""
+        return tuple(pod for pod in self.pods if not (pod.deleting or pod.ended) and self.target_of(pod, target.cluster) == target)
 
     def revision_of(self, pod: PodFacts) -> ReplicaSetFacts | None:
         """The ReplicaSet that a pod belongs to."""

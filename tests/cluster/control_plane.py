@@ -131,9 +131,9 @@ class ControlPlane:
         self.processes.kill(name)
 
     def node_is_ready(self, name: str) -> bool:
-        """Whether the API server believes that a node is ready."""
-        path = '{.status.conditions[?(@.type=="Ready")].status}'
-        return self.kubectl("get", "node", name, "-o", f"jsonpath={path}", check=False) == "True"
+        """Whether the API server believes that a node is ready, and pods may be put on it."""
+        path = '{.status.conditions[?(@.type=="Ready")].status} {.spec.taints}'
+        return self.kubectl("get", "node", name, "-o", f"jsonpath={path}", check=False).strip() == "True"
 
     # What was done
 

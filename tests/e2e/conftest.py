@@ -1,6 +1,7 @@
 """The product on a real cluster: Temporal, worker and bridge as processes under the shipped accounts, started once for all tests."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,12 @@ from temporalio.client import Client
 
 from runmend.converter import data_converter
 from tests.cluster.api import Cluster
+from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes, processes
 from tests.e2e.installation import Installation, Temporal, account, shipped_rights
+from tests.e2e.proxy import Proxy
+from tests.e2e.proxy import proxy as proxy_of
 from tests.e2e.shop import Shop
 
 
@@ -59,3 +63,25 @@ async def client(temporal: Temporal) -> Client:
 async def shop(real: Cluster, installation: Installation, client: Client) -> AsyncIterator[Shop]:
     with real.namespace() as namespace:
         yield Shop(namespace, installation, client)
+
+
+@pytest.fixture
+def proxy(built: ControlPlane) -> Iterator[Proxy]:
+    """A proxy in front of the API server; it passes everything on until it is told otherwise."""
+    with proxy_of(built.kubeconfig) as started:
+        yield started
+
+
+@pytest.fixture
+def own(proxy: Proxy, tmp_path: Path, temporal: Temporal, accounts: dict[str, Path]) -> Iterator[Installation]:
+    """An installation of this test's own, behind the proxy: its processes, none of which runs yet, may be stopped and killed."""
+    with processes(tmp_path) as started:
+        behind = {name: proxy.kubeconfig(path, tmp_path) for name, path in accounts.items()}
+        yield Installation(started, tmp_path, temporal, behind, cluster=f"own-{tmp_path.name[:40]}")
+
+
+@pytest.fixture
+def shops(real: Cluster, own: Installation, client: Client) -> Iterator[Callable[[], Shop]]:
+    """Makes a namespace that the test's own installation looks after, as often as it is called."""
+    with ExitStack() as stack:
+        yield lambda: Shop(stack.enter_context(real.namespace()), own, client)

@@ -7,21 +7,36 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
-from runmend.run import RunResult
+from runmend.alerts import Alert, Target
+from runmend.plan import Plan
+from runmend.run import Options, RunResult
+from runmend.settings import Settings
+from runmend.starts import Starter
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment
 from tests.cluster.api import Json, Namespace, eventually, image_patch
+from tests.cluster.audit import writes
 from tests.e2e.installation import Installation
 from tests.runs import WINDOW, Failed, end, until
 
 PATIENCE = 90.0
 """Seconds to wait for what must happen in real time."""
 WINDOW_SECONDS = 300
+OK = httpx.codes.OK
 PAYLOAD = Path(__file__).parents[1] / "payloads" / "firing.json"
 NOT_PULLED = ("ErrImagePull", "ImagePullBackOff")
 Pod = Json
+SPREAD: Json = {
+    "podAntiAffinity": {
+        "requiredDuringSchedulingIgnoredDuringExecution": [
+            {"labelSelector": {"matchLabels": {"app": "web"}}, "topologyKey": "kubernetes.io/hostname"}
+        ]
+    }
+}
+"""No two pods on one node."""
 
 
 class Shop:
@@ -42,11 +57,11 @@ class Shop:
             name: the Deployment's; its pods are labelled app=NAME.
             images: container → image.
             broken: how many pods; 0 waits until all are Running instead.
-            how: `replicas` (2) and `init`, see `a_deployment`; the rest goes into the Deployment's spec.
+            how: `replicas` (2) and `init`, see `a_deployment`; `pods` goes into the template's spec, and the rest into the Deployment's.
         """
         known = {key: how.pop(key) for key in ("replicas", "init") if key in how}
         body = a_deployment(name, images=images, **known)
-        body["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
+        body["spec"]["template"]["spec"] |= {"terminationGracePeriodSeconds": 1} | how.pop("pods", {})
         body["spec"] |= how
         self.namespace.create("deployments", body)
         wanted = body["spec"]["replicas"]
@@ -87,11 +102,24 @@ class Shop:
 
     # Its runs
 
-    def start(self, pods: Sequence[Pod]) -> WorkflowHandle[Any, Any]:
-        """Post the alerts of these pods to the bridge, which must start a run for their Deployment web, and no other."""
-        answers = self.installation.answers(firing(pods))
+    def start(self, pods: Sequence[Pod], bridge: str = "bridge", **labels: str) -> WorkflowHandle[Any, Any]:
+        """Post the alerts of these pods to a bridge, which must start a run for their Deployment web, and no other."""
+        answers = self.answers(firing(pods, **labels), bridge)
         assert set(answers) == {"started"}, answers
         return self.run()
+
+    async def start_with(self, plan: Plan, pods: Sequence[Pod]) -> None:
+        """Start a run of a plan for the Deployment web as the bridge does, where the bridge has no runbook that would compile to it."""
+        webhook = firing(pods)["alerts"]
+        alerts = tuple(Alert(fingerprint=each["fingerprint"], starts_at=each["startsAt"], labels=each["labels"]) for each in webhook)
+        target = Target(cluster=self.installation.cluster, namespace=self.name, kind="Deployment", name="web")
+        await Starter(self.client, Settings(cluster=target.cluster)).start(plan, target, alerts, Options(), None)
+
+    def answers(self, webhook: Json, bridge: str = "bridge") -> list[str]:
+        """What a bridge answers to each alert of a webhook, which it must take."""
+        answer = self.installation.post(webhook, bridge)
+        assert answer.status_code == OK, answer.text
+        return [alert["answer"] for alert in answer.json()["alerts"]]
 
     def run(self, name: str = "web", kind: str = "Deployment") -> WorkflowHandle[Any, Any]:
         """The latest run of a target."""
@@ -122,13 +150,30 @@ class Shop:
         assert isinstance(ended, Failed), ended
         return ended
 
-    async def resolved(self, pods: Sequence[Pod]) -> RunResult:
+    async def resolved(self, pods: Sequence[Pod], bridge: str = "bridge", **labels: str) -> RunResult:
         """The result of a run for these pods that must resolve, its window passed over."""
-        self.start(pods)
+        self.start(pods, bridge, **labels)
         await self.pass_window()
         result = await self.completed()
         assert result.outcome == "resolved", result.summary
         return result
+
+    # What they wrote
+
+    def assert_wrote(self, changes: int, dry_runs: int = 0) -> None:
+        """Assert how often Runmend changed a Deployment here, and how many changes it tried in a dry run.
+
+        The API server's audit log tells. A cluster of somebody else's has none for us: there the managers of the Deployments tell whether
+        Runmend has written at all.
+        """
+        log = self.namespace.cluster.kubeconfig.with_name("audit.log")
+        if log.exists():
+            sent = list(writes(log, namespace=self.name, resource="deployments", agent="runmend"))
+            assert (sum(each.done for each in sent), sum(each.dry_run and each.code == OK for each in sent)) == (changes, dry_runs), sent
+            return
+        found = self.namespace.items("deployments")
+        managers = {field["manager"] for each in found for field in each["metadata"]["managedFields"]}
+        assert not found or (changes > 0) == ("runmend" in managers), managers
 
 
 def waiting(pod: Pod) -> list[str]:
@@ -164,4 +209,4 @@ def _alert(example: Json, pod: Pod, container: str, labels: dict[str, str]) -> J
     return alert
 
 
-__all__ = ["FALLBACK", "GOOD", "MISSING", "Shop", "firing", "ready", "waiting"]
+__all__ = ["FALLBACK", "GOOD", "MISSING", "SPREAD", "Shop", "firing", "ready", "waiting"]

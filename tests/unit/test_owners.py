@@ -9,8 +9,8 @@ from runmend.kube.owners import Workloads
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
 
 
-def a_pod(name: str, owner: Owner | None = None, *, deleting: bool = False) -> PodFacts:
-    return PodFacts(namespace="shop", name=name, uid=f"uid-{name}", phase="Running", owner=owner, deleting=deleting)
+def a_pod(name: str, owner: Owner | None = None, *, deleting: bool = False, phase: str = "Running") -> PodFacts:
+    return PodFacts(namespace="shop", name=name, uid=f"uid-{name}", phase=phase, owner=owner, deleting=deleting)
 
 
 def a_replica_set(name: str, *, revision: int = 1, owned_by: Owner | None = None) -> ReplicaSetFacts:
@@ -92,6 +92,13 @@ def test_a_pod_that_is_being_deleted_stands_for_nothing() -> None:
     ending = a_pod("a", an_owner("ReplicaSet", "web-2"), deleting=True)
 
     assert workloads([ending], NEW).pods_of(WEB) == workloads([ending], NEW).current_pods_of(WEB) == ()
+
+
+@pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
+def test_a_pod_that_has_ended_and_is_still_there_stands_for_nothing(phase: str) -> None:
+    evicted, successor = (a_pod(name, an_owner("ReplicaSet", "web-2"), phase=each) for name, each in (("a", phase), ("b", "Pending")))
+
+    assert workloads([evicted, successor], NEW).pods_of(WEB) == workloads([evicted, successor], NEW).current_pods_of(WEB) == (successor,)
 
 
 def test_a_target_of_another_kind_has_no_revisions_of_its_own() -> None:

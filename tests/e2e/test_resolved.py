@@ -1,0 +1,180 @@
+"""RB_IMAGEPULL where it acts as it is written: nothing serves, the image is changed once, and the fix holds."""
+
+import pytest
+
+from runmend.causes import Cause
+from runmend.run import RunResult
+from tests.cluster.api import Json, eventually
+from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, firing, waiting
+
+CAUSES = {"missing": Cause.NOT_FOUND, "unauthorized": Cause.AUTHENTICATION, "unreachable": Cause.NETWORK}
+
+
+def found(result: RunResult, about: str) -> str:
+    """What the diagnosis found for a point of the runbook."""
+    assert result.observation is not None
+    return "; ".join(finding.found for finding in result.observation.findings if about in finding.about)
+
+
+@pytest.mark.parametrize("replicas", [1, 3])
+@pytest.mark.parametrize("why", CAUSES)
+async def test_an_image_that_cannot_be_pulled_is_replaced_and_the_cause_is_named(shop: Shop, why: str, replicas: int) -> None:
+    image = f"registry.example/app:{why}"
+    broken = shop.deploy(images={"app": image}, replicas=replicas)
+
+    result = await shop.resolved(broken)
+
+    assert result.observation is not None
+    assert set(result.observation.causes) == {CAUSES[why]}
+    assert found(result, "pod events").startswith(f"{CAUSES[why]} (reported ")
+    assert image in found(result, "pod events")
+    assert result.steps[0].summary.endswith(f"of ImagePullBackOff: confirmed ({CAUSES[why]})")
+    assert result.summary == f"changed container app: {image} → {FALLBACK}; it held for 5 minutes"
+    assert result.settled == f"{replicas} of {replicas} pods are Running, nothing of an older revision is left"
+    assert shop.images() == {"app": FALLBACK}
+    shop.assert_wrote(changes=1)
+
+
+async def test_every_sentence_of_the_runbook_is_answered(shop: Shop) -> None:
+    broken = shop.deploy(replicas=1)
+
+    result = await shop.resolved(broken)
+
+    assert found(result, "Check pod events").startswith("image not found (reported ")
+    assert found(result, "tag/digest exists").startswith(f"{MISSING}: unknown: registry.example cannot be asked: ")
+    assert found(result, "name format is correct") == f"{MISSING}: well-formed"
+    assert found(result, "service account has imagePullSecrets") == "none configured"
+    assert found(result, "pull secret exists and is valid") == "there is none to check"
+    assert [(step.action_id, step.status) for step in result.steps] == [("get_pod_events", "done"), ("patch_image", "done")]
+    assert [(verdict.text, verdict.status) for verdict in result.verdicts] == [
+        ("Pod transitions from ImagePullBackOff to Running", "passed"),
+        ("No new ImagePullBackOff events for 5 minutes", "passed"),
+        ("Container starts successfully", "passed"),
+    ]
+    assert result.window_seconds == 300
+    assert result.observation is not None
+    owner = broken[0]["metadata"]["ownerReferences"][0]["name"]
+    assert result.observation.owner == f"Pod {broken[0]['metadata']['name']} → ReplicaSet {owner} → Deployment web"
+
+
+async def test_of_two_containers_the_broken_one_is_patched(shop: Shop) -> None:
+    broken = shop.deploy(images={"app": MISSING, "log": GOOD}, replicas=1)
+
+    await shop.resolved(broken)
+
+    assert shop.images() == {"app": FALLBACK, "log": GOOD}
+    shop.assert_wrote(changes=1)
+
+
+@pytest.mark.parametrize("named", [("app", "log"), ("log",), ("",)], ids=["both alert", "one alerts", "no container is named"])
+async def test_two_broken_containers_are_one_change_whoever_alerts(shop: Shop, named: tuple[str, ...]) -> None:
+    shop.deploy(images={"app": MISSING, "log": "registry.example/log:unauthorized"}, replicas=1)
+    (broken,) = eventually(lambda: [pod for pod in shop.pods() if waiting(pod) == ["app", "log"]])
+    generation = shop.deployment()["metadata"]["generation"]
+    webhook = firing([broken])
+    webhook["alerts"] = [_naming(alert, container) for alert, container in zip(webhook["alerts"], named, strict=False)]
+
+    assert set(shop.answers(webhook)) == {"started"}
+    await shop.pass_window()
+    result = await shop.completed()
+
+    assert result.outcome == "resolved"
+    assert {alert.container for alert in result.alerts} == set(named)
+    assert shop.images() == {"app": FALLBACK, "log": FALLBACK}
+    assert shop.deployment()["metadata"]["generation"] == generation + 1
+    shop.assert_wrote(changes=1)
+
+
+async def test_an_init_container_is_patched_and_the_healthy_main_container_is_not(shop: Shop) -> None:
+    broken = shop.deploy(images={"app": GOOD}, init={"setup": MISSING}, replicas=1)
+
+    result = await shop.resolved(broken)
+
+    assert result.summary.startswith(f"changed init container setup: {MISSING} → {FALLBACK}")
+    assert shop.images() == {"app": GOOD, "setup": FALLBACK}
+    shop.assert_wrote(changes=1)
+
+
+async def test_an_init_container_that_keeps_running_is_patched_too(shop: Shop) -> None:
+    sidecar = {"name": "proxy", "image": MISSING, "restartPolicy": "Always"}
+    broken = shop.deploy(images={"app": GOOD}, replicas=1, pods={"initContainers": [sidecar]})
+
+    result = await shop.resolved(broken)
+
+    assert result.summary.startswith(f"changed init container proxy: {MISSING} → {FALLBACK}")
+    assert shop.images() == {"app": GOOD, "proxy": FALLBACK}
+    shop.assert_wrote(changes=1)
+
+
+async def test_what_a_broken_init_container_hid_is_the_next_runs(shop: Shop) -> None:
+    broken = shop.deploy(images={"app": MISSING}, init={"setup": MISSING}, replicas=1)
+    shop.start(broken)
+    failed = await shop.failed()
+    assert failed.kind == "VerificationFailed"
+    assert failed.message.startswith("a container that this run did not change waits: app (")
+
+    result = await shop.resolved(eventually(lambda: [pod for pod in shop.pods() if waiting(pod) == ["app"]]))
+
+    assert result.summary.startswith(f"changed container app: {MISSING} → {FALLBACK}")
+    assert shop.images() == {"app": FALLBACK, "setup": FALLBACK}
+    shop.assert_wrote(changes=2)
+
+
+@pytest.mark.parametrize(
+    "strategy",
+    [{"type": "Recreate"}, {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": "100%", "maxSurge": 0}}],
+    ids=["Recreate", "maxUnavailable 100%"],
+)
+async def test_a_bad_rollout_that_left_nothing_serving_is_replaced(shop: Shop, strategy: Json) -> None:
+    shop.deploy(images={"app": GOOD}, broken=0, strategy=strategy)
+    shop.set_image(MISSING)
+    broken = shop.until_broken(2)
+    eventually(lambda: not shop.deployment()["status"].get("availableReplicas"))
+
+    await shop.resolved(broken)
+
+    assert shop.images() == {"app": FALLBACK}
+    shop.assert_wrote(changes=1)
+
+
+async def test_a_deployment_that_has_exceeded_its_progress_deadline_is_mended_as_any_other(shop: Shop) -> None:
+    broken = shop.deploy(replicas=1, progressDeadlineSeconds=1)
+    eventually(lambda: "ProgressDeadlineExceeded" in _reasons(shop))
+
+    await shop.resolved(broken)
+
+    assert shop.images() == {"app": FALLBACK}
+    assert "NewReplicaSetAvailable" in _reasons(shop)
+    shop.assert_wrote(changes=1)
+
+
+async def test_pods_that_have_ended_and_are_still_there_keep_no_run_from_its_end(shop: Shop) -> None:
+    ended, *_ = shop.deploy()
+    name = ended["metadata"]["name"]
+    # The kubelet ends it as it ends the pods of a node that is shut down or short of memory: it stays, as Failed, and gets a successor.
+    shop.namespace.patch("pods", name, {"spec": {"activeDeadlineSeconds": 1}})
+    eventually(lambda: shop.namespace.get("pods", name)["status"]["phase"] == "Failed")
+    broken = eventually(lambda: _others(shop, ended) if len(_others(shop, ended)) == 2 else None)
+
+    result = await shop.resolved(broken or [])
+
+    assert shop.namespace.get("pods", name)["status"]["phase"] == "Failed"
+    assert result.settled == "2 of 2 pods are Running, nothing of an older revision is left"
+    shop.assert_wrote(changes=1)
+
+
+def _others(shop: Shop, one: Json) -> list[Json]:
+    """The broken pods besides one."""
+    return [pod for pod in shop.pods() if waiting(pod) and pod["metadata"]["uid"] != one["metadata"]["uid"]]
+
+
+def _reasons(shop: Shop) -> set[str]:
+    """The reasons of the Deployment's conditions."""
+    return {condition["reason"] for condition in shop.deployment()["status"]["conditions"]}
+
+
+def _naming(alert: Json, container: str) -> Json:
+    """An alert that names a container, or none."""
+    labels = alert["labels"] | {"container": container}
+    fingerprint = f"{alert['fingerprint'][:-1]}{len(container)}"
+    return alert | {"fingerprint": fingerprint, "labels": {name: value for name, value in labels.items() if value}}
