@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from pydantic import ValidationError
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from runmend.errors import NotYet, PermanentError, TemporaryError, Throttled
+from runmend.errors import Forbidden, NotYet, PermanentError, TemporaryError, Throttled
+
+REFUSALS = (1, 2, 4)
+"""After how many seconds an activity is tried again that lacked a right to read."""
 
 
 @contextmanager
@@ -14,9 +19,15 @@ def translated() -> Iterator[None]:
     """Raise our errors as `ApplicationError`, under their own names.
 
     Waiting and being asked to slow down are no faults: they are not logged as such, and their delay is kept.
+
+    Where the right to read is missing it is asked for again, `REFUSALS`: an API server that has just been started answers before it has
+    read its roles. Every write follows a read, so a write that is refused is refused by a server that knows.
     """
     try:
         yield
+    except Forbidden as error:
+        again = _again() if error.may_not_read else None
+        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=again is None, next_retry_delay=again) from error
     except PermanentError as error:
         raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
     except TemporaryError as error:
@@ -25,3 +36,16 @@ def translated() -> Iterator[None]:
     except ValidationError as error:
         # A value that is not what its model says, such as an input of another version of Runmend: no try of this worker will read it.
         raise ApplicationError(f"a value cannot be read: {error}"[:500], type="StepFailed", non_retryable=True) from error
+
+
+def _again() -> timedelta | None:
+    """After how long the activity is tried again that lacked a right to read; None where it has been often enough.
+
+    How often that was is kept in the heartbeat's details: they alone go from one try to the next, and to another worker.
+    """
+    told = activity.info().heartbeat_details
+    refused = int(told[0]) if told else 0
+    if refused >= len(REFUSALS):
+        return None
+    activity.heartbeat(refused + 1)
+    return timedelta(seconds=REFUSALS[refused])

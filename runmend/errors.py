@@ -3,7 +3,10 @@
 An error's docstring is its default message.
 """
 
+import re
 from datetime import timedelta
+
+_MAY_NOT_READ = re.compile(r'is forbidden: User ".*" cannot (get|list) resource ')
 
 
 class RunmendError(Exception):
@@ -54,6 +57,11 @@ class NotFound(PermanentError):
 
 class Forbidden(PermanentError):
     """The API server does not let us (401, 403)."""
+
+    @property
+    def may_not_read(self) -> bool:
+        """Whether the account lacks the right to read, in the API server's words: one just started says so before it knows."""
+        return _MAY_NOT_READ.search(str(self)) is not None
 
 
 class Invalid(PermanentError):

@@ -11,6 +11,7 @@ from tests.workflow.scenes import patches
 from tests.world import World
 
 PATCH = ("PATCH", "deployments/web")
+MAY_NOT_READ = 'deployments.apps "web" is forbidden: User "system:serviceaccount:runmend:worker" cannot get resource "deployments"'
 
 
 async def resolved_after(world: World, *fault: Any, **what: Any) -> int:
@@ -83,6 +84,32 @@ async def test_a_target_that_may_not_be_read_fails_the_run_before_any_step(world
     assert (failed.kind, failed.message) == ("StepFailed", "observe: Forbidden: GET pods shop: 403: pods is forbidden")
     assert failed.result.steps == ()
     assert len(world.faults.sent("PATCH", dry_run=None)) == 0
+
+
+async def test_an_api_server_that_has_not_read_its_roles_yet_is_asked_again(world: World) -> None:
+    assert await resolved_after(world, "GET", "deployments/web", times=3, status=403, reason=MAY_NOT_READ) == 1
+
+
+async def test_a_right_to_read_that_is_missing_fails_the_run_after_it_was_asked_for_four_times(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    world.faults.add("GET", "deployments/web", times=99, status=403, reason=MAY_NOT_READ)
+    handle = await world.start()
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+
+    assert (failed.kind, failed.message) == ("StepFailed", f"observe: Forbidden: GET deployments shop/web: 403: {MAY_NOT_READ}")
+    assert len(world.faults.sent("GET", "deployments/web")) == 4
+
+
+async def test_a_right_to_write_that_is_missing_is_asked_for_once(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    world.faults.add(*PATCH, times=99, status=403, reason=MAY_NOT_READ.replace("cannot get", "cannot patch"))
+    failed = await world.failed(await world.start())
+
+    assert failed.message.startswith("patch_image: Forbidden: ")
+    assert len(patches(world)) == 1
 
 
 async def test_a_secret_that_may_not_be_read_stops_nothing(world: World) -> None:
