@@ -1,6 +1,6 @@
 """Where our errors become Temporal's: the one place that turns an error's kind into a retry decision. Wraps every activity."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -26,7 +26,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except Forbidden as error:
-        again = _again() if error.may_not_read else None
+        again = put_off(REFUSALS) if error.may_not_read else None
         raise ApplicationError(str(error), type=type(error).__name__, non_retryable=again is None, next_retry_delay=again) from error
     except PermanentError as error:
         raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
@@ -38,14 +38,17 @@ def translated() -> Iterator[None]:
         raise ApplicationError(f"a value cannot be read: {error}"[:500], type="StepFailed", non_retryable=True) from error
 
 
-def _again() -> timedelta | None:
-    """After how long the activity is tried again that lacked a right to read; None where it has been often enough.
+def put_off(delays: Sequence[int]) -> timedelta | None:
+    """After how long this activity is to be tried again; None where that was done as often as there are delays.
 
     How often that was is kept in the heartbeat's details: they alone go from one try to the next, and to another worker.
+
+    Args:
+        delays: in seconds.
     """
     told = activity.info().heartbeat_details
-    refused = int(told[0]) if told else 0
-    if refused >= len(REFUSALS):
+    before = int(told[0]) if told else 0
+    if before >= len(delays):
         return None
-    activity.heartbeat(refused + 1)
-    return timedelta(seconds=REFUSALS[refused])
+    activity.heartbeat(before + 1)
+    return timedelta(seconds=delays[before])

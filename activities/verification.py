@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.boundary import translated
+from activities.boundary import put_off, translated
 from activities.patching import reverted
 from runmend.criteria import (
     Criterion,
@@ -25,6 +25,9 @@ from runmend.kube.client import Cluster
 from runmend.kube.targets import TargetNow
 from runmend.run import CheckCall, Checked, SettleCall, Settled
 from runmend.states import STATES
+
+UNHEARD_OF = (5, 10, 15, 30)
+"""After how many seconds the check looks again at pods whose node was not heard of."""
 
 
 class Verifier:
@@ -65,7 +68,12 @@ class Verifier:
 
     @activity.defn(name="runmend.check")
     def check(self, call: CheckCall) -> Checked:
-        """The verdict on every criterion, against the watermark and the live state."""
+        """The verdict on every criterion, against the watermark and the live state.
+
+        Raises (as Temporal's):
+            NotYet: a pod counts as not ready for its node's silence alone. When the API server is back after an outage, every node was
+                silent, and all pods count so until their kubelets have spoken again; the verdict waits for that, a minute at most.
+        """
         with translated():
             now = TargetNow.read(self._cluster, call.target)
             pods = now.workloads.pods_of(call.target)
@@ -76,9 +84,12 @@ class Verifier:
             mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
             verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
             lost = reverted(now.deployment, call.changes) if now.deployment else None
+            failure = _failure(now, call, mark, live, verdicts)
+            if failure and any(pod.unheard_of for pod in pods) and (again := put_off(UNHEARD_OF)):
+                raise NotYet(f"{failure}; its containers were well when its node was last heard of, so it is looked at again", delay=again)
             return Checked(
                 verdicts=verdicts,
-                failure=_failure(now, call, mark, live, verdicts),
+                failure=failure,
                 reverted=lost,
                 remarks=_remarks(call, mark, live),
             )

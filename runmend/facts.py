@@ -59,6 +59,11 @@ class PodFacts(Frozen):
         return self.phase == "Running" and not self.deleting and ready
 
     @property
+    def unheard_of(self) -> bool:
+        """Whether all that speaks against it is that it does not count as ready, as when its node is silent."""
+        return bool(self.not_ready) and self.model_copy(update={"not_ready": ""}).running
+
+    @property
     def ended(self) -> bool:
         """Whether it will never run again. An evicted pod stays until somebody deletes it; its controller does not count it any more."""
         return self.phase in ("Failed", "Succeeded")

@@ -47,6 +47,17 @@ async def until(handle: WorkflowHandle[Any, Any], phase: str, patience: float) -
         await asyncio.sleep(0.1)
 
 
+async def until_tried(handle: WorkflowHandle[Any, Any], words: str, patience: float) -> None:
+    """Wait until a try of the activity that a run waits for has failed with these words."""
+    deadline = asyncio.get_running_loop().time() + patience
+    while True:
+        pending = (await handle.describe()).raw_description.pending_activities
+        if any(words in each.last_failure.message for each in pending):
+            return
+        assert asyncio.get_running_loop().time() < deadline, f"no try failed with {words!r}: {pending}"
+        await asyncio.sleep(0.1)
+
+
 async def end(handle: WorkflowHandle[Any, Any], patience: float) -> RunResult | Failed:
     """How a run ended; waits for it in real time, `patience` seconds at most."""
     try:

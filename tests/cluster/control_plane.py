@@ -21,6 +21,7 @@ from tests.cluster.processes import NotReady, Processes, clean_environment, free
 __all__ = ["ControlPlane", "NotReady", "control_plane"]
 
 API = "kube-apiserver"
+CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
 LOOPBACK = "127.0.0.1"
 
 
@@ -59,7 +60,7 @@ class ControlPlane:
         self._write_accounts()
         self._start_etcd()
         self.start_api()
-        self._start_managers()
+        self.start_controllers()
         for number in range(nodes):
             self.start_node(f"node-{number}")
         wait_for("the default service account", lambda: self.kubectl("get", "serviceaccount", "default", check=False))
@@ -114,6 +115,26 @@ class ControlPlane:
                 return client.get(f"{self.server}/readyz").status_code == httpx.codes.OK
         except (httpx.HTTPError, ssl.SSLError):
             return False
+
+    # Controllers
+
+    def start_controllers(self) -> None:
+        """Start the controller manager and the scheduler, for the first time or again."""
+        common = [f"--kubeconfig={self._components}", "--leader-elect=false", f"--bind-address={LOOPBACK}"]
+        manager = [
+            f"--service-account-private-key-file={self._key}",
+            f"--root-ca-file={self._ca}",
+            "--use-service-account-credentials",
+            "--node-monitor-grace-period=10s",
+            "--node-monitor-period=1s",
+        ]
+        for name, more in zip(CONTROLLERS, (manager, []), strict=True):
+            self.processes.start(name, [find(name), *common, f"--secure-port={free_port()}", *more], clean_environment())
+
+    def stop_controllers(self) -> None:
+        """Kill them: no pod is made, deleted or given a node, and no node is called lost."""
+        for name in CONTROLLERS:
+            self.processes.kill(name)
 
     # Nodes
 
@@ -183,18 +204,6 @@ class ControlPlane:
             ],
             clean_environment(),
         )
-
-    def _start_managers(self) -> None:
-        common = [f"--kubeconfig={self._components}", "--leader-elect=false", f"--bind-address={LOOPBACK}"]
-        manager = [
-            f"--service-account-private-key-file={self._key}",
-            f"--root-ca-file={self._ca}",
-            "--use-service-account-credentials",
-            "--node-monitor-grace-period=10s",
-            "--node-monitor-period=1s",
-        ]
-        for name, more in (("kube-controller-manager", manager), ("kube-scheduler", [])):
-            self.processes.start(name, [find(name), *common, f"--secure-port={free_port()}", *more], clean_environment())
 
 
 @contextmanager

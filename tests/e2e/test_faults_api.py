@@ -17,7 +17,6 @@ from tests.runs import WINDOW
 
 pytestmark = pytest.mark.timeout(400)
 Shops = Callable[[], Shop]
-MANAGERS = ("kube-controller-manager", "kube-scheduler")
 OUTAGES = {
     "stopped": (ControlPlane.stop_api, ControlPlane.start_api, 30),
     "paused": (ControlPlane.pause_api, ControlPlane.resume_api, 20),
@@ -38,16 +37,12 @@ def _outage(plane: ControlPlane, how: str) -> Iterator[float]:
 
 @contextmanager
 def _no_controllers(plane: ControlPlane) -> Iterator[None]:
-    """Nothing replaces pods in the block, so that settle has to wait.
-
-    Controllers that sit out an outage call every node lost when it is over, for some seconds; those that are started then do not.
-    """
-    for name in MANAGERS:
-        plane.processes.kill(name)
+    """Nothing replaces pods in the block, so that settle has to wait."""
+    plane.stop_controllers()
     try:
         yield
     finally:
-        plane._start_managers()
+        plane.start_controllers()
 
 
 @pytest.fixture

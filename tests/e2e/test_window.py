@@ -9,8 +9,8 @@ from tests.builders import a_deployment
 from tests.cluster.api import Json, eventually
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
-from tests.e2e.shop import FALLBACK, MISSING, SPREAD, Shop
-from tests.runs import WINDOW, end
+from tests.e2e.shop import FALLBACK, MISSING, PATIENCE, SPREAD, Shop
+from tests.runs import WINDOW, end, until_tried
 
 FULL_WINDOW_SECONDS = 420
 FORCED = ("--server-side", "--field-manager=gitops", "--force-conflicts")
@@ -160,6 +160,24 @@ async def test_a_new_pod_whose_node_dies_fails_the_verification(shop: Shop, buil
     assert f"{lost['metadata']['name']}: Running, not ready since {since}" in failed.message
     assert shop.images() == {"app": FALLBACK}
     shop.assert_wrote(changes=1)
+
+
+async def test_nodes_that_were_silent_at_the_check_and_speak_again_fail_nothing(shop: Shop, built: ControlPlane) -> None:
+    """As after an outage of the API server, when every node was silent."""
+    shop.start(shop.deploy(replicas=1))
+    await shop.until(WINDOW)
+    (pod,) = shop.until_running(1)
+    node = pod["spec"]["nodeName"]
+    try:
+        built.processes.pause(node)
+        eventually(lambda: _ready(shop.namespace.get("pods", pod["metadata"]["name"]))["status"] == "False")
+        await shop.pass_window()
+        await until_tried(shop.run(), "its containers were well when its node was last heard of", PATIENCE)
+    finally:
+        built.processes.resume(node)
+
+    assert (await shop.completed()).outcome == "resolved"
+    eventually(lambda: built.node_is_ready(node))
 
 
 async def test_a_new_image_in_the_window_that_works_is_no_fix_of_this_run(shop: Shop) -> None:

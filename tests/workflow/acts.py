@@ -66,6 +66,13 @@ def freeze(world: World, pod: PodFacts, *, phase: str = "Running", **container: 
     world.patch(f"{path}/status", {"status": {"phase": phase, "containerStatuses": [runs | idle | container]}})
 
 
+def node_is_silent(world: World, pod: PodFacts, *, silent: bool = True) -> None:
+    """What the node's controller writes when a node is not heard of, and the kubelet when it speaks again: the pod alone is not ready."""
+    freeze(world, pod)
+    ready = {"type": "Ready", "status": "False" if silent else "True", "lastTransitionTime": "2026-11-23T05:43:00Z"}
+    world.patch(f"/api/v1/namespaces/shop/pods/{pod.name}/status", {"status": {"conditions": [ready]}})
+
+
 def an_event(
     world: World, pod: PodFacts | None, message: str = PULL_FAILED, *, reason: str = "Failed", kind: str = "Warning", count: int = 1
 ) -> str:

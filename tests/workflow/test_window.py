@@ -11,9 +11,9 @@ from runmend.criteria import Status
 from runmend.facts import PodFacts
 from runmend.run import Outcome, RunResult
 from tests.builders import FALLBACK, MISSING
-from tests.runs import Failed
-from tests.workflow.acts import WEB, an_event, delete, freeze, patched, scale, waits
-from tests.world import World
+from tests.runs import Failed, until_tried
+from tests.workflow.acts import WEB, an_event, delete, freeze, node_is_silent, patched, scale, skip_to_end, waits
+from tests.world import PATIENCE, World
 
 BACK_OFF = f'Back-off pulling image "{MISSING}"'
 
@@ -40,6 +40,10 @@ class Window:
         assert len(failed.result.verdicts) == 3, "the evidence of every criterion"
         return failed
 
+    async def put_off(self) -> None:
+        """Wait until the check has said that it will look again."""
+        await until_tried(self.handle, "looked at again", PATIENCE)
+
     def younger(self) -> tuple[PodFacts, ...]:
         old = {pod.uid for pod in self.pods}
         return tuple(pod for pod in self.world.pods() if pod.uid not in old)
@@ -63,6 +67,33 @@ async def window(world: World) -> AsyncIterator[Window]:
     handle = await world.start()
     await world.window(handle)
     yield Window(world, handle, world.pods())
+
+
+async def test_pods_whose_node_is_silent_at_the_check_and_speaks_again_are_judged_then(window: Window) -> None:
+    node_is_silent(window.world, window.pods[0])
+    await window.world.skip()
+    await window.put_off()
+    node_is_silent(window.world, window.pods[0], silent=False)
+    await window.world.skip(60)
+
+    assert (await window.world.completed(window.handle)).outcome is Outcome.RESOLVED
+
+
+async def test_a_pod_whose_node_stays_silent_fails_within_a_minute(window: Window) -> None:
+    node_is_silent(window.world, window.pods[0])
+    await window.world.skip()
+    await window.put_off()
+    await skip_to_end(window.world, window.handle)
+    failed = await window.world.failed(window.handle)
+
+    assert failed.kind == "VerificationFailed"
+    assert f"{window.pods[0].name}: Running, not ready since 2026-11-23T05:43:00Z" in failed.message
+    assert failed.result.verdicts, "the evidence of every criterion"
+
+
+async def test_a_pod_that_says_itself_that_it_is_not_well_is_judged_at_once(window: Window) -> None:
+    freeze(window.world, window.pods[0], ready=False)
+    assert "app is not ready" in (await window.fails()).message
 
 
 def verdicts(end: Failed | RunResult) -> list[Status]:
