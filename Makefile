@@ -20,7 +20,7 @@ export PIP_NO_INPUT := 1
 unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME PYTHONPATH
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) ## install into .venv what constraints.txt pins; nothing if that is done
 

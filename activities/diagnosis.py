@@ -21,6 +21,8 @@ from runmend.run import Affected, Finding, ObserveCall
 MOST_IMAGES = 6
 """How many images' registries are asked: they are asked at once, and each may take five seconds."""
 PULL_MESSAGE = "Failed to pull image"
+EXAMPLE_SHOWN = 400
+"""How many characters of a message are shown."""
 
 
 def classified(events: tuple[EventFacts, ...]) -> dict[Cause, int]:
@@ -87,7 +89,7 @@ class Diagnosis:
         if not said:
             return Finding(about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None)
         example = next(event.message for event in events if event.message.startswith(PULL_MESSAGE))
-        return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {example[:300]}", ok=False)
+        return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {_shortened(example)}", ok=False)
 
     def _point(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
         match point.probe:
@@ -189,3 +191,9 @@ def _ok(answer: RegistryAnswer | None) -> bool | None:
     if answer is None or answer.answer is Answer.UNKNOWN:
         return None
     return answer.answer is Answer.EXISTS
+
+
+def _shortened(message: str) -> str:
+    """A kubelet's message without its middle, where it is long: it begins with the image, says it again twice, and ends with the reason."""
+    half = EXAMPLE_SHOWN // 2
+    return message if len(message) <= EXAMPLE_SHOWN else f"{message[:half]} … {message[-half:]}"

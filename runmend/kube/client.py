@@ -4,6 +4,7 @@ The client's own retries are off: Temporal retries, by the error's kind.
 """
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -87,13 +88,15 @@ class Cluster:
             config.load_kube_config(config_file=path, context=context, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
         except config.ConfigException as error:
             if kubeconfig or context:
-                raise NotConfigured(f"the kubeconfig cannot be used: {error}") from error
+                raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be used: {error}") from error
             try:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
             except config.ConfigException as outside:
-                raise NotConfigured(f"no cluster: {error}; and not in a pod: {outside}") from outside
-        except (OSError, ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
-            raise NotConfigured(f"the kubeconfig cannot be read: {cut(str(error))}") from error
+                raise NotConfigured(f"no cluster: the kubeconfig {_where(None)}: {error}; and not in a pod: {outside}") from outside
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be read: {cut(str(error))}") from error
+        except (TypeError, AttributeError) as error:
+            raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be read: it is not shaped as one") from error
         return cls(configuration)
 
     def close(self) -> None:
@@ -199,6 +202,10 @@ class Cluster:
 
 
 _DEPLOYMENT = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+
+
+def _where(kubeconfig: Path | None) -> str:
+    return str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
 
 
 def cut(text: str, longest: int = LONGEST_TEXT) -> str:

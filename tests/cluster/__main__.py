@@ -3,8 +3,8 @@
 import argparse
 import signal
 import sys
-import threading
 import time
+from types import FrameType
 
 from tests.cluster.binaries import PACKAGES, PROGRAMS, find
 from tests.cluster.control_plane import NotReady, control_plane
@@ -18,10 +18,7 @@ def build() -> None:
 
 
 def run(nodes: int) -> None:
-    """Run a control plane until SIGINT or SIGTERM."""
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: ended.set())
+    """Run a control plane until it is interrupted."""
     build()
     started = time.monotonic()
     with control_plane(nodes) as plane:
@@ -30,12 +27,20 @@ def run(nodes: int) -> None:
             f"  export KUBECONFIG={plane.kubeconfig}\n"
             f"  alias kubectl={plane.kubectl_path}\n"
             f"  kubectl create deployment web --image=registry.example/app:missing\n\n"
-            f"  .venv/bin/pytest tests/contract --cluster=existing --kubeconfig {plane.kubeconfig}\n\n"
+            f"  .venv/bin/pytest tests/contract tests/e2e --cluster=existing --kubeconfig {plane.kubeconfig}\n\n"
             f"Logs and the audit log are in {plane.folder}. Ctrl-C ends all of it.",
             flush=True,
         )
-        ended.wait()
-        print("ending ...", flush=True)
+        try:
+            while True:
+                time.sleep(1)
+                plane.processes.raise_if_gone()
+        except KeyboardInterrupt:
+            print("ending ...", flush=True)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def main() -> None:
@@ -44,14 +49,16 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build and unpack what is missing")
     running = commands.add_parser("run", help="run a control plane until Ctrl-C")
-    running.add_argument("--nodes", type=int, default=2)
+    running.add_argument("--nodes", type=int, default=2, choices=range(1, 10), metavar="1-9")
     chosen = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         build() if chosen.command == "build" else run(chosen.nodes)
     except NotReady as error:
         sys.exit(f"error: {error}")
     except KeyboardInterrupt:
-        sys.exit(130)
+        sys.exit("interrupted")
 
 
 if __name__ == "__main__":

@@ -33,10 +33,14 @@ class Cluster:
     """
 
     def __init__(self, name: str, kubeconfig: Path, *, off_loopback: bool = False) -> None:
-        config = yaml.safe_load(kubeconfig.read_text())
-        context = _named(config["contexts"], config["current-context"])["context"]
-        server = _named(config["clusters"], context["cluster"])["cluster"]
-        user = _named(config["users"], context["user"])["user"]
+        try:
+            config = yaml.safe_load(kubeconfig.read_text())
+            context = _named(config["contexts"], config["current-context"])["context"]
+            server = _named(config["clusters"], context["cluster"])["cluster"]
+            user = _named(config["users"], context["user"])["user"]
+            token = user["token"]
+        except (yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
+            raise NotHere(f"{kubeconfig} is no kubeconfig with a token in its current context ({type(error).__name__}: {error})") from error
         if not off_loopback and urlsplit(server["server"]).hostname not in ("127.0.0.1", "::1", "localhost"):
             raise NotHere(f"--kubeconfig: {server['server']} is not on loopback, and these tests write; --off-loopback lets them")
         verify: ssl.SSLContext | bool = True
@@ -47,7 +51,7 @@ class Cluster:
         self.name = name
         self.kubeconfig = kubeconfig
         self.http = httpx.Client(
-            base_url=server["server"], headers={"Authorization": f"Bearer {user['token']}"}, verify=verify, timeout=20, trust_env=False
+            base_url=server["server"], headers={"Authorization": f"Bearer {token}"}, verify=verify, timeout=20, trust_env=False
         )
 
     @contextmanager

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import shutil
 import ssl
 import subprocess
 import tempfile
@@ -140,11 +139,8 @@ class ControlPlane:
 
     def start_node(self, name: str) -> None:
         """Start a node, for the first time or again, and wait until it is ready."""
-        # The kubelet keeps its files in the folder for temporary ones.
-        scratch = self.folder / name
-        scratch.mkdir(exist_ok=True)
         argv = [str(find("node")), f"--name={name}", f"--kubeconfig={self._components}", f"--registry-ca={self._ca}"]
-        self.processes.start(name, argv, clean_environment(TMPDIR=str(scratch)))
+        self.processes.start(name, [*argv, f"--root={self.folder / name}"], clean_environment())
         self.processes.ready(name, lambda: self.node_is_ready(name))
 
     def kill_node(self, name: str) -> None:
@@ -215,13 +211,11 @@ def control_plane(nodes: int = 3) -> Iterator[ControlPlane]:
     """
     folder = Path(tempfile.mkdtemp(prefix="runmend-cluster-"))
     with processes(folder) as running:
+        running.remove_at_end(folder)
         plane = ControlPlane(folder, running)
         try:
             plane.start(nodes)
         except (NotReady, TimeoutError) as error:
+            running.remove_at_end(None)
             raise NotReady(f"{error}\nthe logs are in {folder}") from None
-        try:
-            yield plane
-        finally:
-            running.end()
-            shutil.rmtree(folder)
+        yield plane

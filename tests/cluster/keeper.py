@@ -1,12 +1,15 @@
 """The parent of a test run's servers: a program that ends them all when whoever started it goes away, however that happens.
 
 It reads one JSON object a line from its standard input, and answers each with one line: `start` (name, argv, env, log) → pid;
-`signal` (name, number) → null; `state` (name) → the exit code, or null while it runs. At the end of the input, every process that still
-runs gets SIGTERM, and SIGKILL where that is not enough. Standard library only: it is run by its path.
+`signal` (name, number) → null; `state` (name) → the exit code, or null while it runs; `remove` (folder) → null. At the end of the input,
+every process that still runs gets SIGTERM, and SIGKILL where that is not enough, and the folder is removed. Where the keeper itself is
+killed, the processes get SIGKILL from the kernel. Standard library only: it is run by its path.
 """
 
+import ctypes
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,14 +18,34 @@ from collections.abc import Callable
 from types import FrameType
 
 PATIENCE_S = 5.0
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+_folders: list[str] = []
 _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def start(name: str, argv: list[str], env: dict[str, str] | None, log: str) -> int:
     """Start a process in a session of its own; what it says is appended to a file."""
     with open(log, "ab") as out:  # noqa: PTH123
-        _running[name] = subprocess.Popen(argv, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True)
+        _running[name] = subprocess.Popen(
+            argv,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            preexec_fn=_die_with_the_keeper,  # noqa: PLW1509  the keeper has one thread
+        )
     return _running[name].pid
+
+
+def _die_with_the_keeper() -> None:
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def remove(folder: str | None) -> None:
+    """Remove a folder when all have ended; None: none after all."""
+    _folders[:] = [folder] if folder else []
 
 
 def tell(name: str, number: int) -> None:
@@ -50,6 +73,8 @@ def end_all() -> None:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+    for folder in _folders:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stay(number: int, frame: FrameType | None) -> None:
@@ -61,7 +86,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A handler, because what is ignored here would be ignored by every process that is started.
         signal.signal(number, _stay)
-    does: dict[str, Callable[..., object]] = {"start": start, "signal": tell, "state": state}
+    does: dict[str, Callable[..., object]] = {"start": start, "signal": tell, "state": state, "remove": remove}
     try:
         for line in sys.stdin:
             asked = json.loads(line)

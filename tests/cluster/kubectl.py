@@ -1,10 +1,9 @@
 """The real kubectl, on a cluster of tests."""
 
 import subprocess
-import tempfile
 from pathlib import Path
 
-from tests.cluster.binaries import find
+from tests.cluster.binaries import find, kept_in
 
 
 class Kubectl:
@@ -13,7 +12,7 @@ class Kubectl:
     def __init__(self, kubeconfig: Path) -> None:
         self.path = find("kubectl")
         self.kubeconfig = kubeconfig
-        self._cache = Path(tempfile.gettempdir()) / "runmend-kubectl-cache"
+        self._cache = kept_in() / "kubectl"
 
     def __call__(self, *arguments: str, text: str = "", check: bool = True) -> str:
         """Run it; what it printed.

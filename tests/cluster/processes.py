@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,10 @@ class Processes:
         assert code is not None
         return code
 
+    def remove_at_end(self, folder: Path | None) -> None:
+        """Remove a folder when all have ended, however that comes; None: none after all."""
+        self._ask("remove", folder=folder and str(folder))
+
     def log(self, name: str) -> Path:
         """The file with what it said."""
         return self.logs / f"{name}.log"
@@ -110,13 +114,23 @@ class Processes:
         except TimeoutError:
             raise NotReady(f"{name} is not ready after {seconds:.0f} s: {self._last_words(name)}") from None
 
+    def raise_if_gone(self) -> None:
+        """Look whether they are still kept.
+
+        Raises:
+            NotReady: their keeper was killed, and they with it.
+        """
+        if self._keeper.poll() is not None:
+            raise NotReady("the keeper of the processes was killed, and they with it")
+
     def end(self) -> None:
         """End all of them; nothing if that is done."""
         with self._lock:
-            if self._keeper.returncode is not None:
+            if self._keeper.returncode is not None and self._keeper.stdin is not None and self._keeper.stdin.closed:
                 return
             assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
+            with suppress(BrokenPipeError):
+                self._keeper.stdin.close()
             self._keeper.wait()
             assert self._keeper.stdout is not None
             self._keeper.stdout.close()
@@ -128,9 +142,15 @@ class Processes:
         with self._lock:
             assert self._keeper.stdin is not None
             assert self._keeper.stdout is not None
-            self._keeper.stdin.write(json.dumps({"do": do, **what}) + "\n")
-            self._keeper.stdin.flush()
-            answer = json.loads(self._keeper.stdout.readline())
+            try:
+                self._keeper.stdin.write(json.dumps({"do": do, **what}) + "\n")
+                self._keeper.stdin.flush()
+                said = self._keeper.stdout.readline()
+            except BrokenPipeError:
+                said = ""
+            if not said:
+                raise NotReady("the keeper of the processes was killed, and they with it")
+            answer = json.loads(said)
         if "error" in answer:
             raise NotReady(f"{what.get('name')}: {answer['error']}")
         return answer["answer"]

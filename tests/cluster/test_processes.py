@@ -87,6 +87,33 @@ def test_one_that_is_killed_can_be_started_again_under_its_name(some: Processes)
     assert some.code("one") is None
 
 
+def test_they_end_even_when_their_keeper_is_killed_and_that_is_told(some: Processes) -> None:
+    pid = some.start("one", STUBBORN)
+    some._keeper.kill()
+    some._keeper.wait()
+    gone(pid)
+    with pytest.raises(NotReady, match="the keeper of the processes was killed"):
+        some.start("two", SLEEP)
+    with pytest.raises(NotReady, match="the keeper of the processes was killed"):
+        some.raise_if_gone()
+
+
+def test_a_folder_is_removed_with_them(tmp_path: Path) -> None:
+    (folder := tmp_path / "theirs").mkdir()
+    with processes(tmp_path) as some:
+        some.remove_at_end(folder)
+        some.start("one", SLEEP)
+        assert folder.is_dir()
+    assert not folder.exists()
+
+
+def test_a_folder_is_kept_where_that_was_changed(tmp_path: Path) -> None:
+    with processes(tmp_path) as some:
+        some.remove_at_end(tmp_path)
+        some.remove_at_end(None)
+    assert tmp_path.is_dir()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_they_heed_the_signals_that_the_keeper_does_not(some: Processes, number: signal.Signals) -> None:
     some.start("one", ["/bin/sleep", "600"])

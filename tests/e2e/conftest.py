@@ -12,10 +12,26 @@ from tests.cluster.api import Cluster
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes, processes
-from tests.e2e.installation import Installation, Temporal, account, shipped_rights
+from tests.e2e.alert_chain import ACCOUNT, MONITORING
+from tests.e2e.installation import SHIPPED, Installation, Temporal, account, shipped_rights
 from tests.e2e.proxy import Proxy
 from tests.e2e.proxy import proxy as proxy_of
 from tests.e2e.shop import Shop
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _without_an_installation(request: pytest.FixtureRequest) -> Iterator[None]:
+    """On a cluster that was there before, refuse to touch an installation of Runmend, and leave nothing of these tests' own."""
+    if request.config.getoption("--cluster") == "built":
+        yield
+        return
+    kubectl: Kubectl = request.getfixturevalue("kubectl")
+    if kubectl("get", "namespace", SHIPPED, "--ignore-not-found"):
+        pytest.exit(f"the cluster has a namespace {SHIPPED}, and these tests would change the rights in it", pytest.ExitCode.USAGE_ERROR)
+    yield
+    kubectl("delete", "namespace", SHIPPED, MONITORING, "--ignore-not-found", "--wait=false")
+    kubectl("delete", "clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=runmend")
+    kubectl("delete", "clusterrole,clusterrolebinding", f"{MONITORING}-{ACCOUNT}", "--ignore-not-found")
 
 
 @pytest.fixture(scope="session")

@@ -212,3 +212,11 @@ async def test_a_point_that_cannot_be_read_is_reported_as_not_done(world: World)
     result = await world.completed(await world.start((an_alert(pod),), plan=plan, options=DIAGNOSE))
 
     assert only(finding(result, "Ask the vendor")) == (None, "not done: this point cannot be read by a machine")
+
+
+async def test_a_long_message_of_the_kubelet_is_shown_with_its_end_which_is_the_reason(world: World) -> None:
+    result = await diagnosed(world, f"registry.example/{'long/' * 30}app:unauthorized")
+
+    _, said = only(finding(result, "Check pod events"))
+    assert 'Failed to pull image "registry.example/long/' in said
+    assert said.endswith("401 Unauthorized")
