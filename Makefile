@@ -1,4 +1,5 @@
-# Needs a Python of 3.11 or newer and make; everything else goes into .venv.
+# Needs a Python of 3.11 or newer and make; everything else goes into .venv. e2e and cluster need Go as well, and keep what they build in
+# ~/.cache/runmend-tests: docs/testing.md.
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test e2e cluster check bench clean
 SHELL := /bin/sh

@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from runmend.errors import Forbidden, NotYet, PermanentError, TemporaryError, Throttled
 
+REFUSED = "refused"
 REFUSALS = (1, 2, 4)
 """After how many seconds an activity is tried again that lacked a right to read."""
 
@@ -26,11 +27,13 @@ def translated() -> Iterator[None]:
     try:
         yield
     except Forbidden as error:
-        again = put_off(REFUSALS) if error.may_not_read else None
+        again = put_off(REFUSED, REFUSALS) if error.may_not_read else None
         raise ApplicationError(str(error), type=type(error).__name__, non_retryable=again is None, next_retry_delay=again) from error
     except PermanentError as error:
         raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
     except TemporaryError as error:
+        if isinstance(error, NotYet):
+            _was_let_in()
         benign = ApplicationErrorCategory.BENIGN if isinstance(error, (NotYet, Throttled)) else ApplicationErrorCategory.UNSPECIFIED
         raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=error.delay, category=benign) from error
     except ValidationError as error:
@@ -38,17 +41,29 @@ def translated() -> Iterator[None]:
         raise ApplicationError(f"a value cannot be read: {error}"[:500], type="StepFailed", non_retryable=True) from error
 
 
-def put_off(delays: Sequence[int]) -> timedelta | None:
-    """After how long this activity is to be tried again; None where that was done as often as there are delays.
+def put_off(why: str, delays: Sequence[int]) -> timedelta | None:
+    """After how long this activity is to be tried again; None where that was done as often as there are delays, for this reason.
 
     How often that was is kept in the heartbeat's details: they alone go from one try to the next, and to another worker.
 
     Args:
+        why: what is counted; each reason has a count of its own.
         delays: in seconds.
     """
-    told = activity.info().heartbeat_details
-    before = int(told[0]) if told else 0
+    counts = _counts()
+    before = counts.get(why, 0)
     if before >= len(delays):
         return None
-    activity.heartbeat(before + 1)
+    activity.heartbeat(counts | {why: before + 1})
     return timedelta(seconds=delays[before])
+
+
+def _counts() -> dict[str, int]:
+    told = activity.info().heartbeat_details
+    return dict(told[0]) if told else {}
+
+
+def _was_let_in() -> None:
+    """Begin to count refusals anew: they are counted while they come one after another."""
+    if activity.in_activity() and (counts := _counts()).pop(REFUSED, 0):
+        activity.heartbeat(counts)

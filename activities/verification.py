@@ -5,6 +5,7 @@ from datetime import timedelta
 from temporalio import activity
 
 from activities.boundary import put_off, translated
+from activities.diagnosis import classified
 from activities.patching import reverted
 from runmend.criteria import (
     Criterion,
@@ -19,14 +20,14 @@ from runmend.criteria import (
     unmet,
     waiting_pods,
 )
-from runmend.errors import NotYet, Reverted, VerificationFailed
+from runmend.errors import Forbidden, NotYet, Reverted, VerificationFailed
 from runmend.facts import EventFacts
 from runmend.kube.client import Cluster
 from runmend.kube.targets import TargetNow
 from runmend.run import CheckCall, Checked, SettleCall, Settled
 from runmend.states import STATES
 
-UNHEARD_OF = (5, 10, 15, 30)
+SILENT = (5, 10, 15, 30)
 """After how many seconds the check looks again at pods whose node was not heard of."""
 
 
@@ -52,7 +53,7 @@ class Verifier:
             if now.deployment and (lost := reverted(now.deployment, call.changes)):
                 raise Reverted(lost)
             _raise_if_hopeless(now, call)
-            if missing := _missing(now, call):
+            if missing := _missing(now, call, self._causes(now, call)):
                 # Quickly at first, because most pods are up within seconds.
                 raise NotYet(missing, delay=timedelta(seconds=min(activity.info().attempt, 5)))
             uids = {pod.uid for pod in now.pods}
@@ -79,20 +80,23 @@ class Verifier:
             pods = now.workloads.pods_of(call.target)
             uids = {pod.uid for pod in pods} | set(call.watermark.pods)
             live = Live(pods=pods, events=self._events(call.criteria, call.target.namespace, uids))
-            # A workload that was scaled down meanwhile cannot run as many pods as it did.
-            wanted = now.deployment.replicas if now.deployment else call.watermark.running
-            mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
-            verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
-            lost = reverted(now.deployment, call.changes) if now.deployment else None
-            failure = _failure(now, call, mark, live, verdicts)
-            if failure and any(pod.unheard_of for pod in pods) and (again := put_off(UNHEARD_OF)):
-                raise NotYet(f"{failure}; its containers were well when its node was last heard of, so it is looked at again", delay=again)
-            return Checked(
-                verdicts=verdicts,
-                failure=failure,
-                reverted=lost,
-                remarks=_remarks(call, mark, live),
-            )
+            checked = _judged(now, call, live)
+            heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
+            silence_alone = checked.failure and not checked.reverted and not _judged(now, call, heard).failure
+            if silence_alone and (again := put_off("silent", SILENT)):
+                raise NotYet(f"{checked.failure}; its containers were well when its node was last heard of: looked at again", delay=again)
+            return checked
+
+    def _causes(self, now: TargetNow, call: SettleCall) -> tuple[str, ...]:
+        """Why the target's pods cannot be pulled, where they cannot; none where nobody can say."""
+        if not call.state or not now.affected(call.state):
+            return ()
+        uids = {pod.uid for pod in now.pods}
+        try:
+            events = self._cluster.events(call.target.namespace, "involvedObject.kind=Pod")
+        except Forbidden:
+            return ()
+        return tuple(classified(tuple(event for event in events if event.object_uid in uids)))
 
     def _events(self, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
         """The events about the target's pods that speak of a state which the criteria ask about."""
@@ -114,13 +118,14 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
         raise VerificationFailed(f"a container that this run did not change waits: {named}")
 
 
-def _missing(now: TargetNow, call: SettleCall) -> str | None:
-    """What the target still lacks to have settled, as far as it can be seen."""
+def _missing(now: TargetNow, call: SettleCall, causes: tuple[str, ...] = ()) -> str | None:
+    """What the target still lacks to have settled, as far as it can be seen; `causes` of why images cannot be pulled."""
     current = now.pods
     lacking = [f"{call.target} is paused, so no pod is replaced"] if now.deployment and now.deployment.paused else []
     again = now.affected(call.state) if call.state else ()
+    why = f" ({', '.join(causes)})" if causes else ""
     lacking += [
-        f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}" for one in again
+        f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}{why}" for one in again
     ]
     if not again:
         lacking += [text for criterion in call.criteria if (text := unmet(criterion, current))]
@@ -132,6 +137,19 @@ def _missing(now: TargetNow, call: SettleCall) -> str | None:
     if older:
         lacking.append(f"{len(older)} left of an older revision: {', '.join(pod.name for pod in older[:3])}")
     return "; ".join(dict.fromkeys(lacking)) or None
+
+
+def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
+    # A workload that was scaled down meanwhile cannot run as many pods as it did.
+    wanted = now.deployment.replicas if now.deployment else call.watermark.running
+    mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
+    verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
+    return Checked(
+        verdicts=verdicts,
+        failure=_failure(now, call, mark, live, verdicts),
+        reverted=reverted(now.deployment, call.changes) if now.deployment else None,
+        remarks=_remarks(call, mark, live),
+    )
 
 
 def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]) -> str | None:

@@ -32,6 +32,8 @@ from workflows.remediation import Remediation
 log = logging.getLogger("runmend.worker")
 
 CONNECT_SECONDS = 10.0
+GRACE = timedelta(seconds=30)
+"""How long a worker that is told to stop waits for the steps that are under way."""
 THREADS = 32
 """Activities at once in one worker. A window occupies none."""
 RUNNER = UnsandboxedWorkflowRunner()
@@ -194,7 +196,7 @@ def build_worker(
         workflow_runner=runner,
         activity_executor=threads,
         max_concurrent_activities=THREADS,
-        graceful_shutdown_timeout=timedelta(seconds=30),
+        graceful_shutdown_timeout=GRACE,
     )
 
 

@@ -40,8 +40,13 @@ _PATTERNS: tuple[tuple[Cause, re.Pattern[str]], ...] = (
         ),
     ),
 )
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 def cause_of(message: str) -> Cause:
-    """The cause that an event's message names; `OTHER` where it names none that is known."""
-    return next((cause for cause, pattern in _PATTERNS if pattern.search(message)), Cause.OTHER)
+    """The cause that an event's message names; `OTHER` where it names none that is known.
+
+    What it quotes is a name or an address, which may hold anything: `app:404`.
+    """
+    said = _QUOTED.sub('""', message)
+    return next((cause for cause, pattern in _PATTERNS if pattern.search(said)), Cause.OTHER)

@@ -36,7 +36,7 @@ class PodFacts(Frozen):
     """A pod, with what Kubernetes says of it as a whole beside what it says of its containers.
 
     `not_ready` is since when it does not count as ready, and why where that is said: on a node that died, the containers stay as the
-    node last told them. `no_node` is why none takes it. Both are empty where it is not so.
+    node last told them. `node_silent`: its node's silence alone is why. `no_node` is why none takes it. Empty where it is not so.
     """
 
     namespace: str
@@ -50,6 +50,7 @@ class PodFacts(Frozen):
     pull_secrets: tuple[str, ...] = ()
     containers: tuple[ContainerFacts, ...] = ()
     not_ready: str = ""
+    node_silent: bool = False
     no_node: str = ""
 
     @property
@@ -59,9 +60,9 @@ class PodFacts(Frozen):
         return self.phase == "Running" and not self.deleting and ready
 
     @property
-    def unheard_of(self) -> bool:
-        """Whether all that speaks against it is that it does not count as ready, as when its node is silent."""
-        return bool(self.not_ready) and self.model_copy(update={"not_ready": ""}).running
+    def if_heard_of(self) -> "PodFacts":
+        """The same pod, as ready as its containers are where nothing but its node's silence speaks against it."""
+        return self.model_copy(update={"not_ready": "", "node_silent": False}) if self.node_silent else self
 
     @property
     def ended(self) -> bool:

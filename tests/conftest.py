@@ -9,8 +9,6 @@ from tests.cluster.api import Cluster, NotHere
 from tests.cluster.control_plane import ControlPlane, NotReady, control_plane
 from tests.cluster.kubectl import Kubectl
 
-NODES = 3
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cluster", "a real Kubernetes")
@@ -25,7 +23,7 @@ def built(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     if request.config.getoption("--cluster") != "built":
         pytest.skip("stops processes of the cluster, and those of this one are not ours: --cluster=built")
     try:
-        with control_plane(NODES) as plane:
+        with control_plane() as plane:
             yield plane
     except NotReady as error:
         pytest.exit(str(error), returncode=pytest.ExitCode.USAGE_ERROR)

@@ -41,6 +41,7 @@ def pod(item: Json) -> PodFacts:
         pull_secrets=references(spec.get("imagePullSecrets")),
         containers=tuple(_containers(spec, status)),
         not_ready=_not_ready(status),
+        node_silent=_node_silent(status),
         no_node=_no_node(status),
     )
 
@@ -55,9 +56,14 @@ def _not_ready(status: Json) -> str:
     if not condition:
         return ""
     since = condition.get("lastTransitionTime") or "a time that is not told"
-    # Without either where the pod's node died.
     why = condition.get("message") or condition.get("reason")
     return f"{since} ({why[:_LONGEST_WHY]})" if why else since
+
+
+def _node_silent(status: Json) -> bool:
+    """Whether the node's controller calls the pod not ready, which it does without a word; the kubelet says why."""
+    condition = _denied(status, "Ready")
+    return bool(condition) and not condition.get("message") and not condition.get("reason")
 
 
 def _no_node(status: Json) -> str:

@@ -7,7 +7,7 @@ import time
 from types import FrameType
 
 from tests.cluster.binaries import PACKAGES, PROGRAMS, find
-from tests.cluster.control_plane import NotReady, control_plane
+from tests.cluster.control_plane import NODES, NotReady, control_plane
 
 
 def build() -> None:
@@ -49,7 +49,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("build", help="build and unpack what is missing")
     running = commands.add_parser("run", help="run a control plane until Ctrl-C")
-    running.add_argument("--nodes", type=int, default=2, choices=range(1, 10), metavar="1-9")
+    running.add_argument("--nodes", type=int, default=NODES, choices=range(1, 10), metavar="1-9")
     chosen = parser.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)

@@ -22,6 +22,8 @@ __all__ = ["ControlPlane", "NotReady", "control_plane"]
 API = "kube-apiserver"
 CONTROLLERS = ("kube-controller-manager", "kube-scheduler")
 LOOPBACK = "127.0.0.1"
+NODES = 3
+"""As many as the tests need."""
 
 
 class ControlPlane:
@@ -203,7 +205,7 @@ class ControlPlane:
 
 
 @contextmanager
-def control_plane(nodes: int = 3) -> Iterator[ControlPlane]:
+def control_plane(nodes: int = NODES) -> Iterator[ControlPlane]:
     """Run one while the block runs, in a temporary folder; its logs are kept there where it does not start.
 
     Raises:

@@ -59,7 +59,9 @@ def test_one_that_is_paused_ends_as_well(tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_they_end_with_a_test_run_that_is_interrupted(tmp_path: Path, number: signal.Signals) -> None:
     program = (
-        "import sys, time; from pathlib import Path; from tests.cluster.processes import processes\n"
+        "import signal, sys, time; from pathlib import Path; from tests.cluster.processes import processes\n"
+        # Where the tests run in the background, SIGINT is ignored, and that is inherited.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"with processes(Path({str(tmp_path)!r})) as some:\n"
         f"    print(some.start('one', {SLEEP!r}), flush=True)\n"
         "    time.sleep(600)"
@@ -67,9 +69,12 @@ def test_they_end_with_a_test_run_that_is_interrupted(tmp_path: Path, number: si
     with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
         assert run.stdout is not None
         pid = int(run.stdout.readline())
-        assert lives(pid)
-        run.send_signal(number)
-        run.wait(20)
+        try:
+            assert lives(pid)
+            run.send_signal(number)
+            run.wait(20)
+        finally:
+            run.kill()
     gone(pid)
 
 

@@ -1,6 +1,7 @@
 """The test cluster itself: what the other tests take for granted."""
 
 import secrets
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -56,12 +57,17 @@ def test_the_audit_log_counts_what_people_write_and_nothing_of_the_cluster_s_own
     namespace.patch("deployments", "web", image_patch("example.test/web:2"), dryRun="All")
     assert namespace.try_patch("deployments", "absent", {}).status_code == 404
     eventually(lambda: len(namespace.items("pods")) == 2)
+    empty = namespace.get("deployments", "web") | {"spec": {}}
+    assert namespace.http.put(namespace.path("deployments", "web"), json=empty).status_code == 422
+    assert namespace.http.delete(namespace.path("deployments", "web")).status_code == 200
 
     written = built.writes(namespace=namespace.name)
     assert [(write.verb, write.resource, write.name, write.code, write.dry_run, write.done) for write in written] == [
         ("create", "deployments", "web", 201, False, True),
         ("patch", "deployments", "web", 200, True, False),
         ("patch", "deployments", "absent", 404, False, False),
+        ("update", "deployments", "web", 422, False, False),
+        ("delete", "deployments", "web", 200, False, True),
     ]
     assert {write.user for write in written} == {"administrator"}
 
@@ -105,3 +111,24 @@ def test_the_same_tests_run_on_an_existing_cluster(real: Cluster) -> None:
     run = subprocess.run([*command, "--kubeconfig", real.kubeconfig], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout
     assert " passed" in run.stdout
+
+
+def test_make_cluster_says_how_it_is_used_and_ends_when_it_is_interrupted() -> None:
+    command = [sys.executable, "-m", "tests.cluster", "run", "--nodes", "1"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        try:
+            said = ""
+            while "Ctrl-C ends" not in said:
+                line = run.stdout.readline()
+                assert line, said
+                said += line
+            kubeconfig = Path(said.partition("export KUBECONFIG=")[2].split()[0])
+            with Cluster("real", kubeconfig).http as http:
+                (node,) = http.get("/api/v1/nodes").json()["items"]
+            assert node["metadata"]["name"] == "node-0"
+            run.send_signal(signal.SIGINT)
+            assert run.wait(30) == 0
+        finally:
+            run.kill()
+    assert not kubeconfig.parent.exists()

@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tests.cluster.api import Cluster, a_pod, eventually
-from tests.cluster.control_plane import ControlPlane
+from tests.cluster.control_plane import NODES, ControlPlane
 from tests.e2e.bearing import CHECKED, FOUND, MOMENTS, ONCE, SETTLE, borne, bring, pass_windows
 from tests.e2e.installation import Installation
 from tests.e2e.proxy import Proxy
@@ -21,7 +21,7 @@ OUTAGES = {
     "stopped": (ControlPlane.stop_api, ControlPlane.start_api, 30),
     "paused": (ControlPlane.pause_api, ControlPlane.resume_api, 20),
 }
-NODES = ("node-0", "node-1", "node-2")
+EACH_NODE = tuple(f"node-{number}" for number in range(NODES))
 
 
 @contextmanager
@@ -50,12 +50,12 @@ def recovers(built: ControlPlane, real: Cluster) -> Iterator[None]:
     """Leaves the cluster with each node ready and at work."""
     yield
     with real.namespace() as namespace:
-        for node in NODES:
+        for node in EACH_NODE:
             pod = a_pod(node, GOOD)
             pod["spec"]["nodeName"] = node
             namespace.create("pods", pod)
         eventually(lambda: all(pod["status"]["phase"] == "Running" for pod in namespace.items("pods")))
-    eventually(lambda: all(built.node_is_ready(name) for name in NODES))
+    eventually(lambda: all(built.node_is_ready(name) for name in EACH_NODE))
 
 
 @pytest.mark.usefixtures("recovers")

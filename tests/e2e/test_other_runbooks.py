@@ -56,6 +56,7 @@ async def test_a_fallback_that_fails_too_is_not_tried_again_within_the_hour_and_
 
     assert failed.kind == "VerificationFailed"
     assert failed.message.startswith("settle spent its time: the image that this run wrote cannot be pulled either: app waits (")
+    assert "(image not found)" in failed.message
     assert f", {BROKEN_FALLBACK}" in failed.message
     assert shop.answers(firing(broken, runbook_id=FAILS), COPIES) == ["held"]
     assert shop.images() == {"app": BROKEN_FALLBACK}

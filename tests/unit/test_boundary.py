@@ -1,11 +1,14 @@
 """An error's kind becomes Temporal's retry decision."""
 
+import dataclasses
 from datetime import timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.testing import ActivityEnvironment
 
-from activities.boundary import translated
+from activities.boundary import put_off, translated
+from activities.verification import SILENT
 from runmend.errors import Conflict, Forbidden, Invalid, NotFound, NotYet, RunmendError, ServerError, Throttled, Unreachable
 from runmend.kube.client import error_for
 
@@ -73,3 +76,48 @@ def test_a_status_has_its_kind_and_the_servers_words(status: int, kind: str) -> 
     error = error_for(status, {"message": "because\n  I say so"}, None, "PATCH shop/web")
 
     assert (type(error).__name__, str(error)) == (kind, f"PATCH shop/web: {status}: because I say so")
+
+
+NO_READ = 'GET pods shop: 403: pods is forbidden: User "worker" cannot list resource "pods" in API group ""'
+
+
+class Tries:
+    """The tries of one activity, whose heartbeats go from one to the next."""
+
+    def __init__(self) -> None:
+        self.environment = ActivityEnvironment()
+        self.environment.on_heartbeat = self._beat
+
+    def _beat(self, *details: object) -> None:
+        info = self.environment.info
+        self.environment.info = dataclasses.replace(info, heartbeat_details=details)
+
+    def next(self, error: RunmendError) -> float | None:
+        """After how many seconds there is another try once this one has failed so; None where there is none."""
+        failed = self.environment.run(translation_of, error)
+        delay = failed.next_retry_delay
+        return delay.total_seconds() if delay else None
+
+    def put_off(self, why: str) -> timedelta | None:
+        return self.environment.run(put_off, why, SILENT)
+
+
+def test_a_right_to_read_that_is_missing_is_asked_for_four_times_within_seven_seconds() -> None:
+    tries = Tries()
+    assert [tries.next(Forbidden(NO_READ)) for _ in range(4)] == [1, 2, 4, None]
+
+
+def test_refusals_are_counted_while_they_come_one_after_another() -> None:
+    tries = Tries()
+    assert [tries.next(Forbidden(NO_READ)) for _ in range(3)] == [1, 2, 4]
+    tries.next(NotYet("wait"))
+    assert tries.next(Forbidden(NO_READ)) == 1
+
+
+def test_each_reason_to_put_off_has_a_count_of_its_own() -> None:
+    tries = Tries()
+    silences = [tries.put_off("silent") for _ in range(3)]
+    assert tries.next(Forbidden(NO_READ)) == 1
+    silences += [tries.put_off("silent") for _ in range(2)]
+    assert [delay and delay.total_seconds() for delay in silences] == [5, 10, 15, 30, None]
+    assert sum(SILENT) == 60

@@ -58,3 +58,10 @@ def test_a_network_that_fails(message: str) -> None:
 @pytest.mark.parametrize("message", ["", "Error: ImagePullBackOff", f'Back-off pulling image "{IMAGE}"', f"{PULL}no space left on device"])
 def test_a_message_that_names_no_known_cause(message: str) -> None:
     assert cause_of(message) is Cause.OTHER
+
+
+@pytest.mark.parametrize("tag", ["404", "403", "unauthorized", "forbidden"])
+def test_a_name_in_a_message_is_no_cause(tag: str) -> None:
+    image = f"registry.example/app:{tag}"
+    said = f'Failed to pull image "{image}": failed to resolve reference "{image}": failed to do request: dial tcp: i/o timeout'
+    assert cause_of(said) is Cause.NETWORK

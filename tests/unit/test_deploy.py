@@ -2,14 +2,15 @@
 
 import re
 import tomllib
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import typer
 import yaml
 
+from runmend.app import GRACE
 from runmend.cli.main import app
 from runmend.runbook import load_directory
 from runmend.settings import Settings, check_names
@@ -19,8 +20,6 @@ DEPLOY = ROOT / "deploy" / "kubernetes"
 DOCS = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))
 COMPONENTS = ("worker", "bridge")
-GRACE = timedelta(seconds=30)
-"""How long a worker waits for the steps that are under way."""
 Json = dict[str, Any]
 
 
@@ -243,3 +242,44 @@ def test_the_page_names_folders_that_exist_and_each_that_can_be_used() -> None:
     named = set(re.findall(r"`deploy/kubernetes/([a-z/-]+)`", DOCS))
 
     assert named == {str(path.parent.relative_to(DEPLOY)) for path in KUSTOMIZATIONS if path.parent.parent.name != "example"}
+
+
+def test_alertmanager_s_receiver_posts_to_the_service() -> None:
+    (service,) = read("base/service.yaml")
+    receivers = yaml.safe_load((ROOT / "deploy" / "monitoring" / "alertmanager.yaml").read_text(encoding="utf-8"))["receivers"]
+    (url,) = [urlsplit(webhook["url"]) for receiver in receivers for webhook in receiver.get("webhook_configs", ())]
+
+    (port,) = service["spec"]["ports"]
+    assert (url.hostname, url.port, url.path) == (f"{service['metadata']['name']}.runmend.svc", port["port"], "/alerts")
+    (listens,) = container("bridge")["ports"]
+    assert port["targetPort"] == listens["name"]
+    assert str(listens["containerPort"]) in container("bridge")["args"]
+
+
+def test_what_a_probe_or_a_scrape_asks_listens_on_every_address() -> None:
+    assert environment("worker")["RUNMEND_METRICS_HOST"] == "0.0.0.0"
+    assert "0.0.0.0" in container("bridge")["args"]
+
+
+def test_the_network_policies_let_out_to_dns_the_api_server_registries_and_temporal() -> None:
+    policies = {each["metadata"]["name"]: each["spec"] for each in read("base/network-policies.yaml")}
+    dns, https, temporal = policies["to-what-is-needed"]["egress"]
+    address = settings_of("base/kustomization.yaml")["TEMPORAL_ADDRESS"]
+
+    assert {(port["port"], port["protocol"]) for port in dns["ports"]} == {(53, "UDP"), (53, "TCP")}
+    assert dns["to"][0]["podSelector"]["matchLabels"] == {"k8s-app": "kube-dns"}
+    assert [port["port"] for port in https["ports"]] == [443, 6443]
+    assert [port["port"] for port in temporal["ports"]] == [int(address.rpartition(":")[2])]
+    assert policies["deny-the-rest"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_one_pod_of_each_may_leave_at_a_time_and_none_that_is_broken_keeps_a_node() -> None:
+    budgets = read("base/disruption-budgets.yaml")
+    assert [(each["spec"]["maxUnavailable"], each["spec"]["unhealthyPodEvictionPolicy"]) for each in budgets] == [(1, "AlwaysAllow")] * 2
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_pod_has_two_minutes_to_start_and_may_run_beside_another(component: str) -> None:
+    probe = container(component)["startupProbe"]
+    assert probe["periodSeconds"] * probe["failureThreshold"] >= 120
+    assert {each["whenUnsatisfiable"] for each in pod(component)["topologySpreadConstraints"]} == {"ScheduleAnyway"}

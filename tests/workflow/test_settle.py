@@ -62,6 +62,7 @@ async def test_a_fallback_image_that_cannot_be_pulled_fails_with_what_was_seen_l
 
     assert failed.kind == "VerificationFailed"
     assert failed.message.startswith("settle spent its time: the image that this run wrote cannot be pulled either: app waits (")
+    assert f"{OTHER} (image not found)" in failed.message
     assert "app waits (" in failed.message
     assert failed.result.window_seconds is None
     assert set(memo["episodes"]) == {alert.episode for alert in (*alerts, *late)}
