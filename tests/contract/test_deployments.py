@@ -347,6 +347,20 @@ def test_a_replica_set_of_no_deployment_keeps_its_pods_too(namespace: Namespace)
     assert pod["metadata"]["name"].startswith("bare-")
 
 
+def test_a_pod_that_has_ended_stays_and_gets_a_successor(namespace: Namespace) -> None:
+    spec = {"replicas": 1, "selector": {"matchLabels": {"app": "web"}}, "template": a_template(nodeName="none")}
+    namespace.create("replicasets", {"metadata": {"name": "bare"}, "spec": spec})
+    (ended,) = eventually(lambda: namespace.names("pods"))
+
+    namespace.patch("pods", f"{ended}/status", {"status": {"phase": "Failed", "reason": "Evicted"}})
+    eventually(lambda: len(namespace.names("pods")) == 2)
+
+    phases = {pod["metadata"]["name"]: pod["status"]["phase"] for pod in namespace.items("pods")}
+    assert phases.pop(ended) == "Failed"
+    assert list(phases.values()) == ["Pending"]
+    eventually(lambda: namespace.get("replicasets", "bare")["status"]["replicas"] == 1)
+
+
 def test_a_pod_of_a_deleted_owner_goes_with_it(namespace: Namespace) -> None:
     template = a_template(nodeSelector={"no": "node"})
     selector = {"matchLabels": {"app": "web"}}
