@@ -35,7 +35,7 @@ _PATTERNS: tuple[tuple[Cause, re.Pattern[str]], ...] = (
         Cause.NETWORK,
         re.compile(
             r"i/o timeout|timed? ?out|deadline exceeded|no such host|connection (refused|reset)|network is unreachable|no route to host|"
-            r"tls handshake|temporary failure in name resolution|server misbehaving|x509|\bEOF\b|\b50[0234]\b",
+            r"tls handshake|temporary failure in name resolution|server misbehaving|registry is unavailable|x509|\bEOF\b|\b50[0234]\b",
             re.IGNORECASE,
         ),
     ),

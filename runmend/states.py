@@ -30,11 +30,14 @@ class State(Frozen):
 _PULL_EVENTS = (
     EventSign(reason="Failed", starts="Failed to pull image"),
     EventSign(reason="Failed", starts="Error: ErrImagePull"),
+    EventSign(reason="Failed", starts="Error: RegistryUnavailable"),
+    EventSign(reason="Failed", starts="Error: SignatureValidationFailed"),
     EventSign(reason="Failed", starts="Error: ImagePullBackOff"),
     EventSign(reason="BackOff", starts="Back-off pulling image"),
 )
-# The waiting reason alternates between the two while the kubelet tries, waits, and tries again.
-_PULL_WAITING = ("ImagePullBackOff", "ErrImagePull")
+# The waiting reason alternates between the first and one of the others while the kubelet waits, and tries again. The last two are what
+# some container runtimes say instead of ErrImagePull.
+_PULL_WAITING = ("ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed")
 
 STATES: dict[str, State] = {
     state.name: state

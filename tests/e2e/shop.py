@@ -27,7 +27,7 @@ PATIENCE = 90.0
 WINDOW_SECONDS = 300
 OK = httpx.codes.OK
 PAYLOAD = Path(__file__).parents[1] / "payloads" / "firing.json"
-NOT_PULLED = ("ErrImagePull", "ImagePullBackOff")
+NOT_PULLED = ("ErrImagePull", "ImagePullBackOff", "RegistryUnavailable")
 Pod = Json
 SPREAD: Json = {
     "podAntiAffinity": {

@@ -1,9 +1,12 @@
 """RB_IMAGEPULL where it acts as it is written: nothing serves, the image is changed once, and the fix holds."""
 
+import json
+
 import pytest
 
 from runmend.causes import Cause
 from runmend.run import RunResult
+from tests.builders import a_deployment
 from tests.cluster.api import Json, eventually
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, firing, waiting
 
@@ -14,6 +17,16 @@ def found(result: RunResult, about: str) -> str:
     """What the diagnosis found for a point of the runbook."""
     assert result.observation is not None
     return "; ".join(finding.found for finding in result.observation.findings if about in finding.about)
+
+
+async def test_a_registry_that_is_unavailable_in_the_words_of_another_container_runtime_is_no_other_state(shop: Shop) -> None:
+    shop.namespace.create("deployments", a_deployment(images={"app": "registry.example/app:unavailable"}, replicas=1))
+    eventually(lambda: "RegistryUnavailable" in json.dumps(shop.pods()))
+
+    result = await shop.resolved(shop.until_broken(1))
+
+    assert result.observation is not None
+    assert set(result.observation.causes) == {Cause.NETWORK}
 
 
 @pytest.mark.parametrize("replicas", [1, 3])

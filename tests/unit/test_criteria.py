@@ -140,7 +140,7 @@ def test_silence_passes_where_no_container_waits_in_the_state() -> None:
     assert (verdict.text, verdict.line) == (SILENT.text, SILENT.line)
 
 
-@pytest.mark.parametrize("reason", ["ImagePullBackOff", "ErrImagePull"])
+@pytest.mark.parametrize("reason", ["ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"])
 def test_silence_never_passes_while_a_container_waits_in_the_state(reason: str) -> None:
     verdict = judge(SILENT, a_mark(a_pod()), live(a_waiting_pod(reason=reason)))
 

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 	apitest "k8s.io/cri-api/pkg/apis/testing"
+	crierrors "k8s.io/cri-api/pkg/errors"
 )
 
 const (
@@ -30,6 +31,7 @@ const (
 //	unauthorized         the pull fails with 401 unless the kubelet found a pull secret for the registry
 //	unreachable          the pull fails: i/o timeout
 //	unreachable-on-NODE  the same, on the node of that name only
+//	unavailable          the pull fails as CRI-O says that a registry is unavailable, for which the kubelet has a reason of its own
 //	slow                 the pull takes ten seconds
 //	crash                the container exits with 1 after a second
 //	needs-200mi          the container is OOMKilled after a second while its memory limit is lower
@@ -88,6 +90,8 @@ func (i images) refused(ctx context.Context, image string, auth *runtimeapi.Auth
 		}
 	case "unreachable", "unreachable-on-" + i.node:
 		return unreachable(image, "dial tcp 192.0.2.1:443: i/o timeout")
+	case "unavailable":
+		return fmt.Errorf("%w: pinging container registry: connection refused", crierrors.ErrRegistryUnavailable)
 	case "slow":
 		time.Sleep(10 * time.Second)
 	}
