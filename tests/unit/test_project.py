@@ -110,3 +110,11 @@ def test_the_project_stands_alone() -> None:
 def test_a_script_can_be_run_and_stops_at_the_first_error(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     assert re.search(r"^set -eu", (ROOT / script).read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_make_test_runs_every_folder_of_tests_but_those_that_need_a_cluster() -> None:
+    configured = PROJECT["tool"]["pytest"]["testpaths"]
+    folders = {f"tests/{path.parent.name}" for path in (ROOT / "tests").glob("*/test_*.py")}
+
+    assert folders - set(configured) == {"tests/e2e"}
+    assert set(configured) <= folders
