@@ -32,8 +32,6 @@ def translated() -> Iterator[None]:
     except PermanentError as error:
         raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
     except TemporaryError as error:
-        if isinstance(error, NotYet):
-            _was_let_in()
         benign = ApplicationErrorCategory.BENIGN if isinstance(error, (NotYet, Throttled)) else ApplicationErrorCategory.UNSPECIFIED
         raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=error.delay, category=benign) from error
     except ValidationError as error:
@@ -51,6 +49,8 @@ def put_off(why: str, delays: Sequence[int]) -> timedelta | None:
         delays: in seconds.
     """
     counts = _counts()
+    if why != REFUSED:
+        counts.pop(REFUSED, None)
     before = counts.get(why, 0)
     if before >= len(delays):
         return None
@@ -63,7 +63,7 @@ def _counts() -> dict[str, int]:
     return dict(told[0]) if told else {}
 
 
-def _was_let_in() -> None:
-    """Begin to count refusals anew: they are counted while they come one after another."""
-    if activity.in_activity() and (counts := _counts()).pop(REFUSED, 0):
+def let_in() -> None:
+    """Begin to count refusals anew: they are counted while they come one after another. For a try that read, and will be followed."""
+    if (counts := _counts()).pop(REFUSED, 0):
         activity.heartbeat(counts)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import activity
 
-from activities.boundary import put_off, translated
+from activities.boundary import let_in, put_off, translated
 from activities.diagnosis import classified
 from activities.patching import reverted
 from runmend.criteria import (
@@ -54,6 +54,7 @@ class Verifier:
                 raise Reverted(lost)
             _raise_if_hopeless(now, call)
             if missing := _missing(now, call, self._causes(now, call)):
+                let_in()
                 # Quickly at first, because most pods are up within seconds.
                 raise NotYet(missing, delay=timedelta(seconds=min(activity.info().attempt, 5)))
             uids = {pod.uid for pod in now.pods}

@@ -7,7 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
-from activities.boundary import put_off, translated
+from activities.boundary import let_in, put_off, translated
 from activities.verification import SILENT
 from runmend.errors import Conflict, Forbidden, Invalid, NotFound, NotYet, RunmendError, ServerError, Throttled, Unreachable
 from runmend.kube.client import error_for
@@ -110,7 +110,16 @@ def test_a_right_to_read_that_is_missing_is_asked_for_four_times_within_seven_se
 def test_refusals_are_counted_while_they_come_one_after_another() -> None:
     tries = Tries()
     assert [tries.next(Forbidden(NO_READ)) for _ in range(3)] == [1, 2, 4]
-    tries.next(NotYet("wait"))
+    tries.environment.run(let_in)
+    assert tries.next(Forbidden(NO_READ)) == 1
+
+
+def test_a_try_that_is_put_off_for_another_reason_was_let_in_too_and_keeps_its_count() -> None:
+    tries = Tries()
+    assert tries.next(Forbidden(NO_READ)) == 1
+    assert tries.put_off("silent") == timedelta(seconds=5)
+    assert tries.next(NotYet("silent")) is None
+    assert tries.put_off("silent") == timedelta(seconds=10)
     assert tries.next(Forbidden(NO_READ)) == 1
 
 
