@@ -89,13 +89,7 @@ def proxy(built: ControlPlane) -> Iterator[Proxy]:
 
 
 @pytest.fixture
-def own(
-    installation: Installation,  # noqa: ARG001  its worker has registered the search attributes that a bridge alone lacks
-    proxy: Proxy,
-    tmp_path: Path,
-    temporal: Temporal,
-    accounts: dict[str, Path],
-) -> Iterator[Installation]:
+def own(proxy: Proxy, tmp_path: Path, temporal: Temporal, accounts: dict[str, Path]) -> Iterator[Installation]:
     """An installation of this test's own, behind the proxy: its processes, none of which runs yet, may be stopped and killed."""
     with processes(tmp_path) as started:
         behind = {name: proxy.kubeconfig(path, tmp_path) for name, path in accounts.items()}

@@ -18,7 +18,8 @@ from tests.e2e.installation import Installation
 from tests.e2e.proxy import Proxy
 from tests.e2e.shop import PATIENCE, Shop, firing
 
-pytestmark = pytest.mark.timeout(400)
+# The installation's worker has registered the search attributes, without which no bridge can start a run.
+pytestmark = [pytest.mark.timeout(400), pytest.mark.usefixtures("installation")]
 Shops = Callable[[], Shop]
 Sender = Callable[[Json], Future[httpx.Response]]
 
