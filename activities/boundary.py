@@ -17,7 +17,7 @@ REFUSALS = (1, 2, 4)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise our errors as `ApplicationError`, under their own names.
+    """Raise our errors as `ApplicationError`, under their own names, with their reason as the only detail.
 
     Waiting and being asked to slow down are no faults: they are not logged as such, and their delay is kept.
 
@@ -28,15 +28,21 @@ def translated() -> Iterator[None]:
         yield
     except Forbidden as error:
         again = put_off(REFUSED, REFUSALS) if error.may_not_read else None
-        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=again is None, next_retry_delay=again) from error
+        raise ApplicationError(
+            str(error), error.reason, type=type(error).__name__, non_retryable=again is None, next_retry_delay=again
+        ) from error
     except PermanentError as error:
-        raise ApplicationError(str(error), type=type(error).__name__, non_retryable=True) from error
+        raise ApplicationError(str(error), error.reason, type=type(error).__name__, non_retryable=True) from error
     except TemporaryError as error:
         benign = ApplicationErrorCategory.BENIGN if isinstance(error, (NotYet, Throttled)) else ApplicationErrorCategory.UNSPECIFIED
-        raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=error.delay, category=benign) from error
+        raise ApplicationError(
+            str(error), error.reason, type=type(error).__name__, next_retry_delay=error.delay, category=benign
+        ) from error
     except ValidationError as error:
         # A value that is not what its model says, such as an input of another version of Runmend: no try of this worker will read it.
-        raise ApplicationError(f"a value cannot be read: {error}"[:500], type="StepFailed", non_retryable=True) from error
+        raise ApplicationError(
+            f"a value cannot be read: {error}"[:500], "unreadable input", type="StepFailed", non_retryable=True
+        ) from error
 
 
 def put_off(why: str, delays: Sequence[int]) -> timedelta | None:

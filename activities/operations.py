@@ -46,7 +46,9 @@ class Operations:
 
     def _get_events(self, call: StepCall, operation: GetEvents) -> StepResult:
         if call.step.owner and call.step.owner != call.target.kind:
-            raise PreconditionFailed(f"the pod must be owned by a {call.step.owner}, and the target is {call.target}")
+            raise PreconditionFailed(
+                f"the pod must be owned by a {call.step.owner}, and the target is {call.target}", reason=f"owner is a {call.target.kind}"
+            )
         now = TargetNow.read(self._cluster, call.target)
         pod = now.first_pod(call.alerts)
         values = call.step.parameters | {"namespace": call.target.namespace, "pod": pod, "deployment": call.target.name}

@@ -28,9 +28,9 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
         return earlier
     now.raise_if_lagging()
     if call.state is None:
-        raise StepFailed("the plan names no state, so there is nothing to tell which containers to treat")
+        raise StepFailed("the plan names no state, so there is nothing to tell which containers to treat", reason="no state in the plan")
     if gone := now.problem_gone(call.state, call.alerts):
-        return _result(call, StepStatus.NOT_NEEDED, gone)
+        return _result(call, StepStatus.NOT_NEEDED, gone, reason="problem gone")
     deployment = _changeable(now, call, may_change=may_change)
     changes = _changes(deployment, _treated(now, call, call.state), call)
     note = ChangeNote(
@@ -40,8 +40,9 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
         containers={change.container: (change.before, change.after) for change in changes},
     )
     patch = image_patch(deployment, changes, note)
-    reason = _serving(now, deployment, call) or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
-    if reason:
+    serving = _serving(now, deployment, call)
+    left = serving or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
+    if left:
         try:
             # The API server checks it, admission included, and writes nothing.
             cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
@@ -51,12 +52,14 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
             if "cannot patch resource" not in str(error):
                 raise
             checked_so = f"not checked by a dry run, which needs the right to patch: {error}"
-        return _result(call, StepStatus.RECOMMENDED, f"{reason}; would change {in_words(changes)} ({checked_so})", changes)
+        said = f"{left}; would change {in_words(changes)} ({checked_so})"
+        return _result(call, StepStatus.RECOMMENDED, said, changes, reason="pods still serve" if serving else "the mode is recommend")
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     if altered := [change for change in changes if written.image_of(change.container) != change.after]:
         said = ", ".join(f"container {change.container} became {written.image_of(change.container)}" for change in altered)
         raise StepFailed(
-            f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) altered it: {said}"
+            f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) altered it: {said}",
+            reason="altered by an admission webhook",
         )
     facts: dict[str, str | int] = {
         "revision before": deployment.revision,
@@ -73,8 +76,8 @@ def in_words(changes: tuple[Change, ...]) -> str:
     )
 
 
-def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = ()) -> StepResult:
-    return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes)
+def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = (), reason: str = "") -> StepResult:
+    return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
 
 
 def _earlier_try(now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str) -> StepResult | None:
@@ -88,44 +91,51 @@ def _earlier_try(now: TargetNow, deployment: DeploymentFacts, call: StepCall, wo
         for name, (before, after) in note.containers.items()
     )
     if lost := reverted(deployment, changes):
-        raise Reverted(lost)
+        raise lost
     result = _result(call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes)
     return result.model_copy(update={"recovered": True})
 
 
-def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> str | None:
-    """Which of the changes no longer stand, and who undid them; None where all stand."""
-    lost = []
+def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Reverted | None:
+    """Which of the changes no longer stand, and who undid them, as the error that says so; None where all stand."""
+    lost, undone_by = [], "nobody named"
     for change in changes:
         live = deployment.image_of(change.container)
         if live != change.after:
             manager = deployment.image_managers.get(change.container)
             who = f"by field manager {manager!r}" if manager else "by somebody whom the API server does not name"
+            undone_by = manager or undone_by
             if manager == FIELD_MANAGER:
                 who += " (another run, or an admission webhook that altered what was written)"
             lost.append(f"container {change.container} was set to {change.after} and is {live or 'not in the template'} now, {who}")
-    return "; ".join(lost) or None
+    return Reverted("; ".join(lost), reason=f"put back by {undone_by}") if lost else None
 
 
 def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> DeploymentFacts:
     """The Deployment, if it is one and may be changed at all."""
     if not may_change:
         raise PreconditionFailed(
-            f"namespace {call.target.namespace} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
+            f"namespace {call.target.namespace} is not one where this installation changes anything (RUNMEND_NAMESPACES)",
+            reason="namespace not allowed",
         )
     if now.deployment is None:
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
-        raise PreconditionFailed(f"the pod must be owned by a Deployment, and {says}{chain}")
+        raise PreconditionFailed(f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"owner is a {call.target.kind}")
     if now.deployment.paused:
-        raise PreconditionFailed(f"{call.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first")
+        raise PreconditionFailed(
+            f"{call.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first", reason="paused"
+        )
     operation = call.step.operation
     if isinstance(operation, PatchDeployment):
         values = {"deployment": call.target.name, "namespace": call.target.namespace}
         named = (checked(operation.namespace, values, "namespace"), checked(operation.name, values, "name"))
         if named != (call.target.namespace, call.target.name):
-            raise PreconditionFailed(f"the command names Deployment {'/'.join(named)}, and the target of this run is {call.target}")
+            raise PreconditionFailed(
+                f"the command names Deployment {'/'.join(named)}, and the target of this run is {call.target}",
+                reason="command names another object",
+            )
     return now.deployment
 
 
@@ -140,7 +150,10 @@ def _treated(now: TargetNow, call: StepCall, state: str) -> tuple[tuple[Affected
     if len(treated) < len(affected):
         # The pod could not start anyway.
         left = {one.container for one in affected} - {one.container for one, _ in treated}
-        raise PreconditionFailed(f"the command leaves affected containers of {call.target} as they are: {', '.join(sorted(left))}")
+        raise PreconditionFailed(
+            f"the command leaves affected containers of {call.target} as they are: {', '.join(sorted(left))}",
+            reason="command leaves a container as it is",
+        )
     return tuple(treated)
 
 
@@ -163,10 +176,13 @@ def _changes(deployment: DeploymentFacts, treated: tuple[tuple[Affected, str], .
         before = template.get(one.container)
         if before is None:
             raise PreconditionFailed(
-                f"container {one.container} is in the pod and not in the template of {call.target} (it was injected): a patch would add it"
+                f"container {one.container} is in the pod and not in the template of {call.target} (it was injected): a patch would add it",
+                reason="container not in the template",
             )
         if before == image:
-            raise PreconditionFailed(f"container {one.container} of {call.target} already runs the fallback image {image}")
+            raise PreconditionFailed(
+                f"container {one.container} of {call.target} already runs the fallback image {image}", reason="already the fallback image"
+            )
         changes.append(Change(container=one.container, init=one.init, before=before, after=image))
     return tuple(changes)
 

@@ -20,13 +20,14 @@ from runmend.criteria import (
     unmet,
     waiting_pods,
 )
-from runmend.errors import Forbidden, NotYet, Reverted, VerificationFailed
+from runmend.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts import EventFacts
 from runmend.kube.client import Cluster
 from runmend.kube.targets import TargetNow
 from runmend.run import CheckCall, Checked, SettleCall, Settled
 from runmend.states import STATES
 
+GONE = "the target is gone"
 SILENT = (5, 10, 15, 30)
 """After how many seconds the check looks again at pods whose node was not heard of."""
 
@@ -49,14 +50,15 @@ class Verifier:
         with translated():
             now = TargetNow.read(self._cluster, call.target)
             if now.gone:
-                raise VerificationFailed(f"{call.target} no longer exists")
+                raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
             if now.deployment and (lost := reverted(now.deployment, call.changes)):
-                raise Reverted(lost)
+                raise lost
             _raise_if_hopeless(now, call)
-            if missing := _missing(now, call, self._causes(now, call)):
+            if missing := _missing(now, call, causes := self._causes(now, call)):
                 let_in()
+                reason = f"new image: {', '.join(causes)}" if causes else "not recovered in time"
                 # Quickly at first, because most pods are up within seconds.
-                raise NotYet(missing, delay=timedelta(seconds=min(activity.info().attempt, 5)))
+                raise NotYet(missing, delay=timedelta(seconds=min(activity.info().attempt, 5)), reason=reason)
             uids = {pod.uid for pod in now.pods}
             mark = Watermark(
                 uid=now.deployment.uid if now.deployment else "",
@@ -85,7 +87,11 @@ class Verifier:
             heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
             silence_alone = checked.failure and not checked.reverted and not _judged(now, call, heard).failure
             if silence_alone and (again := put_off("silent", SILENT)):
-                raise NotYet(f"{checked.failure}; its containers were well when its node was last heard of: looked at again", delay=again)
+                raise NotYet(
+                    f"{checked.failure}; its containers were well when its node was last heard of: looked at again",
+                    delay=again,
+                    reason=checked.reason,
+                )
             return checked
 
     def _causes(self, now: TargetNow, call: SettleCall) -> tuple[str, ...]:
@@ -111,12 +117,12 @@ class Verifier:
 def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
     """End at once when a container that this run did not change waits in the bad state: no waiting will start the pod."""
     if now.deployment and now.deployment.replicas == 0:
-        raise VerificationFailed(f"{call.target} was scaled to 0: there is no pod that could prove the fix")
+        raise VerificationFailed(f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason="scaled to 0")
     changed = {change.container for change in call.changes}
     outside = [one for one in now.affected(call.state) if one.container not in changed] if call.state else []
     if outside:
         named = ", ".join(f"{one.container} ({one.reason}, image {one.image}) in {', '.join(one.pods[:3])}" for one in outside)
-        raise VerificationFailed(f"a container that this run did not change waits: {named}")
+        raise VerificationFailed(f"a container that this run did not change waits: {named}", reason="another container waits")
 
 
 def _missing(now: TargetNow, call: SettleCall, causes: tuple[str, ...] = ()) -> str | None:
@@ -145,27 +151,32 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
     wanted = now.deployment.replicas if now.deployment else call.watermark.running
     mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
     verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
+    failure = _failure(now, call, mark, live, verdicts)
+    lost = reverted(now.deployment, call.changes) if now.deployment else None
     return Checked(
         verdicts=verdicts,
-        failure=_failure(now, call, mark, live, verdicts),
-        reverted=reverted(now.deployment, call.changes) if now.deployment else None,
+        failure=str(failure) if failure else None,
+        reverted=str(lost) if lost else None,
+        reason=lost.reason if lost else failure.reason if failure else "",
         remarks=_remarks(call, mark, live),
     )
 
 
-def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]) -> str | None:
+def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]) -> VerificationFailed | None:
     if now.gone:
-        return f"{call.target} no longer exists"
+        return VerificationFailed(f"{call.target} no longer exists", reason=GONE)
     if now.deployment and mark.uid and now.deployment.uid != mark.uid:
-        return f"{call.target} was deleted and made anew in the window: what was changed no longer exists"
-    failed = [f"{verdict.text!r}: {verdict.evidence}" for verdict in verdicts if verdict.status is Status.FAILED]
-    waiting = waiting_pods((call.state,), live.pods) if call.state else []
-    if waiting and not failed:
-        failed.append(f"the problem is back: {'; '.join(waiting[:5])}")
+        return VerificationFailed(f"{call.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE)
+    if failed := [verdict for verdict in verdicts if verdict.status is Status.FAILED]:
+        said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
+        return VerificationFailed(said, reason=f"criterion: {failed[0].text}")
+    if call.state and (waiting := waiting_pods((call.state,), live.pods)):
+        return VerificationFailed(f"the problem is back: {'; '.join(waiting[:5])}", reason="the problem is back")
     running = sum(pod.running for pod in live.pods)
-    if running < max(mark.running, 1) and not failed:
-        failed.append(f"{running} pods are Running, {mark.running} were when the target had settled")
-    return "; ".join(failed) or None
+    if running < max(mark.running, 1):
+        said = f"{running} pods are Running, {mark.running} were when the target had settled"
+        return VerificationFailed(said, reason="fewer pods are Running")
+    return None
 
 
 def _remarks(call: CheckCall, mark: Watermark, live: Live) -> tuple[str, ...]:

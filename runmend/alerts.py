@@ -12,6 +12,8 @@ class Alert(Frozen):
     fingerprint: str
     starts_at: str
     labels: dict[str, str]
+    generator: str = ""
+    """The http(s) address of the rule that raised it, as the sender says; empty where it says none."""
 
     @property
     def episode(self) -> str:
@@ -22,7 +24,8 @@ class Alert(Frozen):
     def brief(self) -> "Alert":
         """The alert with only the labels that a run looks at: what is handed from activity to activity must stay small."""
         kept = ("alertname", "namespace", "pod", "container")
-        return self.model_copy(update={"labels": {name: self.labels[name] for name in kept if name in self.labels}})
+        labels = {name: self.labels[name] for name in kept if name in self.labels}
+        return self.model_copy(update={"labels": labels, "generator": ""})
 
     @property
     def name(self) -> str:

@@ -24,7 +24,7 @@ from runmend.converter import data_converter
 from runmend.errors import PermanentError, TemporaryError
 from runmend.kube.client import Cluster
 from runmend.registry import Registry
-from runmend.run import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, TARGET
+from runmend.run import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, REASON, TARGET
 from runmend.settings import Settings
 from runmend.telemetry import log_to, serve_metrics
 from workflows.remediation import Remediation
@@ -48,6 +48,7 @@ SEARCH_ATTRIBUTES = {
     ALERT_NAME: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     FINGERPRINTS: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
     OUTCOME: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    REASON: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
 }
 
 

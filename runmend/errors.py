@@ -10,10 +10,16 @@ _MAY_NOT_READ = re.compile(r'is forbidden: User ".*" cannot (get|list) resource 
 
 
 class RunmendError(Exception):
-    """Runmend could not do what it was asked."""
+    """Runmend could not do what it was asked.
 
-    def __init__(self, message: str | None = None) -> None:
+    `reason` says it in a few words without a name in them, so that runs that ended for the same one are counted together.
+    """
+
+    reason: str = ""
+
+    def __init__(self, message: str | None = None, *, reason: str | None = None) -> None:
         super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+        self.reason = reason or self.reason
 
 
 class PermanentError(RunmendError):
@@ -23,8 +29,8 @@ class PermanentError(RunmendError):
 class TemporaryError(RunmendError):
     """Another try may succeed, after `delay` where the other side named one."""
 
-    def __init__(self, message: str | None = None, *, delay: timedelta | None = None) -> None:
-        super().__init__(message)
+    def __init__(self, message: str | None = None, *, delay: timedelta | None = None, reason: str | None = None) -> None:
+        super().__init__(message, reason=reason)
         self.delay = delay
 
 
@@ -38,25 +44,37 @@ class NotYet(TemporaryError):
 class Throttled(TemporaryError):
     """The API server asks to slow down (429, or 503 that says for how long)."""
 
+    reason = "the API server asks to slow down"
+
 
 class Conflict(TemporaryError):
     """The object changed since it was read (409)."""
+
+    reason = "changed by others meanwhile"
 
 
 class ServerError(TemporaryError):
     """The API server failed (5xx)."""
 
+    reason = "the API server failed"
+
 
 class Unreachable(TemporaryError):
     """The API server did not answer."""
+
+    reason = "the API server did not answer"
 
 
 class NotFound(PermanentError):
     """The object does not exist (404)."""
 
+    reason = "not found"
+
 
 class Forbidden(PermanentError):
     """The API server does not let us (401, 403)."""
+
+    reason = "forbidden"
 
     @property
     def may_not_read(self) -> bool:
@@ -66,6 +84,8 @@ class Forbidden(PermanentError):
 
 class Invalid(PermanentError):
     """The API server does not accept the request (400, 415, 422)."""
+
+    reason = "not accepted by the API server"
 
 
 # How a run fails.

@@ -15,6 +15,8 @@ KUBE_NAMESPACE = "KubeNamespace"
 ALERT_NAME = "AlertName"
 FINGERPRINTS = "Fingerprints"
 OUTCOME = "Outcome"
+REASON = "Reason"
+"""Why it ended so, in a few words without a name in them; of a resolved run what was wrong."""
 
 # Memo keys.
 EPISODES = "episodes"
@@ -23,6 +25,8 @@ TRIED = "tried"
 """Container → image that a failed run tried to write, written or not."""
 RUNBOOK = "runbook"
 """{"title", "sha256", "file"} of the runbook."""
+REPLAYS = "replays"
+"""The run id of which this run is the replay, where a person asked for one as a new run."""
 
 JOIN_SIGNAL = "alerts"
 RESOLVED_SIGNAL = "alerts_resolved"
@@ -108,6 +112,8 @@ class Observation(Frozen):
     """The pod that `{pod}` stands for: the first alert's that still exists."""
     owner: str
     """The chain of controllers in words: `Pod web-1 → ReplicaSet web-6b9 → Deployment web`."""
+    target_uid: str = ""
+    """The target's own uid; empty where it is gone."""
     pods: tuple[str, ...]
     """The target's current pods in words, the first 20."""
     pod_count: int
@@ -163,6 +169,10 @@ class StepResult(Frozen):
     facts: dict[str, str | int] = {}
     recovered: bool = False
     """The change had been made by an earlier try whose answer was lost."""
+    reason: str = ""
+    """Why it was not done, in a few words without a name in them."""
+    remarks: tuple[str, ...] = ()
+    """What the reader of the report should know besides."""
 
 
 class SettleCall(Frozen):
@@ -197,6 +207,8 @@ class Checked(Frozen):
     verdicts: tuple[Verdict, ...]
     failure: str | None = None
     reverted: str | None = None
+    reason: str = ""
+    """Of the failure or the reversal, in a few words without a name in them."""
     remarks: tuple[str, ...] = ()
 
 
@@ -210,7 +222,12 @@ class RunResult(Frozen):
     alerts: tuple[Alert, ...]
     mode: Mode
     outcome: Outcome | None = None
+    reason: str = ""
+    """Why it ended so, in a few words without a name in them; of a resolved run what was wrong."""
     summary: str = ""
+    began: datetime | None = None
+    ended: datetime | None = None
+    """By the workflow's clock; a run that was resumed began when the one that it resumes did."""
     observation: Observation | None = None
     steps: tuple[StepResult, ...] = ()
     failed_step: str | None = None

@@ -10,13 +10,15 @@ _NAMED = {outcome.value: outcome for outcome in Outcome if not outcome.completes
 class RunFailed(Exception):
     """The run ends under a failing outcome; raised and caught within the workflow.
 
-    `spent`: the time was spent without an answer that settles the matter, so a write may have been made.
+    `reason` says why in a few words without a name in them. `spent`: the time was spent without an answer that settles the matter, so a
+    write may have been made.
     """
 
-    def __init__(self, outcome: Outcome, message: str, *, spent: bool = False) -> None:
+    def __init__(self, outcome: Outcome, message: str, reason: str, *, spent: bool = False) -> None:
         super().__init__(message)
         self.outcome = outcome
         self.message = message
+        self.reason = reason
         self.spent = spent
 
 
@@ -26,11 +28,21 @@ def failure_of(error: ActivityError, otherwise: Outcome) -> RunFailed:
     spent = error.retry_state in (RetryState.TIMEOUT, RetryState.MAXIMUM_ATTEMPTS_REACHED) or isinstance(error.cause, TimeoutError)
     if isinstance(last, ApplicationError):
         kind = last.type or "error"
+        reason = _reason_of(last) or kind
         if kind in _NAMED:
-            return RunFailed(_NAMED[kind], last.message)
+            return RunFailed(_NAMED[kind], last.message, reason)
         said = last.message if kind == "NotYet" else f"{kind}: {last.message}"
-        return RunFailed(otherwise, f"{_named(error)} spent its time: {said}" if spent else f"{_named(error)}: {said}", spent=spent)
-    return RunFailed(otherwise, f"{_named(error)} spent its time and gave no answer" if spent else f"{_named(error)}: {last}", spent=spent)
+        told = f"{_named(error)} spent its time: {said}" if spent else f"{_named(error)}: {said}"
+        return RunFailed(otherwise, told, reason, spent=spent)
+    if spent:
+        return RunFailed(otherwise, f"{_named(error)} spent its time and gave no answer", "no answer in time", spent=True)
+    return RunFailed(otherwise, f"{_named(error)}: {last}", type(last).__name__)
+
+
+def _reason_of(error: ApplicationError) -> str:
+    """The reason that our own errors carry, empty for one of somebody else's."""
+    detail = next(iter(error.details), "")
+    return detail if isinstance(detail, str) else ""
 
 
 def _named(error: ActivityError) -> str:

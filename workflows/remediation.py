@@ -6,7 +6,7 @@ Observe and diagnose → steps → settle → window → check → report. Nothi
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from temporalio import workflow
 from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         EPISODES,
         JOIN_SIGNAL,
         OUTCOME,
+        REASON,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
         TRIED,
@@ -43,13 +44,22 @@ with workflow.unsafe.imports_passed_through():
         remembered,
     )
     from workflows.failures import RunFailed, failure_of
-    from workflows.words import step_summary
+    from workflows.words import keyword, step_summary, was_wrong
 
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
+REASON_KEY = SearchAttributeKey.for_keyword(REASON)
 QUICK = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10))
 STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
 MOST_REMARKS = 50
 MOST_ALERTS = 300
+
+
+class Ending(NamedTuple):
+    """How a run ends: in words, and why in a few words without a name in them."""
+
+    outcome: Outcome
+    summary: str
+    reason: str
 
 
 @workflow.defn(dynamic=True)
@@ -119,39 +129,41 @@ class Remediation:
             target=given.target,
             alerts=self._alerts,
             mode=strictest(given.plan.mode, given.options.mode),
+            began=workflow.info().start_time,
         )
         try:
-            outcome, summary = await self._remediate(given)
+            ending = await self._remediate(given)
         except RunFailed as failed:
-            outcome, summary = failed.outcome, failed.message
+            ending = Ending(failed.outcome, failed.message, failed.reason)
         except (asyncio.CancelledError, ActivityError) as error:
             if not is_cancelled_exception(error):
                 raise
             workflow.upsert_search_attributes([OUTCOME_KEY.value_set(Outcome.CANCELLED)])
             raise
-        return await self._end(given, outcome, summary)
+        return await self._end(given, ending)
 
-    async def _remediate(self, given: RunInput) -> tuple[Outcome, str]:
+    async def _remediate(self, given: RunInput) -> Ending:
         while True:
             known = self._alerts
-            outcome, summary = await self._try(given)
+            ending = await self._try(given)
             # An alert that joined meanwhile may name a container that is affected: nobody else will look at it.
-            if outcome is not Outcome.NOT_NEEDED or self._alerts == known:
-                return outcome, summary
+            if ending.outcome is not Outcome.NOT_NEEDED or self._alerts == known:
+                return ending
             self._note(observation=None, steps=())
 
-    async def _try(self, given: RunInput) -> tuple[Outcome, str]:
+    async def _try(self, given: RunInput) -> Ending:
         observation = await self._observe(given)
         if observation.problem_gone:
-            return Outcome.NOT_NEEDED, observation.problem_gone
+            return Ending(Outcome.NOT_NEEDED, observation.problem_gone, "problem gone")
         for number, step in enumerate(given.plan.steps, 1):
             result = await self._step(given, observation, number, step)
             # What an earlier step has changed is verified, whatever a later one says.
             if result.status is StepStatus.DONE or self._changes:
                 continue
-            return (Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED), result.summary
+            outcome = Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
+            return Ending(outcome, result.summary, result.reason)
         if not given.plan.changes:
-            return Outcome.RECOMMENDED, "this runbook only reads; what it found is for a person to act on"
+            return Ending(Outcome.RECOMMENDED, "this runbook only reads; what it found is for a person to act on", "the runbook only reads")
         return await self._verify(given)
 
     async def _observe(self, given: RunInput) -> Observation:
@@ -193,9 +205,10 @@ class Remediation:
                 self._remarks += (unsaid,)
             raise
         self._note(steps=(*self._so_far.steps, result))
+        self._remarks += result.remarks
         return result
 
-    async def _verify(self, given: RunInput) -> tuple[Outcome, str]:
+    async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes
         settled: Settled = await self._do(
             "runmend.settle",
@@ -221,18 +234,26 @@ class Remediation:
         self._note(verdicts=checked.verdicts)
         self._remarks += checked.remarks
         if checked.reverted:
-            raise RunFailed(Outcome.REVERTED, checked.reverted)
+            raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
         if checked.failure:
-            raise RunFailed(Outcome.VERIFICATION_FAILED, checked.failure)
-        return Outcome.RESOLVED, self._proved(plan)
+            raise RunFailed(Outcome.VERIFICATION_FAILED, checked.failure, checked.reason)
+        return Ending(Outcome.RESOLVED, self._proved(plan), was_wrong(self._so_far.observation))
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
         return f"{done}; it held for {duration(plan.window_seconds)}"
 
-    async def _end(self, given: RunInput, outcome: Outcome, summary: str) -> RunResult:
+    async def _end(self, given: RunInput, ending: Ending) -> RunResult:
         """Report, make the outcome searchable, and complete or fail."""
-        result = self._note(outcome=outcome, summary=summary, alerts=self._alerts, remarks=self._remarks)
+        outcome = ending.outcome
+        result = self._note(
+            outcome=outcome,
+            summary=ending.summary,
+            reason=ending.reason,
+            alerts=self._alerts,
+            remarks=self._remarks,
+            ended=workflow.now(),
+        )
         try:
             text: str = await workflow.execute_activity(
                 "runmend.report",
@@ -249,12 +270,12 @@ class Remediation:
             # The report is told from what is known; that it could not be counted changes no outcome, and is in the history.
             text = render(result)
         workflow.set_current_details(text)
-        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome)])
+        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(keyword(ending.reason))])
         if outcome.completes:
             return result
         if tried := self._tried(given.plan):
             workflow.upsert_memo({TRIED: tried})
-        raise ApplicationError(summary, result, type=outcome.value, non_retryable=True)
+        raise ApplicationError(ending.summary, result, type=outcome.value, non_retryable=True)
 
     def _tried(self, plan: Plan) -> dict[str, str]:
         """Container → image that this run wrote or would have written, for the bridge to hold what would only fail again."""

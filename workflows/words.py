@@ -1,13 +1,33 @@
-"""What a step will do, in words, for a reader of the Web UI: known before it runs, so from the baseline."""
+"""What a run says of itself in a few words, for a reader of the Web UI."""
 
 from runmend.alerts import Target
+from runmend.causes import Cause
 from runmend.images import short_name
 from runmend.plan import Mode, Step
 from runmend.run import Observation
 
+MOST_BYTES = 250
+
+
+def keyword(text: str) -> str:
+    """A text as every visibility store takes it: printable, and at most 250 bytes."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown.encode()[:MOST_BYTES].decode(errors="ignore")
+
+
+def was_wrong(observation: Observation | None) -> str:
+    """What was wrong before the run changed anything: why images could not be pulled, else what the containers waited for."""
+    if observation is None:
+        return ""
+    causes = [str(cause) for cause in observation.causes if cause is not Cause.OTHER]
+    return ", ".join(causes or dict.fromkeys(one.reason for one in observation.affected))
+
 
 def step_summary(step: Step, target: Target, observation: Observation, mode: Mode) -> str:
-    """`patch Deployment shop/web: container app → hello-app:1.0`; "dry run: …" where the run's mode says so."""
+    """What a step will do, known before it runs, so from the baseline.
+
+    `patch Deployment shop/web: container app → hello-app:1.0`; "dry run: …" where the run's mode says so.
+    """
     if not step.changes:
         where = f"of pod {target.namespace}/{observation.pod}" if observation.pod else f"in {target.namespace}"
         return f"{step.operation.verb} {where}"

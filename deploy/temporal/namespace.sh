@@ -28,9 +28,10 @@ until temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE
     --name KubeNamespace --type Keyword \
     --name AlertName --type Keyword \
     --name Fingerprints --type KeywordList \
-    --name Outcome --type Keyword &&
+    --name Outcome --type Keyword \
+    --name Reason --type Keyword &&
     temporal workflow count --namespace "$TEMPORAL_NAMESPACE" \
-        --query "Target = '' OR KubeNamespace = '' OR AlertName = '' OR Fingerprints = '' OR Outcome = ''"; do
+        --query "Target = '' OR KubeNamespace = '' OR AlertName = '' OR Fingerprints = '' OR Outcome = '' OR Reason = ''"; do
     tries=$((tries - 1))
     [ "$tries" -gt 0 ] || exit 1
     sleep 2

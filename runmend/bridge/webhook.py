@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from runmend.alerts import Alert
 
 LABELS_MAX: Final = 32_768
+GENERATOR_MAX: Final = 2000
 _SHOWN: Final = 80
 
 
@@ -38,6 +39,7 @@ class WebhookAlert(BaseModel):
     labels: dict[str, str]
     annotations: dict[str, Any] = {}
     starts_at: str = Field(alias="startsAt", min_length=1, max_length=64)
+    generator: Any = Field(default="", alias="generatorURL")
     fingerprint: str = Field(pattern=r"^[0-9A-Za-z_-]{1,64}$")
 
     @field_validator("labels")
@@ -52,7 +54,9 @@ class WebhookAlert(BaseModel):
     @property
     def alert(self) -> Alert:
         """What a run gets of it."""
-        return Alert(fingerprint=self.fingerprint, starts_at=self.starts_at, labels=self.labels)
+        link = self.generator if isinstance(self.generator, str) else ""
+        is_one = link.startswith(("http://", "https://")) and len(link) <= GENERATOR_MAX
+        return Alert(fingerprint=self.fingerprint, starts_at=self.starts_at, labels=self.labels, generator=link if is_one else "")
 
     @property
     def notes(self) -> dict[str, str]:

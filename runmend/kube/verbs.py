@@ -66,9 +66,9 @@ def checked(template: str, values: Mapping[str, str], kind: str) -> str:
                 parse_image(value)
                 return value
     except KeyError as error:
-        raise StepFailed(f"{template!r} cannot be filled: there is no value for {error}") from error
+        raise StepFailed(f"{template!r} cannot be filled: there is no value for {error}", reason="placeholder without a value") from error
     except ValueError as error:
-        raise StepFailed(f"{template!r} cannot be filled: {error}") from error
+        raise StepFailed(f"{template!r} cannot be filled: {error}", reason="placeholder with a wrong value") from error
 
 
 def read_events(cluster: Cluster, operation: GetEvents, values: Mapping[str, str]) -> tuple[EventFacts, ...]:
@@ -78,7 +78,10 @@ def read_events(cluster: Cluster, operation: GetEvents, values: Mapping[str, str
     for term in operation.field_selector:
         value = checked(term.value, values, "name") if term.value.startswith("{") else term.value
         if not _PLAIN.fullmatch(value):
-            raise StepFailed(f"the field selector's value {value[:60]!r} holds a character that selectors give a meaning to")
+            raise StepFailed(
+                f"the field selector's value {value[:60]!r} holds a character that selectors give a meaning to",
+                reason="placeholder with a wrong value",
+            )
         terms.append(f"{term.field}{term.operator}{value}")
     return cluster.events(namespace, ",".join(terms))
 
@@ -94,7 +97,8 @@ def image_patch(deployment: DeploymentFacts, changes: tuple[Change, ...], note: 
         listed, template = ("initContainers", deployment.init_containers) if change.init else ("containers", deployment.containers)
         if change.container not in template:
             raise PreconditionFailed(
-                f"container {change.container} is not in the template of Deployment {deployment.name}: a patch would add it"
+                f"container {change.container} is not in the template of Deployment {deployment.name}: a patch would add it",
+                reason="container not in the template",
             )
         pod.setdefault(listed, []).append({"name": change.container, "image": change.after})
     return {

@@ -57,7 +57,8 @@ def test_fewer_running_pods_fail_even_where_every_criterion_only_speaks_of_silen
     live = Live(pods=(a_pod("a", 2), a_pod("b", 2, ready=False)), events=())
     now = TargetNow(WEB, Workloads(live.pods, {}), deployment_facts(replicas=2))
 
-    assert _failure(now, call, mark, live, (judge(silent, mark, live),)) == "1 pods are Running, 2 were when the target had settled"
+    found = _failure(now, call, mark, live, (judge(silent, mark, live),))
+    assert (str(found), found and found.reason) == ("1 pods are Running, 2 were when the target had settled", "fewer pods are Running")
 
 
 def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
