@@ -21,6 +21,7 @@ from temporalio.common import (
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts import Alert, Target
+from runmend.details import cut, details_of, summary_of
 from runmend.errors import TemporaryError
 from runmend.plan import Plan
 from runmend.run import (
@@ -45,15 +46,10 @@ WORKFLOW_ID_MAX: Final = 255
 """How many bytes of a workflow id every server takes: it is what a server on PostgreSQL or MySQL keeps. Others take more."""
 STEPS_TIME: Final = timedelta(hours=24)
 """How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
-_SUMMARY_BYTES: Final = 390
-_DETAILS_BYTES: Final = 19_000
 _KEYWORD_BYTES: Final = 250
 _KEYWORD_LIST_BYTES: Final = 1900
 """Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
-_ALERTS_LISTED: Final = 100
-_PROSE_BYTES: Final = 3000
 _FINGERPRINTS_A_QUERY: Final = 200
-_SHA256_SHOWN: Final = 12
 _MESSAGE_SHOWN: Final = 300
 
 _TARGET = SearchAttributeKey.for_keyword(TARGET)
@@ -170,8 +166,8 @@ class Starter:
                 start_signal_args=[Joining(runbook_id=plan.runbook_id, alerts=alerts)],
                 memo=memo,
                 search_attributes=_attributes(target, alerts),
-                static_summary=_cut(f"{plan.title}: {target}", _SUMMARY_BYTES),
-                static_details=_details(plan, target, alerts),
+                static_summary=summary_of(plan, target),
+                static_details=details_of(plan, target, alerts),
                 rpc_timeout=RPC_TIMEOUT,
             )
         return handle.result_run_id or ""
@@ -267,14 +263,14 @@ def _open_run(run: WorkflowExecution) -> OpenRun:
 def _attributes(target: Target, alerts: tuple[Alert, ...]) -> TypedSearchAttributes:
     name = next((alert.name for alert in alerts if alert.name), "")
     pairs: list[SearchAttributePair[Any]] = [
-        SearchAttributePair(_TARGET, _cut(str(target), _KEYWORD_BYTES)),
+        SearchAttributePair(_TARGET, cut(str(target), _KEYWORD_BYTES)),
         SearchAttributePair(_KUBE_NAMESPACE, target.namespace),
         SearchAttributePair(_FINGERPRINTS, _as_many_as_fit(alert.fingerprint for alert in alerts)),
     ]
     if name:
         # A control character is legal in a label and not in every visibility store.
         shown = "".join(char if char.isprintable() else "?" for char in name)
-        pairs.append(SearchAttributePair(_ALERT_NAME, _cut(shown, _KEYWORD_BYTES)))
+        pairs.append(SearchAttributePair(_ALERT_NAME, cut(shown, _KEYWORD_BYTES)))
     return TypedSearchAttributes(pairs)
 
 
@@ -285,37 +281,6 @@ def _as_many_as_fit(fingerprints: Iterator[str]) -> list[str]:
             break
         kept.append(fingerprint)
     return kept
-
-
-def _details(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> str:
-    """The run's static details, Markdown: what a reader of the Web UI wants to know before the first event."""
-    lines = [f"# {plan.title}", ""]
-    if plan.description:
-        lines += [plan.description, ""]
-    if plan.problem:
-        lines += [_cut(plan.problem, _PROSE_BYTES), ""]
-    lines += [
-        f"- **Target**: {target} (cluster {target.cluster})",
-        f"- **Runbook**: {_code(plan.file)}, sha256 {_code(plan.sha256[:_SHA256_SHOWN])}",
-    ]
-    if plan.notes:
-        lines += _cut("\n".join(f"- **Note**: {' '.join(note.split())}" for note in plan.notes), _PROSE_BYTES).splitlines()
-    for alert in alerts[:_ALERTS_LISTED]:
-        where = f"pod {_code(alert.pod)}" + (f", container {_code(alert.container)}" if alert.container else "")
-        lines.append(f"- **Alert**: {_code(alert.name)}, {where}, since {_code(alert.starts_at)}, fingerprint {_code(alert.fingerprint)}")
-    if len(alerts) > _ALERTS_LISTED:
-        lines.append(f"- and {len(alerts) - _ALERTS_LISTED} more alerts")
-    return _cut("\n".join(lines), _DETAILS_BYTES)
-
-
-def _code(text: str) -> str:
-    # A label's value is the sender's: it must not become a link or a picture.
-    return "`" + " ".join(text.replace("`", "'").split()) + "`" if text.strip() else "none"
-
-
-def _cut(text: str, most: int) -> str:
-    data = text.encode()
-    return text if len(data) <= most else data[: most - 3].decode(errors="ignore") + "…"
 
 
 def _quoted(text: str) -> str:

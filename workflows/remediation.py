@@ -43,8 +43,8 @@ with workflow.unsafe.imports_passed_through():
         StepStatus,
         remembered,
     )
+    from workflows import words
     from workflows.failures import RunFailed, failure_of
-    from workflows.words import keyword, step_summary, was_wrong
 
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 REASON_KEY = SearchAttributeKey.for_keyword(REASON)
@@ -109,7 +109,7 @@ class Remediation:
     @workflow.query(name=REPORT_QUERY)
     def so_far(self) -> RunResult | None:
         """What the run has found and done so far."""
-        return self._result and self._result.model_copy(update={"alerts": self._alerts, "remarks": self._remarks})
+        return self._result and self._result_so_far
 
     @workflow.run
     async def run(self, args: Sequence[RawValue]) -> RunResult:
@@ -138,7 +138,9 @@ class Remediation:
         except (asyncio.CancelledError, ActivityError) as error:
             if not is_cancelled_exception(error):
                 raise
-            workflow.upsert_search_attributes([OUTCOME_KEY.value_set(Outcome.CANCELLED)])
+            self._note(outcome=Outcome.CANCELLED, summary="cancelled by a person", ended=workflow.now())
+            workflow.set_current_details(render(self._result_so_far))
+            workflow.upsert_search_attributes([OUTCOME_KEY.value_set(Outcome.CANCELLED), REASON_KEY.value_set("cancelled")])
             raise
         return await self._end(given, ending)
 
@@ -168,6 +170,7 @@ class Remediation:
 
     async def _observe(self, given: RunInput) -> Observation:
         call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
+        self._tell(words.observing(given.target))
         observation: Observation = await self._do(
             "runmend.observe", call, Observation, Outcome.STEP_FAILED, summary=f"observe and diagnose {given.target}", seconds=(60, 300)
         )
@@ -187,13 +190,15 @@ class Remediation:
             run_id=workflow.info().original_execution_run_id,
             step_id=step_id,
         )
+        summary = words.step_summary(step, given.target, observation, self._so_far.mode)
+        self._tell(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
             result: StepResult = await self._do(
                 step.action_id,
                 call,
                 StepResult,
                 Outcome.STEP_FAILED,
-                summary=step_summary(step, given.target, observation, self._so_far.mode),
+                summary=summary,
                 seconds=(step.try_seconds, step.budget_seconds),
                 activity_id=step_id,
                 finish=step.changes,
@@ -210,6 +215,7 @@ class Remediation:
 
     async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes
+        self._tell(words.settling(plan, target))
         settled: Settled = await self._do(
             "runmend.settle",
             SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes),
@@ -220,9 +226,10 @@ class Remediation:
             retry=STEADY,
         )
         self._note(settled=settled.summary)
-        workflow.set_current_details(render(self._so_far))
+        self._tell(words.in_window(plan, workflow.now()))
         await workflow.sleep(timedelta(seconds=plan.window_seconds), summary="verification window")
         self._note(window_seconds=plan.window_seconds)
+        self._tell(words.checking(plan))
         checked: Checked = await self._do(
             "runmend.check",
             CheckCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark),
@@ -237,7 +244,7 @@ class Remediation:
             raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
         if checked.failure:
             raise RunFailed(Outcome.VERIFICATION_FAILED, checked.failure, checked.reason)
-        return Ending(Outcome.RESOLVED, self._proved(plan), was_wrong(self._so_far.observation))
+        return Ending(Outcome.RESOLVED, self._proved(plan), words.was_wrong(self._so_far.observation))
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
@@ -270,7 +277,7 @@ class Remediation:
             # The report is told from what is known; that it could not be counted changes no outcome, and is in the history.
             text = render(result)
         workflow.set_current_details(text)
-        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(keyword(ending.reason))])
+        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(words.keyword(ending.reason))])
         if outcome.completes:
             return result
         if tried := self._tried(given.plan):
@@ -338,9 +345,18 @@ class Remediation:
             raise RuntimeError("the input has not been read yet")
         return self._result
 
+    @property
+    def _result_so_far(self) -> RunResult:
+        """With what signals have brought."""
+        return self._so_far.model_copy(update={"alerts": self._alerts, "remarks": self._remarks})
+
     def _note(self, **known: Any) -> RunResult:  # noqa: ANN401  fields of RunResult
         self._result = self._so_far.model_copy(update=known)
         return self._result
+
+    def _tell(self, now: str) -> None:
+        """Show in the Web UI what the run does now, above what it has found and done."""
+        workflow.set_current_details(render(self._result_so_far, now))
 
     @property
     def _changes(self) -> tuple[Change, ...]:

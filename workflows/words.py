@@ -1,9 +1,13 @@
 """What a run says of itself in a few words, for a reader of the Web UI."""
 
+from datetime import datetime, timedelta
+
 from runmend.alerts import Target
 from runmend.causes import Cause
+from runmend.criteria import ContainerStarted, PodRunning
 from runmend.images import short_name
-from runmend.plan import Mode, Step
+from runmend.plan import Mode, Plan, Step
+from runmend.report import duration, moment
 from runmend.run import Observation
 
 MOST_BYTES = 250
@@ -21,6 +25,34 @@ def was_wrong(observation: Observation | None) -> str:
         return ""
     causes = [str(cause) for cause in observation.causes if cause is not Cause.OTHER]
     return ", ".join(causes or dict.fromkeys(one.reason for one in observation.affected))
+
+
+def observing(target: Target) -> str:
+    """While `runmend.observe` works."""
+    return f"observing and diagnosing {target}"
+
+
+def settling(plan: Plan, target: Target) -> str:
+    """What settle waits for. What is missing at the moment is not known here: each try's failure says it."""
+    becoming = "; ".join(criterion.text for criterion in plan.criteria if isinstance(criterion, PodRunning | ContainerStarted))
+    waits = f"until all pods of {target} are of the new revision and running" + (f", and: {becoming}" if becoming else "")
+    return f"settling, at most {duration(plan.settle_seconds)}: waits {waits}; the pending activity runmend.settle says what is missing"
+
+
+def in_window(plan: Plan, now: datetime) -> str:
+    """While the window is held."""
+    until = moment(now + timedelta(seconds=plan.window_seconds))
+    return f"verification window of {duration(plan.window_seconds)}, until {until}; then {checks(plan)}"
+
+
+def checking(plan: Plan) -> str:
+    """While `runmend.check` works."""
+    return f"checking {len(plan.criteria)} criteria against what was there when the target had settled"
+
+
+def checks(plan: Plan) -> str:
+    """What is checked after the window."""
+    return "the criteria are checked: " + "; ".join(criterion.text for criterion in plan.criteria)
 
 
 def step_summary(step: Step, target: Target, observation: Observation, mode: Mode) -> str:

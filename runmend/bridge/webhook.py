@@ -5,6 +5,7 @@ The body is one value or none; each of its alerts is then read for itself, so th
 
 from dataclasses import dataclass
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -54,9 +55,7 @@ class WebhookAlert(BaseModel):
     @property
     def alert(self) -> Alert:
         """What a run gets of it."""
-        link = self.generator if isinstance(self.generator, str) else ""
-        is_one = link.startswith(("http://", "https://")) and len(link) <= GENERATOR_MAX
-        return Alert(fingerprint=self.fingerprint, starts_at=self.starts_at, labels=self.labels, generator=link if is_one else "")
+        return Alert(fingerprint=self.fingerprint, starts_at=self.starts_at, labels=self.labels, generator=_address(self.generator))
 
     @property
     def notes(self) -> dict[str, str]:
@@ -94,6 +93,17 @@ def read_alert(raw: object) -> WebhookAlert | Malformed:
         labels = fields.get("labels")
         name = labels.get("alertname") if isinstance(labels, dict) else None
         return Malformed(fingerprint=_shown(fields.get("fingerprint")), alertname=_shown(name), why=f"malformed alert: {_first(error)}")
+
+
+def _address(value: object) -> str:
+    """An http(s) address without a user's name and password in it; empty where it is none."""
+    try:
+        parts = urlsplit(value) if isinstance(value, str) and len(value) <= GENERATOR_MAX else None
+    except ValueError:
+        return ""
+    if parts is None or parts.scheme not in ("http", "https"):
+        return ""
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _first(error: ValidationError) -> str:

@@ -146,7 +146,7 @@ async def test_a_hostile_alertname_stays_text(house: Installation, starter: Star
     await starter.start(plan, house.target(), alerts(1, alertname=name), starter.options, None)
 
     found = await house.run().describe()
-    assert "`'[click](javascript:1)' # head" in (await found.static_details() or "")
+    assert "`` `[click](javascript:1)` # head" in (await found.static_details() or "")
     attribute = found.typed_search_attributes.get(SearchAttributeKey.for_keyword("AlertName")) or ""
     assert attribute.startswith("`[click](javascript:1)`?# head?é")
     assert len(attribute.encode()) <= 250

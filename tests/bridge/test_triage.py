@@ -58,6 +58,25 @@ def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str])
             assert len(value) <= 253
 
 
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("http://prometheus.example:9090/graph?g0.expr=up", "http://prometheus.example:9090/graph?g0.expr=up"),
+        ("https://user:secret@prometheus.example/graph", "https://prometheus.example/graph"),
+        ("javascript:alert(1)", ""),
+        ("http://[", ""),
+        ("https://x/" + "y" * 2000, ""),
+        (7, ""),
+        (None, ""),
+    ],
+)
+def test_where_an_alert_was_raised_is_kept_where_it_is_an_address_and_without_its_password(told: object, kept: str) -> None:
+    read = read_alert(an_alert() | {"generatorURL": told})
+
+    assert isinstance(read, WebhookAlert)
+    assert read.alert.generator == kept
+
+
 def test_what_a_start_carries_is_counted_in_bytes() -> None:
     target = Target(cluster="c", namespace="shop", kind="Deployment", name="web")
     labels = [read_alert(an_alert(number=str(number), other="\N{FIRE}" * 30_000)) for number in range(8)]

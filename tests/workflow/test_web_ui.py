@@ -3,6 +3,8 @@
 The static summary and details are looked at in the bridge's tests: the time-skipping server drops them.
 """
 
+import asyncio
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -11,10 +13,10 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from runmend.report import render
+from runmend.report import moment, render
 from runmend.run import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, TRIED, Outcome
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
-from tests.workflow.acts import memo_of, outcome_of
+from tests.workflow.acts import memo_of, outcome_of, patched
 from tests.world import World
 
 
@@ -118,17 +120,60 @@ async def test_what_a_run_has_found_so_far_can_be_asked_for(world: World) -> Non
     assert so_far["settled"].startswith("1 of 1 pods are Running")
 
 
-async def test_a_runs_current_details_are_its_report(world: World) -> None:
+async def test_a_runs_current_details_follow_it_and_end_as_its_report(world: World) -> None:
+    world.deploy(replicas=1, images={"app": MISSING, "log": GOOD})
+    await world.until_broken()
+
+    handle = await world.start()
+    await world.window(handle)
+    held = await details_of(handle)
+    [started] = [event for event in (await handle.fetch_history()).events if event.HasField("timer_started_event_attributes")]
+    until = started.event_time.ToDatetime(UTC) + timedelta(seconds=300)
+    assert held.startswith("## ImagePullBackOff Remediation: running\n\n**Now: verification window of 5 minutes, until ")
+    assert f"until {moment(until)}; then the criteria are checked: " in held
+    assert "### What was done" in held
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert await details_of(handle) == render(result)
+
+
+async def test_while_a_step_is_tried_the_details_say_which_of_how_many(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    world.faults.add("PATCH", "/deployments/", times=1000, status=503)
+
+    handle = await world.start()
+    await world.until(lambda: world.faults.sent("PATCH"))
+    told = await details_of(handle)
+
+    assert "**Now: step 2 of 2, patch_image: patch Deployment shop/web: container app → hello-app:1.0**" in told
+    assert "1. get_pod_events: done: " in told
+
+
+async def test_while_it_settles_the_details_say_what_for_and_where_it_stands_what_is_missing(world: World) -> None:
+    handle = await patched(world)
+    while "**Now: step" in (told := await details_of(handle)):  # noqa: ASYNC110  the worker takes the step's answer
+        await asyncio.sleep(0.05)
+
+    assert "**Now: settling, at most 10 minutes: waits until all pods of Deployment shop/web are of the new revision and running" in told
+    assert (
+        "and: Pod transitions from ImagePullBackOff to Running; Container starts successfully; the pending activity runmend.settle" in told
+    )
+
+
+async def test_a_run_began_and_ended_by_its_own_clock(world: World) -> None:
     world.deploy(replicas=1)
     await world.until_broken()
 
     handle = await world.start()
     await world.window(handle)
-    assert (await details_of(handle)).startswith("## ImagePullBackOff Remediation: running")
     await world.skip()
     result = await world.completed(handle)
 
-    assert await details_of(handle) == render(result)
+    assert result.began is not None
+    assert result.ended is not None
+    assert result.ended - result.began >= timedelta(minutes=5)
 
 
 async def details_of(handle: WorkflowHandle[Any, Any]) -> str:

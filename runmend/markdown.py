@@ -1,0 +1,36 @@
+"""Texts from outside as Markdown: they are shown, and cannot become its structure. Used by the report and by a run's details."""
+
+import re
+from typing import Final
+from urllib.parse import quote
+
+_STRUCTURE: Final = re.compile(r"[\\`*\[\]<>&~|]|(?<![^\W_])_")
+_URL_SAFE: Final = ":/?#@!$&'*+,;=%-._~"
+
+
+def plain(text: str) -> str:
+    """A text in one line, in which nothing is emphasis, code, a link, a picture or HTML."""
+    return _STRUCTURE.sub(lambda found: f"\\{found[0]}", one_line(text))
+
+
+def code(text: str) -> str:
+    """A text in one line, as code, which it cannot end; `none` where it is empty."""
+    shown = one_line(text)
+    if not shown:
+        return "none"
+    fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
+    pad = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
+
+
+def link(text: str, address: str) -> str:
+    """A text that leads to an http(s) address; the text alone where it is none."""
+    if not address.startswith(("http://", "https://")):
+        return plain(text)
+    # Parentheses, brackets and spaces would end the address.
+    return f"[{plain(text)}]({quote(one_line(address), safe=_URL_SAFE)})"
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks; what cannot be printed, such as a control character or a change of direction, is shown as `�`."""
+    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))

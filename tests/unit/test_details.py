@@ -1,0 +1,53 @@
+"""A run's static details: what a reader of the Web UI knows before the first event."""
+
+from hypothesis import given
+
+from runmend.alerts import Alert, Target
+from runmend.details import details_of, summary_of
+from runmend.runbook import compile_runbook
+from tests.builders import SEED, an_alert
+from tests.unit.marks import MARKS, kinds, shown
+
+PLAN = compile_runbook(SEED.read_bytes(), "RB_IMAGEPULL.md").plan
+WEB = Target(cluster="prod", namespace="shop", kind="Deployment", name="web")
+RULE = (
+    "http://prometheus.example:9090/graph?g0.expr=kube_pod_container_status_waiting_reason%7Breason%3D%22ErrImagePull%22%7D+%3E+0&g0.tab=1"
+)
+
+
+def an_alert_with(**labels: str) -> Alert:
+    alert = an_alert("web-1")
+    return alert.model_copy(update={"labels": alert.labels | labels, "generator": RULE})
+
+
+def test_an_alert_is_told_with_its_labels_and_leads_to_the_rule_that_raised_it() -> None:
+    details = details_of(PLAN, WEB, (an_alert_with(severity="critical", team="shop"),))
+
+    assert "`severity=critical`, `team=shop`" in details
+    assert f"[where it was raised]({RULE})" in details
+    assert f"# {PLAN.title}\n\n{PLAN.description}\n" in details
+    assert "- **Target**: Deployment shop/web (cluster prod)" in details
+
+
+def test_labels_that_are_too_many_to_show_are_counted() -> None:
+    many = {f"label_{number:03}": "v" * 20 for number in range(200)}
+    alert = an_alert_with(**many)
+    [line] = [line for line in details_of(PLAN, WEB, (alert,)).splitlines() if line.startswith("- **Alert**")]
+
+    left = len(alert.labels.keys() - {"alertname", "pod", "container"}) - line.count("label_") - line.count("`namespace=")
+    assert line.endswith(f"and {left} more")
+    assert left > 100
+
+
+@given(MARKS, MARKS)
+def test_whatever_an_alert_says_the_details_have_the_same_structure(name: str, value: str) -> None:
+    hostile = an_alert_with(alertname=f"x{value}", pod=f"x{value}", container=f"x{value}", **{f"x{name}": value})
+    hostile = hostile.model_copy(update={"starts_at": f"x{value}", "fingerprint": f"x{value}", "generator": RULE + value})
+    harmless = an_alert_with(x="y")
+
+    assert kinds(details_of(PLAN, WEB, (hostile,))) == kinds(details_of(PLAN, WEB, (harmless,)))
+
+
+def test_the_summary_is_one_line() -> None:
+    assert summary_of(PLAN, WEB) == f"{PLAN.title}: Deployment shop/web"
+    assert shown(summary_of(PLAN, WEB)) == summary_of(PLAN, WEB)
