@@ -17,7 +17,7 @@ with workflow.unsafe.imports_passed_through():
 
     from runmend.alerts import Alert
     from runmend.plan import Plan, Step, strictest
-    from runmend.report import duration, outcome_line, render
+    from runmend.report import duration, moment, outcome_line, render
     from runmend.run import (
         EPISODES,
         JOIN_SIGNAL,
@@ -226,8 +226,9 @@ class Remediation:
             retry=STEADY,
         )
         self._note(settled=settled.summary)
-        self._tell(words.in_window(plan, workflow.now()))
-        await workflow.sleep(timedelta(seconds=plan.window_seconds), summary="verification window")
+        until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
+        self._tell(words.in_window(plan, until))
+        await workflow.sleep(timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}")
         self._note(window_seconds=plan.window_seconds)
         self._tell(words.checking(plan))
         checked: Checked = await self._do(

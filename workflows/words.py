@@ -1,13 +1,11 @@
 """What a run says of itself in a few words, for a reader of the Web UI."""
 
-from datetime import datetime, timedelta
-
 from runmend.alerts import Target
 from runmend.causes import Cause
 from runmend.criteria import ContainerStarted, PodRunning
 from runmend.images import short_name
 from runmend.plan import Mode, Plan, Step
-from runmend.report import duration, moment
+from runmend.report import duration
 from runmend.run import Observation
 
 MOST_BYTES = 250
@@ -39,9 +37,8 @@ def settling(plan: Plan, target: Target) -> str:
     return f"settling, at most {duration(plan.settle_seconds)}: waits {waits}; the pending activity runmend.settle says what is missing"
 
 
-def in_window(plan: Plan, now: datetime) -> str:
+def in_window(plan: Plan, until: str) -> str:
     """While the window is held."""
-    until = moment(now + timedelta(seconds=plan.window_seconds))
     return f"verification window of {duration(plan.window_seconds)}, until {until}; then {checks(plan)}"
 
 
