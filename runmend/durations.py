@@ -34,15 +34,12 @@ def parse_since(text: str, now: datetime) -> datetime:
     Raises:
         ValueError: it is none, or it is still to come.
     """
-    try:
+    if _WRITTEN.fullmatch(text.strip()):
         return now - parse_duration(text)
-    except ValueError as error:
-        if "-" not in text:
-            raise ValueError(f"{error}; or a time, {_MOMENT}") from error
     try:
         moment = datetime.fromisoformat(text.strip()).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is no time; write {_MOMENT}, or how long ago, 90s, 30m, 1h, 2d or 1w") from error
+        raise ValueError(f"{text!r} is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or {_MOMENT}") from error
     if moment > now:
         raise ValueError(f"{text!r} is still to come")
     return moment

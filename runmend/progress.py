@@ -5,12 +5,12 @@ Called by `runmend show`, `runmend run --wait` and the demo.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from temporalio.api.common.v1 import Payloads
-from temporalio.api.enums.v1 import EventType
+from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
@@ -24,6 +24,7 @@ from runmend.plan import Plan, strictest
 from runmend.report import duration, outcome_line
 from runmend.run import (
     JOIN_SIGNAL,
+    REPLAYS,
     Checked,
     Joining,
     Observation,
@@ -43,6 +44,7 @@ _SKIPPING: Final = frozenset(
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
     }
 )
+_RESET: Final = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 _Value = TypeVar("_Value")
 
 
@@ -67,6 +69,8 @@ class Phase:
     state: State
     says: str = ""
     attempt: int = 1
+    kept: bool = False
+    """Done by the run that this one resumes; it was not done again."""
 
 
 @dataclass(slots=True)
@@ -78,6 +82,15 @@ class Progress:
     status: WorkflowExecutionStatus
     plan: Plan
     result: RunResult
+    started: datetime
+    """Of a run that resumes another: when it was taken up."""
+    closed_at: datetime | None = None
+    resumes: str = ""
+    """The run id of the run that this one resumes: it has that one's history up to a point, and goes on from there."""
+    resumed_as: str = ""
+    """The run id of the run that resumes this one; the last, where there are more."""
+    replays: str = ""
+    """The run id of the run whose work this one was started to do again."""
     phases: list[Phase] = field(default_factory=list)
     events: int = 0
     """History events, those of skipped time left out."""
@@ -92,6 +105,16 @@ class Progress:
     def completed(self) -> bool:
         """Whether it ended well: resolved, not needed, or recommended."""
         return self.closed and self.result.outcome is not None and self.result.outcome.completes
+
+    @property
+    def seconds(self) -> float:
+        """How long it took; so far, where it runs."""
+        return ((self.closed_at or datetime.now(UTC)) - self.started).total_seconds()
+
+    @property
+    def resumed_at(self) -> str:
+        """The name of the first thing that a run which resumes another does itself; empty where there is none yet."""
+        return next((phase.name for phase in self.phases if not phase.kept), "") if self.resumes else ""
 
     def phase(self, name: str) -> Phase | None:
         """The latest phase of a name."""
@@ -112,7 +135,10 @@ async def progress_of(client: Client, workflow_id: str, run_id: str) -> Progress
     reading = _Reading(client.data_converter, described)
     for event in history.events:
         await reading.take(event)
-    return reading.end(described)
+    progress = reading.end(described)
+    if REPLAYS in described.raw_info.memo.fields:
+        progress.replays = str(await described.memo_value(REPLAYS))
+    return progress
 
 
 class _Reading:
@@ -130,7 +156,7 @@ class _Reading:
         attributes: Any = getattr(event, name) if name else None
         kind = str(name or "").removesuffix("_event_attributes")
         if kind == "workflow_execution_started":
-            self._begin(await self._decoded(attributes.input, RunInput))
+            self._begin(await self._decoded(attributes.input, RunInput), _when(event))
         if event.event_type not in _SKIPPING:
             self._so_far.events += 1
         if kind.startswith("activity_task"):
@@ -138,7 +164,9 @@ class _Reading:
         elif kind.startswith("timer"):
             self._timer(kind, attributes)
         elif kind.startswith("workflow_execution"):
-            await self._execution(kind.removeprefix("workflow_execution_"), attributes)
+            await self._execution(kind.removeprefix("workflow_execution_"), attributes, _when(event))
+        elif kind == "workflow_task_failed" and attributes.cause == _RESET:
+            self._resume(attributes.base_run_id)
 
     def end(self, described: WorkflowExecutionDescription) -> Progress:
         """Add what is no event yet: the tries of the activities that are under way, and what is still to come."""
@@ -156,7 +184,7 @@ class _Reading:
             raise NotARun(f"{self._described.id} has a history that does not begin with its start")
         return self._progress
 
-    def _begin(self, given: RunInput) -> None:
+    def _begin(self, given: RunInput, began: datetime) -> None:
         plan = given.plan
         result = RunResult(
             runbook_id=plan.runbook_id,
@@ -165,10 +193,18 @@ class _Reading:
             target=given.target,
             alerts=given.alerts,
             mode=strictest(plan.mode, given.options.mode),
+            began=began,
         )
         described = self._described
         status = described.status or WorkflowExecutionStatus.RUNNING
-        self._progress = Progress(described.id, described.run_id, status, plan, result)
+        self._progress = Progress(described.id, described.run_id, status, plan, result, described.start_time, described.close_time)
+        self._progress.resumed_as = described.raw_description.workflow_extended_info.reset_run_id
+
+    def _resume(self, run_id: str) -> None:
+        """A reset: what stands in the history before it was done by another run. Of several, the last made this run."""
+        self._so_far.resumes = run_id
+        for phase in self._so_far.phases:
+            phase.kept = phase.state is State.DONE
 
     def _note(self, **known: Any) -> None:  # noqa: ANN401  fields of RunResult
         self._so_far.result = self._so_far.result.model_copy(update=known)
@@ -233,7 +269,7 @@ class _Reading:
             if kind == "timer_fired":
                 self._note(window_seconds=plan.window_seconds)
 
-    async def _execution(self, kind: str, attributes: Any) -> None:  # noqa: ANN401  one of a dozen messages
+    async def _execution(self, kind: str, attributes: Any, when: datetime) -> None:  # noqa: ANN401  one of a dozen messages
         match kind:
             case "signaled" if attributes.signal_name == JOIN_SIGNAL:
                 self._join(await self._decoded(attributes.input, Joining))
@@ -249,7 +285,11 @@ class _Reading:
                 self._note(outcome=Outcome.CANCELLED, summary="the workflow's own time was spent")
             case _:
                 return
-        if kind != "signaled" and (phase := self._so_far.phase("report")) is not None:
+        if kind == "signaled":
+            return
+        if self._so_far.result.ended is None:
+            self._note(ended=when)
+        if (phase := self._so_far.phase("report")) is not None:
             phase.says = outcome_line(self._so_far.result)
 
     def _join(self, joining: Joining) -> None:
@@ -282,6 +322,10 @@ class _Reading:
         names = ["observe", *(step.action_id for step in plan.steps)]
         names += ["settle", WINDOW, "check"] if plan.changes else []
         return (Phase(name, State.PLANNED) for name in (*names, "report") if name not in seen)
+
+
+def _when(event: HistoryEvent) -> datetime:
+    return event.event_time.ToDatetime(tzinfo=UTC)
 
 
 def _observed(seen: Observation) -> str:

@@ -77,7 +77,7 @@ class Screen:
         self._console = console
         self._live = Live(console=console, refresh_per_second=8, transient=True) if console.is_terminal else None
         self._spinner = Spinner("dots", style="cyan")
-        self._told: set[tuple[str, State]] = set()
+        self._told: set[tuple[int, State]] = set()
         self._last: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -94,16 +94,23 @@ class Screen:
 
     def show(self, progress: Progress) -> None:
         """Show how far the run has come."""
+        if self._last and self._last.run_id != progress.run_id:
+            kept = sum(phase.kept for phase in progress.phases)
+            self._told = {(number, state) for number, state in self._told if number < kept}
         self._last = progress
         if self._live:
             self._live.update(self._table(progress.phases, moving=True))
             return
-        for phase in progress.phases:
+        for number, phase in enumerate(progress.phases):
             # What is quickly done is told once; the window is not.
             worth = phase.state in (State.DONE, State.FAILED) or (phase.state is State.DOING and phase.name == WINDOW)
-            if worth and (phase.name, phase.state) not in self._told:
-                self._told.add((phase.name, phase.state))
+            if worth and (number, phase.state) not in self._told:
+                self._told.add((number, phase.state))
                 self._console.print(self._table([phase]))
+
+    def say(self, text: str) -> None:
+        """A line above what is shown."""
+        self._console.print(Text(text))
 
     def _table(self, phases: list[Phase], *, moving: bool = False) -> Padding:
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -118,7 +125,7 @@ class Screen:
         return Padding(table, (0, 0, 0, 2), expand=False)
 
     def _words(self, phase: Phase) -> str:
-        words = phase.says
+        words = f"kept: {phase.says}" if phase.kept and phase.says else phase.says
         if phase.name == WINDOW and words and self.remark:
             words = f"{words}, {self.remark}"
         if phase.state is not State.DOING:
@@ -135,7 +142,7 @@ async def follow(
     screen: Screen,
     at_window: Callable[[Progress], Awaitable[None]] | None = None,
 ) -> Progress:
-    """Show a run until it has ended.
+    """Show a run until it has ended; where somebody resets it meanwhile, which ends it, the run that goes on from there.
 
     Args:
         client: where it runs.
@@ -147,12 +154,18 @@ async def follow(
     Raises:
         RPCError: Temporal does not answer.
     """
-    entered = False
+    entered = followed = False
     while True:
         progress = await progress_of(client, workflow_id, run_id)
+        if progress.closed and progress.resumed_as and followed:
+            screen.show(progress)
+            screen.say(f"The run was reset meanwhile; it goes on as {workflow_id}@{progress.resumed_as}.")
+            run_id = progress.resumed_as
+            continue
         screen.show(progress)
         if progress.closed:
             return progress
+        followed = True
         window = progress.phase(WINDOW)
         holding = window is not None and window.state is State.DOING
         if holding and at_window is not None and not entered:

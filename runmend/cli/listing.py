@@ -2,81 +2,48 @@
 
 import json
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Final
 
-from rich.table import Table
 from rich.text import Text
-from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
-from temporalio.common import SearchAttributeKey
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
+from runmend.durations import took
 from runmend.progress import CALL_SECONDS
-from runmend.run import OUTCOME, Outcome
+from runmend.run import Outcome
 from runmend.settings import Settings
 from runmend.terminal import console
+from runmend.visibility import RUNNING, Row, Wanted, newest, rows
 
 LOOKED_THROUGH: Final = 1000
 """How many of the newest runs are looked through for a part of a target's name."""
 SHORT_RUN: Final = 8
 """A run id is shown by its end: its beginning is a time, which neighbours share."""
-_OUTCOME: Final = SearchAttributeKey.for_keyword(OUTCOME)
-_FAILED: Final = "ExecutionStatus IN ('Failed', 'TimedOut', 'Terminated')"
 _NAMED: Final = 5
-_STYLES: Final = {Outcome.RESOLVED: "green", Outcome.NOT_NEEDED: "green", Outcome.RECOMMENDED: "yellow", "running": "cyan"}
+_STYLES: Final = {Outcome.RESOLVED: "green", Outcome.NOT_NEEDED: "green", Outcome.RECOMMENDED: "yellow", RUNNING: "cyan"}
+_LEAST_REASON: Final = 18
+_LEAST_TARGET: Final = 10
+_GAP: Final = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A run, as the list shows it. `outcome` is `running`, an outcome, or how Temporal ended it."""
-
-    outcome: str
-    target: str
-    runbook_id: str
-    started: datetime
-    ended: datetime | None
-    workflow_id: str
-    run_id: str
-
-    @property
-    def short(self) -> str:
-        """`shop/web`."""
-        parts = self.workflow_id.split("/")
-        return f"{parts[-3]}/{parts[-1]}" if len(parts) > 3 else parts[-1]  # noqa: PLR2004  cluster, namespace, kind, name
-
-    @property
-    def seconds(self) -> float:
-        """How long it took; so far, where it runs."""
-        return ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
-
-    def is_called(self, where: str, run: str) -> bool:
-        """Whether a person may mean this run: a part of its target's name, and a part of its run id where one is given."""
-        if run and not (self.run_id.startswith(run) or self.run_id.endswith(run)):
-            return False
-        return where.lower() in self.short.lower() or where in self.workflow_id
-
-
-async def show_list(*, target: str, failed: bool, limit: int, as_json: bool) -> int:
-    """Print the recent runs of this installation's cluster, the newest first."""
+async def show_list(wanted: Wanted, *, limit: int, as_json: bool) -> int:
+    """Print the runs of this installation's cluster that are wanted, the newest first."""
     settings = load_settings()
     client = await temporal_client()
-    rows: list[Row] = []
     with asking():
-        async for row in _rows(client, settings, _FAILED if failed else "", LOOKED_THROUGH if target else limit):
-            if row.is_called(target, ""):
-                rows.append(row)
-            if len(rows) == limit:
-                break
+        found = await newest(client, settings, wanted, limit)
     if as_json:
-        sys.stdout.write(json.dumps([_told(row) for row in rows], indent=2) + "\n")
-    elif rows:
-        console().print(_table(rows))
+        sys.stdout.write(json.dumps([_told(row) for row in found], indent=2, ensure_ascii=False) + "\n")
+    elif found:
+        out = console()
+        for line in _table(found, out.width):
+            out.print(line, soft_wrap=True)
     else:
         none = f"no run yet in cluster {settings.cluster}; an alert starts one, or `runmend run`"
-        sys.stderr.write(f"no run of cluster {settings.cluster} matches\n" if target or failed else f"{none}\n")
+        sys.stderr.write(f"{none}\n" if wanted == Wanted() else f"no run of cluster {settings.cluster} matches\n")
     return 0
 
 
@@ -85,15 +52,16 @@ async def find_run(client: Client, settings: Settings, called: str) -> tuple[str
 
     Raises:
         NotFoundHere: there is none, or more than one target fits.
+        NoWorkerYet: Temporal does not know the search attributes.
         TemporalSays: Temporal does not answer.
     """
     where, _, run = called.partition("@")
     with asking():
         if where.count("/") > 1 and (known := await _described(client, where, run)):
             return known
-        rows = [row async for row in _rows(client, settings, "", LOOKED_THROUGH) if row.is_called(where, run)]
-    exact = [row for row in rows if where in (row.workflow_id, row.short, row.short.partition("/")[2])]
-    chosen = exact or rows
+        found = await _called(client, settings, where, run)
+    exact = [row for row in found if where in (row.workflow_id, row.short, row.short.partition("/")[2])]
+    chosen = exact or found
     targets = list(dict.fromkeys(row.workflow_id for row in chosen))
     if not targets:
         raise NotFoundHere(
@@ -103,6 +71,21 @@ async def find_run(client: Client, settings: Settings, called: str) -> tuple[str
         more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
         raise NotFoundHere(f"{called} may be any of {', '.join(targets[:_NAMED])}{more}; name one of them")
     return chosen[0].workflow_id, chosen[0].run_id
+
+
+async def _called(client: Client, settings: Settings, where: str, run: str) -> list[Row]:
+    """The runs that may be meant: of the namespace's newest where one is named, else of the newest of all."""
+    namespace, slash, _ = where.partition("/")
+    queries = [Wanted().query(settings)]
+    if slash:
+        try:
+            queries.insert(0, Wanted(namespace=namespace).query(settings))
+        except ValueError as error:
+            raise NotFoundHere(str(error)) from error
+    for query in queries:
+        if found := [row async for row in rows(client, query, limit=LOOKED_THROUGH) if row.is_called(where, run)]:
+            return found
+    return []
 
 
 async def _described(client: Client, workflow_id: str, run: str) -> tuple[str, str] | None:
@@ -116,50 +99,63 @@ async def _described(client: Client, workflow_id: str, run: str) -> tuple[str, s
     return found.id, found.run_id
 
 
-async def _rows(client: Client, settings: Settings, condition: str, limit: int) -> AsyncIterator[Row]:
-    query = f"TaskQueue = '{settings.task_queue}'" + (f" AND {condition}" if condition else "")
-    async for run in client.list_workflows(query, limit=limit, rpc_timeout=CALL_SECONDS):
-        yield _row(run)
+def cell(text: str, style: str = "") -> Text:
+    """A text from outside as a cell: in one line, and nothing in it that a terminal would obey."""
+    return Text("".join(char if char.isprintable() else "?" for char in text), style)
 
 
-def _row(run: WorkflowExecution) -> Row:
-    status = run.status or WorkflowExecutionStatus.RUNNING
-    outcome = run.typed_search_attributes.get(_OUTCOME)
-    if status is WorkflowExecutionStatus.RUNNING:
-        said = "running"
-    elif status in (WorkflowExecutionStatus.COMPLETED, WorkflowExecutionStatus.FAILED):
-        said = outcome or status.name.lower()
-    else:
-        said = {"CANCELED": "cancelled", "TIMED_OUT": "timed out"}.get(status.name, status.name.lower())
-    parts = run.id.split("/")
-    target = f"{parts[-2]} {parts[-3]}/{parts[-1]}" if len(parts) == 4 else run.id  # noqa: PLR2004  cluster, namespace, kind, name
-    return Row(said, target, run.workflow_type, run.start_time, run.close_time, run.id, run.run_id)
+def table_of(headings: Sequence[str], lines: Sequence[Sequence[Text]], fits: Mapping[int, int] | None = None, right: int = 0) -> list[Text]:
+    """A plain table, line by line.
 
-
-def _table(rows: list[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("OUTCOME", "TARGET", "RUNBOOK", "STARTED", "TOOK", "RUN"):
-        table.add_column(heading, no_wrap=True, overflow="ellipsis")
+    Args:
+        headings: of the columns.
+        lines: the cells.
+        fits: how wide a column may be, by its number; a longer cell is cut. The others are as wide as their widest.
+        right: how many columns at the end are of numbers, and stand to the right.
+    """
+    rows = [[Text(heading, "dim") for heading in headings], *lines]
+    widths = [max(row[number].cell_len for row in rows) for number in range(len(headings))]
+    widths = [min(width, (fits or {}).get(number, width)) for number, width in enumerate(widths)]
+    numbers = range(len(headings) - right, len(headings))
+    table = []
     for row in rows:
-        table.add_row(
-            Text(row.outcome, _STYLES.get(row.outcome, "red")),
-            row.target,
-            row.runbook_id,
-            row.started.astimezone().strftime("%Y-%m-%d %H:%M"),
-            _took(row.seconds),
-            f"{row.short}@{row.run_id[-SHORT_RUN:]}",
-        )
+        line = Text()
+        for number, (text, width) in enumerate(zip(row, widths, strict=True)):
+            shown = text.copy()
+            shown.truncate(width, overflow="ellipsis")
+            gap = " " * (width - shown.cell_len)
+            line.append_text(Text.assemble(gap, shown) if number in numbers else Text.assemble(shown, gap))
+            line.append(" " * _GAP)
+        line.rstrip()
+        table.append(line)
     return table
 
 
-def _took(seconds: float) -> str:
-    whole = max(round(seconds), 0)
-    minutes, rest = divmod(whole, 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}h {minutes:02d}m" if hours else f"{minutes}m {rest:02d}s" if minutes else f"{rest}s"
+def _table(found: Sequence[Row], width: int) -> list[Text]:
+    """The list. What a narrow terminal has no room for is cut from the reason, and then from the target, whose name the run has too."""
+    headings = ("OUTCOME", "TARGET", "RUNBOOK", "REASON", "STARTED", "TOOK", "RUN")
+    lines = [
+        [
+            cell(row.outcome, _STYLES.get(row.outcome, "red")),
+            cell(row.target),
+            cell(row.runbook_id),
+            cell(row.reason),
+            cell(row.started.astimezone().strftime("%m-%d %H:%M")),
+            cell(took(row.seconds)),
+            cell(f"{row.short}@{row.run_id[-SHORT_RUN:]}"),
+        ]
+        for row in found
+    ]
+    widths = [max(len(heading), *(line[number].cell_len for line in lines)) for number, heading in enumerate(headings)]
+    fits: dict[int, int] = {}
+    over = sum(widths) + _GAP * (len(widths) - 1) - width
+    for number, least in ((3, _LEAST_REASON), (1, _LEAST_TARGET)):
+        fits[number] = max(min(least, widths[number]), widths[number] - max(over, 0))
+        over -= widths[number] - fits[number]
+    return table_of(headings, lines, fits)
 
 
-def _told(row: Row) -> dict[str, str | float | None]:
+def _told(row: Row) -> dict[str, str | float | bool | None]:
     told = asdict(row)
     ended = row.ended.isoformat() if row.ended else None
     return told | {"started": row.started.isoformat(), "ended": ended, "seconds": round(row.seconds, 3)}

@@ -5,15 +5,19 @@ import os
 import re
 import sys
 from collections.abc import Coroutine, Sequence
+from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 from typer.exceptions import TyperException
 
 from runmend.errors import RunmendError
+
+if TYPE_CHECKING:
+    from runmend.visibility import Wanted
 
 USAGE: Final = 2
 INTERRUPTED: Final = 130
@@ -62,6 +66,12 @@ class Scenario(StrEnum):
 
 _RUNBOOKS: Final = "The directory of runbooks, instead of RUNMEND_RUNBOOKS."
 _OUTPUT: Final = "text, or json for a script."
+_OUTCOME: Final = "Only runs that ended so, or are running; repeat it. A wrong one is answered with the list of them."
+_RUNBOOK_ID: Final = "Only runs of this runbook, by its runbook_id."
+_TARGET: Final = "Only runs on this target: shop/web, or a part of its name."
+_NAMESPACE: Final = "Only runs whose target is in this namespace."
+_FROM: Final = "Resume there: observe, an action's id or its number, or settle; it must have begun in that run."
+_SINCE: Final = "Only runs started since: 1h, 90m, 2d ago, or 2026-11-23T04:00."
 
 
 @app.callback(invoke_without_command=True)
@@ -118,28 +128,90 @@ def _run(
 
 
 @app.command("list", rich_help_panel="Runs")
-def _list(
-    target: Annotated[str, typer.Option("--target", "-t", help="Only runs whose target's name has this in it: shop/web.")] = "",
+def _list(  # noqa: PLR0913  the options of a command
+    outcome: Annotated[list[str] | None, typer.Option(metavar="OUTCOME", help=_OUTCOME)] = None,
+    runbook: Annotated[str, typer.Option(help=_RUNBOOK_ID)] = "",
+    target: Annotated[str, typer.Option("--target", "-t", help=_TARGET)] = "",
+    namespace: Annotated[str, typer.Option(help=_NAMESPACE)] = "",
+    since: Annotated[str, typer.Option(help=_SINCE)] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many at most.")] = 20,
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Only runs that failed.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Only runs that failed; the same as --outcome failed.")] = False,
 ) -> int:
-    """List recent runs, the newest first: outcome, target, runbook, when, how long, and what `show` takes."""
+    """List runs, the newest first: outcome, target, runbook, why, when, how long, and what `show` takes."""
     from runmend.cli.listing import show_list
 
-    return _finish(show_list(target=target, failed=failed, limit=limit, as_json=output is Format.JSON))
+    wanted = _wanted([*(outcome or []), *(["failed"] if failed else [])], runbook, target, namespace, since)
+    return _finish(show_list(wanted, limit=limit, as_json=output is Format.JSON))
 
 
 @app.command("show", rich_help_panel="Runs")
 def _show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="shop/web, or what `list` prints; an older run with @ and its run id.")],
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+    *,
+    following: Annotated[bool, typer.Option("--follow", "-f", help="Follow it to its end, as `run --wait` does.")] = False,
 ) -> int:
     """Tell a run in words: target, diagnosis, steps with before and after, criteria with evidence, outcome, link to the Web UI."""
-    from runmend.cli.showing import show_run
+    from runmend.cli.showing import follow_run, show_run
 
-    return _finish(show_run(run, as_json=output is Format.JSON))
+    as_json = output is Format.JSON
+    return _finish(follow_run(run, as_json=as_json) if following else show_run(run, as_json=as_json))
+
+
+@app.command("stats", rich_help_panel="Runs")
+def _stats(
+    runbook: Annotated[str, typer.Option(help=_RUNBOOK_ID)] = "",
+    target: Annotated[str, typer.Option("--target", "-t", help=_TARGET)] = "",
+    namespace: Annotated[str, typer.Option(help=_NAMESPACE)] = "",
+    since: Annotated[str, typer.Option(help=_SINCE)] = "",
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+) -> int:
+    """Count runs by runbook and by target: how they ended, why they failed, the median time to fix, repeat offenders."""
+    from runmend.cli.statistics import show_stats
+
+    return _finish(show_stats(_wanted([], runbook, target, namespace, since), as_json=output is Format.JSON))
+
+
+@app.command("replay", rich_help_panel="Runs")
+def _replay(  # noqa: PLR0913  the options of a command
+    run: Annotated[str, typer.Argument(metavar="RUN", help="As `show` takes it; with --local also a file. None with --failed.")] = "",
+    step: Annotated[str, typer.Option("--from", metavar="STEP", help=_FROM)] = "",
+    runbook: Annotated[str, typer.Option(help=f"With --failed: {_RUNBOOK_ID}")] = "",
+    target: Annotated[str, typer.Option("--target", "-t", help=f"With --failed: {_TARGET}")] = "",
+    since: Annotated[str, typer.Option(help="With --failed: only runs that ended since; 1h by default.")] = "",
+    at_once: Annotated[int | None, typer.Option(min=1, max=100, help="With --failed: how many run at once; 5 by default.")] = None,
+    runbooks: Annotated[Path | None, typer.Option(help=f"With --latest: {_RUNBOOKS}")] = None,
+    *,
+    again: Annotated[bool, typer.Option("--again", help="Start a new run with the same plan and alerts.")] = False,
+    latest: Annotated[bool, typer.Option("--latest", help="Start a new run with the runbook as it is now; shows what changed.")] = False,
+    failed: Annotated[bool, typer.Option("--failed", help="Resume all runs that failed lately, a few at a time.")] = False,
+    local: Annotated[bool, typer.Option("--local", help="Only replay the history, in this process; touches nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done now; change and start nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow the new run to its end; exit code 0 only where it completes.")] = False,
+) -> int:
+    """Resume a failed run where it failed, keeping what was done before. Or start it anew, or resume all that failed in an outage."""
+    from runmend.cli.replaying import How, check_together, replay_failed, replay_run
+    from runmend.durations import parse_since
+
+    flags = {"--again": again, "--latest": latest, "--failed": failed, "--local": local, "--dry-run": dry_run, "--yes": yes}
+    values = {"RUN": run, "--from": step, "--runbook": runbook, "--target": target, "--since": since, "--at-once": at_once}
+    given = flags | values | {"--wait": wait, "--runbooks": runbooks}
+    try:
+        check_together([name for name, value in given.items() if value])
+        moment = parse_since(since or "1h", datetime.now(UTC))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    if local:
+        from runmend.cli.replaying_locally import replay_locally
+
+        return _finish(replay_locally(run))
+    how = How(step=step, again=again, latest=latest, dry_run=dry_run, yes=yes, wait=wait)
+    if failed:
+        return _finish(replay_failed(how, _wanted(["failed"], runbook, target, "", ""), since=moment, at_once=at_once or 5))
+    return _finish(replay_run(run, how, runbooks=runbooks))
 
 
 @app.command("worker", rich_help_panel="Processes")
@@ -249,6 +321,18 @@ def run(argv: Sequence[str]) -> int:
 def _fail(message: str, code: int) -> int:
     sys.stderr.write(f"runmend: error: {' '.join(message.split())}\n")
     return code
+
+
+def _wanted(outcomes: list[str], runbook: str, target: str, namespace: str, since: str) -> "Wanted":
+    """The filters of `list` and `stats`."""
+    from runmend.durations import parse_since
+    from runmend.visibility import Wanted, check_outcome
+
+    try:
+        moment = parse_since(since, datetime.now(UTC)) if since else None
+        return Wanted(tuple(check_outcome(outcome) for outcome in outcomes), runbook, namespace, target, moment)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 def _finish(command: Coroutine[None, None, int]) -> int:

@@ -1,0 +1,152 @@
+"""How rows and numbers are laid out, and what `list` and `stats` answer to filters that cannot be."""
+
+import io
+from datetime import timedelta
+
+import pytest
+from rich.console import Console
+
+from runmend.cli.listing import _table, _told
+from runmend.cli.main import run
+from runmend.cli.statistics import _told as told_stats
+from runmend.cli.statistics import print_stats
+from runmend.stats import count
+from tests.unit.rows import MIDNIGHT, a_row
+
+LONG = "image not found, credentials refused, registry unreachable"
+ROWS = [
+    a_row(1, "PreconditionFailed", reason=LONG, name="checkout-service"),
+    a_row(2, "running", runbook="RB_IMAGEPULL", name="a"),
+]
+
+
+def lines(width: int) -> list[str]:
+    return [line.plain for line in _table(ROWS, width)]
+
+
+def test_a_list_fits_a_terminal_of_120_columns_and_its_reasons_are_cut() -> None:
+    header, first, second = lines(120)
+
+    assert header.split() == ["OUTCOME", "TARGET", "RUNBOOK", "REASON", "STARTED", "TOOK", "RUN"]
+    assert max(len(line) for line in lines(120)) <= 120
+    assert f"  {LONG[:17]}…  " in first
+    assert LONG not in first
+    assert "shop/checkout-service@n-000001" in first
+    assert second.startswith("running ")
+
+
+def test_a_list_that_is_piped_has_whole_reasons() -> None:
+    assert LONG in lines(100_000)[1]
+
+
+def test_what_show_takes_is_never_cut() -> None:
+    assert lines(40)[1].endswith("shop/checkout-service@n-000001")
+
+
+def test_columns_stand_below_their_headings() -> None:
+    header, first, second = lines(200)
+
+    for heading, cell in (("RUNBOOK", "RB_A"), ("REASON", LONG), ("TOOK", "5m 00s")):
+        assert first.index(cell) == header.index(heading)
+    assert first.index("shop/checkout-service@") == header.rindex("RUN")
+    assert second.index("RB_IMAGEPULL") == header.index("RUNBOOK")
+
+
+@pytest.mark.parametrize("text", ["a\x1b[31mb", "a\nb", "a\u202eb"])
+def test_nothing_in_a_name_is_obeyed_by_a_terminal(text: str) -> None:
+    [_, line] = _table([a_row(reason=text, runbook="[red]RB[/red]")], 200)
+
+    assert line.plain.isprintable()
+    assert "[red]RB[/red]" in line.plain
+
+
+def test_a_row_in_json_has_times_with_their_zone_and_seconds() -> None:
+    told = _told(a_row(7, "resolved", begins=60, lasts=303.25, reason="image not found"))
+
+    assert told == {
+        "outcome": "resolved",
+        "target": "Deployment shop/web",
+        "runbook_id": "RB_A",
+        "reason": "image not found",
+        "started": "2026-11-23T00:01:00+00:00",
+        "ended": "2026-11-23T00:06:03.250000+00:00",
+        "seconds": 303.25,
+        "workflow_id": "c/shop/Deployment/web",
+        "run_id": "run-000007",
+        "replay": False,
+    }
+
+
+def printed(*rows_of_outcomes: str) -> str:
+    out = io.StringIO()
+    stats = count(a_row(number, outcome, reason="Forbidden") for number, outcome in enumerate(rows_of_outcomes))
+    print_stats(Console(file=out, width=200), stats, "prod", MIDNIGHT)
+    return out.getvalue()
+
+
+def test_stats_tell_runbooks_reasons_and_the_worst_targets() -> None:
+    said = printed("resolved", "StepFailed", "StepFailed", "running")
+    [_, _, _, runbook, _, _, why, _, _, target, _, offenders] = said.splitlines()
+
+    assert said.startswith("4 runs of cluster prod since 20")
+    assert runbook.split() == ["RB_A", "4", "1", "0", "0", "2", "0", "1", "5m", "00s"]
+    assert why.split() == ["RB_A", "2", "Forbidden"]
+    assert target.split()[:9] == ["Deployment", "shop/web", "3", "4", "1", "0", "2", "5m", "00s"]
+    assert target.endswith(MIDNIGHT.astimezone().strftime("%m-%d %H:%M"))
+    assert offenders == "1 of 1 target had something to fix, or failed, twice or more"
+
+
+def test_stats_of_runs_without_trouble_name_no_target() -> None:
+    assert "TARGETS" not in printed("not_needed", "running")
+
+
+def test_stats_in_json_have_all_targets_and_every_number() -> None:
+    told = told_stats(count([a_row(1, "StepFailed"), a_row(2, "resolved"), a_row(3, "not_needed", name="api")]))
+
+    assert told["repeat_offenders"] == ["Deployment shop/web"]
+    assert told["total"] == {
+        "name": "all",
+        "runs": 3,
+        "resolved": 1,
+        "not_needed": 1,
+        "recommended": 0,
+        "failed": 1,
+        "cancelled": 0,
+        "running": 0,
+        "other": 0,
+        "failed_by_outcome": {"StepFailed": 1},
+        "failed_by_reason": {"StepFailed": 1},
+        "replays": 0,
+        "trouble": 2,
+        "median_seconds": timedelta(minutes=5).total_seconds(),
+        "last": "2026-11-23T00:00:00+00:00",
+    }
+    targets = told["targets"]
+    assert isinstance(targets, list)
+    assert [one["name"] for one in targets] == ["Deployment shop/web", "Deployment shop/api"]
+
+
+@pytest.mark.parametrize("command", ["list", "stats"])
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--since", "yesterday"], "'yesterday' is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or "),
+        (["--since", "2999-01-01"], "'2999-01-01' is still to come"),
+        (["--runbook", 'RB"'], "cannot be looked for: leave out quotes, backslashes and control characters"),
+        (["--namespace", "a\\b"], "cannot be looked for"),
+        (["--target", "a\nb"], "cannot be looked for"),
+    ],
+)
+def test_a_filter_that_cannot_be_is_answered_with_what_can(
+    capsys: pytest.CaptureFixture[str], command: str, options: list[str], says: str
+) -> None:
+    assert run([command, *options]) == 2
+
+    said = capsys.readouterr()
+    assert (said.out, said.err.count("\n")) == ("", 1)
+    assert says in said.err
+
+
+def test_a_wrong_outcome_is_answered_with_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "--outcome", "fixed"]) == 2
+    assert "'fixed' is no outcome; there are resolved, not_needed, recommended, PreconditionFailed, " in capsys.readouterr().err
