@@ -30,6 +30,7 @@ class Observer:
             return Observation(
                 pod=now.first_pod(call.alerts),
                 owner=self._owner(now, call),
+                target_uid=now.uid,
                 pods=tuple(pod.in_words for pod in now.pods[:MOST_NAMED]),
                 pod_count=len(now.pods),
                 images=deployment.containers | deployment.init_containers if deployment else {},

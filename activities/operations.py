@@ -9,6 +9,7 @@ from activities.boundary import translated
 from activities.diagnosis import classified
 from activities.patching import patch_images
 from runmend.errors import PreconditionFailed
+from runmend.kube.announcing import Author
 from runmend.kube.client import Cluster
 from runmend.kube.targets import TargetNow
 from runmend.kube.verbs import read_events
@@ -41,8 +42,9 @@ class Operations:
                     return self._get_events(call, call.step.operation)
                 case PatchDeployment():
                     strict = call.model_copy(update={"mode": strictest(call.mode, self._mode)})
-                    workflow_id = activity.info().workflow_id or ""
-                    return patch_images(self._cluster, strict, workflow_id, may_change=self._may_change(call.target.namespace))
+                    info = activity.info()
+                    author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
+                    return patch_images(self._cluster, strict, author, may_change=self._may_change(call.target.namespace))
 
     def _get_events(self, call: StepCall, operation: GetEvents) -> StepResult:
         if call.step.owner and call.step.owner != call.target.kind:

@@ -1,11 +1,17 @@
 """A changing step: asks, in this order, own key there; problem gone; preconditions; serving pods; mode; and only then writes.
 
-Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already written.
+Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already written. What was
+written is told on the Deployment as an event, also where an earlier try wrote it: that one may have ended before it told.
 """
+
+import logging
+import time
+from dataclasses import dataclass
 
 from runmend.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
 from runmend.facts import DeploymentFacts, PodFacts
-from runmend.kube.client import FIELD_MANAGER, Cluster
+from runmend.kube.announcing import Announcement, Author, Fact, announce
+from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.targets import TargetNow
 from runmend.kube.verbs import ChangeNote, checked, image_patch, notes_on
 from runmend.plan import ContainerImage, Mode, PatchDeployment, fill
@@ -14,17 +20,56 @@ from runmend.states import STATES
 
 MOST_NAMED = 5
 
+log = logging.getLogger("runmend.changes")
 
-def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_change: bool) -> StepResult:
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try of a step: what it is to do, whose run it is, whether it may write, and when it began, by a clock that only runs."""
+
+    cluster: Cluster
+    call: StepCall
+    author: Author
+    may_write: bool
+    began: float
+
+    def announce(self, deployment: DeploymentFacts, changes: tuple[Change, ...]) -> tuple[str, ...]:
+        """Tell of a change on its Deployment, where this try may write at all; remarks, where that could not be done.
+
+        It takes half of what is left of the try's time at most: the step's result, which the run waits for, comes after it.
+        """
+        if not self.may_write:
+            return ()
+        left = self.call.step.try_seconds - (time.monotonic() - self.began)
+        told = Announcement(
+            fact=Fact.CHANGED,
+            target=self.call.target,
+            uid=deployment.uid,
+            words=f"changed {in_words(changes)}",
+            author=self.author,
+            step=self.call.step_id,
+        )
+        remark = announce(self.cluster, told, left / 2)
+        return (remark,) if remark else ()
+
+
+def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -> StepResult:
     """`kubectl patch deployment` with the images of the containers that the step treats.
+
+    Args:
+        cluster: where.
+        call: the step.
+        author: the run, by its original execution run id, as the call has it.
+        may_change: whether anything may be changed in the target's namespace.
 
     Raises:
         PreconditionFailed: nothing was written, because the object may not be changed so.
         Reverted: an earlier try of this step wrote, and somebody has put the old value back.
         Conflict: the object changed since it was read; the next try reads it anew.
     """
+    this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic())
     now = TargetNow.look(cluster, call.target)
-    if now.deployment and (earlier := _earlier_try(now, now.deployment, call, workflow_id)):
+    if now.deployment and (earlier := _earlier_try(this, now, now.deployment)):
         return earlier
     now.raise_if_lagging()
     if call.state is None:
@@ -34,7 +79,7 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
     deployment = _changeable(now, call, may_change=may_change)
     changes = _changes(deployment, _treated(now, call, call.state), call)
     note = ChangeNote(
-        workflow=workflow_id,
+        workflow=author.workflow,
         run=call.run_id,
         step=call.step_id,
         containers={change.container: (change.before, change.after) for change in changes},
@@ -43,18 +88,10 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
     serving = _serving(now, deployment, call)
     left = serving or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
     if left:
-        try:
-            # The API server checks it, admission included, and writes nothing.
-            cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
-            checked_so = "accepted by a dry run"
-        except Forbidden as error:
-            # An account that may only read is what a careful installation recommends with; an admission webhook's denial is another 403.
-            if "cannot patch resource" not in str(error):
-                raise
-            checked_so = f"not checked by a dry run, which needs the right to patch: {error}"
-        said = f"{left}; would change {in_words(changes)} ({checked_so})"
+        said = f"{left}; would change {in_words(changes)} ({_tried(cluster, deployment, patch)})"
         return _result(call, StepStatus.RECOMMENDED, said, changes, reason="pods still serve" if serving else "the mode is recommend")
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
+    log.info("deployment patched", extra={"object": str(call.target), "changes": in_words(changes)})
     if altered := [change for change in changes if written.image_of(change.container) != change.after]:
         said = ", ".join(f"container {change.container} became {written.image_of(change.container)}" for change in altered)
         raise StepFailed(
@@ -66,7 +103,20 @@ def patch_images(cluster: Cluster, call: StepCall, workflow_id: str, *, may_chan
         "replicas": deployment.replicas,
         "available": deployment.available,
     }
-    return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes).model_copy(update={"facts": facts})
+    told = {"facts": facts, "remarks": this.announce(deployment, changes)}
+    return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes).model_copy(update=told)
+
+
+def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json) -> str:
+    """What a dry run of a patch says: the API server checks it, admission included, and writes nothing."""
+    try:
+        cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
+    except Forbidden as error:
+        # An account that may only read is what a careful installation recommends with; an admission webhook's denial is another 403.
+        if "cannot patch resource" not in str(error):
+            raise
+        return f"not checked by a dry run, which needs the right to patch: {error}"
+    return "accepted by a dry run"
 
 
 def in_words(changes: tuple[Change, ...]) -> str:
@@ -80,20 +130,22 @@ def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Cha
     return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
 
 
-def _earlier_try(now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str) -> StepResult | None:
+def _earlier_try(this: Try, now: TargetNow, deployment: DeploymentFacts) -> StepResult | None:
     """The result of an earlier try of this very step, from the note that it left; None where it left none."""
+    call = this.call
     notes = notes_on(deployment, *now.workloads.revisions(call.target, deployment.uid))
-    note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
+    note = next((note for note in notes if note.is_by(this.author.workflow, call.run_id, call.step_id)), None)
     if note is None:
         return None
     changes = tuple(
         Change(container=name, init=name in deployment.init_containers, before=before, after=after)
         for name, (before, after) in note.containers.items()
     )
+    remarks = this.announce(deployment, changes)
     if lost := reverted(deployment, changes):
         raise lost
     result = _result(call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes)
-    return result.model_copy(update={"recovered": True})
+    return result.model_copy(update={"recovered": True, "remarks": remarks})
 
 
 def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Reverted | None:

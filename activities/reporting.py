@@ -1,30 +1,61 @@
 """`runmend.report`: the report in words, counted and logged where the worker runs."""
 
 import logging
+from collections.abc import Callable
 
 from temporalio import activity
 
 from activities.boundary import translated
+from runmend.kube.announcing import Announcement, Author, Fact, announce
+from runmend.kube.client import Cluster
+from runmend.plan import Mode, strictest
 from runmend.report import outcome_line, render
-from runmend.run import ReportCall
-from runmend.telemetry import RUNS
+from runmend.run import Outcome, ReportCall, RunResult
+from runmend.telemetry import count_run
 
 log = logging.getLogger("runmend.runs")
 
 
 class Reporter:
-    """Tells of a run's end."""
+    """Tells of a run's end: to whoever reads the report, and on the target.
+
+    Args:
+        cluster: where the targets are.
+        mode: the worker's own mode; in the mode recommend nothing is written.
+        may_change: whether anything may be changed in a namespace, by the worker's own settings.
+    """
+
+    def __init__(self, cluster: Cluster, mode: Mode | None, may_change: Callable[[str], bool]) -> None:
+        self._cluster = cluster
+        self._mode = mode
+        self._may_change = may_change
 
     @activity.defn(name="runmend.report")
     def report(self, call: ReportCall) -> str:
         """The report as Markdown. A try more counts the run once more: a counter of ends, not of runs."""
         with translated():
             result = call.result
-            text = render(result)
+            remark = self._announced(result)
+            text = render(result.model_copy(update={"remarks": (*result.remarks, remark)}) if remark else result)
+            count_run(result)
             outcome = str(result.outcome or "none")
-            RUNS.labels(runbook=result.runbook_id, outcome=outcome).inc()
-            log.info(
-                "run ended",
-                extra={"run": activity.info().workflow_id, "runbook": result.runbook_id, "outcome": outcome, "says": outcome_line(result)},
-            )
+            log.info("run ended", extra={"runbook": result.runbook_id, "outcome": outcome, "says": outcome_line(result)})
             return text
+
+    def _announced(self, result: RunResult) -> str:
+        """Tell of the end on the target, where something was meant to be changed; a remark, where that could not be done."""
+        if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED):
+            return ""
+        uid = result.observation.target_uid if result.observation else ""
+        silent = strictest(result.mode, self._mode) is Mode.RECOMMEND or not self._may_change(result.target.namespace)
+        if silent or not uid:
+            return ""
+        info = activity.info()
+        told = Announcement(
+            fact=Fact.RESOLVED if result.outcome is Outcome.RESOLVED else Fact.FAILED,
+            target=result.target,
+            uid=uid,
+            words=f"{outcome_line(result)}: {result.summary}",
+            author=Author(runbook=result.runbook_id, workflow=info.workflow_id or "", run=info.workflow_run_id or ""),
+        )
+        return announce(self._cluster, told)

@@ -48,13 +48,8 @@ class Verifier:
             VerificationFailed: waiting longer cannot help.
         """
         with translated():
-            now = TargetNow.read(self._cluster, call.target)
-            if now.gone:
-                raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
-            if now.deployment and (lost := reverted(now.deployment, call.changes)):
-                raise lost
-            _raise_if_hopeless(now, call)
-            if missing := _missing(now, call, causes := self._causes(now, call)):
+            now, missing, causes = settling(self._cluster, call)
+            if missing:
                 let_in()
                 reason = f"new image: {', '.join(causes)}" if causes else "not recovered in time"
                 # Quickly at first, because most pods are up within seconds.
@@ -94,17 +89,6 @@ class Verifier:
                 )
             return checked
 
-    def _causes(self, now: TargetNow, call: SettleCall) -> tuple[str, ...]:
-        """Why the target's pods cannot be pulled, where they cannot; none where nobody can say."""
-        if not call.state or not now.affected(call.state):
-            return ()
-        uids = {pod.uid for pod in now.pods}
-        try:
-            events = self._cluster.events(call.target.namespace, "involvedObject.kind=Pod")
-        except Forbidden:
-            return ()
-        return tuple(classified(tuple(event for event in events if event.object_uid in uids)))
-
     def _events(self, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
         """The events about the target's pods that speak of a state which the criteria ask about."""
         states = {criterion.state for criterion in criteria if isinstance(criterion, NoNewEvents)}
@@ -112,6 +96,36 @@ class Verifier:
             return ()
         events = self._cluster.events(namespace, "involvedObject.kind=Pod")
         return tuple(event for event in events if event.object_uid in uids and any(STATES[state].spoken_of_by(event) for state in states))
+
+
+def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, str | None, tuple[str, ...]]:
+    """The target, what it still lacks to have settled (None: nothing), and why its images cannot be pulled, where they cannot.
+
+    Raises:
+        NotYet: the Deployment's controller has not acted on its newest version.
+        Reverted: the change no longer stands.
+        VerificationFailed: waiting longer cannot help.
+    """
+    now = TargetNow.read(cluster, call.target)
+    if now.gone:
+        raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
+    if now.deployment and (lost := reverted(now.deployment, call.changes)):
+        raise lost
+    _raise_if_hopeless(now, call)
+    causes = _causes(cluster, now, call)
+    return now, _missing(now, call, causes), causes
+
+
+def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ...]:
+    """Why the target's pods cannot be pulled, where they cannot; none where nobody can say."""
+    if not call.state or not now.affected(call.state):
+        return ()
+    uids = {pod.uid for pod in now.pods}
+    try:
+        events = cluster.events(call.target.namespace, "involvedObject.kind=Pod")
+    except Forbidden:
+        return ()
+    return tuple(classified(tuple(event for event in events if event.object_uid in uids)))
 
 
 def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:

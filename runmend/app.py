@@ -12,9 +12,11 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.envconfig import ClientConfig
+from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.observation import Observer
 from activities.operations import Operations
@@ -26,7 +28,7 @@ from runmend.kube.client import Cluster
 from runmend.registry import Registry
 from runmend.run import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, REASON, TARGET
 from runmend.settings import Settings
-from runmend.telemetry import log_to, serve_metrics
+from runmend.telemetry import Tries, log_to, sdk_runtime, serve_metrics
 from workflows.remediation import Remediation
 
 log = logging.getLogger("runmend.worker")
@@ -64,8 +66,11 @@ class WrongAuthorities(PermanentError):
     """RUNMEND_REGISTRY_CA_FILE cannot be used."""
 
 
-async def connect() -> Client:
+async def connect(runtime: Runtime | None = None) -> Client:
     """Connect by TEMPORAL_* variables and profiles.
+
+    Args:
+        runtime: what the client runs on; `runtime_for` makes one for a process that stays. None: the SDK's default, which tells nothing.
 
     Raises:
         NoTemporal: nothing answers there.
@@ -78,11 +83,20 @@ async def connect() -> Client:
     address = options.get("target_host") or "localhost:7233"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await Client.connect(**(options | {"target_host": address}), data_converter=data_converter)
+            return await Client.connect(**(options | {"target_host": address}), data_converter=data_converter, runtime=runtime)
     except TimeoutError as error:
         raise NoTemporal(f"Temporal at {address} cannot be reached: no answer in {CONNECT_SECONDS:g} s") from error
     except (RuntimeError, RPCError) as error:
         raise NoTemporal(f"Temporal at {address} cannot be reached: {error}") from error
+
+
+def runtime_for(settings: Settings) -> Runtime:
+    """What the client of a process that stays runs on: the SDK's logs among ours, its metrics where the settings say.
+
+    Raises:
+        CannotServeMetrics: the port is taken.
+    """
+    return sdk_runtime(settings.metrics_host, settings.sdk_metrics_port)
 
 
 @contextmanager
@@ -163,6 +177,18 @@ def registry_for(settings: Settings) -> Registry:
         raise WrongAuthorities(f"RUNMEND_REGISTRY_CA_FILE: {settings.registry_ca_file} cannot be used: {error.strerror}") from error
 
 
+def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
+    """The version as which a worker polls; None: unversioned.
+
+    Open runs go on with the version that is current at their next task. Pinned to the one that began them, a run that is resumed would wait
+    for workers that are long gone, and keep its target from every other run; docs/changing-workflows.md.
+    """
+    if settings.build_id is None:
+        return None
+    version = WorkerDeploymentVersion(deployment_name=settings.deployment, build_id=settings.build_id)
+    return WorkerDeploymentConfig(version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+
+
 def build_worker(
     client: Client,
     cluster: Cluster,
@@ -192,9 +218,11 @@ def build_worker(
             Operations(cluster, settings.mode, settings.may_change).perform,
             verifier.settle,
             verifier.check,
-            Reporter().report,
+            Reporter(cluster, settings.mode, settings.may_change).report,
         ],
+        interceptors=[Tries()],
         workflow_runner=runner,
+        deployment_config=deployment_of(settings),
         activity_executor=threads,
         max_concurrent_activities=THREADS,
         graceful_shutdown_timeout=GRACE,
@@ -208,7 +236,8 @@ async def run_worker(settings: Settings, client: Client, cluster: Cluster, until
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="activity"))
         await stack.enter_async_context(build_worker(client, cluster, settings, threads, registry))
-        log.info("worker started", extra={"task_queue": settings.task_queue, "api_server": cluster.host})
+        version = {"version": f"{settings.deployment}:{settings.build_id}"} if settings.build_id else {}
+        log.info("worker started", extra={"task_queue": settings.task_queue, "api_server": cluster.host, **version})
         await until.wait()
         log.info("worker stopping", extra={"task_queue": settings.task_queue})
 
@@ -226,11 +255,11 @@ async def work(settings: Settings) -> None:
     Raises:
         RunmendError: Temporal or the cluster cannot be reached or used, or a setting names a file that cannot.
     """
-    log_to()
+    log_to(form=settings.log_format)
     until = asyncio.Event()
     stop_on_signals(until)
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_host, settings.metrics_port)
     registry = registry_for(settings)
     cluster = Cluster.connect(context=settings.kube_context)
-    await run_worker(settings, await connect(), cluster, until, registry)
+    await run_worker(settings, await connect(runtime_for(settings)), cluster, until, registry)

@@ -146,7 +146,9 @@ async def _first_to_end(children: list[Child]) -> Child:
 
 def _surroundings(settings: Settings, ports: Ports, context: str | None, db: Path) -> dict[str, str]:
     """The children's environment: the user's, with Temporal and the cluster replaced."""
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name != "RUNMEND_KUBE_CONTEXT"}
+    # Worker and bridge cannot both have the SDK's port.
+    others = ("RUNMEND_KUBE_CONTEXT", "RUNMEND_SDK_METRICS_PORT")
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name not in others}
     ours |= {
         "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",

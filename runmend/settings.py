@@ -6,7 +6,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -67,10 +67,19 @@ class Settings(BaseSettings):
     token_file: Path | None = None
     """The file with the bearer token that webhooks must carry. None: none is asked for, on loopback only."""
 
-    # The worker
+    # What worker and bridge tell of themselves
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """The worker's port for Prometheus, on loopback unless `metrics_host` says otherwise. None: no metrics."""
+    sdk_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """The port for what Temporal's SDK counts, of worker and bridge. None: no such metrics."""
     metrics_host: str = "127.0.0.1"
+    """Where both ports are opened. The bridge's own metrics are served where it takes webhooks."""
+    log_format: Literal["console", "json"] = "console"
+    """How log lines are written."""
+
+    # The worker
+    build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$")
+    """As which version of the worker deployment `deployment` the worker polls. None: unversioned."""
 
     # The registries that the diagnosis asks
     registry_allow_loopback: bool = False
@@ -96,6 +105,11 @@ class Settings(BaseSettings):
     def task_queue(self) -> str:
         """One task queue for each cluster."""
         return f"runmend-{self.cluster}"
+
+    @property
+    def deployment(self) -> str:
+        """The worker deployment's name, the task queue's but for the dot, which Temporal keeps for itself there."""
+        return self.task_queue.replace(".", "/")
 
     @property
     def hold(self) -> timedelta:

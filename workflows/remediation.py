@@ -129,7 +129,7 @@ class Remediation:
             target=given.target,
             alerts=self._alerts,
             mode=strictest(given.plan.mode, given.options.mode),
-            began=workflow.info().start_time,
+            began=workflow.info().workflow_start_time,
         )
         try:
             ending = await self._remediate(given)

@@ -18,6 +18,7 @@ from runmend.bridge import problems
 from runmend.bridge.health import Readiness
 from runmend.bridge.intake import Intake
 from runmend.bridge.metrics import Metrics
+from runmend.bridge.polling import Polling
 from runmend.bridge.problems import Problem
 from runmend.bridge.reload import Reload
 from runmend.bridge.security import Guard
@@ -40,6 +41,7 @@ class Bridge:
     def __init__(self, settings: Settings, client: Client, cluster: Cluster, catalog: Catalog) -> None:
         self.metrics = Metrics()
         self.reload = Reload(catalog, settings.runbooks, self.metrics)
+        self.polling = Polling(client, settings.task_queue, self.metrics)
         self._guard = Guard(settings)
         self._intake = Intake(settings, Starter(client, settings), cluster, catalog)
         self._readiness = Readiness(client, cluster, catalog)
@@ -74,7 +76,8 @@ class Bridge:
         for ruling, fields in zip(taken.rulings, shown, strict=True):
             self.metrics.alert(ruling.answer)
             level = logging.WARNING if ruling.answer in (Answer.UNROUTED, Answer.FAILED) else logging.INFO
-            _log.log(level, "alert answered", extra=fields)
+            about = {"target": ruling.run, "run": ruling.run_id} if ruling.run else {}
+            _log.log(level, "alert answered", extra={name: told for name, told in fields.items() if name != "run"} | about)
         if taken.failures:
             detail = "; ".join(dict.fromkeys(str(error) for error in taken.failures))
             wait = str(max(1, round(taken.retry_after.total_seconds())))
@@ -96,7 +99,7 @@ class Bridge:
 
 
 def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Catalog) -> FastAPI:
-    """The bridge as an ASGI app. Its lifespan watches the runbooks' directory.
+    """The bridge as an ASGI app. Its lifespan watches the runbooks' directory, and whether workers poll.
 
     Raises:
         Exposed: the token's file is no good.
@@ -108,10 +111,12 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             group.create_task(bridge.reload.watch(stop))
+            polling = group.create_task(bridge.polling.watch())
             try:
                 yield
             finally:
                 stop.set()
+                polling.cancel()
 
     app = FastAPI(title="Runmend bridge", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.add_api_route("/alerts", bridge.alerts, methods=["POST"], response_model=None)

@@ -136,7 +136,7 @@ class Intake:
             plan = decision.carried[0].plan
             run_id = await self._starter.start(plan, target, decision.alerts, self._starter.options, latest)
             answer = Answer.JOINED if decision.joins else Answer.STARTED
-            ruling = Ruling(answer, f"run {run_id} of {plan.runbook_id} for {target}", target.workflow_id)
+            ruling = Ruling(answer, f"run {run_id} of {plan.runbook_id} for {target}", target.workflow_id, run_id)
             taking.rule((routed.index for routed in decision.carried), ruling)
         taking.rulings.update(decision.rulings)
 
@@ -155,8 +155,8 @@ class Intake:
         try:
             told = await self._starter.tell_resolved(run, tuple({alert.episode: alert for alert in alerts.values()}.values()))
         except RunmendError as error:
-            _log.warning("Temporal did not answer", extra={"target": run.workflow_id, "error": str(error)})
+            _log.warning("Temporal did not answer", extra={"target": run.workflow_id, "run": run.run_id, "error": str(error)})
             taking.fail(alerts, error)
             return
         if told:
-            taking.rule(alerts, Ruling(Answer.NOTED, f"run {run.run_id} was told", run.workflow_id))
+            taking.rule(alerts, Ruling(Answer.NOTED, f"run {run.run_id} was told", run.workflow_id, run.run_id))

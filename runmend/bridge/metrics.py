@@ -1,10 +1,25 @@
 """What the bridge counts, in a registry of its own: two apps in one process do not meet."""
 
 from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
 from runmend.bridge.triage import Answer
+
+# As the worker's metrics do, in `runmend.telemetry`.
+disable_created_metrics()  # type: ignore[no-untyped-call]
+_STATUSES: Final = (
+    HTTPStatus.OK,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+"""What a webhook can be answered."""
 
 
 class Metrics:
@@ -22,8 +37,17 @@ class Metrics:
             buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
             registry=self.registry,
         )
-        for answer in Answer:  # so that a rate has a zero to begin from
+        self._polling = Gauge(
+            "runmend_workers_polling",
+            "Workers that polled the task queue within five minutes; NaN: Temporal does not say.",
+            ["task_queue"],
+            registry=self.registry,
+        )
+        # An increase needs a zero to begin from.
+        for answer in Answer:
             self._alerts.labels(answer.value)
+        for status in _STATUSES:
+            self._webhooks.labels(str(status.value))
 
     def alert(self, answer: Answer) -> None:
         """Count an alert."""
@@ -37,6 +61,10 @@ class Metrics:
     def reloaded(self) -> None:
         """Count a reload."""
         self._reloads.inc()
+
+    def polling(self, task_queue: str, workers: float) -> None:
+        """Note how many workers poll; NaN where that is not known."""
+        self._polling.labels(task_queue).set(workers)
 
     def watch_runbooks(self, loaded: Callable[[], float], broken: Callable[[], float]) -> None:
         """Let the gauge ask how many runbooks are loaded, and how many do not compile."""

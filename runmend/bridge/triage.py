@@ -36,11 +36,12 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """An answer, why, and the workflow id of the run that it speaks of."""
+    """An answer, why, and the workflow id and the run id of the run that it speaks of."""
 
     answer: Answer
     why: str
     run: str | None = None
+    run_id: str | None = None
 
 
 class Unrouted(ValueError):
@@ -170,17 +171,19 @@ def _before_a_start(target: Target, routed: Routed, latest: Latest | None, hold:
     run = target.workflow_id
     if latest.knows(routed.alert):
         state = "is open" if latest.open else f"has ended ({latest.status.name.lower()})"
-        return Ruling(Answer.KNOWN, f"this episode was dealt with by run {latest.run_id}, which {state}, or by one before it", run)
+        return Ruling(
+            Answer.KNOWN, f"this episode was dealt with by run {latest.run_id}, which {state}, or by one before it", run, latest.run_id
+        )
     if latest.open:
         if latest.runbook_id == routed.plan.runbook_id:
             return None
         why = f"an open run of {latest.runbook_id} works on {target}; the alert comes again with the next repeat"
-        return Ruling(Answer.BUSY, why, run)
+        return Ruling(Answer.BUSY, why, run, latest.run_id)
     again = _tried_again(routed, latest)
     if again and latest.failed and latest.closed_at is not None and now - latest.closed_at < hold:
         tried = ", ".join(f"{container} → {image}" for container, image in again.items())
         why = f"run {latest.run_id} failed at {latest.closed_at:%Y-%m-%dT%H:%M:%SZ} and had tried {tried}"
-        return Ruling(Answer.HELD, f"{why}; held until {latest.closed_at + hold:%Y-%m-%dT%H:%M:%SZ}", run)
+        return Ruling(Answer.HELD, f"{why}; held until {latest.closed_at + hold:%Y-%m-%dT%H:%M:%SZ}", run, latest.run_id)
     return None
 
 

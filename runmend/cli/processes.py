@@ -5,7 +5,7 @@ import logging
 import sys
 from pathlib import Path
 
-from runmend.app import connect, stop_on_signals, work
+from runmend.app import connect, runtime_for, stop_on_signals, work
 from runmend.bridge import check_exposure, serve
 from runmend.cli.surroundings import load_settings
 from runmend.errors import PermanentError
@@ -33,7 +33,7 @@ async def run_worker(runbooks: Path | None) -> int:
 
 
 def _look_at(settings: Settings) -> None:
-    log_to()
+    log_to(form=settings.log_format)
     loaded = load_directory(settings.runbooks)
     for error in loaded.problems.values():
         for diagnostic in error.diagnostics:
@@ -45,11 +45,11 @@ async def run_bridge(host: str, port: int, runbooks: Path | None, *, insecure: b
     """Take alerts until SIGTERM."""
     settings = load_settings(runbooks=runbooks)
     check_exposure(host, settings, insecure)
-    log_to()
+    log_to(form=settings.log_format)
     catalog = Catalog(settings.runbooks)
     cluster = Cluster.connect(context=settings.kube_context)
     try:
-        await serve(settings, await connect(), cluster, catalog, host=host, port=port, insecure=insecure)
+        await serve(settings, await connect(runtime_for(settings)), cluster, catalog, host=host, port=port, insecure=insecure)
     finally:
         cluster.close()
     return 0

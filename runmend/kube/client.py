@@ -48,6 +48,12 @@ class NotConfigured(PermanentError):
     """There is no way to a cluster: no kubeconfig, and not in a pod."""
 
 
+class AlreadyExists(PermanentError):
+    """There is an object of that name (409)."""
+
+    reason = "already there"
+
+
 class Expired(TemporaryError):
     """The API server does not know any more what a list held when it was begun (410)."""
 
@@ -138,6 +144,15 @@ class Cluster:
         answer = self._send("PATCH", _DEPLOYMENT, {"namespace": namespace, "name": name}, query, patch)
         return facts.deployment(answer)
 
+    def create_event(self, namespace: str, event: Json, *, seconds: float) -> bool:
+        """Create an event, and wait for no longer; False where there is one of its name already, which stays as it is."""
+        path = "/api/v1/namespaces/{namespace}/events"
+        try:
+            self._send("POST", path, {"namespace": namespace}, {"fieldManager": FIELD_MANAGER}, event, seconds=seconds)
+        except AlreadyExists:
+            return False
+        return True
+
     def _list(self, path: str, namespace: str, read: Callable[[Json], T], **query: str) -> tuple[T, ...]:
         """What `read` makes of each object of a list; see the class for what is guaranteed."""
         chosen = {name: value for name, value in query.items() if value} | {"limit": str(PAGE)}
@@ -166,6 +181,8 @@ class Cluster:
         names: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
+        *,
+        seconds: float | None = None,
     ) -> Json:
         for name in (names or {}).values():
             # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists all of them.
@@ -173,7 +190,7 @@ class Cluster:
                 raise Invalid(f"{method} {path}: {name!r} is not a name")
         headers = {"Accept": "application/json"}
         if body is not None:
-            headers["Content-Type"] = "application/strategic-merge-patch+json"
+            headers["Content-Type"] = f"application/{'strategic-merge-patch+json' if method == 'PATCH' else 'json'}"
         request = self._api.param_serialize(
             method,
             path,
@@ -184,7 +201,7 @@ class Cluster:
             auth_settings=["BearerToken"],
         )
         try:
-            answer = self._api.call_api(*request, _request_timeout=REQUEST_SECONDS)
+            answer = self._api.call_api(*request, _request_timeout=REQUEST_SECONDS if seconds is None else seconds)
             status, data, retry_after = answer.status, answer.read(), answer.headers.get("Retry-After")  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"the API server at {self.host} did not answer: {cut(_innermost(error))}") from error
@@ -232,6 +249,8 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
     said = body.get("message") if body else None
     message = f"{subject}: {status}: {cut(str(said))}" if said else f"{subject}: {status}"
     delay = timedelta(seconds=min(int(retry_after), 60)) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+    if status == 409 and body and body.get("reason") == "AlreadyExists":  # noqa: PLR2004  the other 409 is a conflict
+        return AlreadyExists(message)
     if status in _ERRORS:
         return _ERRORS[status](message)
     match status:

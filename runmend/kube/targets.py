@@ -64,6 +64,17 @@ class TargetNow:
         """Whether it is a Deployment that does not exist any more."""
         return self.target.kind == "Deployment" and self.deployment is None
 
+    @property
+    def uid(self) -> str:
+        """The target's own uid: its Deployment's, or what its pods say of what controls them; empty where it is gone."""
+        if self.deployment or self.gone:
+            return self.deployment.uid if self.deployment else ""
+        pod = next(iter(self.pods), None)
+        if pod is None:
+            return ""
+        chain = self.workloads.controllers(pod)
+        return chain[-1].uid if chain else pod.uid
+
     def affected(self, state: str) -> tuple[Affected, ...]:
         """The containers that wait in a state, each with the pods in which it does."""
         found: dict[tuple[str, bool], Affected] = {}

@@ -173,7 +173,7 @@ async def test_two_apps_in_one_process_count_for_themselves(house: Installation)
     await house.http.post("/alerts", content=b"no JSON")
 
     async with house.with_settings().http as http:
-        assert 'runmend_webhooks_total{status="400"}' not in (await http.get("/metrics")).text
+        assert 'runmend_webhooks_total{status="400"} 0.0' in (await http.get("/metrics")).text
 
 
 async def test_every_answer_is_logged_with_its_reason(house: Installation, caplog: pytest.LogCaptureFixture) -> None:
@@ -189,3 +189,22 @@ async def test_every_answer_is_logged_with_its_reason(house: Installation, caplo
         "Watchdog",
         "no runbook is loaded for alertname 'Watchdog'",
     )
+
+
+async def test_an_answers_line_names_target_and_run_as_the_workers_lines_do(house: Installation, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    (pod,) = await house.deploy()
+
+    await house.answers(an_alert(pod))
+    await house.answers(an_alert(pod))
+
+    told = [record.__dict__ for record in caplog.records if record.getMessage() == "alert answered"]
+    assert [record["answer"] for record in told] == ["started", "known"]
+    assert {(record["target"], record["run"]) for record in told} == {(house.target().workflow_id, await house.run_id())}
+
+
+async def test_every_status_of_a_webhook_is_counted_from_zero(house: Installation) -> None:
+    lines = (await house.http.get("/metrics")).text.splitlines()
+
+    counted = {line for line in lines if line.startswith("runmend_webhooks_total{")}
+    assert counted == {f'runmend_webhooks_total{{status="{status}"}} 0.0' for status in (200, 400, 401, 403, 413, 500, 503)}

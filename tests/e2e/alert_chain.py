@@ -41,12 +41,14 @@ class AlertChain:
         running: where its processes run.
         folder: for its files; it must exist.
         installation: whose bridge gets the webhooks; the bridge must have been started once, so that it has its port.
+        scraped: of `prometheus.yaml` each job about Runmend itself → the addresses that are scraped.
     """
 
-    def __init__(self, running: Processes, folder: Path, installation: Installation) -> None:
+    def __init__(self, running: Processes, folder: Path, installation: Installation, scraped: dict[str, list[str]]) -> None:
         self.processes = running
         self.installation = installation
         self._folder = folder
+        self._ours = scraped
         self._metrics, self._prometheus = free_port(), free_port()
         self._alertmanagers = {name: free_port() for name in ALERTMANAGERS}
 
@@ -58,14 +60,31 @@ class AlertChain:
         for name in ALERTMANAGERS:
             self._start_alertmanager(name)
         self._start_prometheus()
-        self.processes.ready("prometheus", self._scraped)
+        self.processes.ready("prometheus", lambda: self.scraped().get(f"127.0.0.1:{self._metrics}") == "up")
 
     # What they know
 
     def alerts(self, namespace: str) -> list[dict[str, Any]]:
         """Prometheus' alerts about a namespace, pending and firing."""
         found = _get(f"{self._at_prometheus}/api/v1/alerts").json()["data"]["alerts"]
-        return [alert for alert in found if alert["labels"]["namespace"] == namespace]
+        return [alert for alert in found if alert["labels"].get("namespace") == namespace]
+
+    def about_runmend(self) -> list[str]:
+        """The alerts about Runmend itself that fire."""
+        found = _get(f"{self._at_prometheus}/api/v1/alerts").json()["data"]["alerts"]
+        return [alert["labels"]["alertname"] for alert in found if alert["state"] == "firing" and "namespace" not in alert["labels"]]
+
+    def asked(self, expression: str) -> dict[str, float]:
+        """What Prometheus answers to an expression: the job's label → the value, which must be one for each."""
+        found = _get(f"{self._at_prometheus}/api/v1/query", {"query": expression}).json()["data"]["result"]
+        values = {each["metric"].get("job", ""): float(each["value"][1]) for each in found}
+        assert len(values) == len(found), found
+        return values
+
+    def scraped(self) -> dict[str, str]:
+        """Prometheus' targets: the address → "up", or what is wrong."""
+        targets = _get(f"{self._at_prometheus}/api/v1/targets").json()["data"]["activeTargets"]
+        return {target["labels"]["instance"]: target["lastError"] or target["health"] for target in targets}
 
     def holds(self, alertmanager: str, namespace: str) -> bool:
         """Whether an Alertmanager has an alert about a namespace."""
@@ -84,7 +103,7 @@ class AlertChain:
     def refused(self) -> dict[str, float]:
         """Status → how many webhooks the bridge that runs now has not answered with 200."""
         samples = _samples(f"{self.installation.bridge_url()}/metrics", "runmend_webhooks_total")
-        return {labels["status"]: value for labels, value in samples if labels["status"] != "200"}
+        return {labels["status"]: value for labels, value in samples if labels["status"] != "200" and value}
 
     def answered(self, pods: frozenset[str]) -> list[Answered]:
         """What the bridge has answered to alerts about these pods, oldest first."""
@@ -128,8 +147,10 @@ class AlertChain:
         folder = self._folder / "prometheus"
         folder.mkdir()
         (folder / "rules.yaml").write_text(yaml.safe_dump(rules()))
+        (folder / "runmend-rules.yaml").write_text((SHIPPED / "runmend-rules.yaml").read_text())
         targets = [f"127.0.0.1:{port}" for port in self._alertmanagers.values()]
-        (folder / "prometheus.yaml").write_text(yaml.safe_dump(prometheus_config(f"127.0.0.1:{self._metrics}", targets)))
+        config = prometheus_config(f"127.0.0.1:{self._metrics}", targets, self._ours)
+        (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
         argv: list[str | Path] = [
             find("prometheus"),
             f"--config.file={folder / 'prometheus.yaml'}",
@@ -138,10 +159,6 @@ class AlertChain:
         argv += [f"--web.listen-address=127.0.0.1:{self._prometheus}"]
         self.processes.start("prometheus", argv, clean_environment())
         self.processes.ready("prometheus", lambda: _answers_ok(f"{self._at_prometheus}/-/ready"))
-
-    def _scraped(self) -> bool:
-        targets = _get(f"{self._at_prometheus}/api/v1/targets").json()["data"]["activeTargets"]
-        return [target["health"] for target in targets] == ["up"]
 
 
 # The files that ship
@@ -157,15 +174,20 @@ def rules() -> Any:
     return changed(shipped("rules.yaml"), {("groups", 0, "rules", 0, "for"): "3s"})
 
 
-def prometheus_config(metrics: str, alertmanagers: list[str]) -> Any:
-    """Prometheus' configuration that ships, with other addresses and shorter times."""
+def prometheus_config(metrics: str, alertmanagers: list[str], ours: dict[str, list[str]]) -> Any:
+    """Prometheus' configuration that ships, with other addresses and shorter times. No name server knows the Services' names here."""
     changes: dict[Place, Any] = {
         ("global", "scrape_interval"): "1s",
         ("global", "evaluation_interval"): "1s",
         ("alerting", "alertmanagers", 0, "static_configs", 0, "targets"): alertmanagers,
         ("scrape_configs", 0, "static_configs", 0, "targets"): [metrics],
     }
-    return changed(shipped("prometheus.yaml"), changes)
+    config = changed(shipped("prometheus.yaml"), changes)
+    asked = [job for job in config["scrape_configs"] if job.pop("dns_sd_configs", None)]
+    assert {job["job_name"] for job in asked} == ours.keys()
+    for job in asked:
+        job["static_configs"] = [{"targets": ours[job["job_name"]]}]
+    return config
 
 
 def alertmanager_config(url: str, token_file: Path) -> Any:

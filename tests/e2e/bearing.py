@@ -24,18 +24,20 @@ class Borne:
     """A run for one Deployment, after a fault.
 
     `recovered`: the patch was found made by a try whose word of it was lost. `writes`: what the API server answered to each of Runmend's
-    requests that would write. `runs`: how many there were for the target.
+    requests that would change something. `runs`: how many there were for the target. `told`: the reasons of the events on the Deployment.
     """
 
     outcome: str
     recovered: bool
     writes: tuple[int, ...]
     runs: int
+    told: tuple[str, ...] = ("ImagesPatched", "RemediationResolved")
 
     @property
     def patched_once(self) -> bool:
         """Resolved by one run and one patch; further ones may have come late, and must have been refused: a patch names its version."""
-        return (self.outcome, self.runs, self.writes.count(200)) == ("resolved", 1, 1) and set(self.writes) <= {200, 409}
+        once = (self.outcome, self.runs, self.writes.count(200), self.told) == ("resolved", 1, 1, ONCE.told)
+        return once and set(self.writes) <= {200, 409}
 
 
 ONCE = Borne("resolved", recovered=False, writes=(200,), runs=1)
@@ -45,8 +47,9 @@ FOUND = Borne("resolved", recovered=True, writes=(200,), runs=1)
 
 
 def writes(plane: ControlPlane, shop: Shop) -> tuple[int, ...]:
-    """The codes of all that Runmend would have written in a shop's namespace; it may patch the Deployment, and nothing else."""
-    found = [write for write in plane.writes(namespace=shop.name, agent="runmend") if not write.dry_run]
+    """The codes of all that Runmend would have changed in a shop's namespace: the Deployment; besides, nothing but events was written."""
+    sent = [write for write in plane.writes(namespace=shop.name, agent="runmend") if not write.dry_run]
+    found = [write for write in sent if (write.verb, write.resource) != ("create", "events")]
     assert {(write.verb, write.resource, write.name) for write in found} <= {("patch", "deployments", "web")}, found
     return tuple(write.code for write in found)
 
@@ -60,7 +63,7 @@ async def borne(plane: ControlPlane, shops: Mapping[str, Shop]) -> dict[str, Bor
         recovered = any(step.recovered for step in result.steps)
         query = f"WorkflowId = '{shop.installation.workflow_id(shop.name)}'"
         runs = (await shop.client.count_workflows(query)).count
-        found[name] = Borne(result.outcome or "", recovered, writes(plane, shop), runs)
+        found[name] = Borne(result.outcome or "", recovered, writes(plane, shop), runs, tuple(shop.told()))
     return found
 
 

@@ -247,6 +247,9 @@ class _Connection(BaseHTTPRequestHandler):
     def do_PATCH(self) -> None:
         self.do_GET()
 
+    def do_POST(self) -> None:
+        self.do_GET()
+
     def log_message(self, *_: Any) -> None:
         pass
 

@@ -3,6 +3,7 @@
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from runmend.starts import Starter
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment
 from tests.cluster.api import Json, Namespace, eventually, image_patch
 from tests.cluster.audit import writes
+from tests.cluster.kubectl import Kubectl
 from tests.e2e.installation import Installation
 from tests.runs import WINDOW, Failed, end, until
 
@@ -160,6 +162,12 @@ class Shop:
 
     # What they wrote
 
+    def told(self, name: str = "web", kind: str = "Deployment") -> list[str]:
+        """The reasons of all events that Runmend has written on a target, oldest first."""
+        asked = {"source": "runmend", "involvedObject.kind": kind, "involvedObject.name": name}
+        found = self.namespace.items("events", fieldSelector=",".join(f"{key}={value}" for key, value in asked.items()))
+        return [event["reason"] for event in sorted(found, key=lambda event: int(event["metadata"]["resourceVersion"]))]
+
     def assert_wrote(self, changes: int, dry_runs: int = 0) -> None:
         """Assert how often Runmend changed a Deployment here, and how many changes it tried in a dry run.
 
@@ -174,6 +182,13 @@ class Shop:
         found = self.namespace.items("deployments")
         managers = {field["manager"] for each in found for field in each["metadata"]["managedFields"]}
         assert not found or (changes > 0) == ("runmend" in managers), managers
+
+
+def described(kubectl: Kubectl, shop: Shop, name: str = "web", kind: str = "Deployment") -> list[tuple[str, str, str]]:
+    """Type, reason and message of Runmend's events in what `kubectl describe` says of an object, in its order."""
+    text = kubectl("describe", kind, name, "-n", shop.name)
+    rows = re.findall(r"^  (Normal|Warning) +(\w+) +.* +runmend +(\S.*)$", text, re.MULTILINE)
+    return [(event_type, reason, message) for event_type, reason, message in rows]
 
 
 def waiting(pod: Pod) -> list[str]:
@@ -209,4 +224,4 @@ def _alert(example: Json, pod: Pod, container: str, labels: dict[str, str]) -> J
     return alert
 
 
-__all__ = ["FALLBACK", "GOOD", "MISSING", "SPREAD", "Shop", "firing", "ready", "waiting"]
+__all__ = ["FALLBACK", "GOOD", "MISSING", "SPREAD", "Shop", "described", "firing", "ready", "waiting"]

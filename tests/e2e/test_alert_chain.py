@@ -22,7 +22,7 @@ from tests.builders import FALLBACK, a_deployment
 from tests.cluster.api import Cluster, Namespace, eventually
 from tests.cluster.binaries import find
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.processes import processes, wait_for
+from tests.cluster.processes import free_port, processes, wait_for
 from tests.e2e.alert_chain import ALERTMANAGERS, SHIPPED, AlertChain
 from tests.e2e.installation import Installation, Temporal
 from tests.e2e.shop import Shop
@@ -52,9 +52,15 @@ def chain(
     folder = tmp_path_factory.mktemp("chain")
     with processes(folder) as running:
         installed = Installation(running, folder, temporal, accounts, cluster="chain")
-        installed.start_worker()
-        installed.start_bridge()
-        started = AlertChain(running, folder, installed)
+        own, of_worker, of_bridge = (free_port() for _ in range(3))
+        installed.start_worker(RUNMEND_METRICS_PORT=str(own), RUNMEND_SDK_METRICS_PORT=str(of_worker))
+        installed.start_bridge(RUNMEND_SDK_METRICS_PORT=str(of_bridge))
+        scraped = {
+            "runmend-bridge": [installed.bridge_url().removeprefix("http://")],
+            "runmend-worker": [f"127.0.0.1:{own}"],
+            "runmend-sdk": [f"127.0.0.1:{of_worker}", f"127.0.0.1:{of_bridge}"],
+        }
+        started = AlertChain(running, folder, installed, scraped)
         started.start(real, kubectl)
         yield started
 
@@ -148,6 +154,23 @@ async def test_two_pods_whose_alerts_two_alertmanagers_deliver_make_one_run(pair
         assert set(more) == {"known"}
     assert await pair.runs() == 1
     assert chain.refused() == {}
+
+
+async def test_prometheus_knows_of_the_run_the_alerts_and_the_worker_and_nothing_is_wrong_with_runmend(
+    pair: Story, chain: AlertChain
+) -> None:
+    await pair.resolved_by_itself()
+
+    resolved = 'sum by (job) (runmend_runs_ended_total{runbook="RB_IMAGEPULL", outcome="resolved"})'
+    eventually(lambda: chain.asked(resolved).get("runmend-worker", 0) >= 1)
+    assert chain.asked("sum by (job) (runmend_time_to_fix_seconds_count)") == chain.asked(resolved)
+    assert chain.asked('runmend_activity_try_seconds_count{activity="patch_image", result="completed"}')["runmend-worker"] >= 1
+    assert chain.asked('sum by (job) (runmend_alerts_total{answer="started"})')["runmend-bridge"] >= 1
+    assert chain.asked('runmend_workers_polling{task_queue="runmend-chain"}') == {"runmend-bridge": 1}
+    assert chain.asked('sum by (job) (temporal_request{operation="SignalWithStartWorkflowExecution"})')["runmend-sdk"] >= 1
+    assert chain.asked("sum by (job) (temporal_workflow_task_execution_latency_count)")["runmend-sdk"] >= 1
+    assert set(chain.scraped().values()) == {"up"}
+    assert chain.about_runmend() == []
 
 
 async def test_what_fires_while_the_bridge_is_down_is_run_when_it_is_back(real: Cluster, chain: AlertChain, client: Client) -> None:

@@ -154,19 +154,26 @@ def test_nothing_that_restricted_asks_for_can_be_left_out(applied: Applied, comp
     assert field in answer.json()["message"]
 
 
-def test_the_service_leads_to_both_bridges(applied: Applied) -> None:
+@pytest.mark.parametrize(
+    ("service", "component", "ports"),
+    [
+        ("runmend-bridge", "bridge", {8080}),
+        ("runmend-bridge-pods", "bridge", {8080, 9465}),
+        ("runmend-worker-pods", "worker", {9464, 9465}),
+    ],
+)
+def test_a_service_leads_to_both_pods(applied: Applied, service: str, component: str, ports: set[int]) -> None:
     def look() -> list[tuple[str, int]]:
-        slices = applied.items("/apis/discovery.k8s.io/v1/endpointslices", labelSelector="kubernetes.io/service-name=runmend-bridge")
+        slices = applied.items("/apis/discovery.k8s.io/v1/endpointslices", labelSelector=f"kubernetes.io/service-name={service}")
         found = [
             (endpoint["targetRef"]["name"], port["port"])
             for each in slices
             for port in each["ports"] or ()
             for endpoint in each["endpoints"] or ()
         ]
-        return found if len(found) == 2 else []
+        return found if len(found) == 2 * len(ports) else []
 
-    bridges = {(pod["metadata"]["name"], 8080) for pod in applied.pods("bridge")}
-    assert set(eventually(look)) == bridges
+    assert set(eventually(look)) == {(pod["metadata"]["name"], port) for pod in applied.pods(component) for port in ports}
 
 
 def test_each_budget_counts_the_pods_of_its_deployment(applied: Applied) -> None:

@@ -9,10 +9,11 @@ from temporalio.client import Client
 
 from tests.builders import a_runbook
 from tests.cluster.api import Cluster, Json, a_pod, a_template, eventually, image_patch
+from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes
 from tests.e2e.installation import Installation, Temporal
 from tests.e2e.policies import DEPLOYMENTS, PODS, adding, policy, refusing
-from tests.e2e.shop import FALLBACK, GOOD, MISSING, Pod, Shop, firing, waiting
+from tests.e2e.shop import FALLBACK, GOOD, MISSING, Pod, Shop, described, firing, waiting
 from tests.runs import Failed
 
 SELECTOR = {"matchLabels": {"app": "web"}}
@@ -48,7 +49,7 @@ async def refused(shop: Shop, kind: str = "Deployment", name: str = "web") -> Fa
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "ReplicaSet", "DaemonSet", "Job"])
-async def test_a_pod_of_another_owner_is_refused_by_the_owners_name(shop: Shop, kind: str) -> None:
+async def test_a_pod_of_another_owner_is_refused_by_the_owners_name_and_the_owner_tells(shop: Shop, kind: str, kubectl: Kubectl) -> None:
     shop.namespace.create(*a_workload(kind))
     (pod,) = shop.until_broken(1)
 
@@ -57,9 +58,12 @@ async def test_a_pod_of_another_owner_is_refused_by_the_owners_name(shop: Shop, 
 
     chain = f"Pod {pod['metadata']['name']} → {kind} web"
     assert failed.message == f"the pod must be owned by a Deployment, and the pod is owned by {kind} {shop.name}/web ({chain})"
+    ((*seen, message),) = described(kubectl, shop, kind=kind)
+    assert seen == ["Warning", "RemediationFailed"]
+    assert message.startswith(f"PreconditionFailed: {failed.message} (runbook RB_IMAGEPULL, run {shop.run(kind=kind).id} @ ")
 
 
-async def test_a_bare_pod_is_refused(shop: Shop) -> None:
+async def test_a_bare_pod_is_refused(shop: Shop, kubectl: Kubectl) -> None:
     body = a_pod("lonely", MISSING)
     body["metadata"]["labels"] = {"app": "lonely"}
     shop.namespace.create("pods", body)
@@ -68,6 +72,7 @@ async def test_a_bare_pod_is_refused(shop: Shop) -> None:
     failed = await refused(shop, "Pod", "lonely")
 
     assert failed.message == f"the pod must be owned by a Deployment, and Pod {shop.name}/lonely has no controller (Pod lonely)"
+    assert [seen[:2] for seen in described(kubectl, shop, "lonely", "Pod")] == [("Warning", "RemediationFailed")]
 
 
 async def test_a_paused_deployment_is_refused(shop: Shop) -> None:

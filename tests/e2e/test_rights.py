@@ -1,4 +1,4 @@
-"""Worker and bridge without each verb of the shipped roles in turn: what is missing is said in the API server's words, nothing is written.
+"""Worker and bridge without each verb of the shipped roles in turn: what is missing is said in the API server's words, nothing is changed.
 
 One worker and one bridge serve all of it. Their accounts are bound in no cluster role: each test's namespace has roles of its own.
 """
@@ -29,6 +29,7 @@ from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes, clean_environment
 from tests.e2e.installation import ROOT, Installation, Temporal, account
 from tests.e2e.shop import Shop, firing
+from tests.workflow.acts import results
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
 ROLES = [
@@ -96,6 +97,8 @@ UNKNOWN = {
     ("get", "secrets"): (VALID, f"{SECRET}: unknown: "),
 }
 """What a run that resolves without it calls unknown: the runbook's point, and how it begins."""
+REMARKED = ("create", "events")
+"""What a run that resolves without it remarks."""
 
 
 def every_right_but(left_out: Right) -> list[Right]:
@@ -201,6 +204,7 @@ async def has_no_run(shop: Shop) -> bool:
 
 
 PATCHED = ("worker", "patch deployments", 200, False)
+TOLD = ("worker", "create events", 201, False)
 
 
 async def test_with_all_of_them_a_run_resolves_and_its_diagnosis_knows_the_secrets(
@@ -212,11 +216,11 @@ async def test_with_all_of_them_a_run_resolves_and_its_diagnosis_knows_the_secre
         assert said_of(result, CONFIGURED) == [(True, f"configured: {SECRET}")]
         assert said_of(result, VALID) == [(True, f"{SECRET} has credentials for {MISSING}")]
         assert shop.images() == {"app": GOOD}
-        assert ground.wrote(built, shop.name) == [PATCHED]
+        assert ground.wrote(built, shop.name) == [PATCHED, TOLD, TOLD]
 
 
-@pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key not in UNKNOWN], ids=str)
-async def test_a_run_without_it_fails_writes_nothing_and_says_which(
+@pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key not in {*UNKNOWN, REMARKED}], ids=str)
+async def test_a_run_without_it_fails_changes_nothing_and_says_which(
     ground: Ground, client: Client, built: ControlPlane, right: Right
 ) -> None:
     with a_shop(ground, client, every_right_but(right)) as shop:
@@ -228,7 +232,9 @@ async def test_a_run_without_it_fails_writes_nothing_and_says_which(
         assert failed.message.endswith(ground.refused(right, shop.name))
         assert shop.images() == {"app": MISSING}
         tried = [("worker", "patch deployments", 403, False)] if right.verb == "patch" else []
-        assert ground.wrote(built, shop.name) == tried
+        # What was not observed is not known by its uid, so nothing is told on it.
+        told = [] if FAILS_AT[right.key] == "observe" else [TOLD]
+        assert ground.wrote(built, shop.name) == [*tried, *told]
 
 
 @pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key in UNKNOWN], ids=str)
@@ -242,7 +248,23 @@ async def test_a_run_without_it_resolves_and_calls_what_it_would_have_told_unkno
         ((ok, found),) = [said for said in said_of(result, point) if ground.refused(right, shop.name) in said[1]]
         assert begins in found
         assert ok is not False
-        assert ground.wrote(built, shop.name) == [PATCHED]
+        assert ground.wrote(built, shop.name) == [PATCHED, TOLD, TOLD]
+
+
+async def test_a_run_that_may_write_no_events_resolves_and_its_report_remarks_it(
+    ground: Ground, client: Client, built: ControlPlane
+) -> None:
+    (right,) = [right for right in OF_THE_WORKER if right.key == REMARKED]
+    with a_shop(ground, client, every_right_but(right)) as shop:
+        result = await shop.resolved(shop.deploy(replicas=1))
+
+        (remark,) = result.remarks
+        assert remark.startswith(f"the event ImagesPatched was not written on Deployment {shop.name}/web: POST events {shop.name}: 403: ")
+        assert remark.endswith(ground.refused(right, shop.name))
+        report = str((await results(shop.run()))["runmend.report"])
+        assert remark in report
+        assert remark.replace("ImagesPatched", "RemediationResolved") in report
+        assert ground.wrote(built, shop.name) == [PATCHED, *[("worker", "create events", 403, False)] * 2]
 
 
 @pytest.mark.parametrize("right", OF_THE_BRIDGE, ids=str)

@@ -1,6 +1,8 @@
 """The one door to Kubernetes: what is sent, how often, for how long, and what an answer that is no success becomes."""
 
+import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +13,7 @@ from kubernetes import client as api
 
 from runmend.errors import Conflict, Forbidden, Invalid, NotFound, RunmendError, ServerError, TemporaryError, Throttled, Unreachable
 from runmend.kube import client
-from runmend.kube.client import Cluster, Expired, NotConfigured, cut, error_for
+from runmend.kube.client import AlreadyExists, Cluster, Expired, NotConfigured, cut, error_for
 from runmend.sandbox import Sandbox
 from tests.faults import Faults
 
@@ -26,6 +28,7 @@ EVERY_REQUEST: dict[str, Callable[[Cluster], object]] = {
     "secret": lambda cluster: cluster.secret("shop", "regcred"),
     "patch": lambda cluster: cluster.patch_deployment("shop", "web", {}),
     "dry run": lambda cluster: cluster.patch_deployment("shop", "web", {}, dry_run=True),
+    "event": lambda cluster: cluster.create_event("shop", {}, seconds=0.05),
 }
 requests = pytest.mark.parametrize("ask", EVERY_REQUEST.values(), ids=EVERY_REQUEST)
 
@@ -94,7 +97,7 @@ def test_each_status_is_its_error_and_is_asked_for_once(cluster: Cluster, faults
 def test_no_request_is_repeated_by_the_client_itself(
     cluster: Cluster, faults: Faults, ask: Callable[[Cluster], object], status: int
 ) -> None:
-    for method in ("GET", "PATCH"):
+    for method in ("GET", "PATCH", "POST"):
         faults.add(method, "/", times=9, status=status, headers={"Retry-After": "1"})
 
     with pytest.raises(TemporaryError):
@@ -113,6 +116,26 @@ def test_a_lost_answer_is_unreachable_and_not_asked_for_again(
         ask(cluster)
 
     assert len(faults.requests) == 1
+
+
+def test_an_event_is_sent_as_json_under_our_name_and_waits_no_longer_than_it_may(silent: Cluster, cluster: Cluster, faults: Faults) -> None:
+    with pytest.raises(NotFound):
+        cluster.create_event("shop", {"message": "a → b"}, seconds=5)
+
+    (request,) = faults.requests
+    assert (request.method, request.path, request.query) == ("POST", "/api/v1/namespaces/shop/events", "fieldManager=runmend")
+    assert json.loads(request.body) == {"message": "a → b"}
+    began = time.monotonic()
+    with pytest.raises(Unreachable, match="timed out"):
+        silent.create_event("shop", {}, seconds=0.2)
+    assert 0.2 <= time.monotonic() - began < client.REQUEST_SECONDS[0]
+
+
+@pytest.mark.parametrize(("reason", "error"), [("AlreadyExists", AlreadyExists), ("Conflict", Conflict), (None, Conflict)])
+def test_a_409_says_in_its_reason_whether_it_is_a_conflict(reason: str | None, error: type[RunmendError]) -> None:
+    body = {"message": "because"} | ({"reason": reason} if reason else {})
+
+    assert type(error_for(409, body, None, "POST events shop")) is error
 
 
 def test_nothing_listening_is_unreachable() -> None:

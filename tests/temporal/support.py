@@ -26,15 +26,21 @@ def quick(plan: Plan, *, window: int = 1, try_seconds: int = 2) -> Plan:
 
 
 class WorkerProcess:
-    """`python worker.py` for a world's cluster and server; killed at the end of the block, if it still lives."""
+    """`python worker.py` for a world's cluster and server; killed at the end of the block, if it still lives.
 
-    def __init__(self, world: World, kubeconfig: Path) -> None:
+    Args:
+        world: whose.
+        kubeconfig: of its cluster.
+        settings: further variables, RUNMEND_* or others.
+    """
+
+    def __init__(self, world: World, kubeconfig: Path, **settings: str) -> None:
         self._env = {
             "PATH": os.environ["PATH"],
             "TEMPORAL_ADDRESS": world.env.client.service_client.config.target_host,
             "KUBECONFIG": str(kubeconfig),
             "RUNMEND_CLUSTER": world.settings.cluster,
-        }
+        } | settings
 
     async def __aenter__(self) -> Self:
         self._process = await asyncio.create_subprocess_exec(
@@ -48,6 +54,11 @@ class WorkerProcess:
     async def __aexit__(self, *_: object) -> None:
         if self._process.returncode is None:
             await self.end(signal.SIGKILL)
+
+    async def says(self) -> str:
+        """Its next line."""
+        assert self._process.stderr is not None
+        return (await asyncio.wait_for(self._process.stderr.readline(), PATIENCE)).decode()
 
     def tell(self, number: signal.Signals) -> None:
         self._process.send_signal(number)

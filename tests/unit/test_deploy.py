@@ -65,6 +65,18 @@ def rights(path: str) -> dict[str, set[tuple[str, str]]]:
     }
 
 
+def ports(component: str) -> dict[str, int]:
+    """The ports that a container opens."""
+    return {each["name"]: each["containerPort"] for each in container(component)["ports"]}
+
+
+def service(name: str) -> Json:
+    """A Service's spec."""
+    (found,) = [each["spec"] for each in read("base/service.yaml") if each["metadata"]["name"] == name]
+    spec: Json = found
+    return spec
+
+
 def bindings(path: str) -> set[tuple[str, str, str]]:
     return {
         (each["roleRef"]["name"], subject["name"], subject["namespace"])
@@ -139,16 +151,15 @@ def test_its_image_is_the_projects_version_as_in_docker_compose(component: str) 
 
 
 @pytest.mark.parametrize(
-    ("component", "port", "paths"),
-    [("worker", 9464, {"/metrics"}), ("bridge", 8080, {"/healthz", "/readyz"})],
+    ("component", "name", "port", "paths"),
+    [("worker", "metrics", 9464, {"/metrics"}), ("bridge", "http", 8080, {"/healthz", "/readyz"})],
 )
-def test_probes_ask_where_it_listens(component: str, port: int, paths: set[str]) -> None:
-    (opened,) = container(component)["ports"]
+def test_probes_ask_where_it_listens(component: str, name: str, port: int, paths: set[str]) -> None:
     probes = [container(component)[name]["httpGet"] for name in container(component) if name.endswith("Probe")]
 
-    assert opened["containerPort"] == port
+    assert ports(component)[name] == port
     assert {probe["path"] for probe in probes} == paths
-    assert {probe["port"] for probe in probes} == {opened["name"]}
+    assert {probe["port"] for probe in probes} == {name}
     if component == "worker":
         assert environment("worker")["RUNMEND_METRICS_PORT"] == str(port)
 
@@ -192,11 +203,11 @@ def test_every_selector_finds_its_pods(component: str) -> None:
     (deployment,) = read(f"base/{component}.yaml")
     (budget,) = [each for each in read("base/disruption-budgets.yaml") if each["metadata"]["name"] == component]
     (spread,) = pod(component)["topologySpreadConstraints"]
-    (service,) = read("base/service.yaml")
     selectors = [deployment["spec"]["selector"], budget["spec"]["selector"], spread["labelSelector"]]
 
     assert all(each == {"matchLabels": pod_labels(component)} for each in selectors)
-    assert (service["spec"]["selector"] == pod_labels(component)) is (component == "bridge")
+    assert service(f"runmend-{component}-pods")["selector"] == pod_labels(component)
+    assert (service("runmend-bridge")["selector"] == pod_labels(component)) is (component == "bridge")
 
 
 def test_network_policies_let_in_monitoring_and_nobody_else() -> None:
@@ -206,18 +217,19 @@ def test_network_policies_let_in_monitoring_and_nobody_else() -> None:
 
     assert policies["deny-the-rest"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
     assert let_in == {
-        "bridge-from-monitoring": [{"from": monitoring, "ports": [{"port": "http"}]}],
-        "worker-from-monitoring": [{"from": monitoring, "ports": [{"port": "metrics"}]}],
+        "bridge-from-monitoring": [{"from": monitoring, "ports": [{"port": "http"}, {"port": "sdk-metrics"}]}],
+        "worker-from-monitoring": [{"from": monitoring, "ports": [{"port": "metrics"}, {"port": "sdk-metrics"}]}],
     }
     for component in COMPONENTS:
         assert policies[f"{component}-from-monitoring"]["podSelector"]["matchLabels"] == pod_labels(component)
         assert policies["to-what-is-needed"]["podSelector"]["matchLabels"].items() <= pod_labels(component).items()
 
 
-def test_runmend_reads_and_changes_nothing_but_deployments() -> None:
+def test_runmend_reads_changes_nothing_but_deployments_and_writes_nothing_but_events() -> None:
     given = {**rights("base/roles.yaml"), **rights("components/read-secrets/role.yaml")}
 
-    assert {right for verbs in given.values() for right in verbs if right[0] not in ("get", "list")} == {("patch", "deployments")}
+    writing = {(name, *right) for name, verbs in given.items() for right in verbs if right[0] not in ("get", "list")}
+    assert writing == {("runmend-worker", "patch", "deployments"), ("runmend-worker", "create", "events")}
     assert [name for name, verbs in given.items() if ("get", "secrets") in verbs] == ["runmend-read-secrets"]
 
 
@@ -245,19 +257,37 @@ def test_the_page_names_folders_that_exist_and_each_that_can_be_used() -> None:
 
 
 def test_alertmanager_s_receiver_posts_to_the_service() -> None:
-    (service,) = read("base/service.yaml")
     receivers = yaml.safe_load((ROOT / "deploy" / "monitoring" / "alertmanager.yaml").read_text(encoding="utf-8"))["receivers"]
     (url,) = [urlsplit(webhook["url"]) for receiver in receivers for webhook in receiver.get("webhook_configs", ())]
 
-    (port,) = service["spec"]["ports"]
-    assert (url.hostname, url.port, url.path) == (f"{service['metadata']['name']}.runmend.svc", port["port"], "/alerts")
-    (listens,) = container("bridge")["ports"]
-    assert port["targetPort"] == listens["name"]
-    assert str(listens["containerPort"]) in container("bridge")["args"]
+    (port,) = service("runmend-bridge")["ports"]
+    assert (url.hostname, url.port, url.path) == ("runmend-bridge.runmend.svc", port["port"], "/alerts")
+    assert str(ports("bridge")[port["targetPort"]]) in container("bridge")["args"]
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_a_name_leads_prometheus_to_each_pod_and_all_its_ports(component: str) -> None:
+    pods = service(f"runmend-{component}-pods")
+
+    assert pods["clusterIP"] == "None"
+    assert pods["publishNotReadyAddresses"] is True, "what is not ready is what one wants to look at"
+    assert {each["targetPort"]: each["port"] for each in pods["ports"]} == ports(component)
+
+
+def test_prometheus_scrapes_the_ports_that_are_open_and_every_one_of_them() -> None:
+    config = yaml.safe_load((ROOT / "deploy" / "monitoring" / "prometheus.yaml").read_text(encoding="utf-8"))
+    found = [found for job in config["scrape_configs"] for found in job.get("dns_sd_configs", ())]
+
+    assert {each["type"] for each in found} == {"A"}
+    assert sorted((name, each["port"]) for each in found for name in each["names"]) == sorted(
+        (f"runmend-{component}-pods.runmend.svc", port) for component in COMPONENTS for port in ports(component).values()
+    )
 
 
 def test_what_a_probe_or_a_scrape_asks_listens_on_every_address() -> None:
-    assert environment("worker")["RUNMEND_METRICS_HOST"] == "0.0.0.0"
+    assert {environment(component)["RUNMEND_METRICS_HOST"] for component in COMPONENTS} == {"0.0.0.0"}
+    assert {environment(component)["RUNMEND_SDK_METRICS_PORT"] for component in COMPONENTS} == {"9465"}
+    assert {ports(component)["sdk-metrics"] for component in COMPONENTS} == {9465}
     assert "0.0.0.0" in container("bridge")["args"]
 
 

@@ -72,6 +72,8 @@ def test_a_keyword_that_is_empty_is_a_value() -> None:
         ("HOLD_MINUTES", "nan"),
         ("HOLD_MINUTES", "1e300"),
         ("METRICS_PORT", "70000"),
+        ("SDK_METRICS_PORT", "0"),
+        ("LOG_FORMAT", "xml"),
         ("METRICS_PORT", "tcp://10.0.0.1:9464"),
     ],
 )

@@ -6,6 +6,7 @@ from temporalio.exceptions import CancelledError
 
 from activities.patching import patch_images
 from runmend.facts import DeploymentFacts
+from runmend.kube.announcing import Author
 from runmend.kube.verbs import LAST_CHANGE
 from runmend.plan import Mode
 from runmend.run import Outcome, StepCall
@@ -103,7 +104,8 @@ async def test_a_change_is_known_by_its_note_while_the_controller_has_not_acted_
         run_id="r",
         step_id="02-patch_image",
     )
-    assert patch_images(world.cluster, call_ours, "w", may_change=True).recovered is False
+    author = Author(runbook="RB_IMAGEPULL", workflow="w", run="r")
+    assert patch_images(world.cluster, call_ours, author, may_change=True).recovered is False
 
     read = world.cluster.deployment
 
@@ -111,7 +113,7 @@ async def test_a_change_is_known_by_its_note_while_the_controller_has_not_acted_
         return read(namespace, name).model_copy(update={"observed_generation": 0})
 
     monkeypatch.setattr(world.cluster, "deployment", lagging)
-    assert patch_images(world.cluster, call_ours, "w", may_change=True).recovered is True
+    assert patch_images(world.cluster, call_ours, author, may_change=True).recovered is True
 
 
 async def test_a_change_that_another_try_still_makes_is_not_made_twice(world: World) -> None:

@@ -1,0 +1,72 @@
+"""Whether workers poll, as the bridge's metrics say."""
+
+# ruff: noqa: ASYNC110  what is waited for happens in another process, which sets no event here
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from runmend.bridge import create_app, polling
+from tests.bridge.support import Installation, Told, Wire
+
+PATIENCE = 10
+
+
+@pytest.fixture(autouse=True)
+def _look_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(polling, "LOOK_AGAIN_SECONDS", 0.05)
+
+
+def alive(house: Installation) -> AbstractAsyncContextManager[Any]:
+    """The bridge with its lifespan."""
+    return house.app.router.lifespan_context(house.app)
+
+
+def a_worker(house: Installation) -> Worker:
+    return Worker(house.client, task_queue=house.settings.task_queue, workflows=[Told], workflow_runner=UnsandboxedWorkflowRunner())
+
+
+async def polled(house: Installation) -> list[str]:
+    """What the metrics say of workers, each line without its name."""
+    lines = (await house.http.get("/metrics")).text.splitlines()
+    return [line.removeprefix("runmend_workers_polling") for line in lines if line.startswith("runmend_workers_polling")]
+
+
+async def until(house: Installation, value: str) -> None:
+    """Wait until the metrics say so of the installation's own task queue, and of no other."""
+    async with asyncio.timeout(PATIENCE):
+        while await polled(house) != [f'{{task_queue="{house.settings.task_queue}"}} {value}']:
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_that_polls_is_counted_and_its_absence_is_zero(house: Installation) -> None:
+    async with alive(house):
+        await until(house, "0.0")
+        async with a_worker(house):
+            await until(house, "1.0")
+
+
+async def test_a_worker_of_another_cluster_does_not_count(house: Installation) -> None:
+    other = house.with_settings(cluster=f"{house.settings.cluster}-other")
+    async with a_worker(other), alive(other), alive(house):
+        await until(other, "1.0")
+        await until(house, "0.0")
+
+
+async def test_where_temporal_does_not_answer_it_is_no_number(house: Installation, temporal: str) -> None:
+    wire = Wire(temporal)
+    client = await Client.connect(await wire.open())
+    wired = replace(house, client=client, app=create_app(house.settings, client, house.cluster, house.catalog))
+    async with wired.http, alive(wired):
+        await until(wired, "0.0")
+        await wire.cut()
+        await until(wired, "NaN")
+
+
+async def test_what_was_never_asked_is_not_told(house: Installation) -> None:
+    assert await polled(house) == []
