@@ -1,7 +1,7 @@
 # Needs a Python of 3.11 or newer and make; everything else goes into .venv. e2e and cluster need Go as well, and keep what they build in
 # ~/.cache/runmend-tests: docs/testing.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e cluster check bench clean
+.PHONY: help setup demo test e2e cluster histories check bench clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -21,7 +21,7 @@ export PIP_NO_INPUT := 1
 unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME PYTHONPATH
 
 help: ## what can be made
-	@sed -n 's/^\([a-z0-9]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-8s  %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z0-9]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-9s  %s\n' "$$name" "$$text"; done
 
 setup: $(STAMP) ## install into .venv what constraints.txt pins; nothing if that is done
 
@@ -37,6 +37,9 @@ e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with G
 
 cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.cluster run $(ARGS)
+
+histories: $(STAMP) ## record a history of every kind of run, for the tests of workflow changes; a minute
+	@$(BIN)/python -m tests.histories $(ARGS)
 
 check: $(STAMP) ## lint, format, types, and the direction of imports
 	$(BIN)/ruff check

@@ -1,0 +1,85 @@
+"""`runmend replay --local FILE|RUN`: whether this Runmend's code fits a history, tried in this process. Nothing is touched."""
+
+import logging
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final
+
+from rich.text import Text
+from temporalio.client import WorkflowHistory
+
+from runmend.cli.listing import find_run
+from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
+from runmend.histories import Problem, fit, read_history
+from runmend.markdown import one_line
+from runmend.progress import CALL_SECONDS
+from runmend.terminal import console
+
+_WHAT_TO_DO: Final = "docs/changing-workflows.md says how to change the workflow under open runs"
+
+
+async def replay_locally(called: str) -> int:
+    """Replay a history and say how it went; exit code 1 where it does not replay.
+
+    Args:
+        called: a file that was exported, else a run as `find_run` understands it.
+
+    Raises:
+        RunmendError: there is no such file or run, it is no history of a run, or Temporal does not answer.
+    """
+    # What the SDK logs of a failed task is told here, in fewer words.
+    logging.getLogger("temporalio").setLevel(logging.CRITICAL + 1)
+    history = _of_file(Path(called)) or await _of_run(called)
+    found = await fit(history)
+    out = console()
+    ended = f"ended {found.ended}" if found.ended else "still open"
+    about = one_line(f"{found.workflow_id}, {found.runbook_id}: {found.events} events, {ended}")
+    if found.problem is None:
+        far = "" if found.ended else " as far as it goes"
+        out.print(Text(f"replays{far}: {about}; the code of this Runmend ({_version()}) fits this history"), soft_wrap=True)
+        return 0
+    out.print(Text(f"does not replay: {about}"), soft_wrap=True)
+    for line in _explained(found.problem):
+        out.print(Text(f"  {one_line(line)}"), soft_wrap=True)
+    return 1
+
+
+def _of_file(path: Path) -> WorkflowHistory | None:
+    """The history in a file; None where there is no such file, and what was called does not look like one."""
+    if path.is_file():
+        return read_history(path)
+    if path.is_dir():
+        raise NotFoundHere(f"{path} is a folder; name one file")
+    if path.suffix == ".json":
+        raise NotFoundHere(f"there is no file {path}")
+    return None
+
+
+async def _of_run(called: str) -> WorkflowHistory:
+    client = await temporal_client()
+    workflow_id, run_id = await find_run(client, load_settings(), called)
+    with asking():
+        return await client.get_workflow_handle(workflow_id, run_id=run_id).fetch_history(rpc_timeout=CALL_SECONDS)
+
+
+def _explained(problem: Problem) -> list[str]:
+    """What does not fit, where in the code, and what to do; Temporal's own words last."""
+    if problem.event is None:
+        told = [f"the code itself fails, which is a fault and no change: {problem.instead}"]
+    else:
+        told = [f"the history has {problem.event}", f"the code of this Runmend ({_version()}) has there {problem.instead}"]
+    if place := problem.place:
+        told.append(f"at {place}: {place.text}")
+        told += [f"called at {outer}" for outer in problem.places[problem.places.index(place) + 1 :]]
+    if problem.event is not None:
+        told.append(_WHAT_TO_DO)
+    if problem.says != problem.instead:
+        told.append(f"Temporal says: {problem.says}")
+    return told
+
+
+def _version() -> str:
+    try:
+        return version("runmend")
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,208 @@
+"""Changes of the workflow that open runs do not survive are caught by a recording and explained; those made under a patch pass all."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from runmend.histories import Problem, fit
+from tests.histories import stored
+from tests.histories.changes import SOURCE, changed
+
+SLEEP = r"^ +await workflow\.sleep\(.*\n"
+SETTLE = r"^ +settled: Settled = await self\._do\(\n"
+REPORT = r'^ +"runmend\.report",\n'
+SETTLED = r"^ +self\._note\(settled=settled\.summary\)\n"
+OUTCOME = r"^ +workflow\.upsert_search_attributes\(\[OUTCOME_KEY\.value_set\(outcome\).*\n"
+CANCELLED = r"^ +workflow\.upsert_search_attributes\(\[OUTCOME_KEY\.value_set\(Outcome\.CANCELLED\).*\n"
+BEFORE_REPORT = r"^( +)(text: str = await workflow\.execute_activity\(\n)"
+PAUSE = "        await workflow.sleep(timedelta(seconds=9))\n"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change of the source, a kind of run that catches it, and how that is explained."""
+
+    edits: tuple[tuple[str, str], ...]
+    kind: str
+    event: str
+    instead: str
+    function: str
+
+
+CHANGES = {
+    "another activity": Change(
+        ((r'"runmend\.settle"', '"runmend.wait"'),),
+        "resolved",
+        "ActivityTaskScheduled: activity runmend.settle, id 4",
+        "activity runmend.wait, id 4",
+        "_verify",
+    ),
+    "another type for steps": Change(
+        ((r"^( +)step\.action_id,\n( +)call,", r'\1f"step.{step.action_id}",\n\2call,'),),
+        "failed-at-the-first-step",
+        "ActivityTaskScheduled: activity get_pod_events, id 01-get_pod_events",
+        "activity step.get_pod_events, id 01-get_pod_events",
+        "_step",
+    ),
+    "other ids for steps": Change(
+        ((r'f"\{number:02d\}-\{step\.action_id\}"', "step.action_id"),),
+        "recommended-by-mode",
+        "ActivityTaskScheduled: activity get_pod_events, id 01-get_pod_events",
+        "activity get_pod_events, id get_pod_events",
+        "_step",
+    ),
+    "window before settle": Change(
+        ((SLEEP, ""), (SETTLE, rf"{PAUSE}\g<0>")),
+        "failed-at-settle",
+        "ActivityTaskScheduled: activity runmend.settle, id 4",
+        "a timer of 9 s, id 1",
+        "_verify",
+    ),
+    "no window": Change(
+        ((SLEEP, ""),), "cancelled-in-the-window", "TimerStarted: a timer of 60 s, id 1", "activity runmend.check, id 5", "_verify"
+    ),
+    "another timer": Change(
+        ((BEFORE_REPORT, r"\1await workflow.sleep(timedelta(seconds=5))\n\g<0>"),),
+        "not-needed-at-observe",
+        "ActivityTaskScheduled: activity runmend.report, id 2",
+        "a timer of 5 s, id 1",
+        "_end",
+    ),
+    "another timer that is over at once": Change(
+        ((SETTLED, r"\g<0>        await workflow.wait_condition(lambda: True, timeout=5)\n"),),
+        "resolved",
+        "TimerStarted: a timer of 1 s, id 1",
+        "a timer of 1 s, id 2",
+        "_verify",
+    ),
+    "waiting for what does not come": Change(
+        ((SETTLED, r"\g<0>        await workflow.wait_condition(lambda: self._result is None)\n"),),
+        "open-in-the-window",
+        "TimerStarted: a timer of 600 s, id 1",
+        "nothing more",
+        "_verify",
+    ),
+    "another memo": Change(
+        ((SETTLED, r"\g<0>        workflow.upsert_memo({'seen': 1})\n"),),
+        "terminated-in-the-window",
+        "TimerStarted: a timer of 60 s, id 1",
+        "memo seen",
+        "_verify",
+    ),
+    "no memo of what was tried": Change(
+        ((r"^ +workflow\.upsert_memo\(\{TRIED: tried\}\)\n", "            pass\n"),),
+        "failed-at-a-precondition",
+        "WorkflowPropertiesModified: memo tried",
+        "the run's failure: Deployment shop/web is paused",
+        "_end",
+    ),
+    "no memo of who joined": Change(
+        ((r"^ +workflow\.upsert_memo\(\{EPISODES.*\n", "            pass\n"),),
+        "joined",
+        "WorkflowPropertiesModified: memo episodes",
+        "nothing more",
+        "_verify",
+    ),
+    "a memo of those who were known": Change(
+        ((r"if any\(alert\.episode not in memo for alert in joining\.alerts\):", "if joining.alerts:"),),
+        "resolved-meanwhile",
+        "ActivityTaskScheduled: activity runmend.observe, id 1",
+        "memo episodes",
+        "join",
+    ),
+    "no outcome to search for": Change(
+        ((OUTCOME, ""),),
+        "report-failed",
+        "UpsertWorkflowSearchAttributes: search attribute Outcome, Reason",
+        "the run's completion",
+        "_end",
+    ),
+    "no outcome of the cancelled": Change(
+        ((CANCELLED, ""),),
+        "cancelled-at-observe",
+        "UpsertWorkflowSearchAttributes: search attribute Outcome",
+        "the run's end as cancelled",
+        "run",
+    ),
+    "no second look": Change(
+        ((r"if ending\.outcome is not Outcome\.NOT_NEEDED or self\._alerts == known:", "if ending:"),),
+        "not-needed-after-a-second-look",
+        "ActivityTaskScheduled: activity runmend.observe, id 2",
+        "activity runmend.report, id 2",
+        "_end",
+    ),
+    "failures that complete": Change(
+        ((r"if outcome\.completes:\n", "if result:\n"),),
+        "failed-at-observe",
+        "WorkflowExecutionFailed: the run's failure",
+        "the run's completion",
+        "_end",
+    ),
+}
+UNDER_A_PATCH = {
+    "another activity": ((r'"runmend\.settle"', '"runmend.wait" if workflow.patched("wait-not-settle") else "runmend.settle"'),),
+    "another timer": ((BEFORE_REPORT, r'\1if workflow.patched("a-pause"):\n\1    await workflow.sleep(timedelta(seconds=5))\n\g<0>'),),
+    "window before settle": (
+        (SLEEP, r'        if not workflow.patched("window-first"):\n    \g<0>'),
+        (SETTLE, rf'        if workflow.patched("window-first"):\n    {PAUSE}\g<0>'),
+    ),
+    "no outcome to search for": ((OUTCOME, r'        if not workflow.patched("no-outcome"):\n    \g<0>'),),
+}
+
+
+async def problem_of(kind: str, workflow: type) -> Problem | None:
+    """How a recording fails to replay."""
+    return (await fit(stored.history(stored.newest(kind)), workflow=workflow)).problem
+
+
+def test_the_changes_are_made_to_the_workflow_as_it_is() -> None:
+    assert changed().__name__ == "Remediation"
+
+
+@pytest.mark.parametrize("name", CHANGES)
+async def test_a_change_of_the_commands_is_caught_and_the_first_event_that_does_not_fit_is_named(name: str) -> None:
+    change = CHANGES[name]
+    problem = await problem_of(change.kind, changed(*change.edits))
+
+    assert problem is not None
+    kind, _, what = change.event.partition(": ")
+    assert problem.event is not None
+    assert f", {kind} at 20" in problem.event
+    assert f": {what}" in problem.event
+    assert problem.instead.startswith(change.instead)
+    assert problem.place is not None
+    assert problem.place.line.startswith(f"workflows/{SOURCE.name}:")
+    assert problem.place.function == change.function
+    assert "TMPRL1100" in problem.says
+
+
+@pytest.mark.parametrize("name", UNDER_A_PATCH)
+async def test_the_same_change_under_a_patch_passes_every_recording(name: str) -> None:
+    """The recipe of docs/changing-workflows.md."""
+    assert await stored.unfit(changed(*UNDER_A_PATCH[name])) == {}
+
+
+async def test_a_fault_in_the_code_is_told_as_one_with_its_line() -> None:
+    faulty = changed((r"settled=settled\.summary", "settled=settled.sumary"))
+    problem = await problem_of("resolved", faulty)
+
+    assert problem is not None
+    assert (problem.event, problem.instead) == (None, "'Settled' object has no attribute 'sumary'")
+    assert problem.place is not None
+    assert (problem.place.function, problem.place.text) == ("_verify", "self._note(settled=settled.summary)")
+    assert await problem_of("not-needed-at-observe", faulty) is None
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        (r"^( +await workflow\.sleep\(.*), summary=.*\)$", r"\1)"),
+        (r"maximum_interval=timedelta\(seconds=10\)", "maximum_interval=timedelta(seconds=30)"),
+        (r"workflow\.sleep\(timedelta\(seconds=plan\.window_seconds\)", "workflow.sleep(timedelta(seconds=7)"),
+        (r"^MOST_REMARKS = 50", "MOST_REMARKS = 5"),
+        (r'"the runbook only reads"\)', '"it reads")'),
+    ],
+    ids=["a summary", "a retry policy", "a timer's duration", "a limit", "words"],
+)
+async def test_what_changes_no_command_fits_every_recording(edit: tuple[str, str]) -> None:
+    assert await stored.unfit(changed(edit)) == {}
