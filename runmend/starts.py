@@ -18,6 +18,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts import Alert, Target
@@ -30,6 +31,7 @@ from runmend.run import (
     FINGERPRINTS,
     JOIN_SIGNAL,
     KUBE_NAMESPACE,
+    REPLAYS,
     RESOLVED_SIGNAL,
     RUNBOOK,
     TARGET,
@@ -60,6 +62,10 @@ _FINGERPRINTS = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 
 class TemporalUnreachable(TemporaryError):
     """Temporal did not take the call."""
+
+
+class OpenAlready(TemporaryError):
+    """A run of the target is open, and was not to be joined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +132,9 @@ class Starter:
             return None
         return await _latest(found)
 
-    async def start(self, plan: Plan, target: Target, alerts: tuple[Alert, ...], options: Options, latest: Latest | None) -> str:
+    async def start(
+        self, plan: Plan, target: Target, alerts: tuple[Alert, ...], options: Options, latest: Latest | None, *, replays: str = ""
+    ) -> str:
         """Start a run for these alerts, or join the one that is open. One call; Temporal holds them when it returns.
 
         An open run gets the alerts by signal alone. A new one has them in its input as well, and remembers with `latest`'s episodes.
@@ -141,18 +149,22 @@ class Starter:
             alerts: what asks for it.
             options: what settings and command say.
             latest: the target's latest run as it was found.
+            replays: the run id of which this is the replay; a replay joins no open run.
 
         Returns:
             The id of the run that has the alerts.
 
         Raises:
+            OpenAlready: a replay was to be started, and a run is open.
             TemporalUnreachable: Temporal did not take the call.
         """
         before = dict(latest.episodes) if latest else {}
-        memo = {
+        memo: dict[str, Any] = {
             EPISODES: remembered(before, alerts, datetime.now(UTC)),
             RUNBOOK: {"title": plan.title, "sha256": plan.sha256, "file": plan.file},
         }
+        if replays:
+            memo[REPLAYS] = replays
         with _temporal("start"):
             handle = await self._client.start_workflow(
                 plan.runbook_id,
@@ -160,10 +172,10 @@ class Starter:
                 id=target.workflow_id,
                 task_queue=self._settings.task_queue,
                 execution_timeout=time_for(plan),
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL if replays else WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-                start_signal=JOIN_SIGNAL,
-                start_signal_args=[Joining(runbook_id=plan.runbook_id, alerts=alerts)],
+                start_signal=None if replays else JOIN_SIGNAL,
+                start_signal_args=() if replays else [Joining(runbook_id=plan.runbook_id, alerts=alerts)],
                 memo=memo,
                 search_attributes=_attributes(target, alerts),
                 static_summary=summary_of(plan, target),
@@ -221,6 +233,8 @@ def _temporal(call: str) -> Iterator[None]:
     """
     try:
         yield
+    except WorkflowAlreadyStartedError as error:
+        raise OpenAlready(f"{error.workflow_id}@{error.run_id}") from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND and call in ("describe", "signal"):
             raise _NotThere from error

@@ -1,0 +1,1 @@
+"""A run that has ended is resumed where it failed, or done again. `points` and `difference` are pure; the rest talks to Temporal."""
