@@ -1,7 +1,9 @@
 """Runmend as it is installed: a Temporal server, workers and bridges, each a process of its own, under the accounts that deploy/ ships."""
 
+import asyncio
 import json
 import secrets
+import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -146,18 +148,36 @@ class Installation:
         """The id of a target's runs."""
         return f"{self.cluster}/{namespace}/{kind}/{name}"
 
-    def _start(self, name: str, command: str, says: str, arguments: Sequence[str], settings: dict[str, str]) -> str:
-        process = self.process(name)
+    async def command(self, *arguments: str, account: str = "bridge", **settings: str) -> subprocess.CompletedProcess[str]:
+        """What a person does at a terminal of their own, under one of the accounts: a command that nobody can answer questions of."""
+        argv, pipe = [sys.executable, "-m", "runmend.cli", *arguments], asyncio.subprocess.PIPE
+        env = self._environment(account) | settings
+        process = await asyncio.create_subprocess_exec(*argv, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        try:
+            said, errors = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        assert process.returncode is not None
+        return subprocess.CompletedProcess(argv, process.returncode, said.decode(), errors.decode())
+
+    def _environment(self, account: str) -> dict[str, str]:
+        """What worker, bridge and commands of the installation are told, under an account."""
         env = clean_environment(
             TEMPORAL_ADDRESS=self.temporal.address,
-            KUBECONFIG=str(self.accounts[command]),
+            KUBECONFIG=str(self.accounts[account]),
             RUNMEND_CLUSTER=self.cluster,
             PYTHONPATH=str(ROOT),
         )
+        return env | self._settings
+
+    def _start(self, name: str, command: str, says: str, arguments: Sequence[str], settings: dict[str, str]) -> str:
+        process = self.process(name)
         log = self.processes.log(process)
         before = log.stat().st_size if log.exists() else 0
         argv = [sys.executable, "-m", "runmend.cli", command, *arguments]
-        self.processes.start(process, argv, env | self._settings | settings)
+        self.processes.start(process, argv, self._environment(command) | settings)
         self.processes.ready(process, lambda: says in log.read_text()[before:])
         return process
 
