@@ -1,27 +1,14 @@
 """`runmend replay --dry-run` on the real cluster: what would be done is told, and by the audit log nothing is written, no event either."""
 
-import asyncio
-import sys
-
-from tests.cluster.processes import clean_environment
-from tests.e2e.installation import ROOT
 from tests.e2e.shop import FALLBACK, MISSING, Shop
 from tests.runs import WINDOW
 
 
 async def told(shop: Shop, *options: str) -> list[str]:
     """What is told of the latest run of Deployment web, by the worker's account; the command must do it."""
-    env = clean_environment(
-        TEMPORAL_ADDRESS=shop.installation.temporal.address,
-        KUBECONFIG=str(shop.installation.accounts["worker"]),
-        RUNMEND_CLUSTER=shop.installation.cluster,
-    )
-    argv = [sys.executable, "-m", "runmend.cli", "replay", shop.run().id, "--dry-run", *options]
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(*argv, cwd=ROOT, env=env, stdout=pipe, stderr=pipe)
-    said, errors = await process.communicate()
-    assert (process.returncode, errors) == (0, b""), errors.decode()
-    return said.decode().splitlines()
+    done = await shop.installation.command("replay", shop.run().id, "--dry-run", *options, account="worker")
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout.splitlines()
 
 
 async def test_a_change_is_tried_by_the_api_server_and_not_made(shop: Shop) -> None:
