@@ -1,6 +1,8 @@
 """`runmend replay --local FILE|RUN`: whether this Runmend's code fits a history, tried in this process. Nothing is touched."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
@@ -27,10 +29,9 @@ async def replay_locally(called: str) -> int:
     Raises:
         RunmendError: there is no such file or run, it is no history of a run, or Temporal does not answer.
     """
-    # What the SDK logs of a failed task is told here, in fewer words.
-    logging.getLogger("temporalio").setLevel(logging.CRITICAL + 1)
     history = _of_file(Path(called)) or await _of_run(called)
-    found = await fit(history)
+    with _silence():
+        found = await fit(history)
     out = console()
     ended = f"ended {found.ended}" if found.ended else "still open"
     about = one_line(f"{found.workflow_id}, {found.runbook_id}: {found.events} events, {ended}")
@@ -42,6 +43,18 @@ async def replay_locally(called: str) -> int:
     for line in _explained(found.problem):
         out.print(Text(f"  {one_line(line)}"), soft_wrap=True)
     return 1
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """What the SDK logs of a failed task is told here, in fewer words."""
+    sdk = logging.getLogger("temporalio")
+    level = sdk.level
+    sdk.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        sdk.setLevel(level)
 
 
 def _of_file(path: Path) -> WorkflowHistory | None:
