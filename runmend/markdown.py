@@ -1,16 +1,31 @@
 """Texts from outside as Markdown: they are shown, and cannot become its structure. Used by the report and by a run's details."""
 
 import re
+import string
 from typing import Final
 from urllib.parse import quote
 
 _STRUCTURE: Final = re.compile(r"[\\`*\[\]<>&~|]|(?<![^\W_])_")
+_ADDRESS: Final = re.compile(r"://|www\.|@|(mailto|xmpp):", re.IGNORECASE)
 _URL_SAFE: Final = ":/?#@!$&'*+,;=%-._~"
 
 
 def plain(text: str) -> str:
-    """A text in one line, in which nothing is emphasis, code, a link, a picture or HTML."""
-    return _STRUCTURE.sub(lambda found: f"\\{found[0]}", one_line(text))
+    """A text in one line, in which nothing is emphasis, a link, a picture or HTML.
+
+    What many readers make a link of by themselves, an address of the web or of a mailbox, is shown as code.
+    """
+    return " ".join(code(word) if _ADDRESS.search(word) else escaped(word) for word in one_line(text).split(" "))
+
+
+def escaped(text: str) -> str:
+    """A text with a backslash before each character that Markdown would give a meaning to."""
+    return _STRUCTURE.sub(lambda found: f"\\{found[0]}", text)
+
+
+def unescaped(markdown: str) -> str:
+    """Markdown for a reader of its source: without those backslashes."""
+    return re.sub(rf"\\([{re.escape(string.punctuation)}])", r"\1", markdown)
 
 
 def code(text: str) -> str:
@@ -26,9 +41,9 @@ def code(text: str) -> str:
 def link(text: str, address: str) -> str:
     """A text that leads to an http(s) address; the text alone where it is none."""
     if not address.startswith(("http://", "https://")):
-        return plain(text)
+        return escaped(one_line(text))
     # Parentheses, brackets and spaces would end the address.
-    return f"[{plain(text)}]({quote(one_line(address), safe=_URL_SAFE)})"
+    return f"[{escaped(one_line(text))}]({quote(one_line(address), safe=_URL_SAFE)})"
 
 
 def one_line(text: str) -> str:

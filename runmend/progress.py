@@ -38,6 +38,8 @@ from runmend.run import (
 CALL_SECONDS: Final = timedelta(seconds=10)
 OWN: Final = "runmend."
 WINDOW: Final = "verification window"
+SHORT_RUN: Final = 8
+"""A run id is shown by its end: its beginning is a time, which neighbours share."""
 _SKIPPING: Final = frozenset(
     {
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,

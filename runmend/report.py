@@ -20,7 +20,7 @@ _MEANS = {
     Outcome.PRECONDITION_FAILED: "nothing was written, because the object may not be changed so",
     Outcome.STEP_FAILED: "observing or a step could not do its work",
     Outcome.REVERTED: "the change was made, and no longer stands",
-    Outcome.VERIFICATION_FAILED: "the change was made and stands, and does not prove that the problem is gone",
+    Outcome.VERIFICATION_FAILED: "the change was made, nobody put it back, and the problem is not proven gone",
 }
 _MOST_ALERTS = 20
 
@@ -36,14 +36,15 @@ def outcome_line(result: RunResult) -> str:
     return said
 
 
-def render(result: RunResult, now: str = "") -> str:
+def render(result: RunResult, now: str = "", *, advise: bool = True) -> str:
     """The whole report.
 
     Args:
         result: of the run, so far or whole.
         now: what it does at the moment, where it has not ended.
+        advise: whether to say what a person can do; not where it has been done.
     """
-    return "\n".join(_lines(result, now))
+    return "\n".join(_lines(result, now, advise=advise))
 
 
 def duration(seconds: int) -> str:
@@ -60,7 +61,7 @@ def moment(when: datetime) -> str:
     return when.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _lines(result: RunResult, now: str) -> Iterator[str]:
+def _lines(result: RunResult, now: str, *, advise: bool) -> Iterator[str]:
     yield f"## {plain(result.title)}: {outcome_line(result)}"
     yield ""
     if now:
@@ -79,7 +80,7 @@ def _lines(result: RunResult, now: str) -> Iterator[str]:
     if result.remarks:
         yield from ("", "### Remarks", "")
         yield from (f"- {plain(remark)}" for remark in result.remarks)
-    if advice := _advice(result):
+    if advise and (advice := _advice(result)):
         yield from ("", "### What you can do", "", advice)
 
 
@@ -157,7 +158,14 @@ def _advice(result: RunResult) -> str:
         case Outcome.PRECONDITION_FAILED | Outcome.STEP_FAILED:
             place = f"at {plain(result.failed_step)}" if result.failed_step else "where it failed"
             return f"Remove the cause, then {code(replay)} resumes it {place}; with {code('--dry-run')} it says what it would do now."
+        case Outcome.VERIFICATION_FAILED:
+            return (
+                f"The change stands. When the target is well, {code(replay)} verifies it anew, with a whole window. "
+                f"When it cannot get well with this change, correct the runbook, and {code(f'{replay} --latest')} starts over."
+            )
         case Outcome.REVERTED:
-            return f"Agree with whoever put it back, or change it at its source; {code(f'{replay} --again')} starts over."
+            return (
+                f"Agree with whoever put it back, or change it at its source; {code(f'{replay} --again')} starts over, when nothing serves."
+            )
         case _:
             return ""

@@ -21,6 +21,7 @@ from rich.text import Text
 from rich.theme import Theme
 from temporalio.client import Client
 
+from runmend.markdown import unescaped
 from runmend.progress import WINDOW, Phase, Progress, State, progress_of
 from runmend.report import render
 from runmend.run import RunResult
@@ -55,13 +56,19 @@ def console() -> Console:
     return _Quiet(highlight=False, theme=_CALM, width=None if wrapped else _UNWRAPPED)
 
 
-def print_report(out: Console, result: RunResult) -> None:
-    """The report: laid out on a terminal, its Markdown as it is elsewhere."""
-    text = render(result)
+def print_report(out: Console, result: RunResult, *, advise: bool = True) -> None:
+    """The report: laid out on a terminal, its Markdown elsewhere, without the backslashes, which would be copied with a command.
+
+    Args:
+        out: where to.
+        result: of the run.
+        advise: whether to say what a person can do.
+    """
+    text = render(result, advise=advise)
     if out.is_terminal:
         out.print(Markdown(text))
     else:
-        out.print(text, markup=False, soft_wrap=True)
+        out.print(unescaped(text), markup=False, soft_wrap=True)
 
 
 def link(web_ui: str, namespace: str, workflow_id: str, run_id: str) -> str:

@@ -90,11 +90,11 @@ class Row:
 class Wanted:
     """What is asked for; an empty part asks for nothing in particular.
 
-    `outcomes` are of `OUTCOMES`. `target` is a workflow id, `Deployment shop/web`, `shop/web` or a part of a name behind a whole
-    namespace, or a part of either.
+    `outcomes` are of `OUTCOMES`. `target` is a workflow id, `Deployment shop/web`, `shop/web` or `shop/`; without a slash it is a part
+    of a namespace's or a target's name.
 
     Raises:
-        ValueError: a value cannot stand in a query.
+        ValueError: a value cannot stand in a query, or has a wildcard in it, which the store would take for a character.
     """
 
     outcomes: tuple[str, ...] = ()
@@ -106,6 +106,8 @@ class Wanted:
     def __post_init__(self) -> None:
         for text in (self.runbook, self.namespace, self.target):
             quoted(text)
+            if any(char in text for char in "*?%"):
+                raise ValueError(f"{text!r} has a wildcard in it; names are whole, and a target may be a part of a name")
 
     def query(self, settings: Settings) -> str:
         """The visibility query of all that the store can look at itself, for the runs of an installation's cluster."""
@@ -116,7 +118,7 @@ class Wanted:
         if self._workflow_id(""):
             return True
         namespace, _, name = self.target.rpartition("/")
-        return name.lower() in (row.short.rpartition("/")[2] if namespace else row.short).lower()
+        return name in ("", row.short.rpartition("/")[2]) if namespace else name.lower() in row.short.lower()
 
     def _conditions(self, settings: Settings) -> Iterator[str]:
         yield f"TaskQueue = {quoted(settings.task_queue)}"

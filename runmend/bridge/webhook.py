@@ -3,6 +3,7 @@
 The body is one value or none; each of its alerts is then read for itself, so that a malformed one does not fail its group.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from runmend.alerts import Alert
 
 LABELS_MAX: Final = 32_768
 GENERATOR_MAX: Final = 2000
+_SECRET: Final = re.compile(r"token|secret|passw|api_?key|auth|sig|session", re.IGNORECASE)
+"""What a parameter of an address is called that lets somebody in."""
 _SHOWN: Final = 80
 
 
@@ -96,14 +99,18 @@ def read_alert(raw: object) -> WebhookAlert | Malformed:
 
 
 def _address(value: object) -> str:
-    """An http(s) address without a user's name and password in it; empty where it is none."""
+    """An http(s) address without what may be secret in it: a user's name and password, parameters named so, the fragment.
+
+    Empty where it is none.
+    """
     try:
         parts = urlsplit(value) if isinstance(value, str) and len(value) <= GENERATOR_MAX else None
     except ValueError:
         return ""
     if parts is None or parts.scheme not in ("http", "https"):
         return ""
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    query = "&".join(each for each in parts.query.split("&") if not _SECRET.search(each.partition("=")[0]))
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query, fragment="").geturl()
 
 
 def _first(error: ValidationError) -> str:

@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
 from runmend.durations import took
-from runmend.progress import CALL_SECONDS
+from runmend.progress import CALL_SECONDS, SHORT_RUN
 from runmend.run import Outcome
 from runmend.settings import Settings
 from runmend.terminal import console
@@ -20,8 +20,6 @@ from runmend.visibility import RUNNING, Row, Wanted, newest, rows
 
 LOOKED_THROUGH: Final = 1000
 """How many of the newest runs are looked through for a part of a target's name."""
-SHORT_RUN: Final = 8
-"""A run id is shown by its end: its beginning is a time, which neighbours share."""
 _NAMED: Final = 5
 _STYLES: Final = {Outcome.RESOLVED: "green", Outcome.NOT_NEEDED: "green", Outcome.RECOMMENDED: "yellow", RUNNING: "cyan"}
 _LEAST_REASON: Final = 18
@@ -47,8 +45,14 @@ async def show_list(wanted: Wanted, *, limit: int, as_json: bool) -> int:
     return 0
 
 
-async def find_run(client: Client, settings: Settings, called: str) -> tuple[str, str]:
+async def find_run(client: Client, settings: Settings, called: str, *, exact: bool = False) -> tuple[str, str]:
     """The workflow id and run id that a person means: `shop/web`, `web`, a workflow id; with `@` and a part of the run id, an older run.
+
+    Args:
+        client: where it is looked for.
+        settings: whose runs they are.
+        called: what the person says.
+        exact: whether the name must be the whole one; for what changes something. Otherwise a part of it will do.
 
     Raises:
         NotFoundHere: there is none, or more than one target fits.
@@ -60,8 +64,11 @@ async def find_run(client: Client, settings: Settings, called: str) -> tuple[str
         if where.count("/") > 1 and (known := await _described(client, where, run)):
             return known
         found = await _called(client, settings, where, run)
-    exact = [row for row in found if where in (row.workflow_id, row.short, row.short.partition("/")[2])]
-    chosen = exact or found
+    whole = [row for row in found if where in (row.workflow_id, row.short, row.short.partition("/")[2])]
+    if exact and found and not whole:
+        names = list(dict.fromkeys(row.short for row in found))[:_NAMED]
+        raise NotFoundHere(f"no run of exactly {where}; there is {', '.join(names)}, name one of them whole")
+    chosen = whole or found
     targets = list(dict.fromkeys(row.workflow_id for row in chosen))
     if not targets:
         raise NotFoundHere(

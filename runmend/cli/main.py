@@ -68,7 +68,7 @@ _RUNBOOKS: Final = "The directory of runbooks, instead of RUNMEND_RUNBOOKS."
 _OUTPUT: Final = "text, or json for a script."
 _OUTCOME: Final = "Only runs that ended so, or are running; repeat it. A wrong one is answered with the list of them."
 _RUNBOOK_ID: Final = "Only runs of this runbook, by its runbook_id."
-_TARGET: Final = "Only runs on this target: shop/web, or a part of its name."
+_TARGET: Final = "Only runs on this target: shop/web, or a part of its name without a slash."
 _NAMESPACE: Final = "Only runs whose target is in this namespace."
 _FROM: Final = "Resume there: observe, an action's id or its number, or settle; it must have begun in that run."
 _SINCE: Final = "Only runs started since: 1h, 90m, 2d ago, or 2026-11-23T04:00."
@@ -130,9 +130,9 @@ def _run(
 @app.command("list", rich_help_panel="Runs")
 def _list(  # noqa: PLR0913  the options of a command
     outcome: Annotated[list[str] | None, typer.Option(metavar="OUTCOME", help=_OUTCOME)] = None,
-    runbook: Annotated[str, typer.Option(help=_RUNBOOK_ID)] = "",
-    target: Annotated[str, typer.Option("--target", "-t", help=_TARGET)] = "",
-    namespace: Annotated[str, typer.Option(help=_NAMESPACE)] = "",
+    runbook: Annotated[str | None, typer.Option(help=_RUNBOOK_ID)] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help=_TARGET)] = None,
+    namespace: Annotated[str | None, typer.Option(help=_NAMESPACE)] = None,
     since: Annotated[str, typer.Option(help=_SINCE)] = "",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many at most.")] = 20,
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
@@ -162,9 +162,9 @@ def _show(
 
 @app.command("stats", rich_help_panel="Runs")
 def _stats(
-    runbook: Annotated[str, typer.Option(help=_RUNBOOK_ID)] = "",
-    target: Annotated[str, typer.Option("--target", "-t", help=_TARGET)] = "",
-    namespace: Annotated[str, typer.Option(help=_NAMESPACE)] = "",
+    runbook: Annotated[str | None, typer.Option(help=_RUNBOOK_ID)] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help=_TARGET)] = None,
+    namespace: Annotated[str | None, typer.Option(help=_NAMESPACE)] = None,
     since: Annotated[str, typer.Option(help=_SINCE)] = "",
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
 ) -> int:
@@ -178,8 +178,8 @@ def _stats(
 def _replay(  # noqa: PLR0913  the options of a command
     run: Annotated[str, typer.Argument(metavar="RUN", help="As `show` takes it; with --local also a file. None with --failed.")] = "",
     step: Annotated[str, typer.Option("--from", metavar="STEP", help=_FROM)] = "",
-    runbook: Annotated[str, typer.Option(help=f"With --failed: {_RUNBOOK_ID}")] = "",
-    target: Annotated[str, typer.Option("--target", "-t", help=f"With --failed: {_TARGET}")] = "",
+    runbook: Annotated[str | None, typer.Option(help=f"With --failed: {_RUNBOOK_ID}")] = None,
+    target: Annotated[str | None, typer.Option("--target", "-t", help=f"With --failed: {_TARGET}")] = None,
     since: Annotated[str, typer.Option(help="With --failed: only runs that ended since; 1h by default.")] = "",
     at_once: Annotated[int | None, typer.Option(min=1, max=100, help="With --failed: how many run at once; 5 by default.")] = None,
     runbooks: Annotated[Path | None, typer.Option(help=f"With --latest: {_RUNBOOKS}")] = None,
@@ -200,7 +200,7 @@ def _replay(  # noqa: PLR0913  the options of a command
     values = {"RUN": run, "--from": step, "--runbook": runbook, "--target": target, "--since": since, "--at-once": at_once}
     given = flags | values | {"--wait": wait, "--runbooks": runbooks}
     try:
-        check_together([name for name, value in given.items() if value])
+        check_together([name for name, value in given.items() if value or (value == "" and name in ("--runbook", "--target"))])
         moment = parse_since(since or "1h", datetime.now(UTC))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
@@ -210,7 +210,7 @@ def _replay(  # noqa: PLR0913  the options of a command
         return _finish(replay_locally(run))
     how = How(step=step, again=again, latest=latest, dry_run=dry_run, yes=yes, wait=wait)
     if failed:
-        return _finish(replay_failed(how, _wanted(["failed"], runbook, target, "", ""), since=moment, at_once=at_once or 5))
+        return _finish(replay_failed(how, _wanted(["failed"], runbook, target, None, ""), since=moment, at_once=at_once or 5))
     return _finish(replay_run(run, how, runbooks=runbooks))
 
 
@@ -323,14 +323,18 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _wanted(outcomes: list[str], runbook: str, target: str, namespace: str, since: str) -> "Wanted":
-    """The filters of `list` and `stats`."""
+def _wanted(outcomes: list[str], runbook: str | None, target: str | None, namespace: str | None, since: str) -> "Wanted":
+    """The filters of `list`, `stats` and `replay --failed`."""
     from runmend.durations import parse_since
     from runmend.visibility import Wanted, check_outcome
 
+    for name, value in (("--runbook", runbook), ("--target", target), ("--namespace", namespace)):
+        if value is not None and not value.strip():
+            # As a script's variable that is not set gives it: it must not mean all.
+            raise typer.BadParameter(f"{name} is empty; leave it out for all")
     try:
         moment = parse_since(since, datetime.now(UTC)) if since else None
-        return Wanted(tuple(check_outcome(outcome) for outcome in outcomes), runbook, namespace, target, moment)
+        return Wanted(tuple(check_outcome(outcome) for outcome in outcomes), runbook or "", namespace or "", target or "", moment)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

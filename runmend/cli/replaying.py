@@ -1,6 +1,7 @@
 """`runmend replay`: a run is resumed where it failed, or done again; one, or all that failed together."""
 
 import asyncio
+import signal
 import sys
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from runmend.cli.listing import find_run
 from runmend.cli.running import find_plan
 from runmend.cli.showing import print_run
 from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
+from runmend.errors import RunmendError
 from runmend.kube.client import Cluster
 from runmend.plan import Plan
 from runmend.replaying.again import refuse_without_labels, start_again
@@ -100,7 +102,8 @@ async def replay_failed(how: How, wanted: Wanted, *, since: datetime, at_once: i
     for each in found:
         sys.stdout.write(f"{_listed(each)}\n")
     if not chosen:
-        none = "no run failed" if not found else f"none of the {len(found)} runs that failed is to be resumed"
+        whose = f" of {wanted.runbook}" if wanted.runbook else " that fits" if wanted.target or wanted.namespace else ""
+        none = f"no run{whose} failed" if not found else f"none of the {len(found)} runs that failed is to be resumed"
         sys.stderr.write(f"{none} since {since.astimezone().isoformat(sep=' ', timespec='seconds')}\n")
         return 0
     if how.dry_run:
@@ -117,7 +120,7 @@ async def replay_failed(how: How, wanted: Wanted, *, since: datetime, at_once: i
 
 async def _past(client: Client, settings: Settings, called: str) -> Past:
     try:
-        workflow_id, run_id = await find_run(client, settings, called)
+        workflow_id, run_id = await find_run(client, settings, called, exact=True)
     except NotFoundHere as error:
         raise NotFoundHere(f"{error} (a closed run is kept for the retention of Temporal's namespace)") from error
     with asking():
@@ -162,7 +165,13 @@ def _confirm(question: str, how: How) -> None:
         return
     if not sys.stdin.isatty():
         raise NotReplayed("nobody can be asked, because the input is no terminal; nothing was started; --yes answers for you")
-    if not typer.confirm(question, err=True):
+    # The event loop's handler would only note a Ctrl-C, and the question would go on waiting.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        agreed = typer.confirm(question, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if not agreed:
         raise NotReplayed("nothing was started")
 
 
@@ -183,7 +192,11 @@ async def _rehearsed_all(settings: Settings, chosen: list[Candidate]) -> int:
         past, point = each.past, each.point
         if past and point:
             sys.stdout.write(f"{past.name}:\n")
-            failing += await _rehearsed(settings, _resuming(settings, past, point))
+            try:
+                failing += await _rehearsed(settings, _resuming(settings, past, point))
+            except RunmendError as error:
+                sys.stdout.write(f"  cannot be told: {type(error).__name__}: {error}\n")
+                failing += 1
     return int(failing > 0)
 
 

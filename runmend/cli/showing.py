@@ -12,10 +12,10 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from runmend.cli.listing import SHORT_RUN, find_run
+from runmend.cli.listing import find_run
 from runmend.cli.surroundings import asking, load_settings, temporal_client
 from runmend.durations import took
-from runmend.progress import CALL_SECONDS, Progress, State, progress_of
+from runmend.progress import CALL_SECONDS, SHORT_RUN, Progress, State, progress_of
 from runmend.run import REPORT_QUERY, RunResult
 from runmend.settings import Settings
 from runmend.terminal import Screen, console, follow, link, print_report
@@ -72,9 +72,11 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
         namespace: Temporal's.
         latest: the run id of the target's latest run; empty: not known.
     """
-    print_report(out, progress.result)
+    print_report(out, progress.result, advise=latest in ("", progress.run_id))
     if not progress.closed:
         out.print()
+        if not progress.activities:
+            out.print(Text("Now: it waits for a worker"))
         for phase in progress.phases:
             if phase.state is State.DOING:
                 tried = f", try {phase.attempt}" if phase.attempt > 1 else ""

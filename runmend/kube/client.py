@@ -252,7 +252,7 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
     if status == 409 and body and body.get("reason") == "AlreadyExists":  # noqa: PLR2004  the other 409 is a conflict
         return AlreadyExists(message)
     if status in _ERRORS:
-        return _ERRORS[status](message)
+        return _ERRORS[status](message, reason="not authenticated" if status == 401 else None)  # noqa: PLR2004
     match status:
         case 429 | 503 if delay or status == 429:  # noqa: PLR2004  a 503 that does not say for how long is an error
             return Throttled(message, delay=delay)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.service import RPCError
 
+from runmend.errors import RunmendError
 from runmend.progress import NotARun, Progress, progress_of
 from runmend.replaying.points import NotReplayed, Point, where_to_resume
 from runmend.replaying.reading import Past, check_queue, describe, is_replay, read_described
@@ -68,14 +69,14 @@ async def candidates(client: Client, settings: Settings, wanted: Wanted, since: 
         RPCError: Temporal does not answer.
     """
     query = f"{wanted.query(settings)} AND CloseTime >= '{since.astimezone(UTC).isoformat(timespec='microseconds')}'"
-    found = [row async for row in rows(client, query) if wanted.fits(row)]
+    found = {row.run_id: row async for row in rows(client, query) if wanted.fits(row)}
     few = asyncio.Semaphore(_READ_AT_ONCE)
 
     async def read(row: Row) -> Candidate:
         async with few:
             return await _candidate(client, settings, row)
 
-    return list(await asyncio.gather(*(read(row) for row in found)))
+    return list(await asyncio.gather(*(read(row) for row in found.values())))
 
 
 async def _candidate(client: Client, settings: Settings, row: Row) -> Candidate:
@@ -112,7 +113,7 @@ async def resume_all(client: Client, chosen: list[Candidate], at_once: int, tell
             short = candidate.row.short
             try:
                 run_id = await resume(client, past, point)
-            except (NotReplayed, RPCError) as error:
+            except (RunmendError, RPCError) as error:
                 tally.refused += 1
                 tell(f"{short}: not resumed: {_why(error)}")
                 return
@@ -120,7 +121,7 @@ async def resume_all(client: Client, chosen: list[Candidate], at_once: int, tell
             tell(f"{short}: resumed at {point.step} ({tally.resumed} of {len(chosen)}): {past.workflow_id}@{run_id}")
             try:
                 progress = await _ended(client, past.workflow_id, run_id)
-            except (NotReplayed, RPCError) as error:
+            except (RunmendError, RPCError) as error:
                 tally.count("unknown", completed=False)
                 tell(f"{short}: resumed, and cannot be followed: {_why(error)}")
                 return
@@ -134,7 +135,7 @@ async def resume_all(client: Client, chosen: list[Candidate], at_once: int, tell
     return tally
 
 
-def _why(error: NotReplayed | RPCError) -> str:
+def _why(error: RunmendError | RPCError) -> str:
     return f"Temporal says {error.status.name}: {error.message}" if isinstance(error, RPCError) else str(error)
 
 

@@ -99,7 +99,9 @@ async def refuse_unless_latest(client: Client, past: Past) -> None:
     if latest.status in (None, _UNSAID):
         says = f"{latest.run_id} is open: {await doing(client, latest)}"
     else:
-        says = f"{latest.run_id} ({latest.status.name.lower() if latest.status else 'closed'}) came after it; name that one"
+        status = latest.status.name.lower() if latest.status else "closed"
+        rest = "`--again` does this one again" if latest.status is WorkflowExecutionStatus.COMPLETED else "name that one"
+        says = f"{latest.run_id} ({status}) came after it; {rest}"
     raise NotReplayed(f"{past.name} is not the latest run of {past.given.target}: {says}")
 
 

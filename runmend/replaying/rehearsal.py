@@ -81,7 +81,9 @@ def _settle(cluster: Cluster, past: Past, point: Point) -> Iterator[tuple[str, b
     except (*_ENDINGS, NotYet) as error:
         yield _ending(SETTLE, error)
         return
-    yield f"settle would still wait: {missing}" if missing else "settle would wait for nothing, and the window would begin", False
+    says = f"settle would still wait: {missing}" if missing else "settle would wait for nothing, and the window would begin"
+    # That pods are still to come may be a matter of seconds; an image that cannot be pulled is not.
+    yield says, bool(missing and plan.state and now.affected(plan.state))
     yield f"{target} now: {_pods(now)}", False
 
 

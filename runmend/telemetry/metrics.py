@@ -48,7 +48,7 @@ def serve_metrics(host: str, port: int) -> None:
 def begin_runbook(runbook_id: str) -> None:
     """Let a runbook's counts begin at zero, where they have not begun: an increase needs something to increase from."""
     TIME_TO_FIX.labels(runbook=runbook_id)
-    for outcome in Outcome:
+    for outcome in set(Outcome) - {Outcome.CANCELLED}:
         RUNS.labels(runbook=runbook_id, outcome=outcome.value)
 
 

@@ -63,6 +63,7 @@ def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str])
     [
         ("http://prometheus.example:9090/graph?g0.expr=up", "http://prometheus.example:9090/graph?g0.expr=up"),
         ("https://user:secret@prometheus.example/graph", "https://prometheus.example/graph"),
+        ("https://x/graph?orgId=1&auth_token=s3cret&g0.expr=a%3D1#access_token=s3cret", "https://x/graph?orgId=1&g0.expr=a%3D1"),
         ("javascript:alert(1)", ""),
         ("http://[", ""),
         ("https://x/" + "y" * 2000, ""),

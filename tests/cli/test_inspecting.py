@@ -66,7 +66,6 @@ def test_runs_are_listed_the_newest_first(installation: Installation, mixed: str
         (["--outcome", "precondition-failed"], ["PreconditionFailed"]),
         (["--outcome", "terminated"], []),
         (["--runbook", "RB_IMAGEPULL", "--since", "1h", "--failed"], ["PreconditionFailed"]),
-        (["--runbook", "RB%"], []),
         (["--runbook", "RB_é"], []),
         (["--target", "lone"], ["PreconditionFailed"]),
         (["--target", "web", "--since", "1h"], ["resolved", "recommended"]),
@@ -78,7 +77,7 @@ def test_a_list_is_filtered(installation: Installation, mixed: str, options: lis
 
 
 def test_one_target_may_be_named_in_each_way_that_is_printed(installation: Installation, mixed: str) -> None:
-    for target in (f"{mixed}/lonely", f"Pod {mixed}/lonely", f"default/{mixed}/Pod/lonely", f"{mixed}/lon"):
+    for target in (f"{mixed}/lonely", f"Pod {mixed}/lonely", f"default/{mixed}/Pod/lonely"):
         assert outcomes(installation, "--target", target) == ["PreconditionFailed"]
 
 

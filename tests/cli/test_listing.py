@@ -135,6 +135,9 @@ def test_stats_in_json_have_all_targets_and_every_number() -> None:
         (["--runbook", 'RB"'], "cannot be looked for: leave out quotes, backslashes and control characters"),
         (["--namespace", "a\\b"], "cannot be looked for"),
         (["--target", "a\nb"], "cannot be looked for"),
+        (["--target", ""], "--target is empty; leave it out for all"),
+        (["--namespace", " "], "--namespace is empty"),
+        (["--runbook", "RB_*"], "has a wildcard in it"),
     ],
 )
 def test_a_filter_that_cannot_be_is_answered_with_what_can(

@@ -176,6 +176,37 @@ def test_what_failed_is_listed_and_not_resumed_before_somebody_says_yes(installa
 
 
 @pytest.mark.slow
+def test_ctrl_c_at_the_question_ends_the_command_and_starts_nothing(installation: Installation, failed: str) -> None:
+    before = runs(installation, failed)
+    master, slave = pty.openpty()
+    argv = [sys.executable, "-m", "runmend.cli", "replay", "--failed", "--target", f"{failed}/web"]
+    try:
+        with subprocess.Popen(
+            argv, env=installation.env, cwd=ROOT, stdin=slave, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        ) as asking:
+            assert asking.stderr is not None
+            said = b""
+            while b"[y/N]" not in said:
+                said += os.read(asking.stderr.fileno(), 1000)
+            asking.send_signal(signal.SIGINT)
+            assert asking.wait(timeout=30) == 130
+    finally:
+        os.close(master)
+        os.close(slave)
+    assert runs(installation, failed) == before
+
+
+@pytest.mark.slow
+def test_what_is_changed_must_be_named_whole(installation: Installation, failed: str) -> None:
+    before = runs(installation, failed)
+    for part in (f"{failed}/we", f"{failed}/", "default"):
+        done = installation.run("replay", part)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert f"no run of exactly {part}; there is " in done.stderr
+    assert runs(installation, failed) == before
+
+
+@pytest.mark.slow
 def test_what_cannot_be_replayed_is_said_in_one_line(installation: Installation, failed: str) -> None:
     whole = f"default/{failed}/Deployment/web"
     refusals = {

@@ -295,7 +295,9 @@ async def resolved_meanwhile(world: World) -> Handle:
 
 async def another_runbooks_alert_dropped(world: World) -> Handle:
     handle = await in_window(world)
-    await world.start((an_alert(world.pods()[0]),), plan=world.plan.model_copy(update={"runbook_id": "RB_OTHER"}))
+    foreign = (an_alert(world.pods()[0]),)
+    await world.start(foreign, plan=world.plan.model_copy(update={"runbook_id": "RB_OTHER"}))
+    await handle.signal(RESOLVED_SIGNAL, Joining(runbook_id="RB_OTHER", alerts=foreign))
     return await ended(world, handle, Outcome.RESOLVED)
 
 
@@ -327,7 +329,19 @@ async def cancelled_while_it_reports(world: World) -> Handle:
         return await ended(world, handle, Outcome.RESOLVED)
 
 
-OWN_WORKERS: Final = (report_failed, cancelled_while_it_reports)
+async def joined_too_late(world: World) -> Handle:
+    """An alert comes while the run reports: it is not remembered, so its next delivery is no known one."""
+    await broken(world)
+    reporter = HeldReporter()
+    async with a_worker_with(world, reporter):
+        handle = await world.start(plan=quick(world.plan))
+        await happens(reporter.reached)
+        await world.start((an_alert(world.pods()[0]),))
+        reporter.go.set()
+        return await ended(world, handle, Outcome.RESOLVED)
+
+
+OWN_WORKERS: Final = (report_failed, cancelled_while_it_reports, joined_too_late)
 """What brings a worker of its own."""
 KINDS: Final[Mapping[str, Play]] = {
     play.__name__.replace("_", "-"): play
@@ -368,6 +382,7 @@ KINDS: Final[Mapping[str, Play]] = {
         joined,
         resolved_meanwhile,
         another_runbooks_alert_dropped,
+        joined_too_late,
         report_failed,
         unreadable_input,
     )

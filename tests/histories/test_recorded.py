@@ -72,6 +72,7 @@ EXPECTED = {
     "joined": Kind("resolved", VERIFIED, frozenset({SIGNALLED, MEMO})),
     "resolved-meanwhile": Kind("resolved", VERIFIED, frozenset({SIGNALLED})),
     "another-runbooks-alert-dropped": Kind("resolved", VERIFIED, frozenset({SIGNALLED})),
+    "joined-too-late": Kind("resolved", VERIFIED, frozenset({SIGNALLED})),
     "report-failed": Kind("resolved", VERIFIED, frozenset({"activity_task_failed"})),
     "unreadable-input": Kind("ValidationError", ""),
 }

@@ -1,9 +1,12 @@
 """A run is cancelled while its write is tried: the history says whether it was made."""
 
+import re
 from typing import Any
 
 import pytest
+from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError, WorkflowHandle
+from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import CancelledError
 
 from tests.builders import FALLBACK, MISSING
@@ -78,3 +81,8 @@ async def cancelled(handle: WorkflowHandle[Any, Any]) -> None:
         await handle.result()
     assert isinstance(ended.value.cause, CancelledError)
     assert await outcome_of(handle) == "cancelled"
+    found = (await handle.describe()).typed_search_attributes
+    assert found.get(SearchAttributeKey.for_keyword("Reason")) == "cancelled"
+    told: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    assert told.current_details.startswith("## ImagePullBackOff Remediation: cancelled")
+    assert re.search(r"Began .* UTC, ended .* UTC", told.current_details)

@@ -121,7 +121,7 @@ async def test_only_what_is_asked_for_is_listed(world: World) -> None:
         return {each.row.run_id for each in await candidates(client, settings, wanted, since)}
 
     assert await ids(WANTED, since) == {handles["cart"].run_id, handles["pay"].run_id}
-    assert await ids(Wanted(outcomes=(FAILED,), target="shop/car"), since) == {handles["cart"].run_id}
+    assert await ids(Wanted(outcomes=(FAILED,), target="shop/cart"), since) == {handles["cart"].run_id}
     assert await ids(Wanted(outcomes=(FAILED,), runbook="RB_OTHER"), since) == set()
     assert await ids(WANTED, datetime.now(UTC)) == set()
 

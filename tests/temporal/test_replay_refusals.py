@@ -114,7 +114,7 @@ async def test_a_run_that_is_not_its_targets_latest_is_not_resumed(world: World)
                 await refuse_unless_latest(world.env.client, past)
         await world.completed(later)
 
-    with pytest.raises(NotReplayed, match=rf"{later.run_id} \(completed\) came after it; name that one"):
+    with pytest.raises(NotReplayed, match=rf"{later.run_id} \(completed\) came after it; `--again` does this one again"):
         await refuse_unless_latest(world.env.client, past)
 
 

@@ -26,3 +26,8 @@ def shown(text: str) -> str:
 def kinds(text: str) -> list[str]:
     """The structure: what there is beside text."""
     return [token.type for token in tokens(text) if token.type not in ("text", "text_special")]
+
+
+def without_code(text: str) -> list[str]:
+    """The structure, code left out."""
+    return [kind for kind in kinds(text) if kind != "code_inline"]

@@ -7,6 +7,7 @@ from runmend.details import details_of, summary_of
 from runmend.runbook import compile_runbook
 from tests.builders import SEED, an_alert
 from tests.unit.marks import MARKS, kinds, shown
+from workflows.words import keyword
 
 PLAN = compile_runbook(SEED.read_bytes(), "RB_IMAGEPULL.md").plan
 WEB = Target(cluster="prod", namespace="shop", kind="Deployment", name="web")
@@ -51,3 +52,15 @@ def test_whatever_an_alert_says_the_details_have_the_same_structure(name: str, v
 def test_the_summary_is_one_line() -> None:
     assert summary_of(PLAN, WEB) == f"{PLAN.title}: Deployment shop/web"
     assert shown(summary_of(PLAN, WEB)) == summary_of(PLAN, WEB)
+
+
+def test_the_longest_details_are_what_temporal_takes() -> None:
+    long = {f"label_{number}": "é" * 900 for number in range(4)}
+    alerts = tuple(an_alert_with(**long, alertname="é" * 2000, pod=f"web-{number}") for number in range(300))
+
+    assert 18_000 < len(details_of(PLAN, WEB, alerts).encode()) <= 19_000
+
+
+def test_a_keyword_is_printable_and_no_longer_than_every_store_takes() -> None:
+    assert keyword("criterion: a\nb\x00c") == "criterion: a?b?c"
+    assert keyword("é" * 300) == "é" * 125

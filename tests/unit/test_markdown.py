@@ -3,21 +3,34 @@
 import pytest
 from hypothesis import given
 
-from runmend.markdown import code, link, one_line, plain
-from tests.unit.marks import MARKS, kinds, shown, tokens
+from runmend.markdown import code, escaped, link, one_line, plain, unescaped
+from tests.unit.marks import MARKS, kinds, shown, tokens, without_code
 
 
 @given(MARKS)
 def test_a_plain_text_is_shown_as_it_is_and_is_nothing_but_text(text: str) -> None:
     markdown = f"- **Alert**: x{plain(text)}x"
 
-    assert kinds(markdown) == kinds("- **Alert**: xx")
+    assert without_code(markdown) == kinds("- **Alert**: xx")
     assert shown(markdown) == f"Alert: x{one_line(text)}x"
 
 
 @given(MARKS, MARKS)
 def test_two_plain_texts_in_one_line_make_nothing_together(one: str, other: str) -> None:
-    assert kinds(f"- x{plain(one)}x: **y{plain(other)}y**") == kinds("- xx: **yy**")
+    assert without_code(f"- x{plain(one)}x: **y{plain(other)}y**") == kinds("- xx: **yy**")
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["http://evil.example/a", "(https://evil.example)", "www.evil.example", "WWW.evil.example", "ftp://x", "me@evil.example", "mailto:x"],
+)
+def test_an_address_is_code_because_many_readers_would_make_a_link_of_it(address: str) -> None:
+    assert plain(f"see {address} now") == f"see `{address}` now"
+
+
+@given(MARKS)
+def test_a_reader_of_the_source_gets_the_text_without_backslashes(text: str) -> None:
+    assert unescaped(escaped(text)) == text
 
 
 @given(MARKS)

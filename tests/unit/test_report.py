@@ -10,7 +10,7 @@ from runmend.plan import Mode
 from runmend.report import duration, outcome_line, render
 from runmend.run import Affected, Change, Finding, Observation, Outcome, RunResult, StepResult, StepStatus
 from tests.builders import FALLBACK, MISSING, an_alert
-from tests.unit.marks import MARKS, kinds
+from tests.unit.marks import MARKS, without_code
 
 AFFECTED = Affected(container="app", init=False, image=MISSING, reason="ErrImagePull", pods=("web-1", "web-2"))
 CHANGE = Change(container="app", before=MISSING, after=FALLBACK)
@@ -176,7 +176,7 @@ def told(of: str) -> RunResult:
 @given(MARKS)
 def test_whatever_comes_from_outside_the_report_has_the_same_structure(text: str) -> None:
     # A text of nothing but blanks leaves a place empty, which is no structure of its own either.
-    assert kinds(render(told(f"x{text}x"), now=f"x{text}x")) == kinds(render(told("x"), now="x"))
+    assert without_code(render(told(f"x{text}x"), now=f"x{text}x")) == without_code(render(told("x"), now="x"))
 
 
 @pytest.mark.parametrize(
@@ -191,3 +191,28 @@ def test_a_duration_is_told_in_its_largest_whole_unit(seconds: int, said: str) -
 def test_a_duration_says_exactly_as_long(seconds: int) -> None:
     number, unit = duration(seconds).split()
     assert int(number) * {"second": 1, "minute": 60, "hour": 3600}[unit.removesuffix("s")] == seconds
+
+
+@pytest.mark.parametrize(
+    ("outcome", "advice"),
+    [
+        (Outcome.PRECONDITION_FAILED, "`runmend replay shop/web` resumes it at patch_image"),
+        (Outcome.STEP_FAILED, "`runmend replay shop/web` resumes it at patch_image"),
+        (Outcome.VERIFICATION_FAILED, "`runmend replay shop/web` verifies it anew"),
+        (Outcome.REVERTED, "`runmend replay shop/web --again` starts over"),
+    ],
+)
+def test_a_failed_run_says_what_its_kind_means_and_what_a_person_can_do(outcome: Outcome, advice: str) -> None:
+    failed = a_result(outcome, failed_step="patch_image")
+
+    assert f"\n{outcome.value} means: " in render(failed)
+    assert advice in render(failed).partition("### What you can do")[2]
+    assert "What you can do" not in render(failed, advise=False)
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED])
+def test_a_run_that_has_not_failed_asks_nothing_of_anybody(outcome: Outcome | None) -> None:
+    text = render(a_result(outcome))
+
+    assert " means: " not in text
+    assert "What you can do" not in text

@@ -173,7 +173,8 @@ async def test_a_run_began_and_ended_by_its_own_clock(world: World) -> None:
     await world.skip()
     result = await world.completed(handle)
 
-    assert result.began is not None
+    [first, *_] = (await handle.fetch_history()).events
+    assert result.began == first.event_time.ToDatetime(UTC)
     assert result.ended is not None
     assert result.ended - result.began >= timedelta(minutes=5)
 
