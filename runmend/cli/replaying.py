@@ -14,7 +14,7 @@ from temporalio.client import Client
 
 from runmend.cli.listing import find_run
 from runmend.cli.running import find_plan
-from runmend.cli.showing import print_run
+from runmend.cli.showing import follow_started
 from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
 from runmend.errors import RunmendError
 from runmend.kube.client import Cluster
@@ -27,7 +27,7 @@ from runmend.replaying.reading import Past, read_past, refuse_unless_latest
 from runmend.replaying.rehearsal import Rehearsal, rehearse_again, rehearse_resume
 from runmend.replaying.resuming import resume
 from runmend.settings import Settings
-from runmend.terminal import Screen, console, follow, link
+from runmend.terminal import link
 from runmend.visibility import Wanted
 
 _APART: Final = (
@@ -217,23 +217,10 @@ def _listed(each: Candidate) -> str:
 
 async def _told(client: Client, settings: Settings, past: Past, run_id: str, *, wait: bool) -> int:
     if wait:
-        return await _followed(client, settings, past, run_id)
+        return await follow_started(client, settings, past.given.target, run_id)
     sys.stdout.write(f"{past.workflow_id}@{run_id}\n")
     sys.stderr.write(f"{link(settings.web_ui, client.namespace, past.workflow_id, run_id)}\n")
     return 0
-
-
-async def _followed(client: Client, settings: Settings, past: Past, run_id: str) -> int:
-    out, target = console(), past.given.target
-    try:
-        with asking(), Screen(out) as screen:
-            progress = await follow(client, past.workflow_id, run_id, screen)
-    except asyncio.CancelledError:
-        sys.stderr.write(f"the run goes on; `runmend show {target.namespace}/{target.name}` tells how\n")
-        raise
-    out.print()
-    print_run(out, progress, settings, client.namespace)
-    return 0 if progress.completed else 1
 
 
 def _number(number: int, what: str) -> str:

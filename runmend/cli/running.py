@@ -1,20 +1,17 @@
 """`runmend run`: a person starts a runbook by hand. The way from labels to a run is the bridge's; nobody is held."""
 
-import asyncio
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from temporalio.client import Client
-
 from runmend.alerts import Alert, Target
 from runmend.bridge.triage import PodGone, Unrouted, check_place, check_pod, check_target
 from runmend.bridge.webhook import WebhookAlert
 from runmend.cli.runbooks import diagnostics_of
-from runmend.cli.showing import print_run
-from runmend.cli.surroundings import Misconfigured, NotFoundHere, asking, load_settings, temporal_client
+from runmend.cli.showing import follow_started
+from runmend.cli.surroundings import Misconfigured, NotFoundHere, load_settings, temporal_client
 from runmend.errors import PermanentError
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
@@ -22,7 +19,7 @@ from runmend.plan import Mode, Plan, strictest
 from runmend.runbook import RunbookError, compile_runbook, load_directory
 from runmend.settings import SYSTEM_NAMESPACES, Settings
 from runmend.starts import Latest, Starter
-from runmend.terminal import Screen, console, follow, link
+from runmend.terminal import link
 
 
 class Refused(PermanentError):
@@ -46,7 +43,7 @@ async def run_runbook(runbook: str, labels: Mapping[str, str], *, runbooks: Path
     if joined and mode is not None:
         sys.stderr.write(f"an open run keeps its mode; --mode {mode} was not applied\n")
     if wait:
-        return await _follow(client, settings, target, run_id)
+        return await follow_started(client, settings, target, run_id)
     sys.stdout.write(f"{target.workflow_id}@{run_id}\n")
     sys.stderr.write(f"{link(settings.web_ui, client.namespace, target.workflow_id, run_id)}\n")
     return 0
@@ -152,16 +149,3 @@ def _refuse_another(latest: Latest | None, plan: Plan, target: Target) -> None:
         raise Refused(
             f"a run of {latest.runbook_id} is open for {target}, one at a time; wait for it (`runmend show {short}`), or cancel it"
         )
-
-
-async def _follow(client: Client, settings: Settings, target: Target, run_id: str) -> int:
-    out = console()
-    try:
-        with asking(), Screen(out) as screen:
-            progress = await follow(client, target.workflow_id, run_id, screen)
-    except asyncio.CancelledError:
-        sys.stderr.write(f"the run goes on; `runmend show {target.namespace}/{target.name}` tells how\n")
-        raise
-    out.print()
-    print_run(out, progress, settings, client.namespace)
-    return 0 if progress.completed else 1

@@ -12,6 +12,7 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from runmend.alerts import Target
 from runmend.cli.listing import find_run
 from runmend.cli.surroundings import asking, load_settings, temporal_client
 from runmend.durations import took
@@ -59,6 +60,20 @@ async def follow_run(called: str, *, as_json: bool) -> int:
     with asking():
         latest = await _latest(client, workflow_id)
     _print(progress, settings, client.namespace, latest, as_json=as_json)
+    return 0 if progress.completed else 1
+
+
+async def follow_started(client: Client, settings: Settings, target: Target, run_id: str) -> int:
+    """Follow a run that a command has just started to its end, then print it: 0 where it completed, 1 where it failed."""
+    out = console()
+    try:
+        with asking(), Screen(out) as screen:
+            progress = await follow(client, target.workflow_id, run_id, screen)
+    except asyncio.CancelledError:
+        sys.stderr.write(f"the run goes on; `runmend show {target.namespace}/{target.name}` tells how\n")
+        raise
+    out.print()
+    print_run(out, progress, settings, client.namespace)
     return 0 if progress.completed else 1
 
 
