@@ -133,19 +133,26 @@ def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Cha
 def _earlier_try(this: Try, now: TargetNow, deployment: DeploymentFacts) -> StepResult | None:
     """The result of an earlier try of this very step, from the note that it left; None where it left none."""
     call = this.call
-    notes = notes_on(deployment, *now.workloads.revisions(call.target, deployment.uid))
-    note = next((note for note in notes if note.is_by(this.author.workflow, call.run_id, call.step_id)), None)
-    if note is None:
+    changes = written_before(now, deployment, call, this.author.workflow)
+    if changes is None:
         return None
-    changes = tuple(
-        Change(container=name, init=name in deployment.init_containers, before=before, after=after)
-        for name, (before, after) in note.containers.items()
-    )
     remarks = this.announce(deployment, changes)
     if lost := reverted(deployment, changes):
         raise lost
     result = _result(call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes)
     return result.model_copy(update={"recovered": True, "remarks": remarks})
+
+
+def written_before(now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str) -> tuple[Change, ...] | None:
+    """What this very step of this run has written, from the note that it left, whether or not it stands; None where it left none."""
+    notes = notes_on(deployment, *now.workloads.revisions(call.target, deployment.uid))
+    note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
+    if note is None:
+        return None
+    return tuple(
+        Change(container=name, init=name in deployment.init_containers, before=before, after=after)
+        for name, (before, after) in note.containers.items()
+    )
 
 
 def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Reverted | None:

@@ -310,20 +310,29 @@ class _Reading:
             self._note(outcome=Outcome.STEP_FAILED, summary=f"{kind}: {failure.message}")
 
     async def _decoded(self, payloads: Payloads, kind: type[_Value]) -> _Value:
-        named = f"{self._described.id} (workflow type {self._described.workflow_type})"
-        try:
-            [value, *_] = await self._converter.decode(payloads.payloads, [kind])
-        except (ValueError, RuntimeError, TypeError) as error:
-            raise NotARun(f"{named} is not a run of this Runmend, its {kind.__name__} cannot be read: {_first(error)}") from error
-        if not isinstance(value, kind):
-            raise NotARun(f"{named} is not a run of Runmend")
-        return value
+        return await decoded(self._converter, self._described, payloads, kind)
 
     def _planned(self) -> Iterator[Phase]:
         plan, seen = self._so_far.plan, {phase.name for phase in self._so_far.phases}
         names = ["observe", *(step.action_id for step in plan.steps)]
         names += ["settle", WINDOW, "check"] if plan.changes else []
         return (Phase(name, State.PLANNED) for name in (*names, "report") if name not in seen)
+
+
+async def decoded(converter: DataConverter, described: WorkflowExecutionDescription, payloads: Payloads, kind: type[_Value]) -> _Value:
+    """A value out of a run's history.
+
+    Raises:
+        NotARun: it is none of that kind, so the workflow is somebody else's, or of another version of Runmend.
+    """
+    named = f"{described.id} (workflow type {described.workflow_type})"
+    try:
+        [value, *_] = await converter.decode(payloads.payloads, [kind])
+    except (ValueError, RuntimeError, TypeError) as error:
+        raise NotARun(f"{named} is not a run of this Runmend, its {kind.__name__} cannot be read: {_first(error)}") from error
+    if not isinstance(value, kind):
+        raise NotARun(f"{named} is not a run of Runmend")
+    return value
 
 
 def _when(event: HistoryEvent) -> datetime:

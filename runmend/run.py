@@ -18,6 +18,8 @@ OUTCOME = "Outcome"
 REASON = "Reason"
 """Why it ended so, in a few words without a name in them; of a resolved run what was wrong."""
 
+KEYWORD_BYTES = 250
+
 # Memo keys.
 EPISODES = "episodes"
 """Episode → when it was dealt with (ISO 8601): those of this run and its predecessors, 7 days, the newest 200."""
@@ -242,6 +244,12 @@ class ReportCall(Frozen):
     """The input of `runmend.report`."""
 
     result: RunResult
+
+
+def keyword(text: str) -> str:
+    """A text as every visibility store takes it for a search attribute: printable, and at most 250 bytes."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown.encode()[:KEYWORD_BYTES].decode(errors="ignore")
 
 
 def remembered(episodes: dict[str, str], alerts: tuple[Alert, ...], now: datetime) -> dict[str, str]:

@@ -22,7 +22,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts import Alert, Target
-from runmend.details import cut, details_of, summary_of
+from runmend.details import details_of, summary_of
 from runmend.errors import TemporaryError
 from runmend.plan import Plan
 from runmend.run import (
@@ -39,16 +39,17 @@ from runmend.run import (
     Joining,
     Options,
     RunInput,
+    keyword,
     remembered,
 )
 from runmend.settings import Settings
+from runmend.visibility import quoted
 
 RPC_TIMEOUT: Final = timedelta(seconds=10)
 WORKFLOW_ID_MAX: Final = 255
 """How many bytes of a workflow id every server takes: it is what a server on PostgreSQL or MySQL keeps. Others take more."""
 STEPS_TIME: Final = timedelta(hours=24)
 """How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
-_KEYWORD_BYTES: Final = 250
 _KEYWORD_LIST_BYTES: Final = 1900
 """Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
 _FINGERPRINTS_A_QUERY: Final = 200
@@ -193,8 +194,8 @@ class Starter:
         wanted = sorted(set(fingerprints))
         found: dict[str, OpenRun] = {}
         for begin in range(0, len(wanted), _FINGERPRINTS_A_QUERY):
-            any_of = ", ".join(_quoted(fingerprint) for fingerprint in wanted[begin : begin + _FINGERPRINTS_A_QUERY])
-            query = f"ExecutionStatus = 'Running' AND TaskQueue = {_quoted(self._settings.task_queue)} AND {FINGERPRINTS} IN ({any_of})"
+            any_of = ", ".join(quoted(fingerprint) for fingerprint in wanted[begin : begin + _FINGERPRINTS_A_QUERY])
+            query = f"ExecutionStatus = 'Running' AND TaskQueue = {quoted(self._settings.task_queue)} AND {FINGERPRINTS} IN ({any_of})"
             with _temporal("list"):
                 async for run in self._client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
                     found[run.run_id] = _open_run(run)
@@ -277,14 +278,12 @@ def _open_run(run: WorkflowExecution) -> OpenRun:
 def _attributes(target: Target, alerts: tuple[Alert, ...]) -> TypedSearchAttributes:
     name = next((alert.name for alert in alerts if alert.name), "")
     pairs: list[SearchAttributePair[Any]] = [
-        SearchAttributePair(_TARGET, cut(str(target), _KEYWORD_BYTES)),
+        SearchAttributePair(_TARGET, keyword(str(target))),
         SearchAttributePair(_KUBE_NAMESPACE, target.namespace),
         SearchAttributePair(_FINGERPRINTS, _as_many_as_fit(alert.fingerprint for alert in alerts)),
     ]
     if name:
-        # A control character is legal in a label and not in every visibility store.
-        shown = "".join(char if char.isprintable() else "?" for char in name)
-        pairs.append(SearchAttributePair(_ALERT_NAME, cut(shown, _KEYWORD_BYTES)))
+        pairs.append(SearchAttributePair(_ALERT_NAME, keyword(name)))
     return TypedSearchAttributes(pairs)
 
 
@@ -295,10 +294,3 @@ def _as_many_as_fit(fingerprints: Iterator[str]) -> list[str]:
             break
         kept.append(fingerprint)
     return kept
-
-
-def _quoted(text: str) -> str:
-    """A string of the visibility store's query language. Callers pass names and fingerprints, which hold no quote."""
-    if "'" in text or "\\" in text:
-        raise ValueError(f"{text!r} cannot stand in a visibility query")
-    return f"'{text}'"

@@ -41,6 +41,7 @@ with workflow.unsafe.imports_passed_through():
         StepCall,
         StepResult,
         StepStatus,
+        keyword,
         remembered,
     )
     from workflows import words
@@ -278,7 +279,7 @@ class Remediation:
             # The report is told from what is known; that it could not be counted changes no outcome, and is in the history.
             text = render(result)
         workflow.set_current_details(text)
-        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(words.keyword(ending.reason))])
+        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(keyword(ending.reason))])
         if outcome.completes:
             return result
         if tried := self._tried(given.plan):

@@ -8,14 +8,6 @@ from runmend.plan import Mode, Plan, Step
 from runmend.report import duration
 from runmend.run import Observation
 
-MOST_BYTES = 250
-
-
-def keyword(text: str) -> str:
-    """A text as every visibility store takes it: printable, and at most 250 bytes."""
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown.encode()[:MOST_BYTES].decode(errors="ignore")
-
 
 def was_wrong(observation: Observation | None) -> str:
     """What was wrong before the run changed anything: why images could not be pulled, else what the containers waited for."""

@@ -15,7 +15,7 @@ from temporalio.client import Client
 from runmend.cli.listing import find_run
 from runmend.cli.running import find_plan
 from runmend.cli.showing import follow_started
-from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
+from runmend.cli.surroundings import NotFoundHere, asking, counted, load_settings, temporal_client
 from runmend.errors import RunmendError
 from runmend.kube.client import Cluster
 from runmend.plan import Plan
@@ -108,13 +108,13 @@ async def replay_failed(how: How, wanted: Wanted, *, since: datetime, at_once: i
         return 0
     if how.dry_run:
         return await _rehearsed_all(settings, chosen)
-    _confirm(f"resume {_number(len(chosen), 'run')}, at most {at_once} at once?", how)
+    _confirm(f"resume {counted(len(chosen), 'run')}, at most {at_once} at once?", how)
     try:
         tally = await resume_all(client, chosen, at_once, _say)
     except asyncio.CancelledError:
         sys.stderr.write("what was resumed goes on; the same command resumes the rest, and none twice\n")
         raise
-    sys.stdout.write(f"{_number(len(chosen), 'failed run')}: {tally.words}\n")
+    sys.stdout.write(f"{counted(len(chosen), 'failed run')}: {tally.words}\n")
     return 0 if tally.all_completed else 1
 
 
@@ -132,13 +132,13 @@ async def _again(client: Client, settings: Settings, past: Past, how: How) -> in
     refuse_without_labels(past, plan)
     told = _difference(past.given.plan, plan) if how.latest else ""
     if how.dry_run:
-        sys.stdout.write(f"would start {plan.runbook_id} for {past.given.target} with {_number(len(past.alerts), 'alert')}\n")
+        sys.stdout.write(f"would start {plan.runbook_id} for {past.given.target} with {counted(len(past.alerts), 'alert')}\n")
         return await _rehearsed(settings, lambda cluster: rehearse_again(cluster, settings, past, plan))
     if told:
         _confirm(f"start {plan.runbook_id} for {past.given.target} with the runbook as it is now?", how)
     with asking():
         run_id = await start_again(client, settings, past, plan)
-    sys.stderr.write(f"started {plan.runbook_id} for {past.given.target} with {_number(len(past.alerts), 'alert')}\n")
+    sys.stderr.write(f"started {plan.runbook_id} for {past.given.target} with {counted(len(past.alerts), 'alert')}\n")
     return await _told(client, settings, past, run_id, wait=how.wait)
 
 
@@ -221,7 +221,3 @@ async def _told(client: Client, settings: Settings, past: Past, run_id: str, *, 
     sys.stdout.write(f"{past.workflow_id}@{run_id}\n")
     sys.stderr.write(f"{link(settings.web_ui, client.namespace, past.workflow_id, run_id)}\n")
     return 0
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import assert_never
 
-from runmend.cli.surroundings import NotFoundHere, load_settings
+from runmend.cli.surroundings import NotFoundHere, counted, load_settings
 from runmend.criteria import Unreadable
 from runmend.plan import GetEvents, PatchDeployment, Plan, Step
 from runmend.report import duration
@@ -27,7 +27,7 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool) -> int:
         sys.stdout.write(f"{diagnostic}\n")
     errors = sum(diagnostic.severity == "error" for diagnostic in linted.diagnostics)
     warnings = len(linted.diagnostics) - errors
-    said = f"{_number(linted.files, 'runbook')}, {_number(errors, 'error')}, {_number(warnings, 'warning')}"
+    said = f"{counted(linted.files, 'runbook')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}"
     sys.stderr.write(f"{said}\n")
     return int(linted.failed)
 
@@ -99,12 +99,8 @@ def _operation(step: Step) -> str:
             assert_never(never)
 
 
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def diagnostics_of(error: RunbookError) -> str:
     """The first error of a runbook, in one line."""
     first = error.errors[0] if error.errors else error.diagnostics[0]
     more = len(error.errors) - 1
-    return f"{first}" + (f" (and {_number(more, 'more error')})" if more > 0 else "")
+    return f"{first}" + (f" (and {counted(more, 'more error')})" if more > 0 else "")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runmend.cli.listing import cell, table_of
-from runmend.cli.surroundings import asking, load_settings, temporal_client
+from runmend.cli.surroundings import asking, counted, load_settings, temporal_client
 from runmend.durations import took
 from runmend.stats import Stats, Tally, count
 from runmend.terminal import console
@@ -40,7 +40,7 @@ async def show_stats(wanted: Wanted, *, as_json: bool) -> int:
 def print_stats(out: Console, stats: Stats, cluster: str, since: datetime | None) -> None:
     """The tables."""
     total, offenders = stats.total, len(stats.offenders)
-    said = f"{_number(total.runs, 'run')} of cluster {cluster}"
+    said = f"{counted(total.runs, 'run')} of cluster {cluster}"
     said += f" since {since.astimezone().strftime('%Y-%m-%d %H:%M')}" if since else ""
     said += f", {total.replays} of them replays" if total.replays else ""
     _print(out, [Text(said)])
@@ -55,7 +55,7 @@ def print_stats(out: Console, stats: Stats, cluster: str, since: datetime | None
         _print(out, table_of(("RUNBOOK", "FAILED", "WHY"), why))
     if worst := [target for target in stats.targets if target.trouble][:_TARGETS_SHOWN]:
         _print(out, table_of(("WORST TARGETS", *_OF_TARGET), [[cell(one.name), *_troubles(one)] for one in worst], right=len(_OF_TARGET)))
-        of_all = f"of {_number(len(stats.targets), 'target')}"
+        of_all = f"of {counted(len(stats.targets), 'target')}"
         told = f"{offenders} {of_all} had something to fix, or failed, twice or more"
         out.print(Text(told if offenders else f"none {of_all} had something to fix, or failed, twice"), soft_wrap=True)
 
@@ -83,10 +83,6 @@ def _number_cell(number: int) -> Text:
 
 def _fixed(tally: Tally) -> Text:
     return cell(took(tally.median_seconds)) if tally.median_seconds is not None else cell("-", "dim")
-
-
-def _number(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _told(stats: Stats) -> dict[str, object]:

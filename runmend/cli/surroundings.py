@@ -58,6 +58,11 @@ async def temporal_client() -> Client:
     return await connect()
 
 
+def counted(number: int, what: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 @contextmanager
 def asking() -> Iterator[None]:
     """Turn what Temporal answers into one line.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from temporalio.api.common.v1 import Payloads
 from temporalio.api.enums.v1 import WorkflowTaskFailedCause
@@ -11,7 +11,7 @@ from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExec
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts import Alert
-from runmend.progress import CALL_SECONDS, OWN, NotARun, State, progress_of
+from runmend.progress import CALL_SECONDS, OWN, NotARun, State, decoded, progress_of
 from runmend.replaying.points import OBSERVE, NotReplayed, Point, Story, read_story
 from runmend.run import JOIN_SIGNAL, REPLAYS, Change, Joining, RunInput, StepResult, StepStatus
 from runmend.settings import Settings
@@ -229,13 +229,5 @@ class _Reading:
         if joining.runbook_id == self._described.workflow_type:
             self._joined += joining.alerts
 
-    async def _decoded(self, payloads: Any, kind: type[_Value]) -> _Value:  # noqa: ANN401  a protobuf message
-        named = f"{self._described.id} (workflow type {self._described.workflow_type})"
-        try:
-            [value, *_] = await self._converter.decode(payloads.payloads, [kind])
-        except (ValueError, RuntimeError, TypeError) as error:
-            first = next(iter(str(error).splitlines()), type(error).__name__)[:_MESSAGE_SHOWN]
-            raise NotARun(f"{named} is not a run of this Runmend, its {kind.__name__} cannot be read: {first}") from error
-        if not isinstance(value, kind):
-            raise NotARun(f"{named} is not a run of Runmend")
-        return value
+    async def _decoded(self, payloads: Payloads, kind: type[_Value]) -> _Value:
+        return await decoded(self._converter, self._described, payloads, kind)

@@ -6,7 +6,7 @@ Changes nothing, and starts nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from activities.patching import in_words, patch_images, reverted
+from activities.patching import in_words, patch_images, reverted, written_before
 from activities.verification import settling
 from runmend.errors import (
     Forbidden,
@@ -23,12 +23,11 @@ from runmend.facts import DeploymentFacts
 from runmend.kube.announcing import Author
 from runmend.kube.client import Cluster
 from runmend.kube.targets import TargetNow
-from runmend.kube.verbs import notes_on
 from runmend.plan import Mode, Plan, Step, strictest
 from runmend.replaying.again import options_for
 from runmend.replaying.points import OBSERVE, SETTLE, Point
 from runmend.replaying.reading import Past
-from runmend.run import Change, Options, Outcome, SettleCall, StepCall, StepResult, StepStatus
+from runmend.run import Options, Outcome, SettleCall, StepCall, StepResult, StepStatus
 from runmend.settings import Settings
 
 _MOST_PODS = 5
@@ -153,11 +152,9 @@ class _Steps:
         Raises:
             Reverted: it has, and somebody has put the old value back.
         """
-        notes = notes_on(deployment, *now.workloads.revisions(call.target, deployment.uid))
-        note = next((note for note in notes if note.is_by(self.past.workflow_id, call.run_id, call.step_id)), None)
-        if note is None:
+        changes = written_before(now, deployment, call, self.past.workflow_id)
+        if changes is None:
             return ""
-        changes = tuple(Change(container=name, before=before, after=after) for name, (before, after) in note.containers.items())
         if lost := reverted(deployment, changes):
             raise lost
         return f"has written already, and would write nothing: {in_words(changes)}"

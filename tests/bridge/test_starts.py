@@ -157,7 +157,7 @@ async def test_two_hundred_of_the_longest_fingerprints_can_be_asked_for(starter:
 
 
 async def test_a_fingerprint_with_a_quote_is_never_asked_for(starter: Starter) -> None:
-    with pytest.raises(ValueError, match="cannot stand in a visibility query"):
+    with pytest.raises(ValueError, match="cannot be looked for"):
         await starter.open_runs({"a' OR '1'='1"})
 
 

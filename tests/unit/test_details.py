@@ -4,10 +4,10 @@ from hypothesis import given
 
 from runmend.alerts import Alert, Target
 from runmend.details import details_of, summary_of
+from runmend.run import keyword
 from runmend.runbook import compile_runbook
 from tests.builders import SEED, an_alert
 from tests.unit.marks import MARKS, kinds, shown
-from workflows.words import keyword
 
 PLAN = compile_runbook(SEED.read_bytes(), "RB_IMAGEPULL.md").plan
 WEB = Target(cluster="prod", namespace="shop", kind="Deployment", name="web")

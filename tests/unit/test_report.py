@@ -60,7 +60,7 @@ def test_what_was_not_verified_is_in_the_outcomes_line(unverified: int, said: st
     assert outcome_line(a_result(verdicts=verdicts)) == said
 
 
-def test_a_whole_report() -> None:
+def a_resolved_run() -> RunResult:
     observation = Observation(
         owner="Pod web-1 → ReplicaSet web-6b9 → Deployment web",
         pods=("web-1: Pending",),
@@ -77,7 +77,7 @@ def test_a_whole_report() -> None:
         StepResult(action_id="get_pod_events", status=StepStatus.DONE, summary="4 events", confirmed=True),
         StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it", changes=(CHANGE,)),
     )
-    result = a_result(
+    return a_result(
         summary="changed it; it held for 5 minutes",
         observation=observation,
         steps=steps,
@@ -87,7 +87,9 @@ def test_a_whole_report() -> None:
         remarks=("alert KubePodImagePullBackOff for pod web-1 resolved meanwhile",),
     )
 
-    assert render(result).splitlines() == [
+
+def test_a_whole_report() -> None:
+    assert render(a_resolved_run()).splitlines() == [
         "## ImagePullBackOff Remediation: resolved, 1 criterion unverified",
         "",
         "**changed it; it held for 5 minutes**",
