@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from runmend.errors import Forbidden, NotYet, PermanentError, TemporaryError, Throttled
+from runmend.core.errors import Forbidden, NotYet, PermanentError, TemporaryError, Throttled
 
 REFUSED = "refused"
 REFUSALS = (1, 2, 4)

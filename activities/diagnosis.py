@@ -6,17 +6,17 @@ Nothing here stops a remediation: what cannot be told is reported as unknown.
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-from runmend.causes import Cause, cause_of
-from runmend.errors import NotFound, RunmendError
-from runmend.facts import EventFacts
-from runmend.images import InvalidImageReference, parse_image
+from runmend.core.errors import NotFound, RunmendError
+from runmend.facts.objects import EventFacts
+from runmend.images.pull_failures import Cause, cause_of
+from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
+from runmend.images.references import InvalidImageReference, parse_image
+from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster
-from runmend.kube.targets import TargetNow
-from runmend.kube.verbs import read_events
-from runmend.plan import DiagnosticStep, Probe, SubPoint
-from runmend.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
-from runmend.registry import Answer, Registry, RegistryAnswer
-from runmend.run import Affected, Finding, ObserveCall
+from runmend.language.target import TargetNow
+from runmend.language.verbs import read_events
+from runmend.plan.messages import Affected, Finding, ObserveCall
+from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 
 MOST_IMAGES = 6
 """How many images' registries are asked: they are asked at once, and each may take five seconds."""
@@ -57,7 +57,7 @@ class Diagnosis:
         asked = self._ask((*images, *fallbacks))
         found = [finding for step in self._call.plan.diagnosis for finding in self._step(step, images, asked)]
         found += [
-            Finding(about="image that the runbook would write", found=f"{image}: {_said(asked.get(image))}", ok=_ok(asked.get(image)))
+            Finding(about="image that the runbook would write", found=f"{image}: {_answer(asked.get(image))}", ok=_ok(asked.get(image)))
             for image in fallbacks
         ]
         return tuple(found)
@@ -97,7 +97,7 @@ class Diagnosis:
                 return [Finding(about=point.text, line=point.line, found="not done: this point cannot be read by a machine")]
             case Probe.IMAGE_EXISTS:
                 return [
-                    Finding(about=point.text, line=point.line, found=f"{image}: {_said(asked.get(image))}", ok=_ok(asked.get(image)))
+                    Finding(about=point.text, line=point.line, found=f"{image}: {_answer(asked.get(image))}", ok=_ok(asked.get(image)))
                     for image in images
                 ]
             case Probe.IMAGE_WELL_FORMED:
@@ -183,7 +183,7 @@ class Diagnosis:
             return dict(zip(chosen, pool.map(lambda image: self._registry.ask(image, credentials), chosen), strict=True))
 
 
-def _said(answer: RegistryAnswer | None) -> str:
+def _answer(answer: RegistryAnswer | None) -> str:
     return f"{answer.answer}: {answer.why}" if answer else "unknown: too many images to ask for all of them"
 
 

@@ -4,11 +4,11 @@ from temporalio import activity
 
 from activities.boundary import translated
 from activities.diagnosis import Diagnosis
-from runmend.facts import PodFacts
+from runmend.facts.objects import PodFacts
+from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
-from runmend.kube.targets import MOST_NAMED, TargetNow
-from runmend.registry import Registry
-from runmend.run import Observation, ObserveCall
+from runmend.language.target import MOST_NAMED, TargetNow
+from runmend.plan.messages import Observation, ObserveCall
 
 
 class Observer:

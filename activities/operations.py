@@ -8,14 +8,15 @@ from temporalio.common import RawValue
 from activities.boundary import translated
 from activities.diagnosis import classified
 from activities.patching import patch_images
-from runmend.errors import PreconditionFailed
-from runmend.kube.announcing import Author
+from runmend.core.errors import PreconditionFailed
+from runmend.core.modes import Mode, strictest
 from runmend.kube.client import Cluster
-from runmend.kube.targets import TargetNow
-from runmend.kube.verbs import read_events
-from runmend.plan import GetEvents, Mode, PatchDeployment, strictest
-from runmend.run import StepCall, StepResult, StepStatus
-from runmend.states import STATES
+from runmend.language.states import STATES
+from runmend.language.target import TargetNow
+from runmend.language.verbs import read_events
+from runmend.plan.messages import StepCall, StepResult, StepStatus
+from runmend.plan.plan import GetEvents, PatchDeployment
+from runmend.reports.target_events import Author
 
 
 class Operations:

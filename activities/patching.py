@@ -8,15 +8,17 @@ import logging
 import time
 from dataclasses import dataclass
 
-from runmend.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
-from runmend.facts import DeploymentFacts, PodFacts
-from runmend.kube.announcing import Announcement, Author, Fact, announce
+from runmend.core.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
+from runmend.core.modes import Mode
+from runmend.facts.objects import DeploymentFacts, PodFacts
 from runmend.kube.client import FIELD_MANAGER, Cluster, Json
-from runmend.kube.targets import TargetNow
-from runmend.kube.verbs import ChangeNote, checked, image_patch, notes_on
-from runmend.plan import ContainerImage, Mode, PatchDeployment, fill
-from runmend.run import Affected, Change, StepCall, StepResult, StepStatus
-from runmend.states import STATES
+from runmend.kube.notes import ChangeNote, notes_on
+from runmend.language.states import STATES
+from runmend.language.target import TargetNow
+from runmend.language.verbs import checked, image_patch
+from runmend.plan.messages import Affected, Change, StepCall, StepResult, StepStatus
+from runmend.plan.plan import ContainerImage, PatchDeployment, fill
+from runmend.reports.target_events import Announcement, Author, Fact, announce
 
 MOST_NAMED = 5
 

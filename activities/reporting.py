@@ -6,12 +6,13 @@ from collections.abc import Callable
 from temporalio import activity
 
 from activities.boundary import translated
-from runmend.kube.announcing import Announcement, Author, Fact, announce
+from runmend.core.modes import Mode, strictest
+from runmend.core.outcomes import Outcome
+from runmend.core.telemetry import count_run
 from runmend.kube.client import Cluster
-from runmend.plan import Mode, strictest
-from runmend.report import outcome_line, render
-from runmend.run import Outcome, ReportCall, RunResult
-from runmend.telemetry import count_run
+from runmend.plan.messages import ReportCall, RunResult
+from runmend.reports.report import outcome_line, render
+from runmend.reports.target_events import Announcement, Author, Fact, announce
 
 log = logging.getLogger("runmend.runs")
 
@@ -37,7 +38,7 @@ class Reporter:
             result = call.result
             remark = self._announced(result)
             text = render(result.model_copy(update={"remarks": (*result.remarks, remark)}) if remark else result)
-            count_run(result)
+            count_run(result.runbook_id, result.outcome, result.took)
             outcome = str(result.outcome or "none")
             log.info("run ended", extra={"runbook": result.runbook_id, "outcome": outcome, "says": outcome_line(result)})
             return text

@@ -7,25 +7,14 @@ from temporalio import activity
 from activities.boundary import let_in, put_off, translated
 from activities.diagnosis import classified
 from activities.patching import reverted
-from runmend.criteria import (
-    Criterion,
-    Live,
-    NoNewEvents,
-    Status,
-    Verdict,
-    Watermark,
-    judge,
-    restarts_of,
-    settled_pods,
-    unmet,
-    waiting_pods,
-)
-from runmend.errors import Forbidden, NotYet, VerificationFailed
-from runmend.facts import EventFacts
+from runmend.core.errors import Forbidden, NotYet, VerificationFailed
+from runmend.facts.objects import EventFacts
 from runmend.kube.client import Cluster
-from runmend.kube.targets import TargetNow
-from runmend.run import CheckCall, Checked, SettleCall, Settled
-from runmend.states import STATES
+from runmend.language.states import STATES
+from runmend.language.target import TargetNow
+from runmend.language.verdicts import Live, judge, restarts_of, settled_pods, unmet, waiting_pods
+from runmend.plan.criteria import Criterion, NoNewEvents, Status, Verdict, Watermark
+from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 
 GONE = "the target is gone"
 SILENT = (5, 10, 15, 30)

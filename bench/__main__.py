@@ -22,13 +22,14 @@ from bench.by_hand import ByHand
 from bench.by_hand_work import Activities, Order
 from bench.by_hand_work import Target as HandTarget
 from bench.stub import NoRegistry, StubCluster, first_pod
-from runmend.alerts import Alert, Target
-from runmend.app import THREADS, build_worker, register_search_attributes
-from runmend.converter import data_converter
-from runmend.plan import Plan
+from runmend.alerts.alert import Alert, Target
+from runmend.core.settings import Settings
+from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
-from runmend.settings import Settings
-from runmend.starts import Starter
+from runmend.runs.connection import register_search_attributes
+from runmend.runs.converter import data_converter
+from runmend.runs.starting import Starter
+from runmend.worker.assembly import THREADS, build_worker
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 TEMPORAL = Path(sys.prefix) / "bin" / "temporal"

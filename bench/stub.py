@@ -7,11 +7,11 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from runmend.facts import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
-from runmend.images import ImageReference
+from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.images.pull_secrets import Credentials
+from runmend.images.references import ImageReference
+from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster, Json
-from runmend.pull_secrets import Credentials
-from runmend.registry import Answer, Registry, RegistryAnswer
 
 MISSING = "registry.example/app:missing"
 REPLICAS = 2

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from runmend.alerts import Alert
-from runmend.facts import DeploymentFacts, PodFacts
+from runmend.alerts.alert import Alert
+from runmend.facts.objects import DeploymentFacts, PodFacts
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"

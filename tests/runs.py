@@ -7,7 +7,7 @@ from typing import Any
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError
 
-from runmend.run import RunResult
+from runmend.plan.messages import RunResult
 
 WINDOW = "window"
 _CLOSED = ("workflow_execution_completed", "workflow_execution_failed", "workflow_execution_terminated", "workflow_execution_timed_out")

@@ -20,20 +20,21 @@ from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from runmend.alerts import Alert, Target
-from runmend.app import SEARCH_ATTRIBUTES, build_worker
-from runmend.converter import data_converter
-from runmend.facts import PodFacts
-from runmend.images import ImageReference
+from runmend.alerts.alert import Alert, Target
+from runmend.core.settings import Settings
+from runmend.facts.objects import PodFacts
+from runmend.images.pull_secrets import Credentials
+from runmend.images.references import ImageReference
+from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster
-from runmend.plan import Plan
-from runmend.pull_secrets import Credentials
-from runmend.registry import Answer, Registry, RegistryAnswer
-from runmend.run import Options, RunResult
+from runmend.local.sandbox import Sandbox
+from runmend.plan.messages import Options, RunResult
+from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
-from runmend.sandbox import Sandbox
-from runmend.settings import Settings
-from runmend.starts import Starter
+from runmend.runs.connection import SEARCH_ATTRIBUTES
+from runmend.runs.converter import data_converter
+from runmend.runs.starting import Starter
+from runmend.worker.assembly import build_worker
 from tests.builders import a_deployment, an_alert
 from tests.faults import Faults
 from tests.runs import Failed, end

@@ -2,7 +2,7 @@
 
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError  # noqa: A004  Temporal's own
 
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
 
 _NAMED = {outcome.value: outcome for outcome in Outcome if not outcome.completes and outcome is not Outcome.CANCELLED}
 

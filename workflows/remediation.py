@@ -15,10 +15,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from runmend.alerts import Alert
-    from runmend.plan import Plan, Step, strictest
-    from runmend.report import duration, moment, outcome_line, render
-    from runmend.run import (
+    from runmend.alerts.alert import Alert
+    from runmend.core.modes import strictest
+    from runmend.core.outcomes import Outcome
+    from runmend.plan.messages import (
         EPISODES,
         JOIN_SIGNAL,
         OUTCOME,
@@ -32,7 +32,6 @@ with workflow.unsafe.imports_passed_through():
         Joining,
         Observation,
         ObserveCall,
-        Outcome,
         ReportCall,
         RunInput,
         RunResult,
@@ -44,7 +43,9 @@ with workflow.unsafe.imports_passed_through():
         keyword,
         remembered,
     )
-    from workflows import words
+    from runmend.plan.plan import Plan, Step
+    from runmend.reports import current_details
+    from runmend.reports.report import duration, moment, outcome_line, render
     from workflows.failures import RunFailed, failure_of
 
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
@@ -171,7 +172,7 @@ class Remediation:
 
     async def _observe(self, given: RunInput) -> Observation:
         call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
-        self._tell(words.observing(given.target))
+        self._show_now(current_details.observing(given.target))
         observation: Observation = await self._do(
             "runmend.observe", call, Observation, Outcome.STEP_FAILED, summary=f"observe and diagnose {given.target}", seconds=(60, 300)
         )
@@ -191,8 +192,8 @@ class Remediation:
             run_id=workflow.info().original_execution_run_id,
             step_id=step_id,
         )
-        summary = words.step_summary(step, given.target, observation, self._so_far.mode)
-        self._tell(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
+        summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
+        self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
             result: StepResult = await self._do(
                 step.action_id,
@@ -216,7 +217,7 @@ class Remediation:
 
     async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes
-        self._tell(words.settling(plan, target))
+        self._show_now(current_details.settling(plan, target))
         settled: Settled = await self._do(
             "runmend.settle",
             SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes),
@@ -228,10 +229,10 @@ class Remediation:
         )
         self._note(settled=settled.summary)
         until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
-        self._tell(words.in_window(plan, until))
+        self._show_now(current_details.in_window(plan, until))
         await workflow.sleep(timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}")
         self._note(window_seconds=plan.window_seconds)
-        self._tell(words.checking(plan))
+        self._show_now(current_details.checking(plan))
         checked: Checked = await self._do(
             "runmend.check",
             CheckCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark),
@@ -246,7 +247,7 @@ class Remediation:
             raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
         if checked.failure:
             raise RunFailed(Outcome.VERIFICATION_FAILED, checked.failure, checked.reason)
-        return Ending(Outcome.RESOLVED, self._proved(plan), words.was_wrong(self._so_far.observation))
+        return Ending(Outcome.RESOLVED, self._proved(plan), current_details.was_wrong(self._so_far.observation))
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
@@ -356,7 +357,7 @@ class Remediation:
         self._result = self._so_far.model_copy(update=known)
         return self._result
 
-    def _tell(self, now: str) -> None:
+    def _show_now(self, now: str) -> None:
         """Show in the Web UI what the run does now, above what it has found and done."""
         workflow.set_current_details(render(self._result_so_far, now))
 

@@ -24,10 +24,10 @@ from runmend.bridge.reload import Reload
 from runmend.bridge.security import Guard
 from runmend.bridge.triage import Answer, Ruling
 from runmend.bridge.webhook import BadWebhook, Malformed, WebhookAlert, read_alert, read_webhook
+from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.runbook.loader import Catalog
-from runmend.settings import Settings
-from runmend.starts import Starter
+from runmend.runs.starting import Starter
 
 BODY_MAX: Final = 4 * 1024 * 1024
 _SHOWN: Final = 253

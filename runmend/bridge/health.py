@@ -8,7 +8,7 @@ import anyio.to_thread
 from temporalio.client import Client
 from temporalio.service import RPCError
 
-from runmend.errors import RunmendError
+from runmend.core.errors import RunmendError
 from runmend.kube.client import Cluster
 from runmend.runbook.loader import Catalog
 

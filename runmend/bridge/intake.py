@@ -14,15 +14,15 @@ from weakref import WeakValueDictionary
 
 import anyio.to_thread
 
-from runmend.alerts import Alert, Target
+from runmend.alerts.alert import Alert, Target
 from runmend.bridge.triage import Answer, PodGone, Routed, Ruling, Unrouted, check_place, check_pod, check_target, decide
 from runmend.bridge.webhook import Malformed, WebhookAlert
-from runmend.errors import RunmendError, TemporaryError
+from runmend.core.errors import RunmendError, TemporaryError
+from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.runbook.loader import Catalog
-from runmend.settings import Settings
-from runmend.starts import OpenRun, Starter
+from runmend.runs.starting import OpenRun, Starter
 
 CLUSTER_CALLS_AT_ONCE: Final = 8
 TARGETS_AT_ONCE: Final = 16
@@ -149,11 +149,13 @@ class Intake:
             return
         taking.rule(resolved, Ruling(Answer.NO_OPEN_RUN, "no open run was started for this alert"))
         for run in runs:
-            await self._tell(run, {index: alert for index, alert in resolved.items() if alert.fingerprint in run.fingerprints}, taking)
+            await self._signal_resolved(
+                run, {index: alert for index, alert in resolved.items() if alert.fingerprint in run.fingerprints}, taking
+            )
 
-    async def _tell(self, run: OpenRun, alerts: dict[int, Alert], taking: _Taking) -> None:
+    async def _signal_resolved(self, run: OpenRun, alerts: dict[int, Alert], taking: _Taking) -> None:
         try:
-            told = await self._starter.tell_resolved(run, tuple({alert.episode: alert for alert in alerts.values()}.values()))
+            told = await self._starter.signal_resolved(run, tuple({alert.episode: alert for alert in alerts.values()}.values()))
         except RunmendError as error:
             _log.warning("Temporal did not answer", extra={"target": run.workflow_id, "run": run.run_id, "error": str(error)})
             taking.fail(alerts, error)

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 from runmend.bridge.triage import Answer
 
-# As the worker's metrics do, in `runmend.telemetry`.
+# As the worker's metrics do, in `runmend.core.telemetry`.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 _STATUSES: Final = (
     HTTPStatus.OK,

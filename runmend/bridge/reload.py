@@ -12,7 +12,7 @@ import anyio.to_thread
 import watchfiles
 
 from runmend.bridge.metrics import Metrics
-from runmend.errors import RunmendError
+from runmend.core.errors import RunmendError
 from runmend.runbook.loader import Catalog
 
 DEBOUNCE_MS: Final = 300

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from http import HTTPStatus
 
 from runmend.bridge.problems import Problem
-from runmend.errors import PermanentError
-from runmend.settings import Settings
+from runmend.core.errors import PermanentError
+from runmend.core.settings import Settings
 
 
 class Exposed(PermanentError):

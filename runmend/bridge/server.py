@@ -14,10 +14,10 @@ from temporalio.client import Client
 
 from runmend.bridge.app import create_app
 from runmend.bridge.security import check_exposure, read_token
-from runmend.errors import PermanentError
+from runmend.core.errors import PermanentError
+from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.runbook.loader import Catalog
-from runmend.settings import Settings
 
 _GRACE_SECONDS: Final = 15
 _STARTED_POLL_SECONDS: Final = 0.01

@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from runmend.alerts import Alert, Target
+from runmend.alerts.alert import Alert, Target
 from runmend.bridge.webhook import WebhookAlert
-from runmend.facts import PodFacts
-from runmend.names import dns_label, dns_subdomain, quoted
-from runmend.plan import Plan
-from runmend.settings import Settings
-from runmend.starts import WORKFLOW_ID_MAX, Latest
+from runmend.core.names import dns_label, dns_subdomain, quoted
+from runmend.core.settings import Settings
+from runmend.facts.objects import PodFacts
+from runmend.plan.plan import Plan
+from runmend.runs.starting import WORKFLOW_ID_MAX, Latest
 
 CARRIED_MAX: Final = 500_000
 """How many bytes of alerts, as JSON, one start carries; Temporal refuses an input of more than 2 MB for good, however often it is tried."""

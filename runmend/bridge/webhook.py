@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from runmend.alerts import Alert
+from runmend.alerts.alert import Alert
 
 LABELS_MAX: Final = 32_768
 GENERATOR_MAX: Final = 2000

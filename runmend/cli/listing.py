@@ -11,12 +11,12 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
-from runmend.durations import took
-from runmend.progress import CALL_SECONDS, SHORT_RUN
-from runmend.run import Outcome
-from runmend.settings import Settings
-from runmend.terminal import console
-from runmend.visibility import RUNNING, Row, Wanted, newest, rows
+from runmend.core.durations import took
+from runmend.core.outcomes import Outcome
+from runmend.core.settings import Settings
+from runmend.runs.terminal import console
+from runmend.runs.timeline import CALL_SECONDS, SHORT_RUN
+from runmend.runs.visibility import RUNNING, Row, Wanted, newest, rows
 
 LOOKED_THROUGH: Final = 1000
 """How many of the newest runs are looked through for a part of a target's name."""
@@ -34,7 +34,7 @@ async def show_list(wanted: Wanted, *, limit: int, as_json: bool) -> int:
     with asking():
         found = await newest(client, settings, wanted, limit)
     if as_json:
-        sys.stdout.write(json.dumps([_told(row) for row in found], indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps([_as_json(row) for row in found], indent=2, ensure_ascii=False) + "\n")
     elif found:
         out = console()
         for line in _table(found, out.width):
@@ -162,7 +162,7 @@ def _table(found: Sequence[Row], width: int) -> list[Text]:
     return table_of(headings, lines, fits)
 
 
-def _told(row: Row) -> dict[str, str | float | bool | None]:
+def _as_json(row: Row) -> dict[str, str | float | bool | None]:
     told = asdict(row)
     ended = row.ended.isoformat() if row.ended else None
     return told | {"started": row.started.isoformat(), "ended": ended, "seconds": round(row.seconds, 3)}

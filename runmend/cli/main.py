@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 from typer.exceptions import TyperException
 
-from runmend.errors import RunmendError
+from runmend.core.errors import RunmendError
 
 if TYPE_CHECKING:
-    from runmend.visibility import Wanted
+    from runmend.runs.visibility import Wanted
 
 USAGE: Final = 2
 INTERRUPTED: Final = 130
@@ -117,7 +117,7 @@ def _run(
     Where a run of it is open for the pod's owner already, that one is joined.
     """
     from runmend.cli.running import labels_of, run_runbook
-    from runmend.plan import Mode
+    from runmend.core.modes import Mode
 
     try:
         labels = labels_of(label or [])
@@ -194,7 +194,7 @@ def _replay(  # noqa: PLR0913  the options of a command
 ) -> int:
     """Resume a failed run where it failed, keeping what was done before. Or start it anew, or resume all that failed in an outage."""
     from runmend.cli.replaying import How, check_together, replay_failed, replay_run
-    from runmend.durations import parse_since
+    from runmend.core.durations import parse_since
 
     flags = {"--again": again, "--latest": latest, "--failed": failed, "--local": local, "--dry-run": dry_run, "--yes": yes}
     values = {"RUN": run, "--from": step, "--runbook": runbook, "--target": target, "--since": since, "--at-once": at_once}
@@ -260,7 +260,7 @@ def _dev(
 ) -> int:
     """Run Temporal, a cluster, worker and bridge in one terminal until Ctrl-C."""
     from runmend.cli.surroundings import load_settings
-    from runmend.dev import Ports, develop
+    from runmend.local.dev import Ports, develop
 
     settings = load_settings(runbooks=runbooks)
     return _finish(develop(settings, Ports(port, temporal_port, ui_port), context=context, db=db))
@@ -274,9 +274,9 @@ def _demo(
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything up afterwards, with the Web UI, until Ctrl-C.")] = False,
 ) -> int:
     """Break a Deployment in an embedded cluster and watch its runbook repair it. Needs nothing; touches nothing of yours."""
-    from runmend.demo import play
+    from runmend.local.demo import run_demo
 
-    return _finish(play(scenario.value, real_time=real_time, keep=keep))
+    return _finish(run_demo(scenario.value, real_time=real_time, keep=keep))
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -325,8 +325,8 @@ def _fail(message: str, code: int) -> int:
 
 def _wanted(outcomes: list[str], runbook: str | None, target: str | None, namespace: str | None, since: str) -> "Wanted":
     """The filters of `list`, `stats` and `replay --failed`."""
-    from runmend.durations import parse_since
-    from runmend.visibility import Wanted, check_outcome
+    from runmend.core.durations import parse_since
+    from runmend.runs.visibility import Wanted, check_outcome
 
     for name, value in (("--runbook", runbook), ("--target", target), ("--namespace", namespace)):
         if value is not None and not value.strip():

@@ -5,16 +5,17 @@ import logging
 import sys
 from pathlib import Path
 
-from runmend.app import connect, runtime_for, stop_on_signals, work
 from runmend.bridge import check_exposure, serve
 from runmend.cli.surroundings import load_settings
-from runmend.errors import PermanentError
+from runmend.core.errors import PermanentError
+from runmend.core.settings import Settings
+from runmend.core.telemetry import log_to
 from runmend.kube.client import Cluster
+from runmend.local.sandbox import Sandbox
+from runmend.local.sandbox.sandbox import may_be_overwritten
 from runmend.runbook import Catalog, load_directory
-from runmend.sandbox import Sandbox
-from runmend.sandbox.sandbox import may_be_overwritten
-from runmend.settings import Settings
-from runmend.telemetry import log_to
+from runmend.runs.connection import connect, runtime_for
+from runmend.worker.assembly import stop_on_signals, work
 
 log = logging.getLogger("runmend.worker")
 

@@ -16,19 +16,19 @@ from runmend.cli.listing import find_run
 from runmend.cli.running import find_plan
 from runmend.cli.showing import follow_started
 from runmend.cli.surroundings import NotFoundHere, asking, counted, load_settings, temporal_client
-from runmend.errors import RunmendError
+from runmend.core.errors import RunmendError
+from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
-from runmend.plan import Plan
-from runmend.replaying.again import refuse_without_labels, start_again
-from runmend.replaying.batch import Candidate, candidates, resume_all
-from runmend.replaying.difference import difference, does_the_same
-from runmend.replaying.points import NotReplayed, Point, where_named, where_to_resume
-from runmend.replaying.reading import Past, read_past, refuse_unless_latest
-from runmend.replaying.rehearsal import Rehearsal, rehearse_again, rehearse_resume
-from runmend.replaying.resuming import resume
-from runmend.settings import Settings
-from runmend.terminal import link
-from runmend.visibility import Wanted
+from runmend.plan.plan import Plan
+from runmend.runs.replaying.again import refuse_without_labels, start_again
+from runmend.runs.replaying.batch import Candidate, candidates, resume_all
+from runmend.runs.replaying.difference import difference, does_the_same
+from runmend.runs.replaying.points import NotReplayed, Point, where_named, where_to_resume
+from runmend.runs.replaying.reading import Past, read_past, refuse_unless_latest
+from runmend.runs.replaying.rehearsal import Rehearsal, rehearse_again, rehearse_resume
+from runmend.runs.replaying.resuming import resume
+from runmend.runs.terminal import link
+from runmend.runs.visibility import Wanted
 
 _APART: Final = (
     *(("--failed", other) for other in ("RUN", "--from", "--again", "--latest", "--wait", "--local")),
@@ -89,7 +89,7 @@ async def replay_run(called: str, how: How, *, runbooks: Path | None) -> int:
     with asking():
         run_id = await resume(client, past, point)
     sys.stderr.write(f"resumed {past.given.target} at {point.words}\n")
-    return await _told(client, settings, past, run_id, wait=how.wait)
+    return await _report_started(client, settings, past, run_id, wait=how.wait)
 
 
 async def replay_failed(how: How, wanted: Wanted, *, since: datetime, at_once: int) -> int:
@@ -110,7 +110,7 @@ async def replay_failed(how: How, wanted: Wanted, *, since: datetime, at_once: i
         return await _rehearsed_all(settings, chosen)
     _confirm(f"resume {counted(len(chosen), 'run')}, at most {at_once} at once?", how)
     try:
-        tally = await resume_all(client, chosen, at_once, _say)
+        tally = await resume_all(client, chosen, at_once, _print_line)
     except asyncio.CancelledError:
         sys.stderr.write("what was resumed goes on; the same command resumes the rest, and none twice\n")
         raise
@@ -139,7 +139,7 @@ async def _again(client: Client, settings: Settings, past: Past, how: How) -> in
     with asking():
         run_id = await start_again(client, settings, past, plan)
     sys.stderr.write(f"started {plan.runbook_id} for {past.given.target} with {counted(len(past.alerts), 'alert')}\n")
-    return await _told(client, settings, past, run_id, wait=how.wait)
+    return await _report_started(client, settings, past, run_id, wait=how.wait)
 
 
 def _difference(before: Plan, after: Plan) -> str:
@@ -204,7 +204,7 @@ def _resuming(settings: Settings, past: Past, point: Point) -> Callable[[Cluster
     return lambda cluster: rehearse_resume(cluster, settings, past, point)
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     """Progress, as it comes."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -215,7 +215,7 @@ def _listed(each: Candidate) -> str:
     return f"{what}: would be resumed at {each.point.step}" if each.point else f"{what}: not resumed: {each.why_not}"
 
 
-async def _told(client: Client, settings: Settings, past: Past, run_id: str, *, wait: bool) -> int:
+async def _report_started(client: Client, settings: Settings, past: Past, run_id: str, *, wait: bool) -> int:
     if wait:
         return await follow_started(client, settings, past.given.target, run_id)
     sys.stdout.write(f"{past.workflow_id}@{run_id}\n")

@@ -12,10 +12,10 @@ from temporalio.client import WorkflowHistory
 
 from runmend.cli.listing import find_run
 from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
-from runmend.histories import Problem, fit, read_history
-from runmend.markdown import one_line
-from runmend.progress import CALL_SECONDS
-from runmend.terminal import console
+from runmend.core.markdown import one_line
+from runmend.runs.compatibility import Problem, fit, read_history
+from runmend.runs.terminal import console
+from runmend.runs.timeline import CALL_SECONDS
 
 _WHAT_TO_DO: Final = "docs/changing-workflows.md says how to change the workflow under open runs"
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import assert_never
 
 from runmend.cli.surroundings import NotFoundHere, counted, load_settings
-from runmend.criteria import Unreadable
-from runmend.plan import GetEvents, PatchDeployment, Plan, Step
-from runmend.report import duration
+from runmend.plan.criteria import Unreadable
+from runmend.plan.plan import GetEvents, PatchDeployment, Plan, Step
+from runmend.reports.report import duration
 from runmend.runbook import RunbookError, compile_runbook, dump_plan, lint
-from runmend.terminal import console
+from runmend.runs.terminal import console
 
 
 def lint_runbooks(paths: Sequence[Path], *, as_json: bool) -> int:

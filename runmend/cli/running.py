@@ -6,20 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from runmend.alerts import Alert, Target
+from runmend.alerts.alert import Alert, Target
 from runmend.bridge.triage import PodGone, Unrouted, check_place, check_pod, check_target
 from runmend.bridge.webhook import WebhookAlert
 from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import follow_started
 from runmend.cli.surroundings import Misconfigured, NotFoundHere, load_settings, temporal_client
-from runmend.errors import PermanentError
+from runmend.core.errors import PermanentError
+from runmend.core.modes import Mode, strictest
+from runmend.core.settings import SYSTEM_NAMESPACES, Settings
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
-from runmend.plan import Mode, Plan, strictest
+from runmend.plan.plan import Plan
 from runmend.runbook import RunbookError, compile_runbook, load_directory
-from runmend.settings import SYSTEM_NAMESPACES, Settings
-from runmend.starts import Latest, Starter
-from runmend.terminal import link
+from runmend.runs.starting import Latest, Starter
+from runmend.runs.terminal import link
 
 
 class Refused(PermanentError):

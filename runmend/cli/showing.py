@@ -12,14 +12,14 @@ from rich.text import Text
 from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from runmend.alerts import Target
+from runmend.alerts.alert import Target
 from runmend.cli.listing import find_run
 from runmend.cli.surroundings import asking, load_settings, temporal_client
-from runmend.durations import took
-from runmend.progress import CALL_SECONDS, SHORT_RUN, Progress, State, progress_of
-from runmend.run import REPORT_QUERY, RunResult
-from runmend.settings import Settings
-from runmend.terminal import Screen, console, follow, link, print_report
+from runmend.core.durations import took
+from runmend.core.settings import Settings
+from runmend.plan.messages import REPORT_QUERY, RunResult
+from runmend.runs.terminal import Screen, console, follow, link, print_report
+from runmend.runs.timeline import CALL_SECONDS, SHORT_RUN, Progress, State, progress_of
 
 _QUERY_SECONDS: Final = timedelta(seconds=3)
 
@@ -127,7 +127,7 @@ def _short(progress: Progress, run_id: str) -> str:
 
 def _print(progress: Progress, settings: Settings, namespace: str, latest: str, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(_told(progress, settings, namespace, latest), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(_as_json(progress, settings, namespace, latest), indent=2, ensure_ascii=False) + "\n")
     else:
         print_run(console(), progress, settings, namespace, latest)
 
@@ -152,7 +152,7 @@ async def _asked(client: Client, progress: Progress) -> RunResult | None:
     return found
 
 
-def _told(progress: Progress, settings: Settings, namespace: str, latest: str) -> dict[str, object]:
+def _as_json(progress: Progress, settings: Settings, namespace: str, latest: str) -> dict[str, object]:
     return {
         "workflow_id": progress.workflow_id,
         "run_id": progress.run_id,

@@ -11,10 +11,10 @@ from rich.text import Text
 
 from runmend.cli.listing import cell, table_of
 from runmend.cli.surroundings import asking, counted, load_settings, temporal_client
-from runmend.durations import took
-from runmend.stats import Stats, Tally, count
-from runmend.terminal import console
-from runmend.visibility import Wanted, every
+from runmend.core.durations import took
+from runmend.runs.statistics import Stats, Tally, count
+from runmend.runs.terminal import console
+from runmend.runs.visibility import Wanted, every
 
 _TARGETS_SHOWN: Final = 10
 _COUNTED: Final = ("RUNS", "RESOLVED", "NOT NEEDED", "RECOMMENDED", "FAILED", "CANCELLED", "RUNNING", "MEDIAN TO FIX")
@@ -28,7 +28,7 @@ async def show_stats(wanted: Wanted, *, as_json: bool) -> int:
     with asking():
         stats = count(await every(client, settings, wanted))
     if as_json:
-        told = {"cluster": settings.cluster, "since": wanted.since.isoformat() if wanted.since else None} | _told(stats)
+        told = {"cluster": settings.cluster, "since": wanted.since.isoformat() if wanted.since else None} | _as_json(stats)
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     elif stats.total.runs:
         print_stats(console(), stats, settings.cluster, wanted.since)
@@ -85,7 +85,7 @@ def _fixed(tally: Tally) -> Text:
     return cell(took(tally.median_seconds)) if tally.median_seconds is not None else cell("-", "dim")
 
 
-def _told(stats: Stats) -> dict[str, object]:
+def _as_json(stats: Stats) -> dict[str, object]:
     return {
         "total": _tally(stats.total),
         "runbooks": [_tally(one) for one in stats.runbooks],

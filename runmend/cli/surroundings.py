@@ -11,8 +11,8 @@ from pydantic_settings import SettingsError
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from runmend.errors import PermanentError, TemporaryError
-from runmend.settings import PREFIX, Settings, check_names
+from runmend.core.errors import PermanentError, TemporaryError
+from runmend.core.settings import PREFIX, Settings, check_names
 
 _MESSAGE_SHOWN: Final = 300
 
@@ -53,7 +53,7 @@ async def temporal_client() -> Client:
     Raises:
         RunmendError: Temporal cannot be reached, or the profile cannot be read.
     """
-    from runmend.app import connect  # noqa: PLC0415  brings the worker with it
+    from runmend.runs.connection import connect  # noqa: PLC0415  brings the worker with it
 
     return await connect()
 

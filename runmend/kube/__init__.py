@@ -1,1 +1,1 @@
-"""The one door to Kubernetes: the client and its errors, what is read as facts, owners, and the verbs that runbooks use."""
+"""The one way to Kubernetes: the client and its errors, objects read as facts, owners, and the notes that changes leave."""

@@ -16,7 +16,7 @@ import yaml
 from kubernetes import client as api
 from kubernetes import config
 
-from runmend.errors import (
+from runmend.core.errors import (
     Conflict,
     Forbidden,
     Invalid,
@@ -28,7 +28,7 @@ from runmend.errors import (
     Throttled,
     Unreachable,
 )
-from runmend.facts import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
+from runmend.facts.objects import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
 from runmend.kube import facts
 
 Json = dict[str, Any]
@@ -61,7 +61,7 @@ class Expired(TemporaryError):
 class Cluster:
     """A Kubernetes API server. Safe to share between threads.
 
-    Every method raises the errors of `runmend.errors`: `Throttled`, `Conflict`, `ServerError`, `Unreachable` (worth another try),
+    Every method raises the errors of `runmend.core.errors`: `Throttled`, `Conflict`, `ServerError`, `Unreachable` (worth another try),
     `NotFound`, `Forbidden`, `Invalid` (not).
 
     A list is read in answers of at most `PAGE` items, and tells of one moment: an object that comes, changes or goes while it is read is

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from runmend.facts import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
 
 Json = dict[str, Any]
 

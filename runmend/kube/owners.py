@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from runmend.alerts import Target
-from runmend.facts import Owner, PodFacts, ReplicaSetFacts
+from runmend.alerts.alert import Target
+from runmend.facts.objects import Owner, PodFacts, ReplicaSetFacts
 from runmend.kube.client import Cluster
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runmend.names import identifier
+from runmend.core.names import identifier
 from runmend.runbook.diagnostics import Report, quoted
 from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span
 

@@ -5,8 +5,8 @@ import json
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from runmend.criteria import Criterion, PodRunning, Unreadable
-from runmend.plan import Plan, Step
+from runmend.plan.criteria import Criterion, PodRunning, Unreadable
+from runmend.plan.plan import Plan, Step
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
-from runmend.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Unreadable
+from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Unreadable
 from runmend.runbook.diagnostics import Report, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
 from runmend.runbook.phrases import DAY, DURATION, STATE, known_states, seconds_in, sentence, state_in

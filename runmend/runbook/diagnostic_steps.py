@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runmend.causes import Cause
-from runmend.plan import DiagnosticStep, GetEvents, Probe, SubPoint
+from runmend.images.pull_failures import Cause
+from runmend.plan.plan import DiagnosticStep, GetEvents, Probe, SubPoint
 from runmend.runbook.actions import read_named
 from runmend.runbook.diagnostics import Report, Severity, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Part, Section

@@ -3,8 +3,8 @@
 import difflib
 from dataclasses import dataclass, field
 
-from runmend.names import identifier
-from runmend.plan import Mode
+from runmend.core.modes import Mode
+from runmend.core.names import identifier
 from runmend.runbook.diagnostics import Report, listed, quoted
 from runmend.runbook.document import Document
 from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Callable
 
-from runmend.names import dns_subdomain
-from runmend.plan import FieldTerm, GetEvents, Operation, PatchDeployment
+from runmend.core.names import dns_subdomain
+from runmend.plan.plan import FieldTerm, GetEvents, Operation, PatchDeployment
 from runmend.runbook.diagnostics import listed, quoted
 from runmend.runbook.flags import Words, sort_words
 from runmend.runbook.patch import EXAMPLE, read_patch

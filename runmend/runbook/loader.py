@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runmend.errors import PermanentError
-from runmend.plan import Plan
+from runmend.core.errors import PermanentError
+from runmend.plan.plan import Plan
 from runmend.runbook.compiler import Compiled, compile_runbook
 from runmend.runbook.diagnostics import Diagnostic, Report, RunbookError
 from runmend.runbook.document import SIZE_MAX

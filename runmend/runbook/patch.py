@@ -1,8 +1,8 @@
 """The patch of `kubectl patch deployment -p`: a strategic merge patch that may set images of containers, and nothing else."""
 
-from runmend.images import parse_image
-from runmend.names import dns_label
-from runmend.plan import ContainerImage
+from runmend.core.names import dns_label
+from runmend.images.references import parse_image
+from runmend.plan.plan import ContainerImage
 from runmend.runbook.diagnostics import quoted
 from runmend.runbook.values import Values
 from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml

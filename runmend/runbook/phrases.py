@@ -2,7 +2,7 @@
 
 import re
 
-from runmend.states import STATES
+from runmend.language.states import STATES
 
 DAY = 24 * 3600
 LONGEST = 400

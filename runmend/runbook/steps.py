@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from runmend.plan import BUILT_IN_PLACEHOLDERS, Operation, PatchDeployment, Step
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, Operation, PatchDeployment, Step
 from runmend.runbook.actions import RESERVED, Action, Named
 from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.diagnostics import Report, quoted

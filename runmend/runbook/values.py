@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from runmend.plan import BUILT_IN_PLACEHOLDERS, PLACEHOLDER, fill
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, PLACEHOLDER, fill
 from runmend.runbook.diagnostics import Report, listed, quoted
 
 Validator = Callable[[str], object]

@@ -14,10 +14,10 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runmend.bridge import create_app
+from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
+from runmend.local.sandbox import Sandbox
 from runmend.runbook.loader import Catalog
-from runmend.sandbox import Sandbox
-from runmend.settings import Settings
 from tests.bridge.support import Calls, Installation, Requests, Told
 from tests.builders import a_runbook
 

@@ -31,14 +31,14 @@ from temporalio.client import (
 from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 
-from runmend.alerts import Target
+from runmend.alerts.alert import Target
 from runmend.bridge import create_app
-from runmend.facts import PodFacts
+from runmend.core.settings import Settings
+from runmend.facts.objects import PodFacts
 from runmend.kube.client import Cluster
-from runmend.run import EPISODES, JOIN_SIGNAL, RESOLVED_SIGNAL, TRIED, Joining, RunInput
+from runmend.local.sandbox import Sandbox
+from runmend.plan.messages import EPISODES, JOIN_SIGNAL, RESOLVED_SIGNAL, TRIED, Joining, RunInput
 from runmend.runbook.loader import Catalog
-from runmend.sandbox import Sandbox
-from runmend.settings import Settings
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 STARTED_AT = "2026-11-22T13:31:12.482Z"

@@ -9,10 +9,10 @@ from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RetryConfig
 
-from runmend import starts
 from runmend.bridge import create_app
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
+from runmend.runs import starting
 from tests.bridge.support import Installation, Wire, an_alert, webhook
 
 
@@ -133,7 +133,7 @@ async def test_one_namespace_that_fails_does_not_keep_the_others_from_starting(h
 async def test_a_start_that_temporal_refuses_is_answered_503(house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     # As on a server where nobody has registered the search attributes yet.
     (pod,) = await house.deploy()
-    monkeypatch.setattr(starts, "_TARGET", SearchAttributeKey.for_keyword("NobodyRegisteredThis"))
+    monkeypatch.setattr(starting, "_TARGET", SearchAttributeKey.for_keyword("NobodyRegisteredThis"))
 
     response = await house.post(an_alert(pod))
 

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 import pytest
 
-from runmend.starts import OpenRun, Starter
+from runmend.runs.starting import OpenRun, Starter
 from tests.bridge.support import Installation, about, an_alert, captured
 
 

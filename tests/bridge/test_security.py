@@ -6,7 +6,7 @@ import pytest
 
 from runmend.bridge import Exposed, check_exposure
 from runmend.bridge.security import read_token
-from runmend.settings import Settings
+from runmend.core.settings import Settings
 from tests.bridge.support import Installation, webhook
 
 TOKEN = "correct-horse-battery-staple"

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from runmend.alerts import Alert
-from runmend.plan import Mode
-from runmend.run import RUNBOOK
-from runmend.starts import Starter
+from runmend.alerts.alert import Alert
+from runmend.core.modes import Mode
+from runmend.plan.messages import RUNBOOK
+from runmend.runs.starting import Starter
 from tests.bridge.support import STARTED_AT, Installation, about, an_alert, captured, webhook
 from tests.builders import FALLBACK, a_runbook
 

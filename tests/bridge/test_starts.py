@@ -7,11 +7,11 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 
-from runmend import starts
-from runmend.alerts import Alert, Target
-from runmend.plan import Plan
-from runmend.run import EPISODES, EPISODES_KEPT, RUNBOOK, TRIED
-from runmend.starts import WORKFLOW_ID_MAX, Latest, Starter
+from runmend.alerts.alert import Alert, Target
+from runmend.plan.messages import EPISODES, EPISODES_KEPT, RUNBOOK, TRIED
+from runmend.plan.plan import Plan
+from runmend.runs import starting
+from runmend.runs.starting import WORKFLOW_ID_MAX, Latest, Starter
 from tests.bridge.support import STARTED_AT, Installation, an_alert
 
 
@@ -108,7 +108,7 @@ async def test_a_run_ends_24_hours_after_what_its_plan_waits_for(house: Installa
 async def test_a_run_that_was_not_ended_in_time_counts_as_failed(
     house: Installation, starter: Starter, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starts, "STEPS_TIME", timedelta(seconds=1))
+    monkeypatch.setattr(starting, "STEPS_TIME", timedelta(seconds=1))
     hasty = plan.model_copy(update={"settle_seconds": 0, "window_seconds": 0})
     await starter.start(hasty, house.target(), alerts(1), starter.options, None)
     while (await house.run().describe()).close_time is None:  # noqa: ASYNC110  Temporal ends it

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.alerts import Target
+from runmend.alerts.alert import Target
 from runmend.bridge.triage import CARRIED_MAX, Answer, Routed, Unrouted, check_place, check_target, decide
 from runmend.bridge.webhook import BadWebhook, Malformed, WebhookAlert, read_alert, read_webhook
-from runmend.plan import Plan
-from runmend.settings import Settings
+from runmend.core.settings import Settings
+from runmend.plan.plan import Plan
 from tests.bridge.support import an_alert
 
 PLAN = Plan(sha256="0" * 64, file="RB.md", runbook_id="RB", alertname="A", title="T", state="ImagePullBackOff", steps=())

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from runmend import children
-from runmend.children import NotStarted, dev_server, find_temporal, free_port, start_child, unless_stopped
+from runmend.local import processes
+from runmend.local.processes import NotStarted, dev_server, find_temporal, free_port, start_child, unless_stopped
 
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(100)"
 
 
 async def test_a_child_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(children, "END_SECONDS", 0.2)
+    monkeypatch.setattr(processes, "END_SECONDS", 0.2)
     deaf = asyncio.Event()
     child = await start_child("stubborn", [sys.executable, "-c", STUBBORN], {}, lambda _: deaf.set())
     await deaf.wait()

@@ -9,7 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from runmend.cli.main import app, run
-from runmend.settings import Settings
+from runmend.core.settings import Settings
 from tests.builders import a_runbook
 
 DOCS = Path(__file__).parents[2] / "docs"

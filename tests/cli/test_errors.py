@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from runmend.children import free_port
 from runmend.cli.main import run
-from runmend.sandbox.sandbox import Sandbox, may_be_overwritten
+from runmend.local.processes import free_port
+from runmend.local.sandbox.sandbox import Sandbox, may_be_overwritten
 from tests.builders import SEED
 from tests.cli.installation import ROOT, runmend, surroundings
 

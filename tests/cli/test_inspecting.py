@@ -8,7 +8,7 @@ from google.protobuf.duration_pb2 import Duration
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
-from runmend.converter import data_converter
+from runmend.runs.converter import data_converter
 from tests.cli.installation import Installation
 from tests.temporal.support import id_of, reset
 

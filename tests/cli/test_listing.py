@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from rich.console import Console
 
-from runmend.cli.listing import _table, _told
+from runmend.cli.listing import _as_json, _table
 from runmend.cli.main import run
-from runmend.cli.statistics import _told as told_stats
+from runmend.cli.statistics import _as_json as told_stats
 from runmend.cli.statistics import print_stats
-from runmend.stats import count
+from runmend.runs.statistics import count
 from tests.unit.rows import MIDNIGHT, a_row
 
 LONG = "image not found, credentials refused, registry unreachable"
@@ -61,7 +61,7 @@ def test_nothing_in_a_name_is_obeyed_by_a_terminal(text: str) -> None:
 
 
 def test_a_row_in_json_has_times_with_their_zone_and_seconds() -> None:
-    told = _told(a_row(7, "resolved", begins=60, lasts=303.25, reason="image not found"))
+    told = _as_json(a_row(7, "resolved", begins=60, lasts=303.25, reason="image not found"))
 
     assert told == {
         "outcome": "resolved",

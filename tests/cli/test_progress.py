@@ -2,8 +2,8 @@
 
 import pytest
 
-from runmend.progress import _observed
-from runmend.run import Affected, Observation
+from runmend.plan.messages import Affected, Observation
+from runmend.runs.timeline import _observed
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from typing import Any
 import httpx
 import pytest
 
-from runmend.children import free_port
 from runmend.cli.main import run
+from runmend.local.processes import free_port
 from tests.builders import FALLBACK, MISSING, a_runbook
 from tests.cli.installation import ROOT, Installation
 

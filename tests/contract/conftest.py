@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runmend.sandbox import Sandbox
+from runmend.local.sandbox import Sandbox
 from tests.cluster.api import Cluster, Namespace
 
 REAL_ONLY = "test_accounts.py"

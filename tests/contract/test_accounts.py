@@ -10,7 +10,7 @@ import httpx
 import pytest
 import yaml
 
-from runmend.errors import Forbidden
+from runmend.core.errors import Forbidden
 from runmend.kube.client import Cluster as Door
 from tests.cluster.api import STRATEGIC, Cluster, Json, Namespace, a_deployment, eventually, image_patch
 

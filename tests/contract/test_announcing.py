@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runmend.alerts import Target
-from runmend.errors import Forbidden, Invalid, NotFound
+from runmend.alerts.alert import Target
+from runmend.core.errors import Forbidden, Invalid, NotFound
 from runmend.kube import client as door
-from runmend.kube.announcing import LONGEST_MESSAGE, LONGEST_NAME, Announcement, Author, Fact, announce
+from runmend.reports.target_events import LONGEST_MESSAGE, LONGEST_NAME, Announcement, Author, Fact, announce
 from tests.cluster.api import Cluster, Json, Namespace, eventually
 
 NOW = datetime(2026, 11, 23, 5, 43, 7, 123456, tzinfo=UTC)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from runmend.kube import facts
-from runmend.states import STATES
+from runmend.language.states import STATES
 from tests.cluster.api import Cluster, Json, a_container, a_template, eventually
 
 R = "registry.example"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from runmend.images import InvalidImageReference, parse_image
+from runmend.images.references import InvalidImageReference, parse_image
 from tests.cluster.api import Cluster, Json, a_container, eventually
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4

@@ -13,12 +13,12 @@ import pytest
 import yaml
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runmend.sandbox import Sandbox
-from runmend.sandbox.events import Recorder
-from runmend.sandbox.pages import Pages
-from runmend.sandbox.resources import EVENTS, NAMESPACES, PODS
-from runmend.sandbox.status import Refused
-from runmend.sandbox.store import Store
+from runmend.local.sandbox import Sandbox
+from runmend.local.sandbox.events import Recorder
+from runmend.local.sandbox.pages import Pages
+from runmend.local.sandbox.resources import EVENTS, NAMESPACES, PODS
+from runmend.local.sandbox.status import Refused
+from runmend.local.sandbox.store import Store
 from tests.cluster.api import STRATEGIC, Cluster, Namespace, a_container, a_deployment, a_pod, a_template, eventually
 
 FROZEN = {"sandbox.runmend.io/frozen": "true"}

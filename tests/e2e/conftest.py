@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from runmend.converter import data_converter
+from runmend.runs.converter import data_converter
 from tests.cluster.api import Cluster
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl

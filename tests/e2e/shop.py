@@ -12,11 +12,11 @@ import httpx
 from temporalio.client import Client, WorkflowHandle
 from temporalio.testing import TimeSkipper
 
-from runmend.alerts import Alert, Target
-from runmend.plan import Plan
-from runmend.run import Options, RunResult
-from runmend.settings import Settings
-from runmend.starts import Starter
+from runmend.alerts.alert import Alert, Target
+from runmend.core.settings import Settings
+from runmend.plan.messages import Options, RunResult
+from runmend.plan.plan import Plan
+from runmend.runs.starting import Starter
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment
 from tests.cluster.api import Json, Namespace, eventually, image_patch
 from tests.cluster.audit import writes

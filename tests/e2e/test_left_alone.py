@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from runmend.plan import Mode
-from runmend.run import RunResult
+from runmend.core.modes import Mode
+from runmend.plan.messages import RunResult
 from tests.cluster.api import Json, a_pull_secret, eventually
 from tests.cluster.kubectl import Kubectl
 from tests.e2e.installation import Installation

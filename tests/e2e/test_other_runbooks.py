@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from runmend.plan import Plan
+from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
 from tests.builders import a_runbook
 from tests.cluster.api import eventually

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from runmend.causes import Cause
-from runmend.run import RunResult
+from runmend.images.pull_failures import Cause
+from runmend.plan.messages import RunResult
 from tests.builders import a_runbook
 from tests.cluster.api import Cluster, Json, Namespace, a_pull_secret
 from tests.cluster.control_plane import ControlPlane

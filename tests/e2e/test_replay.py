@@ -11,8 +11,8 @@ import pytest
 import yaml
 from temporalio.client import Client, WorkflowExecutionStatus
 
-from runmend.plan import Plan
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
+from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
 from tests.builders import SEED, a_runbook
 from tests.cluster.api import Cluster, eventually

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from runmend.causes import Cause
-from runmend.run import RunResult
+from runmend.images.pull_failures import Cause
+from runmend.plan.messages import RunResult
 from tests.builders import a_deployment
 from tests.cluster.api import Json, eventually
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, firing, waiting

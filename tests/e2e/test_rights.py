@@ -18,9 +18,10 @@ from kubernetes.config import incluster_config, kube_config
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from runmend.errors import Forbidden
+from runmend.core.errors import Forbidden
+from runmend.core.outcomes import Outcome
 from runmend.kube.client import Cluster as InPod
-from runmend.run import Outcome, RunResult
+from runmend.plan.messages import RunResult
 from tests.builders import GOOD, MISSING, a_runbook
 from tests.cli.installation import runmend
 from tests.cluster.api import Cluster, Json, Namespace, a_pull_secret, eventually

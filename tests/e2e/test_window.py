@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runmend.run import RunResult
+from runmend.plan.messages import RunResult
 from tests.builders import a_deployment
 from tests.cluster.api import Json, eventually
 from tests.cluster.control_plane import ControlPlane

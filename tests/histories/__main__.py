@@ -9,7 +9,7 @@ from importlib.metadata import version
 
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
-from runmend.settings import PREFIX
+from runmend.core.settings import PREFIX
 from tests.histories import stored
 from tests.histories.kinds import KINDS
 from tests.histories.recording import record

@@ -5,8 +5,9 @@ from typing import Final, TypeAlias
 
 from temporalio.exceptions import ApplicationError
 
-from runmend.plan import Mode
-from runmend.run import RESOLVED_SIGNAL, Joining, Options, Outcome
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import RESOLVED_SIGNAL, Joining, Options
 from tests.builders import GOOD, MISSING, an_alert
 from tests.faults import Request
 from tests.histories.playing import (

@@ -11,9 +11,10 @@ from temporalio import activity
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.exceptions import ApplicationError, CancelledError
 
-from runmend.app import build_worker
-from runmend.plan import Plan
-from runmend.run import Outcome, ReportCall, RunResult
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import ReportCall, RunResult
+from runmend.plan.plan import Plan
+from runmend.worker.assembly import build_worker
 from tests.temporal.support import quick
 from tests.world import PATIENCE, Offline, World
 
@@ -91,7 +92,7 @@ class HeldReporter:
 async def a_worker_with(world: World, reporter: object) -> AsyncIterator[None]:
     """A worker that reports in its own way."""
     with ThreadPoolExecutor(max_workers=32) as threads:
-        with patch("runmend.app.Reporter", lambda *_: reporter):
+        with patch("runmend.worker.assembly.Reporter", lambda *_: reporter):
             worker = build_worker(world.env.client, world.cluster, world.settings, threads, Offline())
         async with worker:
             yield

@@ -14,9 +14,9 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Replayer
 
-from runmend.app import register_search_attributes
-from runmend.converter import data_converter
-from runmend.settings import Settings
+from runmend.core.settings import Settings
+from runmend.runs.connection import register_search_attributes
+from runmend.runs.converter import data_converter
 from tests.histories import stored
 from tests.histories.kinds import KINDS, play
 from tests.temporal.support import ROOT, TEMPORAL

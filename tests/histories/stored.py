@@ -10,8 +10,8 @@ from temporalio.api.history.v1 import History
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer, WorkflowRunner
 
-from runmend.app import RUNNER
-from runmend.converter import data_converter
+from runmend.runs.converter import data_converter
+from runmend.worker.assembly import RUNNER
 from workflows.remediation import Remediation
 
 RECORDED: Final = Path(__file__).parent / "recorded"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from runmend.histories import Problem, fit
+from runmend.runs.compatibility import Problem, fit
 from tests.histories import stored
 from tests.histories.changes import SOURCE, changed
 

@@ -11,7 +11,7 @@ import pytest
 from temporalio.client import WorkflowHistory
 
 from runmend.cli.replaying_locally import replay_locally
-from runmend.histories import Fit, fit
+from runmend.runs.compatibility import Fit, fit
 from tests.cli.installation import runmend, surroundings
 from tests.histories import stored
 from tests.histories.changes import changed

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runmend.histories import NotAHistory, fit, read_history
+from runmend.runs.compatibility import NotAHistory, fit, read_history
 from tests.histories import stored
 
 EXPORTED = Path(__file__).parent / "exported"

@@ -7,8 +7,8 @@ from typing import Any
 from temporalio.api.common.v1 import Payload
 from temporalio.client import WorkflowHistory
 
-from runmend.histories import fit
-from runmend.histories.words import kind_of
+from runmend.runs.compatibility import fit
+from runmend.runs.compatibility.events import kind_of
 from tests.histories import stored
 
 Json = dict[str, Any]

@@ -11,11 +11,11 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from runmend.app import RUNNER
-from runmend.converter import data_converter
-from runmend.histories import fit
-from runmend.histories.words import kind_of
-from runmend.run import CheckCall, ObserveCall, ReportCall, SettleCall, StepCall
+from runmend.plan.messages import CheckCall, ObserveCall, ReportCall, SettleCall, StepCall
+from runmend.runs.compatibility import fit
+from runmend.runs.compatibility.events import kind_of
+from runmend.runs.converter import data_converter
+from runmend.worker.assembly import RUNNER
 from tests.histories import stored
 from tests.histories.kinds import KINDS
 from tests.histories.recording import MOST_BYTES, anonymous, record, traces

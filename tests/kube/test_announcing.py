@@ -11,11 +11,11 @@ import httpx
 import pytest
 from kubernetes import client as api
 
-from runmend.alerts import Target
-from runmend.kube import announcing
-from runmend.kube.announcing import Announcement, Author, Fact, announce
+from runmend.alerts.alert import Target
 from runmend.kube.client import Cluster
-from runmend.sandbox import Sandbox
+from runmend.local.sandbox import Sandbox
+from runmend.reports import target_events
+from runmend.reports.target_events import Announcement, Author, Fact, announce
 from tests.cluster.api import Json
 from tests.faults import Faults
 
@@ -109,7 +109,7 @@ def test_a_refusal_is_a_remark_and_not_asked_for_again(shop: Shop, status: int) 
 def test_an_api_server_that_does_not_answer_is_waited_for_no_longer_than(
     given: float, patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(announcing, "PATIENCE_SECONDS", patience)
+    monkeypatch.setattr(target_events, "PATIENCE_SECONDS", patience)
     with socket.create_server(("127.0.0.1", 0), backlog=16) as listening:
         silent = Cluster(api.Configuration(host=f"http://127.0.0.1:{listening.getsockname()[1]}"))
         began = time.monotonic()

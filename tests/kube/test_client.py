@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from kubernetes import client as api
 
-from runmend.errors import Conflict, Forbidden, Invalid, NotFound, RunmendError, ServerError, TemporaryError, Throttled, Unreachable
+from runmend.core.errors import Conflict, Forbidden, Invalid, NotFound, RunmendError, ServerError, TemporaryError, Throttled, Unreachable
 from runmend.kube import client
 from runmend.kube.client import AlreadyExists, Cluster, Expired, NotConfigured, cut, error_for
-from runmend.sandbox import Sandbox
+from runmend.local.sandbox import Sandbox
 from tests.faults import Faults
 
 WEB = "/apis/apps/v1/namespaces/shop/deployments/web"

@@ -6,10 +6,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from runmend.errors import ServerError, TemporaryError
+from runmend.core.errors import ServerError, TemporaryError
 from runmend.kube import client
 from runmend.kube.client import LIST_TRIES, PAGE, Cluster, Expired
-from runmend.sandbox import Sandbox
+from runmend.local.sandbox import Sandbox
 from tests.cluster.api import Cluster as Raw
 from tests.cluster.api import Namespace
 from tests.faults import Fault, Faults, Request

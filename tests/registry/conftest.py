@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runmend.pull_secrets import Credentials
+from runmend.images.pull_secrets import Credentials
 
 BASIC = f"Basic {base64.b64encode(b'robot:secret').decode()}"
 BEARER = "Bearer a-token"

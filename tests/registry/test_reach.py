@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 from starlette.responses import Response
 
-from runmend.pull_secrets import Credentials
-from runmend.registry import Answer, Registry, _Settled
+from runmend.images.pull_secrets import Credentials
+from runmend.images.registry import Answer, Registry, _Settled
 
 if TYPE_CHECKING:
     from tests.registry.conftest import ScriptedRegistry

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from runmend.images import ImageReference
-from runmend.pull_secrets import Credentials
-from runmend.registry import Answer, Registry, RegistryAnswer, _challenges
+from runmend.images.pull_secrets import Credentials
+from runmend.images.references import ImageReference
+from runmend.images.registry import Answer, Registry, RegistryAnswer, _challenges
 
 if TYPE_CHECKING:
     from tests.registry.conftest import ScriptedRegistry

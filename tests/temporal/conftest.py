@@ -9,9 +9,9 @@ import pytest
 from temporalio.client import Client
 from temporalio.testing import WorkflowEnvironment
 
-from runmend.app import register_search_attributes
-from runmend.converter import data_converter
-from runmend.settings import Settings
+from runmend.core.settings import Settings
+from runmend.runs.connection import register_search_attributes
+from runmend.runs.converter import data_converter
 from tests.temporal.support import TEMPORAL
 from tests.world import World, a_world_on
 

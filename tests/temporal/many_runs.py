@@ -16,8 +16,9 @@ from temporalio.common import RawValue, SearchAttributeKey, SearchAttributePair,
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from runmend.run import KUBE_NAMESPACE, OUTCOME, REASON, REPLAYS, TARGET, Outcome
-from runmend.settings import Settings
+from runmend.core.outcomes import Outcome
+from runmend.core.settings import Settings
+from runmend.plan.messages import KUBE_NAMESPACE, OUTCOME, REASON, REPLAYS, TARGET
 
 AT_ONCE = 60
 PATIENCE = 20.0

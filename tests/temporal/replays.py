@@ -6,10 +6,10 @@ from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowHandle
 
-from runmend.plan import Plan
-from runmend.replaying.points import Point, where_named, where_to_resume
-from runmend.replaying.reading import Past, read_past
-from runmend.replaying.resuming import resume
+from runmend.plan.plan import Plan
+from runmend.runs.replaying.points import Point, where_named, where_to_resume
+from runmend.runs.replaying.reading import Past, read_past
+from runmend.runs.replaying.resuming import resume
 from tests.temporal.support import quick
 from tests.world import PATIENCE, World
 

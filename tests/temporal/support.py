@@ -12,7 +12,7 @@ from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import ResetWorkflowExecutionRequest
 from temporalio.client import Client, WorkflowHandle
 
-from runmend.plan import Plan
+from runmend.plan.plan import Plan
 from tests.world import PATIENCE, World
 
 ROOT = Path(__file__).parents[2]

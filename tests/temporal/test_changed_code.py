@@ -12,10 +12,10 @@ from unittest.mock import patch
 import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
-from runmend.app import build_worker
 from runmend.cli.replaying_locally import replay_locally
-from runmend.histories import fit, read_history
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
+from runmend.runs.compatibility import fit, read_history
+from runmend.worker.assembly import build_worker
 from tests.histories.changes import changed
 from tests.runs import until_tried
 from tests.temporal.support import TEMPORAL, id_of, quick, reset
@@ -34,7 +34,7 @@ NO_WINDOW = (r"^ +await workflow\.sleep\(.*\n", "")
 async def a_worker_of(world: World, *change: tuple[str, str]) -> AsyncIterator[None]:
     """A worker with another workflow."""
     with ThreadPoolExecutor(max_workers=32) as threads:
-        with patch("runmend.app.Remediation", changed(*change)):
+        with patch("runmend.worker.assembly.Remediation", changed(*change)):
             worker = build_worker(world.env.client, world.cluster, world.settings, threads, Offline())
         async with worker:
             yield

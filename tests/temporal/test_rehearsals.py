@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from runmend.errors import Unreachable
-from runmend.plan import Mode
-from runmend.replaying.rehearsal import Rehearsal, rehearse_again, rehearse_resume
-from runmend.run import Options
-from runmend.settings import Settings
+from runmend.core.errors import Unreachable
+from runmend.core.modes import Mode
+from runmend.core.settings import Settings
+from runmend.plan.messages import Options
+from runmend.runs.replaying.rehearsal import Rehearsal, rehearse_again, rehearse_resume
 from tests.builders import FALLBACK, GOOD, MISSING
 from tests.temporal.replays import Handle, broken, failed_at_its_write, past_of, point_of, resumed, runs_of, short
 from tests.temporal.support import quick

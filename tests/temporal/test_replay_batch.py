@@ -11,15 +11,15 @@ import pytest
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
-from runmend.alerts import Target
-from runmend.replaying import batch
-from runmend.replaying.again import start_again
-from runmend.replaying.batch import Candidate, candidates, resume_all
-from runmend.replaying.points import Point
-from runmend.replaying.reading import Past
-from runmend.replaying.resuming import resume
-from runmend.run import Outcome
-from runmend.visibility import FAILED, Wanted
+from runmend.alerts.alert import Target
+from runmend.core.outcomes import Outcome
+from runmend.runs.replaying import batch
+from runmend.runs.replaying.again import start_again
+from runmend.runs.replaying.batch import Candidate, candidates, resume_all
+from runmend.runs.replaying.points import Point
+from runmend.runs.replaying.reading import Past
+from runmend.runs.replaying.resuming import resume
+from runmend.runs.visibility import FAILED, Wanted
 from tests.builders import FALLBACK, GOOD, a_deployment, an_alert
 from tests.temporal.replays import Handle, closed, past_of, point_of, resumed, runs_of, short
 from tests.temporal.support import ROOT

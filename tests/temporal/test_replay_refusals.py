@@ -10,11 +10,11 @@ from temporalio.api.workflowservice.v1 import DeleteWorkflowExecutionRequest
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from runmend.app import THREADS, build_worker
-from runmend.progress import NotARun
-from runmend.replaying.points import NotReplayed
-from runmend.replaying.reading import refuse_unless_latest
-from runmend.settings import Settings
+from runmend.core.settings import Settings
+from runmend.runs.replaying.points import NotReplayed
+from runmend.runs.replaying.reading import refuse_unless_latest
+from runmend.runs.timeline import NotARun
+from runmend.worker.assembly import THREADS, build_worker
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.temporal.replays import PATCH, broken, failed_at_its_write, past_of, point_of, resumed, short
 from tests.workflow.acts import Held, events_of, events_until, happens, hold_settle

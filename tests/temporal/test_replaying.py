@@ -5,9 +5,9 @@ import json
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
-from runmend.converter import data_converter
-from runmend.kube.verbs import LAST_CHANGE
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
+from runmend.kube.notes import LAST_CHANGE
+from runmend.runs.converter import data_converter
 from tests.temporal.support import id_of, quick, reset
 from tests.workflow.acts import results, revisions
 from tests.workflow.scenes import patches

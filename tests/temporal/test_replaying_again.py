@@ -3,12 +3,14 @@
 import pytest
 from temporalio.client import WorkflowExecutionStatus
 
-from runmend.plan import Mode, Plan
-from runmend.replaying.again import options_for, refuse_without_labels, start_again
-from runmend.replaying.points import NotReplayed
-from runmend.run import REPLAYS, Options, Outcome
-from runmend.settings import Settings
-from runmend.starts import Latest, Starter
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.core.settings import Settings
+from runmend.plan.messages import REPLAYS, Options
+from runmend.plan.plan import Plan
+from runmend.runs.replaying.again import options_for, refuse_without_labels, start_again
+from runmend.runs.replaying.points import NotReplayed
+from runmend.runs.starting import Latest, Starter
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.temporal.replays import PATCH, Handle, broken, closed, failed_at_its_write, past_of, short
 from tests.workflow.acts import Held, happens, memo_of, with_fallback

@@ -8,9 +8,10 @@ import pytest
 from rich.console import Console
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
-from runmend.progress import WINDOW, Progress, State, progress_of
-from runmend.run import REPLAYS, Outcome, RunInput
-from runmend.terminal import Screen, follow
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import REPLAYS, RunInput
+from runmend.runs.terminal import Screen, follow
+from runmend.runs.timeline import WINDOW, Progress, State, progress_of
 from tests.builders import an_alert
 from tests.temporal.support import id_of, quick, reset
 from tests.world import World, a_worker

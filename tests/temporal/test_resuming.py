@@ -10,14 +10,15 @@ from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import operations
-from runmend import starts
-from runmend.kube.verbs import LAST_CHANGE
-from runmend.replaying import resuming
-from runmend.replaying.points import NotReplayed
-from runmend.replaying.reading import Past
-from runmend.replaying.resuming import request_for, resume
-from runmend.run import OUTCOME, REASON, TRIED, Outcome, StepStatus
-from runmend.starts import time_for
+from runmend.core.outcomes import Outcome
+from runmend.kube.notes import LAST_CHANGE
+from runmend.plan.messages import OUTCOME, REASON, TRIED, StepStatus
+from runmend.runs import starting
+from runmend.runs.replaying import resuming
+from runmend.runs.replaying.points import NotReplayed
+from runmend.runs.replaying.reading import Past
+from runmend.runs.replaying.resuming import request_for, resume
+from runmend.runs.starting import time_for
 from tests.builders import FALLBACK, GOOD, an_alert
 from tests.runs import until
 from tests.temporal.replays import PATCH, Handle, broken, closed, failed_at_its_write, kept, past_of, point_of, resumed, runs_of, short
@@ -254,7 +255,7 @@ async def test_a_resumed_run_has_all_of_its_time_and_nothing_of_the_old_end(worl
 
 async def test_a_run_that_was_timed_out_has_as_much_time_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     await broken(world)
-    monkeypatch.setattr(starts, "STEPS_TIME", timedelta(seconds=-598))
+    monkeypatch.setattr(starting, "STEPS_TIME", timedelta(seconds=-598))
     handle = await world.start(plan=short(world.plan))
     assert await closed(handle) is WorkflowExecutionStatus.TIMED_OUT
     async with a_worker(world):

@@ -9,9 +9,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from runmend.app import connect, runtime_for
-from runmend.settings import Settings
-from runmend.telemetry import CannotServeMetrics, serve_metrics
+from runmend.core.settings import Settings
+from runmend.core.telemetry import CannotServeMetrics, serve_metrics
+from runmend.runs.connection import connect, runtime_for
 from tests.bridge.support import Wire
 from tests.cluster.processes import free_port
 from tests.temporal.support import WorkerProcess

@@ -15,7 +15,7 @@ from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSe
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
-from runmend.app import (
+from runmend.runs.connection import (
     SEARCH_ATTRIBUTES,
     NoTemporal,
     WrongTemporal,
@@ -23,7 +23,7 @@ from runmend.app import (
     register_search_attributes,
     warn_of_short_retention,
 )
-from runmend.converter import data_converter
+from runmend.runs.converter import data_converter
 
 KEYWORD = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
 INT = IndexedValueType.INDEXED_VALUE_TYPE_INT
@@ -110,7 +110,7 @@ async def test_a_temporal_that_is_not_there_is_said_so_within_seconds(monkeypatc
 
 
 async def test_a_temporal_that_listens_and_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runmend.app.CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr("runmend.runs.connection.CONNECT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setenv("TEMPORAL_ADDRESS", f"127.0.0.1:{silent.getsockname()[1]}")
 

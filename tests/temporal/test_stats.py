@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from runmend import visibility
-from runmend.settings import Settings
-from runmend.stats import Stats, count
-from runmend.visibility import Row, Wanted, every, newest
+from runmend.core.settings import Settings
+from runmend.runs import visibility
+from runmend.runs.statistics import Stats, count
+from runmend.runs.visibility import Row, Wanted, every, newest
 from tests.temporal.many_runs import BY_ITSELF, Ending, Run, a_worker_of_endings, end, known, pattern, play, start
 
 RUNS = int(os.environ.get("STATS_RUNS", "1200"))

@@ -6,9 +6,9 @@ import pytest
 from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 
-from runmend.converter import data_converter
-from runmend.settings import Settings
-from runmend.visibility import NoWorkerYet, Wanted, every, newest, rows
+from runmend.core.settings import Settings
+from runmend.runs.converter import data_converter
+from runmend.runs.visibility import NoWorkerYet, Wanted, every, newest, rows
 from tests.temporal.many_runs import Ending, a_worker_of_endings, end, known, start
 
 

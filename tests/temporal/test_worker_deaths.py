@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
 from tests.builders import FALLBACK
 from tests.temporal.support import WorkerProcess, quick
 from tests.workflow.acts import Held, happens, results, revisions

@@ -12,9 +12,9 @@ import pytest
 from pydantic import ValidationError
 from temporalio.client import Client, WorkflowHandle
 
-from runmend.app import build_worker
-from runmend.run import Outcome
-from runmend.settings import Settings
+from runmend.core.outcomes import Outcome
+from runmend.core.settings import Settings
+from runmend.worker.assembly import build_worker
 from tests.runs import until
 from tests.temporal.support import TEMPORAL, id_of, quick, reset
 from tests.workflow.acts import patched

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
 
-from runmend.visibility import OUTCOMES, RUNNING, Row
+from runmend.runs.visibility import OUTCOMES, RUNNING, Row
 
 MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 _OPEN_LAST = datetime.max.replace(tzinfo=UTC)
@@ -44,7 +44,7 @@ def some_rows(draw: st.DrawFn, outcomes: tuple[str, ...] = (*OUTCOMES, "complete
 
 
 def store_of(found: list[Row]) -> Callable[..., AsyncIterator[Row]]:
-    """What `runmend.visibility.rows` does, for a query about open runs or about closed ones."""
+    """What `runmend.runs.visibility.rows` does, for a query about open runs or about closed ones."""
 
     async def rows(_client: object, query: str, *_: object) -> AsyncIterator[Row]:
         wants_closed = "ExecutionStatus != 'Running'" in query

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from runmend.alerts import Target
-from runmend.kube.announcing import API_VERSIONS, LONGEST_MESSAGE, LONGEST_NAME, Announcement, Author, Fact
-from runmend.names import dns_subdomain
+from runmend.alerts.alert import Target
+from runmend.core.names import dns_subdomain
+from runmend.reports.target_events import API_VERSIONS, LONGEST_MESSAGE, LONGEST_NAME, Announcement, Author, Fact
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
 AUTHOR = Author(runbook="RB_IMAGEPULL", workflow="test/shop/Deployment/web", run="r-1")

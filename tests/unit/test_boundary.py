@@ -9,7 +9,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.boundary import let_in, put_off, translated
 from activities.verification import SILENT
-from runmend.errors import Conflict, Forbidden, Invalid, NotFound, NotYet, RunmendError, ServerError, Throttled, Unreachable
+from runmend.core.errors import Conflict, Forbidden, Invalid, NotFound, NotYet, RunmendError, ServerError, Throttled, Unreachable
 from runmend.kube.client import error_for
 
 PLAIN, BENIGN = ApplicationErrorCategory.UNSPECIFIED, ApplicationErrorCategory.BENIGN

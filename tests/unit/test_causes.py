@@ -2,7 +2,7 @@
 
 import pytest
 
-from runmend.causes import Cause, cause_of
+from runmend.images.pull_failures import Cause, cause_of
 
 IMAGE = "registry.example/x:missing"
 PULL = f'Failed to pull image "{IMAGE}": '

@@ -4,11 +4,11 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.exceptions import ApplicationError
 
-from runmend.alerts import Alert, Target
-from runmend.converter import data_converter
-from runmend.errors import Forbidden
-from runmend.plan import FieldTerm, GetEvents, Plan, Step
-from runmend.run import RunInput
+from runmend.alerts.alert import Alert, Target
+from runmend.core.errors import Forbidden
+from runmend.plan.messages import RunInput
+from runmend.plan.plan import FieldTerm, GetEvents, Plan, Step
+from runmend.runs.converter import data_converter
 
 GIVEN = RunInput(
     plan=Plan(

@@ -2,23 +2,9 @@
 
 import pytest
 
-from runmend.criteria import (
-    ContainerStarted,
-    Criterion,
-    Live,
-    NoNewEvents,
-    NoRestarts,
-    PodRunning,
-    Status,
-    Unreadable,
-    Watermark,
-    judge,
-    new_events,
-    restarts_of,
-    settled_pods,
-    unmet,
-)
-from runmend.facts import ContainerFacts, EventFacts, PodFacts
+from runmend.facts.objects import ContainerFacts, EventFacts, PodFacts
+from runmend.language.verdicts import Live, judge, new_events, restarts_of, settled_pods, unmet
+from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Status, Unreadable, Watermark
 
 RUNNING = PodRunning(text="Pod is Running", line=1)
 LEAVING = PodRunning(text="Pod transitions from ImagePullBackOff to Running", line=1, leaves="ImagePullBackOff")

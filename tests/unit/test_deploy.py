@@ -10,10 +10,10 @@ import pytest
 import typer
 import yaml
 
-from runmend.app import GRACE
 from runmend.cli.main import app
+from runmend.core.settings import Settings, check_names
 from runmend.runbook import load_directory
-from runmend.settings import Settings, check_names
+from runmend.worker.assembly import GRACE
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy" / "kubernetes"

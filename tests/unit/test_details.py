@@ -2,9 +2,9 @@
 
 from hypothesis import given
 
-from runmend.alerts import Alert, Target
-from runmend.details import details_of, summary_of
-from runmend.run import keyword
+from runmend.alerts.alert import Alert, Target
+from runmend.plan.messages import keyword
+from runmend.reports.static_details import details_of, summary_of
 from runmend.runbook import compile_runbook
 from tests.builders import SEED, an_alert
 from tests.unit.marks import MARKS, kinds, shown

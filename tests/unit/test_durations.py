@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.durations import parse_duration, parse_since, took
+from runmend.core.durations import parse_duration, parse_since, took
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

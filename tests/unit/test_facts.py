@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.facts import ContainerFacts, Owner, PodFacts
+from runmend.facts.objects import ContainerFacts, Owner, PodFacts
 from runmend.kube import facts
 
 Json = dict[str, Any]

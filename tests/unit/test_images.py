@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.images import ImageReference, InvalidImageReference, parse_image
+from runmend.images.references import ImageReference, InvalidImageReference, parse_image
 
 SHA256 = "sha256:" + "0123456789abcdef" * 4
 

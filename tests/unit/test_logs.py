@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from runmend.settings import Settings
-from runmend.telemetry.logs import FORMS, Form, log_to
+from runmend.core.settings import Settings
+from runmend.core.telemetry.logs import FORMS, Form, log_to
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]*")
 _HEAD = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ) (.*)")
@@ -189,7 +189,7 @@ def test_an_error_is_told_with_its_kind_and_where_it_was_raised(form: Form) -> N
     assert len(line.splitlines()) == 1
     read = json.loads(line) if form == "json" else read_console(line.rstrip("\n"))[3]
     assert re.match(r"(Type|Attribute)Error: ", read["error"])
-    assert re.fullmatch(r"runmend\.settings:\d+", read["at"])
+    assert re.fullmatch(r"runmend\.core\.settings:\d+", read["at"])
     if form == "json":
         assert read["traceback"].startswith("Traceback (most recent call last):\n")
 

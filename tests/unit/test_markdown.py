@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 
-from runmend.markdown import code, escaped, link, one_line, plain, unescaped
+from runmend.core.markdown import code, escaped, link, one_line, plain, unescaped
 from tests.unit.marks import MARKS, kinds, shown, tokens, without_code
 
 

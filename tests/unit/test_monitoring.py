@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from runmend.bridge.metrics import Metrics
 from runmend.bridge.triage import Answer
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
+from runmend.core.telemetry import METRICS
 from runmend.runbook import load_directory
-from runmend.telemetry import METRICS
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "deploy" / "monitoring"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.names import dns_label, dns_subdomain, identifier
+from runmend.core.names import dns_label, dns_subdomain, identifier
 
 CHECKS = (dns_label, dns_subdomain, identifier)
 Check = Callable[[str], str]

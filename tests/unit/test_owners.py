@@ -2,8 +2,8 @@
 
 import pytest
 
-from runmend.alerts import Target
-from runmend.facts import Owner, PodFacts, ReplicaSetFacts
+from runmend.alerts.alert import Target
+from runmend.facts.objects import Owner, PodFacts, ReplicaSetFacts
 from runmend.kube.owners import Workloads
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.plan import ContainerImage, GetEvents, Mode, PatchDeployment, Plan, Step, fill, strictest
+from runmend.core.modes import Mode, strictest
+from runmend.plan.plan import ContainerImage, GetEvents, PatchDeployment, Plan, Step, fill
 
 
 def a_patch(*entries: tuple[str, str], **parameters: str) -> Step:

@@ -1,8 +1,8 @@
 """How two compiled runbooks differ, as a person reads it before a run is done again with the newer one."""
 
-from runmend.plan import Plan
-from runmend.replaying.difference import difference, does_the_same
+from runmend.plan.plan import Plan
 from runmend.runbook import compile_runbook
+from runmend.runs.replaying.difference import difference, does_the_same
 from tests.builders import FALLBACK, GOOD, a_runbook
 
 

@@ -95,7 +95,7 @@ def test_all_code_is_looked_at() -> None:
 
 
 def test_the_demos_webhook_is_the_captured_one() -> None:
-    assert (ROOT / "runmend/demo/payload.json").read_bytes() == (ROOT / "tests/payloads/firing.json").read_bytes()
+    assert (ROOT / "runmend/local/demo/payload.json").read_bytes() == (ROOT / "tests/payloads/firing.json").read_bytes()
 
 
 def test_the_project_stands_alone() -> None:

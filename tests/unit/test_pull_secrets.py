@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from runmend.images import parse_image
-from runmend.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
+from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
+from runmend.images.references import parse_image
 
 PASSWORD = "hunter2-very-secret"
 JSON_VALUES = st.recursive(

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from runmend.app import WrongAuthorities, registry_for
-from runmend.settings import Settings
+from runmend.core.settings import Settings
+from runmend.worker.assembly import WrongAuthorities, registry_for
 from tests.registry.conftest import CERTIFICATE
 
 NOT_THERE = "No such file or directory"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from runmend.replaying.points import NotReplayed, Point, read_story, where_named, where_to_resume
+from runmend.runs.replaying.points import NotReplayed, Point, read_story, where_named, where_to_resume
 
 OWN = ("observe", "settle", "check", "report")
 WAY = ("observe", "get_events", "patch_image", "settle", "check")

@@ -4,11 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.alerts import Target
-from runmend.criteria import Status, Verdict
-from runmend.plan import Mode
-from runmend.report import duration, outcome_line, render
-from runmend.run import Affected, Change, Finding, Observation, Outcome, RunResult, StepResult, StepStatus
+from runmend.alerts.alert import Target
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.plan.criteria import Status, Verdict
+from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
+from runmend.reports.report import duration, outcome_line, render
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.unit.marks import MARKS, without_code
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runmend.plan import ContainerImage, FieldTerm, GetEvents, Operation, PatchDeployment
+from runmend.plan.plan import ContainerImage, FieldTerm, GetEvents, Operation, PatchDeployment
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Parameter, Values

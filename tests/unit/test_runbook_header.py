@@ -2,7 +2,7 @@
 
 import pytest
 
-from runmend.plan import Mode
+from runmend.core.modes import Mode
 from tests.unit.runbooks import changed, compiled, said
 
 YAML = "correct it; put text that holds : or # in quotes"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runmend.plan import BUILT_IN_PLACEHOLDERS, GetEvents, Operation, PatchDeployment, Plan, fill
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, GetEvents, Operation, PatchDeployment, Plan, fill
 from runmend.runbook import RunbookError, compile_runbook, dump_plan
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import SIZE_MAX

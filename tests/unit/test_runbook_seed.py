@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from runmend.causes import Cause
-from runmend.criteria import ContainerStarted, NoNewEvents, PodRunning
-from runmend.plan import ContainerImage, DiagnosticStep, FieldTerm, GetEvents, PatchDeployment, Plan, Probe, Step, SubPoint
+from runmend.images.pull_failures import Cause
+from runmend.plan.criteria import ContainerStarted, NoNewEvents, PodRunning
+from runmend.plan.plan import ContainerImage, DiagnosticStep, FieldTerm, GetEvents, PatchDeployment, Plan, Probe, Step, SubPoint
 from runmend.runbook import Compiled, compile_runbook, dump_plan
 
 SEED = Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md"

@@ -2,9 +2,9 @@
 
 import pytest
 
-from runmend.causes import Cause
-from runmend.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning
-from runmend.plan import DiagnosticStep, GetEvents, Probe
+from runmend.images.pull_failures import Cause
+from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning
+from runmend.plan.plan import DiagnosticStep, GetEvents, Probe
 from runmend.runbook.conditions import InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.criteria import criterion_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis

@@ -1,12 +1,12 @@
 """What is said of the pods that serve, where more than one older revision does."""
 
 from activities.patching import _serving
-from runmend.alerts import Target
-from runmend.facts import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.alerts.alert import Target
+from runmend.core.modes import Mode
+from runmend.facts.objects import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
 from runmend.kube.owners import Workloads
-from runmend.kube.targets import TargetNow
-from runmend.plan import Mode
-from runmend.run import StepCall
+from runmend.language.target import TargetNow
+from runmend.plan.messages import StepCall
 from tests.builders import deployment_facts
 from tests.world import seed_plan
 

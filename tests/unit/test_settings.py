@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from runmend.settings import Settings, UnknownSetting, check_names
+from runmend.core.settings import Settings, UnknownSetting, check_names
 
 ROOT = Path(__file__).parents[2]
 

@@ -3,14 +3,15 @@
 import pytest
 
 from activities.verification import _failure, _missing
-from runmend.alerts import Target
-from runmend.criteria import Live, NoNewEvents, PodRunning, Watermark, judge
-from runmend.errors import NotYet
-from runmend.facts import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.alerts.alert import Target
+from runmend.core.errors import NotYet
+from runmend.facts.objects import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
-from runmend.kube.targets import TargetNow
-from runmend.run import CheckCall, SettleCall
+from runmend.language.target import TargetNow
+from runmend.language.verdicts import Live, judge
+from runmend.plan.criteria import NoNewEvents, PodRunning, Watermark
+from runmend.plan.messages import CheckCall, SettleCall
 from tests.builders import deployment_facts
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.run import Outcome
-from runmend.stats import Stats, Tally, count
-from runmend.visibility import Row
+from runmend.core.outcomes import Outcome
+from runmend.runs.statistics import Stats, Tally, count
+from runmend.runs.visibility import Row
 from tests.unit.rows import a_row, some_rows
 
 PARTS = ("resolved", "not_needed", "recommended", "failed", "cancelled", "running", "other")

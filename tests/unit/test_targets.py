@@ -2,10 +2,10 @@
 
 import pytest
 
-from runmend.alerts import Target
-from runmend.facts import Owner, PodFacts, ReplicaSetFacts
+from runmend.alerts.alert import Target
+from runmend.facts.objects import Owner, PodFacts, ReplicaSetFacts
 from runmend.kube.owners import Workloads
-from runmend.kube.targets import TargetNow
+from runmend.language.target import TargetNow
 from tests.builders import deployment_facts
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")

@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.errors import PreconditionFailed, StepFailed
-from runmend.facts import DeploymentFacts
+from runmend.core.errors import PreconditionFailed, StepFailed
+from runmend.facts.objects import DeploymentFacts
 from runmend.kube import facts
-from runmend.kube.verbs import LAST_CHANGE, ChangeNote, checked, image_patch, notes_on, read_events
-from runmend.plan import FieldTerm, GetEvents
-from runmend.run import Change
+from runmend.kube.notes import LAST_CHANGE, ChangeNote, notes_on
+from runmend.language.verbs import checked, image_patch, read_events
+from runmend.plan.messages import Change
+from runmend.plan.plan import FieldTerm, GetEvents
 
 Json = dict[str, Any]
 QUERY = GetEvents(namespace="{namespace}", field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="{pod}"),))

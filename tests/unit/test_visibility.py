@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.client import Client
 
-from runmend import visibility
-from runmend.run import Outcome
-from runmend.settings import Settings
-from runmend.visibility import OUTCOMES, Row, Wanted, check_outcome, newest, quoted
+from runmend.core.outcomes import Outcome
+from runmend.core.settings import Settings
+from runmend.runs import visibility
+from runmend.runs.visibility import OUTCOMES, Row, Wanted, check_outcome, newest, quoted
 from tests.unit.rows import a_row, some_rows, store_of
 
 SETTINGS = Settings(cluster="prod")

@@ -8,10 +8,10 @@ from typing import Any, Self
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 
-from runmend.facts import PodFacts
-from runmend.plan import Plan
-from runmend.run import OUTCOME
-from runmend.sandbox.kubelet import FROZEN
+from runmend.facts.objects import PodFacts
+from runmend.local.sandbox.kubelet import FROZEN
+from runmend.plan.messages import OUTCOME
+from runmend.plan.plan import Plan
 from tests.builders import MISSING
 from tests.faults import Request
 from tests.world import PATIENCE, World

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from runmend.alerts import Target
-from runmend.facts import PodFacts
+from runmend.alerts.alert import Target
+from runmend.facts.objects import PodFacts
 from runmend.kube.owners import Workloads
-from runmend.plan import Plan
-from runmend.run import Finding, RunResult, StepStatus
+from runmend.plan.messages import Finding, RunResult, StepStatus
+from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
 from tests.builders import a_pod
 from tests.faults import Request

@@ -11,11 +11,12 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.patching import patch_images
 from activities.reporting import Reporter
-from runmend.facts import PodFacts
-from runmend.kube import announcing
-from runmend.kube.announcing import Author
-from runmend.plan import Mode
-from runmend.run import Options, Outcome, ReportCall, RunResult, StepCall
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.facts.objects import PodFacts
+from runmend.plan.messages import Options, ReportCall, RunResult, StepCall
+from runmend.reports import target_events
+from runmend.reports.target_events import Author
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import Held, happens, impatient, results, skip_to_end
 from tests.workflow.scenes import a_stray_pod, patches, target_of
@@ -217,7 +218,7 @@ async def test_a_run_that_may_write_no_events_resolves_and_its_report_says_so(wo
 
 
 async def test_an_api_server_that_is_slow_to_take_events_keeps_no_step_from_its_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(announcing, "PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(target_events, "PATIENCE_SECONDS", 0.3)
     world.deploy()
     await world.until_broken(count=2)
     with Held(world, *TELL, times=9):

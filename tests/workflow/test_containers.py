@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from runmend.facts import DeploymentFacts
+from runmend.core.outcomes import Outcome
+from runmend.facts.objects import DeploymentFacts
 from runmend.kube.client import Cluster
-from runmend.run import TRIED, Outcome
+from runmend.plan.messages import TRIED
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import revisions, with_fallback
 from tests.workflow.scenes import a_runbook, nothing_written, patched_spec, patches
@@ -115,7 +116,7 @@ def injecting(monkeypatch: pytest.MonkeyPatch) -> Injecting:
             pod["spec"]["containers"].append({"name": "proxy", "image": image, "imagePullPolicy": "IfNotPresent"})
             return ""
 
-        monkeypatch.setattr("runmend.sandbox.api.admit_pod", admit)
+        monkeypatch.setattr("runmend.local.sandbox.api.admit_pod", admit)
 
     return arm
 

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from runmend.causes import Cause
-from runmend.plan import Mode
-from runmend.pull_secrets import Credentials
-from runmend.registry import Answer, Registry, RegistryAnswer
-from runmend.run import Finding, Options, Outcome, RunResult
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.images.pull_failures import Cause
+from runmend.images.pull_secrets import Credentials
+from runmend.images.registry import Answer, Registry, RegistryAnswer
+from runmend.plan.messages import Finding, Options, RunResult
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment, an_alert
 from tests.workflow.acts import freeze, waits
 from tests.workflow.scenes import a_runbook, finding

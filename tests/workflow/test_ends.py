@@ -4,10 +4,11 @@ import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
-from runmend.criteria import Status
-from runmend.plan import Plan
-from runmend.report import outcome_line, render
-from runmend.run import Options, Outcome, RunInput
+from runmend.core.outcomes import Outcome
+from runmend.plan.criteria import Status
+from runmend.plan.messages import Options, RunInput
+from runmend.plan.plan import Plan
+from runmend.reports.report import outcome_line, render
 from tests.builders import GOOD, an_alert
 from tests.workflow.scenes import a_runbook, nothing_written
 from tests.world import World

@@ -5,11 +5,12 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
 from activities.patching import patch_images
-from runmend.facts import DeploymentFacts
-from runmend.kube.announcing import Author
-from runmend.kube.verbs import LAST_CHANGE
-from runmend.plan import Mode
-from runmend.run import Outcome, StepCall
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.facts.objects import DeploymentFacts
+from runmend.kube.notes import LAST_CHANGE
+from runmend.plan.messages import StepCall
+from runmend.reports.target_events import Author
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.faults import Request
 from tests.workflow.acts import WEB, Held, happens, impatient, outcome_of, revisions, skip_to_end

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.workflow.acts import WEB, patched, skip_to_end
 from tests.workflow.scenes import patches

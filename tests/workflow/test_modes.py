@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from runmend.alerts import Alert, Target
-from runmend.plan import Mode, Plan
-from runmend.run import Options, Outcome
+from runmend.alerts.alert import Alert, Target
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import Options
+from runmend.plan.plan import Plan
 from tests.builders import FALLBACK, MISSING, a_deployment
 from tests.workflow.scenes import a_runbook, nothing_written, patched_spec, patches, recommendation
 from tests.world import World, a_world

@@ -1,6 +1,6 @@
 """Where there is nothing to do any more, nothing is done, and the run says what it saw instead."""
 
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
 from tests.builders import GOOD, MISSING, an_alert
 from tests.faults import Request
 from tests.workflow.scenes import a_stray_pod, nothing_written, target_of

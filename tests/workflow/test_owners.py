@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment, an_alert
 from tests.workflow.scenes import a_stray_pod, nothing_written, target_of
 from tests.world import World

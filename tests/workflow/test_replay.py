@@ -8,7 +8,7 @@ from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from temporalio.workflow import SandboxImportNotificationPolicy
 
-from runmend.converter import data_converter
+from runmend.runs.converter import data_converter
 from workflows.remediation import Remediation
 
 

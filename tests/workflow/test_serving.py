@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from runmend.plan import Plan
-from runmend.run import Options, Outcome
-from runmend.settings import Settings
+from runmend.core.outcomes import Outcome
+from runmend.core.settings import Settings
+from runmend.plan.messages import Options
+from runmend.plan.plan import Plan
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import freeze, waits
 from tests.workflow.scenes import a_runbook, break_pod, patches, recommendation

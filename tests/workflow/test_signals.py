@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from runmend.run import RESOLVED_SIGNAL, Joining, Outcome
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import RESOLVED_SIGNAL, Joining
 from tests.builders import GOOD, an_alert
 from tests.workflow.acts import Held, events_of, events_until, happens, memo_of, outcome_of
 from tests.workflow.scenes import patches

@@ -10,8 +10,8 @@ import pytest
 from temporalio import workflow
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from runmend.run import Outcome
-from runmend.telemetry import METRICS, log_to
+from runmend.core.outcomes import Outcome
+from runmend.core.telemetry import METRICS, log_to
 from tests.world import World
 
 RUNBOOK = "RB_IMAGEPULL"

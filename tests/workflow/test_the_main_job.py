@@ -1,7 +1,7 @@
 """The main job: the user's runbook, from an alert to a verified fix."""
 
-from runmend.criteria import Status
-from runmend.run import Outcome
+from runmend.core.outcomes import Outcome
+from runmend.plan.criteria import Status
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.world import World
 

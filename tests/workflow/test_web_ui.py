@@ -14,8 +14,9 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from runmend.report import moment, render
-from runmend.run import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, TRIED, Outcome
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, TRIED
+from runmend.reports.report import moment, render
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import memo_of, outcome_of, patched
 from tests.world import World

@@ -7,9 +7,10 @@ from typing import Any
 import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
-from runmend.criteria import Status
-from runmend.facts import PodFacts
-from runmend.run import Outcome, RunResult
+from runmend.core.outcomes import Outcome
+from runmend.facts.objects import PodFacts
+from runmend.plan.criteria import Status
+from runmend.plan.messages import RunResult
 from tests.builders import FALLBACK, MISSING
 from tests.runs import Failed, until_tried
 from tests.workflow.acts import WEB, an_event, delete, freeze, node_is_silent, patched, scale, skip_to_end, waits

@@ -1,0 +1,1 @@
+"""Alerts, their episodes, and the targets that they ask to have fixed. Pure values."""

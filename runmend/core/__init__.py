@@ -1,0 +1,1 @@
+"""What every package may use: names, durations, errors, Markdown, settings, telemetry. Knows nothing of runbooks and runs."""

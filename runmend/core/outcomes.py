@@ -1,0 +1,21 @@
+"""How a run can end."""
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """How a run ended. Only the first three complete the workflow; the others fail it under this name as the error's type."""
+
+    RESOLVED = "resolved"
+    NOT_NEEDED = "not_needed"
+    RECOMMENDED = "recommended"
+    PRECONDITION_FAILED = "PreconditionFailed"
+    STEP_FAILED = "StepFailed"
+    REVERTED = "Reverted"
+    VERIFICATION_FAILED = "VerificationFailed"
+    CANCELLED = "cancelled"
+
+    @property
+    def completes(self) -> bool:
+        """Whether the workflow completes under this outcome."""
+        return self in (Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED)

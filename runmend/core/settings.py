@@ -1,0 +1,148 @@
+"""Our own settings, `RUNMEND_*`. Temporal's are its own (`TEMPORAL_*` and profiles), Kubernetes' too (`KUBECONFIG`, in-cluster)."""
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from runmend.core.errors import PermanentError
+from runmend.core.modes import Mode
+
+SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
+HOLD_MINUTES_MAX: Final = 525_600
+"""A year."""
+PREFIX: Final = "RUNMEND_"
+OF_OTHERS: Final = frozenset({"RUNMEND_UID", "RUNMEND_GID"})
+"""Variables that docker-compose.yml reads, and no process of ours."""
+_SAYS_WHEN_EMPTY: Final = frozenset({"namespaces"})
+# What Kubernetes puts into a pod for a Service named `runmend-…`, behind the Service's own part of the name.
+_OF_A_SERVICE: Final = r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+
+
+class UnknownSetting(PermanentError):
+    """A RUNMEND_* variable is no setting."""
+
+
+class _Environment(EnvSettingsSource):
+    """The environment. An empty variable counts as unset, as compose and .env files write it, but for those that say something so."""
+
+    def __call__(self) -> dict[str, Any]:
+        return {name: value for name, value in super().__call__().items() if value != "" or name in _SAYS_WHEN_EMPTY}
+
+
+class Settings(BaseSettings):
+    """The installation's settings; read once, when a process starts. Whoever reads them calls `check_names` as well."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    # Where
+    cluster: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
+    """The cluster's name: the first part of workflow ids, and the end of the task queue's name."""
+    cluster_label: str | None = None
+    """The alerts' label that names their cluster; an alert of another one is unrouted. None: the label is not looked at."""
+    kube_context: str | None = None
+    """The kubeconfig's context. None: its current one, or in-cluster where there is no kubeconfig."""
+    runbooks: Path = Path("runbooks")
+    """The directory of runbooks."""
+    web_ui: str = "http://127.0.0.1:8233"
+    """The Temporal Web UI's address, for links."""
+
+    # What may be done
+    namespaces: str = "*"
+    """Where anything is changed: names and globs, separated by commas; empty: nowhere. The system's namespaces only by their full names."""
+    mode: Mode | None = None
+    """What runs may do by themselves; the strictest of installation, runbook and run wins. None: says nothing."""
+    protect_serving: bool | None = None
+    """Whether a Deployment with available pods is left to a person; the runbook's word comes first. None: it is."""
+    hold_minutes: float = Field(default=60, ge=0, le=HOLD_MINUTES_MAX, allow_inf_nan=False)
+    """For how long after a failed run no new one starts that would try the same again."""
+
+    # The bridge
+    token_file: Path | None = None
+    """The file with the bearer token that webhooks must carry. None: none is asked for, on loopback only."""
+
+    # What worker and bridge tell of themselves
+    metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """The worker's port for Prometheus, on loopback unless `metrics_host` says otherwise. None: no metrics."""
+    sdk_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """The port for what Temporal's SDK counts, of worker and bridge. None: no such metrics."""
+    metrics_host: str = "127.0.0.1"
+    """Where both ports are opened. The bridge's own metrics are served where it takes webhooks."""
+    log_format: Literal["console", "json"] = "console"
+    """How log lines are written."""
+
+    # The worker
+    build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$")
+    """As which version of the worker deployment `deployment` the worker polls. None: unversioned."""
+
+    # The registries that the diagnosis asks
+    registry_allow_loopback: bool = False
+    """Whether registries on loopback and link-local addresses are asked."""
+    registry_token_realms: str = ""
+    """Hosts, separated by commas, that may hand out tokens for registries of other domains."""
+    registry_ca_file: Path | None = None
+    """A PEM file of certificate authorities that registries are trusted by, besides the public ones."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the names are pydantic's
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Keywords, then the environment; nothing else is read."""
+        return init_settings, _Environment(settings_cls)
+
+    @property
+    def task_queue(self) -> str:
+        """One task queue for each cluster."""
+        return f"runmend-{self.cluster}"
+
+    @property
+    def deployment(self) -> str:
+        """The worker deployment's name, the task queue's but for the dot, which Temporal keeps for itself there."""
+        return self.task_queue.replace(".", "/")
+
+    @property
+    def hold(self) -> timedelta:
+        """`hold_minutes` as a duration."""
+        return timedelta(minutes=self.hold_minutes)
+
+    @property
+    def token_realms(self) -> tuple[str, ...]:
+        """`registry_token_realms`, parted."""
+        return tuple(realm.strip() for realm in self.registry_token_realms.split(",") if realm.strip())
+
+    def may_change(self, namespace: str) -> bool:
+        """Whether anything may be changed in a namespace."""
+        allowed = [pattern.strip() for pattern in self.namespaces.split(",") if pattern.strip()]
+        if namespace in SYSTEM_NAMESPACES:
+            return namespace in allowed
+        return any(fnmatchcase(namespace, pattern) for pattern in allowed)
+
+
+def check_names(variables: Iterable[str]) -> None:
+    """Look for misspelt settings among the environment's names: what a misspelt one was to forbid would be allowed.
+
+    Raises:
+        UnknownSetting: a RUNMEND_* variable is no setting; the message names the nearest one.
+    """
+    known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
+    names = {name.upper() for name in variables}
+    services = "|".join(re.escape(name.removesuffix("_SERVICE_HOST")) for name in names if name.endswith("_SERVICE_HOST"))
+    of_services = re.compile(f"({services}){_OF_A_SERVICE}" if services else "(?!)")
+    said = []
+    for name in sorted(name for name in names - known - OF_OTHERS if name.startswith(PREFIX)):
+        if not of_services.fullmatch(name):
+            [nearest] = get_close_matches(name, sorted(known), n=1, cutoff=0)
+            said.append(f"{name} is no setting, the nearest is {nearest}")
+    if said:
+        raise UnknownSetting(f"{'; '.join(said)}; correct or unset it, docs/settings.md names them all")

@@ -1,0 +1,1 @@
+"""Image references, registries, pull secrets, and why pulls fail. Pure but for the registry's client."""

@@ -1,0 +1,106 @@
+"""A target as it is now: its pods, its Deployment, and which containers wait in the runbook's state.
+
+Called by observation, by every changing step and by verification, which must see a target in the same way.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+
+from runmend.alerts.alert import Alert, Target
+from runmend.core.errors import NotFound, NotYet
+from runmend.facts.objects import DeploymentFacts, PodFacts
+from runmend.kube.client import Cluster
+from runmend.kube.owners import Workloads
+from runmend.language.states import STATES
+from runmend.plan.messages import Affected
+
+MOST_NAMED = 20
+"""How many pods are named where many could be."""
+
+
+@dataclass(frozen=True)
+class TargetNow:
+    """A target, read. `deployment` is None where the target is of another kind, or is gone."""
+
+    target: Target
+    workloads: Workloads
+    deployment: DeploymentFacts | None
+
+    @classmethod
+    def read(cls, cluster: Cluster, target: Target) -> "TargetNow":
+        """Read it, for what its pods say.
+
+        Raises:
+            NotYet: the Deployment's controller has not acted on its newest version, so its pods are those of an older one.
+        """
+        now = cls.look(cluster, target)
+        now.raise_if_lagging()
+        return now
+
+    @classmethod
+    def look(cls, cluster: Cluster, target: Target) -> "TargetNow":
+        """Read it as it is, whether or not its controller has acted: one get for a Deployment and two lists."""
+        deployment = None
+        if target.kind == "Deployment":
+            try:
+                deployment = cluster.deployment(target.namespace, target.name)
+            except NotFound:
+                deployment = None
+        return cls(target, Workloads.of(cluster, target.namespace), deployment)
+
+    def raise_if_lagging(self) -> None:
+        """Raise `NotYet` while the pods are those of an older version of the Deployment."""
+        if self.deployment and self.deployment.observed_generation < self.deployment.generation:
+            raise NotYet(f"the controller has not acted on the newest version of {self.target}", delay=timedelta(seconds=1))
+
+    @cached_property
+    def pods(self) -> tuple[PodFacts, ...]:
+        """The pods of its current revision."""
+        return self.workloads.current_pods_of(self.target, self.deployment.uid if self.deployment else None)
+
+    @property
+    def gone(self) -> bool:
+        """Whether it is a Deployment that does not exist any more."""
+        return self.target.kind == "Deployment" and self.deployment is None
+
+    @property
+    def uid(self) -> str:
+        """The target's own uid: its Deployment's, or what its pods say of what controls them; empty where it is gone."""
+        if self.deployment or self.gone:
+            return self.deployment.uid if self.deployment else ""
+        pod = next(iter(self.pods), None)
+        if pod is None:
+            return ""
+        chain = self.workloads.controllers(pod)
+        return chain[-1].uid if chain else pod.uid
+
+    def affected(self, state: str) -> tuple[Affected, ...]:
+        """The containers that wait in a state, each with the pods in which it does."""
+        found: dict[tuple[str, bool], Affected] = {}
+        for pod in self.pods:
+            for c in pod.waiting_for(*STATES[state].waiting):
+                before = found.get((c.name, c.init))
+                pods = (*before.pods, pod.name)[:MOST_NAMED] if before else (pod.name,)
+                found[c.name, c.init] = Affected(container=c.name, init=c.init, image=c.image, reason=c.reason, pods=pods)
+        return tuple(found.values())
+
+    def first_pod(self, alerts: tuple[Alert, ...]) -> str:
+        """The pod of the first alert that still exists; the first alert's where none does."""
+        living = (alert.pod for alert in alerts if self.workloads.pod(alert.pod))
+        return next(living, alerts[0].pod if alerts else "")
+
+    def problem_gone(self, state: str, alerts: tuple[Alert, ...]) -> str | None:
+        """Why there is nothing to do: nobody waits in the state, or none that the alerts name does. None where there is something."""
+        if self.gone:
+            return f"{self.target} no longer exists"
+        affected = self.affected(state)
+        pods = self.pods
+        if not affected:
+            seen = "; ".join(pod.in_words for pod in pods[:5]) or "there is no pod"
+            return f"no container of {self.target} is in {state}: {seen}"
+        named = {alert.container for alert in alerts}
+        if named and "" not in named and not named & {one.container for one in affected}:
+            others = ", ".join(sorted({one.container for one in affected}))
+            return f"{', '.join(sorted(named))} of {self.target} is not in {state}; {others} is, and is left to its own alerts"
+        return None

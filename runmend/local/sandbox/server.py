@@ -1,0 +1,218 @@
+"""HTTP in front of the API: paths, the token, content types, encodings."""
+
+import json
+import secrets
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from runmend.local.sandbox.api import Address, Api, Write
+from runmend.local.sandbox.resources import GROUPS, RESOURCES, Object, Resource
+from runmend.local.sandbox.status import (
+    Refused,
+    bad_request,
+    method_not_allowed,
+    no_such_path,
+    unauthorized,
+    unknown_format,
+    unsupported_media_type,
+)
+from runmend.local.sandbox.validation import check_options
+
+STRATEGIC_MERGE = "application/strategic-merge-patch+json"
+JSON_MERGE = "application/merge-patch+json"
+_VERSION = {
+    "major": "1",
+    "minor": "36",
+    "gitVersion": "v1.36.3",
+    "platform": "linux/amd64",
+    **dict.fromkeys(("gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler"), ""),
+}
+_VERBS = ["create", "delete", "get", "list", "patch"]
+_BY_PREFIX = {(resource.prefix, resource.plural): resource for resource in RESOURCES}
+
+
+class Server:
+    """The ASGI application."""
+
+    def __init__(self, api: Api, token: str) -> None:
+        self._api = api
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a refusal becomes its Status."""
+        request = Request(scope, receive)
+        try:
+            response = await self._answer(request)
+        except Refused as refused:
+            response = _json(refused.body(), refused.code)
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        path = request.url.path.rstrip("/")
+        if path in ("/healthz", "/livez", "/readyz"):
+            return Response("ok", media_type="text/plain")
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self._token.encode()):
+            raise unauthorized()
+        found = _discovery(path)
+        if found is not None:
+            return _json(found)
+        at = _address(path)
+        if at is None:
+            return Response("404 page not found\n", HTTPStatus.NOT_FOUND, media_type="text/plain")
+        return await self._verb(request, at)
+
+    async def _verb(self, request: Request, at: Address) -> Response:
+        if request.query_params.get("watch", "") in ("1", "true"):
+            raise method_not_allowed("this server does not watch; list again instead")
+        match request.method, bool(at.name):
+            case "GET", False:
+                return self._list(request, at)
+            case "GET", True:
+                return self._one(at, self._api.get(at))
+            case "POST", False:
+                if _content_type(request) not in ("application/json", ""):
+                    raise unknown_format()
+                body = _parsed(await request.body(), at.resource)
+                return self._one(at, self._api.create(at, body, _write(request, "CreateOptions")), HTTPStatus.CREATED)
+            case "PATCH", True:
+                return await self._patch(request, at)
+            case "DELETE", True if not at.subresource:
+                return await self._delete(request, at)
+        raise method_not_allowed()
+
+    def _list(self, request: Request, at: Address) -> Response:
+        query = request.query_params
+        token = query.get("continue", "")
+        if token and query.get("resourceVersion"):
+            raise bad_request("specifying resource version is not allowed when using continue")
+        page = self._api.list(at, query.get("labelSelector", ""), query.get("fieldSelector", ""), _limit(query.get("limit")), token)
+        head = {"kind": f"{at.resource.kind}List", "apiVersion": at.resource.api_version}
+        metadata: Object = {"resourceVersion": str(page.revision)}
+        metadata |= {"continue": page.token} if page.token else {}
+        metadata |= {"remainingItemCount": page.left} if page.left is not None else {}
+        encoded = b",".join(map(self._api.store.encoded, page.items))
+        start = json.dumps(head | {"metadata": metadata}, separators=(",", ":"))[:-1].encode()
+        return Response(start + b',"items":[' + encoded + b"]}", media_type="application/json")
+
+    async def _patch(self, request: Request, at: Address) -> Response:
+        kind = _content_type(request)
+        if kind not in (STRATEGIC_MERGE, JSON_MERGE):
+            raise unsupported_media_type()
+        body, write = await request.body(), _write(request, "PatchOptions")
+        self._api.get(at)
+        try:
+            patch = json.loads(body)
+        except ValueError as error:
+            raise bad_request("unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)) from None
+        return self._one(at, self._api.patch(at, patch, write, strategic=kind == STRATEGIC_MERGE))
+
+    async def _delete(self, request: Request, at: Address) -> Response:
+        body = await request.body()
+        options = _parsed(body, at.resource) if body else {}
+        if "gracePeriodSeconds" in request.query_params:
+            options["gracePeriodSeconds"] = int(request.query_params["gracePeriodSeconds"])
+        write = _write(request, "DeleteOptions")
+        write = Write(write.manager, write.dry_run or "All" in (options.get("dryRun") or []))
+        return self._one(at, self._api.delete(at, options, write))
+
+    def _one(self, at: Address, obj: Object, code: HTTPStatus = HTTPStatus.OK) -> Response:
+        if obj.get("kind") == "Status":
+            return _json(obj, code)
+        return _json({"kind": at.resource.kind, "apiVersion": at.resource.api_version, **obj}, code)
+
+
+def _json(body: Object, code: HTTPStatus = HTTPStatus.OK) -> Response:
+    return Response(json.dumps(body, separators=(",", ":")), code, media_type="application/json")
+
+
+def _content_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip()
+
+
+def _parsed(body: bytes, resource: Resource) -> Object:
+    try:
+        parsed = json.loads(body)
+    except ValueError as error:
+        what = f"must be of type {resource.kind}"
+        raise bad_request(f"the object provided is unrecognized ({what}): couldn't get version/kind; json parse error: {error}") from None
+    if not isinstance(parsed, dict):
+        raise bad_request("the object provided is unrecognized: it is no JSON object")
+    return parsed
+
+
+def _limit(text: str | None) -> int:
+    try:
+        return max(0, int(text or "0"))
+    except ValueError:
+        raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
+
+
+def _write(request: Request, options: str) -> Write:
+    """Who writes, and whether it is only tried; `options` is what the query's parameters are called.
+
+    Raises:
+        Refused: 422, for what there is not.
+    """
+    asked, manager = request.query_params.getlist("dryRun"), request.query_params.get("fieldManager") or ""
+    check_options(options, manager, asked)
+    agent = request.headers.get("user-agent", "unknown").partition("/")[0]
+    return Write(manager or agent, "All" in asked)
+
+
+def _address(path: str) -> Address | None:
+    """What a path names; None outside the API's prefixes.
+
+    Raises:
+        Refused: 404, for a resource that is not served.
+    """
+    prefix = "/api/v1" if path.startswith("/api/v1/") else "/".join(path.split("/")[:4])
+    if prefix not in {resource.prefix for resource in RESOURCES}:
+        return None
+    steps = path.removeprefix(prefix).strip("/").split("/")
+    namespace = ""
+    if steps[0] == "namespaces" and len(steps) > 2 and steps[2] not in ("status", "finalize"):  # noqa: PLR2004
+        namespace, steps = steps[1], steps[2:]
+    resource = _BY_PREFIX.get((prefix, steps[0]))
+    name, subresource, *more = [*steps[1:], "", ""]
+    if resource is None or any(more) or (namespace and not resource.namespaced):
+        raise no_such_path()
+    if (subresource and not (subresource == "status" and resource.status)) or (name and resource.namespaced and not namespace):
+        raise no_such_path()
+    return Address(resource, namespace, name, subresource)
+
+
+def _discovery(path: str) -> Object | None:
+    if path == "/version":
+        return _VERSION
+    if path == "/api":
+        return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
+    if path == "/apis":
+        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(group) for group in GROUPS]}
+    for group in ("", *GROUPS):
+        if group and path == f"/apis/{group}":
+            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group)}
+        if path == (f"/apis/{group}/v1" if group else "/api/v1"):
+            version = {"groupVersion": f"{group}/v1"} | {"apiVersion": "v1"} if group else {"groupVersion": "v1"}
+            return {"kind": "APIResourceList", **version, "resources": _resources(group)}
+    return None
+
+
+def _group(group: str) -> Object:
+    version = {"groupVersion": f"{group}/v1", "version": "v1"}
+    return {"name": group, "versions": [version], "preferredVersion": version}
+
+
+def _resources(group: str) -> list[Object]:
+    listed = []
+    for resource in RESOURCES:
+        if resource.group != group:
+            continue
+        common = {"namespaced": resource.namespaced, "kind": resource.kind}
+        listed.append({"name": resource.plural, "singularName": resource.kind.lower(), **common, "verbs": _VERBS})
+        if resource.status:
+            listed.append({"name": f"{resource.plural}/status", "singularName": "", **common, "verbs": ["get", "patch"]})
+    return listed

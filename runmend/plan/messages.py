@@ -1,0 +1,257 @@
+"""What passes between a run's workflow, its activities, and whoever starts or reads it."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from runmend.alerts.alert import Alert, Target
+from runmend.core.frozen import Frozen
+from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
+from runmend.images.pull_failures import Cause
+from runmend.plan.criteria import Criterion, Verdict, Watermark
+from runmend.plan.plan import Plan, Step
+
+# What the visibility store knows of a run.
+TARGET = "Target"
+KUBE_NAMESPACE = "KubeNamespace"
+ALERT_NAME = "AlertName"
+FINGERPRINTS = "Fingerprints"
+OUTCOME = "Outcome"
+REASON = "Reason"
+"""Why it ended so, in a few words without a name in them; of a resolved run what was wrong."""
+
+KEYWORD_BYTES = 250
+
+# Memo keys.
+EPISODES = "episodes"
+"""Episode → when it was dealt with (ISO 8601): those of this run and its predecessors, 7 days, the newest 200."""
+TRIED = "tried"
+"""Container → image that a failed run tried to write, written or not."""
+RUNBOOK = "runbook"
+"""{"title", "sha256", "file"} of the runbook."""
+REPLAYS = "replays"
+"""The run id of which this run is the replay, where a person asked for one as a new run."""
+
+JOIN_SIGNAL = "alerts"
+RESOLVED_SIGNAL = "alerts_resolved"
+REPORT_QUERY = "report"
+
+EPISODES_KEPT_DAYS = 7
+EPISODES_KEPT = 200
+
+
+class Options(Frozen):
+    """What the starter's settings and command say; None where they say nothing."""
+
+    mode: Mode | None = None
+    protect_serving: bool | None = None
+
+
+class RunInput(Frozen):
+    """A run's whole input. Alerts that join come by signal; nothing else is read later."""
+
+    plan: Plan
+    target: Target
+    alerts: tuple[Alert, ...]
+    options: Options = Options()
+
+
+class Joining(Frozen):
+    """A signal: alerts of a runbook for this target. A run drops another runbook's."""
+
+    runbook_id: str
+    alerts: tuple[Alert, ...]
+
+
+class Affected(Frozen):
+    """A container that waits in the runbook's state, in `pods` of the target's pods (their names, the first 20)."""
+
+    container: str
+    init: bool
+    image: str
+    reason: str
+    pods: tuple[str, ...]
+
+
+class Finding(Frozen):
+    """What the diagnosis found for one of the runbook's points, or cannot tell ("unknown", "not done")."""
+
+    about: str
+    line: int | None = None
+    found: str
+    ok: bool | None = None
+    """Whether it is as it should be; None where that cannot be told."""
+
+
+class ObserveCall(Frozen):
+    """The input of `runmend.observe`."""
+
+    plan: Plan
+    target: Target
+    alerts: tuple[Alert, ...]
+
+
+class Observation(Frozen):
+    """The baseline: what the target was like before the run did anything, and the diagnosis."""
+
+    pod: str = ""
+    """The pod that `{pod}` stands for: the first alert's that still exists."""
+    owner: str
+    """The chain of controllers in words: `Pod web-1 → ReplicaSet web-6b9 → Deployment web`."""
+    target_uid: str = ""
+    """The target's own uid; empty where it is gone."""
+    pods: tuple[str, ...]
+    """The target's current pods in words, the first 20."""
+    pod_count: int
+    images: dict[str, str] = {}
+    """Container → image of the live template, init containers included."""
+    revision: int | None = None
+    affected: tuple[Affected, ...] = ()
+    problem_gone: str | None = None
+    """Why there is nothing to do, None where there is."""
+    findings: tuple[Finding, ...] = ()
+    causes: dict[Cause, int] = {}
+
+
+class StepCall(Frozen):
+    """The input of a step's activity. `run_id` is the original execution run id: a reset changes the other one."""
+
+    step: Step
+    state: str | None
+    target: Target
+    alerts: tuple[Alert, ...]
+    mode: Mode
+    protect_serving: bool
+    run_id: str
+    step_id: str
+
+
+class StepStatus(StrEnum):
+    """How a step ended, where it did not fail."""
+
+    DONE = "done"
+    NOT_NEEDED = "not_needed"
+    RECOMMENDED = "recommended"
+
+
+class Change(Frozen):
+    """A container's image before and after."""
+
+    container: str
+    init: bool = False
+    before: str
+    after: str
+
+
+class StepResult(Frozen):
+    """A step's result: in words, with before and after, and the facts that it read."""
+
+    action_id: str
+    status: StepStatus
+    summary: str
+    changes: tuple[Change, ...] = ()
+    confirmed: bool | None = None
+    """For a reading step: whether what it read confirms the runbook's state; None where that is not its question."""
+    facts: dict[str, str | int] = {}
+    recovered: bool = False
+    """The change had been made by an earlier try whose answer was lost."""
+    reason: str = ""
+    """Why it was not done, in a few words without a name in them."""
+    remarks: tuple[str, ...] = ()
+    """What the reader of the report should know besides."""
+
+
+class SettleCall(Frozen):
+    """The input of `runmend.settle`: of the plan, the state that it is about and its criteria."""
+
+    state: str | None
+    criteria: tuple[Criterion, ...]
+    target: Target
+    changes: tuple[Change, ...]
+
+
+class Settled(Frozen):
+    """The target has recovered; what was there then."""
+
+    watermark: Watermark
+    summary: str
+
+
+class CheckCall(Frozen):
+    """The input of `runmend.check`."""
+
+    state: str | None
+    criteria: tuple[Criterion, ...]
+    target: Target
+    changes: tuple[Change, ...]
+    watermark: Watermark
+
+
+class Checked(Frozen):
+    """The verdicts on all criteria. `failure` says what fails the run, None where nothing does."""
+
+    verdicts: tuple[Verdict, ...]
+    failure: str | None = None
+    reverted: str | None = None
+    reason: str = ""
+    """Of the failure or the reversal, in a few words without a name in them."""
+    remarks: tuple[str, ...] = ()
+
+
+class RunResult(Frozen):
+    """All that a run found, did and proved: a completed run's result, a failed run's first error detail."""
+
+    runbook_id: str
+    title: str
+    sha256: str
+    target: Target
+    alerts: tuple[Alert, ...]
+    mode: Mode
+    outcome: Outcome | None = None
+    reason: str = ""
+    """Why it ended so, in a few words without a name in them; of a resolved run what was wrong."""
+    summary: str = ""
+    began: datetime | None = None
+    ended: datetime | None = None
+    """By the workflow's clock; a run that was resumed began when the one that it resumes did."""
+    observation: Observation | None = None
+    steps: tuple[StepResult, ...] = ()
+    failed_step: str | None = None
+    settled: str | None = None
+    window_seconds: int | None = None
+    """How long the window was held; None where it was not reached."""
+    verdicts: tuple[Verdict, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it took, by the workflow's clock; None where that is not known."""
+        return self.ended - self.began if self.began and self.ended else None
+
+
+class ReportCall(Frozen):
+    """The input of `runmend.report`."""
+
+    result: RunResult
+
+
+def keyword(text: str) -> str:
+    """A text as every visibility store takes it for a search attribute: printable, and at most 250 bytes."""
+    shown = "".join(char if char.isprintable() else "?" for char in text)
+    return shown.encode()[:KEYWORD_BYTES].decode(errors="ignore")
+
+
+def remembered(episodes: dict[str, str], alerts: tuple[Alert, ...], now: datetime) -> dict[str, str]:
+    """The memo's episodes with these alerts' added: 7 days, the newest 200 by when they were dealt with.
+
+    Args:
+        episodes: the memo so far, episode → ISO 8601 time.
+        alerts: the alerts that are being dealt with.
+        now: when; aware.
+    """
+    oldest = now - timedelta(days=EPISODES_KEPT_DAYS)
+    kept = {episode: when for episode, when in episodes.items() if datetime.fromisoformat(when) > oldest}
+    for alert in alerts:
+        kept.setdefault(alert.episode, now.isoformat())
+    newest = sorted(kept.items(), key=lambda item: item[1], reverse=True)[:EPISODES_KEPT]
+    return dict(newest)

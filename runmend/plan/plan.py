@@ -1,0 +1,169 @@
+"""A compiled runbook: frozen, versioned, hashed. Written by `runmend.runbook`, interpreted by `workflows.remediation`.
+
+Text in an operation may hold placeholders, `{pod}`. They are filled with `fill` into the parsed value where they stand, so no value can
+change the operation's structure, and each is checked for what it is before anything is sent.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from runmend.core.frozen import Frozen
+from runmend.core.modes import Mode
+from runmend.images.pull_failures import Cause
+from runmend.plan.criteria import Criterion
+
+PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment"})
+"""`{pod}` is the pod of the first alert that still exists, `{deployment}` the target, `{container}` each container that a step treats."""
+
+
+def fill(template: str, values: Mapping[str, str]) -> str:
+    """A template's text with its placeholders replaced, once: a value that looks like a placeholder stays as it is.
+
+    Raises:
+        KeyError: a placeholder has no value.
+    """
+    return PLACEHOLDER.sub(lambda found: values[found[1]], template)
+
+
+class FieldTerm(Frozen):
+    """One term of a field selector: `involvedObject.name={pod}`."""
+
+    field: str
+    operator: Literal["=", "!="]
+    value: str
+
+
+class GetEvents(Frozen):
+    """`kubectl get events -n NAMESPACE [--field-selector TERM,…]`."""
+
+    verb: Literal["get events"] = "get events"
+    namespace: str
+    field_selector: tuple[FieldTerm, ...] = ()
+
+
+class ContainerImage(Frozen):
+    """One entry of a patch's list: this container gets this image. The name `{container}` stands for each that the step treats."""
+
+    name: str
+    image: str
+
+
+class PatchDeployment(Frozen):
+    """`kubectl patch deployment NAME -n NAMESPACE -p JSON`, a strategic merge patch of the images of its template."""
+
+    verb: Literal["patch deployment"] = "patch deployment"
+    name: str
+    namespace: str
+    containers: tuple[ContainerImage, ...] = ()
+    init_containers: tuple[ContainerImage, ...] = ()
+
+
+Operation = Annotated[GetEvents | PatchDeployment, Field(discriminator="verb")]
+
+
+class Step(Frozen):
+    """An action in the workflow list, with its gate.
+
+    `state` is the gate that the description's leading "If pod is in …," says, `owner` the kind that "Pod must be owned by a …" asks for.
+    Timeouts are in seconds: of one try, and of all tries together.
+    """
+
+    action_id: str
+    title: str
+    line: int
+    description: str = ""
+    command: str
+    operation: Operation
+    parameters: dict[str, str] = {}
+    required_labels: tuple[str, ...] = ()
+    optional_labels: tuple[str, ...] = ()
+    state: str | None = None
+    owner: str | None = None
+    try_seconds: int = 30
+    budget_seconds: int = 300
+
+    @property
+    def changes(self) -> bool:
+        """Whether the step writes."""
+        return isinstance(self.operation, PatchDeployment)
+
+    @property
+    def images(self) -> tuple[ContainerImage, ...]:
+        """What the step would write, with the action's own parameters filled in and `{container}` left as it is."""
+        if not isinstance(self.operation, PatchDeployment):
+            return ()
+        known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS} | self.parameters
+        entries = (*self.operation.containers, *self.operation.init_containers)
+        return tuple(ContainerImage(name=fill(entry.name, known), image=fill(entry.image, known)) for entry in entries)
+
+    def image_for(self, container: str) -> str | None:
+        """The image that the step would give a container, None where it leaves it alone."""
+        return next((entry.image for entry in self.images if entry.name in ("{container}", container)), None)
+
+
+class Probe(StrEnum):
+    """A read-only look that a diagnostic step's sub-point asks for."""
+
+    IMAGE_EXISTS = "image exists in its registry"
+    IMAGE_WELL_FORMED = "image reference is well-formed"
+    PULL_SECRETS_CONFIGURED = "imagePullSecrets are configured"
+    PULL_SECRET_VALID = "pull secret exists and is valid"  # noqa: S105  a sentence, not a secret
+
+
+class SubPoint(Frozen):
+    """A sub-point of a diagnostic step; `probe` is None where it cannot be read: it is reported as not done."""
+
+    text: str
+    line: int
+    probe: Probe | None = None
+
+
+class DiagnosticStep(Frozen):
+    """A diagnostic step: a query whose events are sorted by the causes to look for, and sub-points. Read-only."""
+
+    name: str
+    line: int
+    query: GetEvents | None = None
+    look_for: tuple[Cause, ...] = ()
+    points: tuple[SubPoint, ...] = ()
+
+
+class Plan(Frozen):
+    """A compiled runbook. `sha256` is the digest of its file, `state` what its target must be in to be touched."""
+
+    schema_version: Literal[1] = 1
+    sha256: str
+    file: str
+    runbook_id: str
+    alertname: str
+    title: str
+    description: str = ""
+    problem: str = ""
+    state: str | None
+    mode: Mode | None = None
+    protect_serving: bool | None = None
+    diagnosis: tuple[DiagnosticStep, ...] = ()
+    steps: tuple[Step, ...]
+    criteria: tuple[Criterion, ...] = ()
+    notes: tuple[str, ...] = ()
+    settle_seconds: int = 600
+    window_seconds: int = 300
+
+    @property
+    def changes(self) -> bool:
+        """Whether any step writes."""
+        return any(step.changes for step in self.steps)
+
+    @property
+    def required_labels(self) -> tuple[str, ...]:
+        """The labels that an alert must carry, in the order in which the steps name them."""
+        return tuple(dict.fromkeys(label for step in self.steps for label in step.required_labels))
+
+    def image_for(self, container: str) -> str | None:
+        """The image that the plan would give a container, None where it leaves it alone."""
+        return next((image for step in self.steps if (image := step.image_for(container))), None)

@@ -1,0 +1,75 @@
+"""A run's summary and details as its page in the Web UI shows them before anything has happened. Pure."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from runmend.alerts.alert import Alert, Target
+from runmend.core.markdown import code, link, one_line, plain
+from runmend.plan.plan import Plan
+
+_SUMMARY_BYTES: Final = 390
+"""Temporal refuses a start whose summary has more than 400 bytes, or whose details have more than 20,000."""
+_DETAILS_BYTES: Final = 19_000
+_PROSE_BYTES: Final = 3000
+_ALERTS_LISTED: Final = 100
+_ALERTS_WITH_LABELS: Final = 10
+_LABELS_BYTES: Final = 1000
+_SHA256_SHOWN: Final = 12
+_SAID_ALREADY: Final = frozenset({"alertname", "pod", "container"})
+
+
+def summary_of(plan: Plan, target: Target) -> str:
+    """`ImagePullBackOff Remediation: Deployment shop/web`."""
+    return cut(one_line(f"{plan.title}: {target}"), _SUMMARY_BYTES)
+
+
+def details_of(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> str:
+    """The runbook, its target and its alerts, as Markdown."""
+    return cut("\n".join(_lines(plan, target, alerts)), _DETAILS_BYTES)
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most so many bytes."""
+    data = text.encode()
+    return text if len(data) <= most else data[: most - 3].decode(errors="ignore") + "…"
+
+
+def _lines(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> Iterator[str]:
+    yield f"# {one_line(plan.title)}"
+    yield ""
+    for prose in (plan.description, plan.problem):
+        if prose:
+            yield from (cut(prose, _PROSE_BYTES), "")
+    yield f"- **Target**: {plain(str(target))} (cluster {plain(target.cluster)})"
+    yield f"- **Runbook**: {code(plan.file)}, sha256 {code(plan.sha256[:_SHA256_SHOWN])}"
+    yield from cut("\n".join(f"- **Note**: {one_line(note)}" for note in plan.notes), _PROSE_BYTES).splitlines()
+    for number, alert in enumerate(alerts[:_ALERTS_LISTED]):
+        yield _alert(alert, with_labels=number < _ALERTS_WITH_LABELS)
+    if len(alerts) > _ALERTS_LISTED:
+        yield f"- and {len(alerts) - _ALERTS_LISTED} more alerts"
+
+
+def _alert(alert: Alert, *, with_labels: bool) -> str:
+    """In one line: the Web UI shows a nested list as a run of words."""
+    where = f"pod {code(alert.pod)}" + (f", container {code(alert.container)}" if alert.container else "")
+    said = f"- **Alert**: {code(alert.name)}, {where}, since {code(alert.starts_at)}, fingerprint {code(alert.fingerprint)}"
+    if alert.generator:
+        said += f", {link('where it was raised', alert.generator)}"
+    if with_labels:
+        said += f", labels {', '.join(_labels(alert))}"
+    return said
+
+
+def _labels(alert: Alert) -> Iterator[str]:
+    """The labels that are not said already, as many as there is room for."""
+    rest = sorted((name, value) for name, value in alert.labels.items() if name not in _SAID_ALREADY)
+    size = 0
+    for number, (name, value) in enumerate(rest):
+        shown = code(f"{name}={value}")
+        size += len(shown.encode())
+        if size > _LABELS_BYTES:
+            yield f"and {len(rest) - number} more"
+            return
+        yield shown
+    if not rest:
+        yield "none"

@@ -1,0 +1,1 @@
+"""Runs seen from outside: connecting, starting and joining, finding, reading, following, counting, replaying."""

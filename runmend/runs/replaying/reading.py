@@ -1,0 +1,233 @@
+"""A run of the past, read from Temporal: what it was given, the way that it took, and whether it is its target's latest."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from temporalio.api.common.v1 import Payloads
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from runmend.alerts.alert import Alert
+from runmend.core.settings import Settings
+from runmend.plan.messages import JOIN_SIGNAL, REPLAYS, Change, Joining, RunInput, StepResult, StepStatus
+from runmend.runs.replaying.points import OBSERVE, NotReplayed, Point, Story, read_story
+from runmend.runs.timeline import CALL_SECONDS, OWN, NotARun, State, decoded, progress_of
+
+_QUEUES: Final = "runmend-"
+_MESSAGE_SHOWN: Final = 200
+_UNSAID = WorkflowExecutionStatus.RUNNING
+_Value = TypeVar("_Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A closed run.
+
+    `alerts` are its input's and those that joined by signal. `first_run_id` is that of the run which it resumes, directly or not; its
+    own where it resumes none. `results` are those of its steps, by the event that asked for them.
+    """
+
+    workflow_id: str
+    run_id: str
+    first_run_id: str
+    runbook_id: str
+    given: RunInput
+    alerts: tuple[Alert, ...]
+    story: Story
+    results: Mapping[int, StepResult]
+
+    @property
+    def name(self) -> str:
+        """`CLUSTER/NAMESPACE/KIND/NAME@RUN_ID`."""
+        return f"{self.workflow_id}@{self.run_id}"
+
+    def changes_before(self, point: Point) -> tuple[Change, ...]:
+        """What the steps changed whose results are kept where the run is taken up at a point."""
+        looks = [each.scheduled for each in self.story.begun if each.is_own(OBSERVE) and each.scheduled < point.event_id]
+        # A run that looks a second time forgets what the steps of its first look said.
+        since = max(looks, default=0)
+        results = (result for event_id, result in self.results.items() if since < event_id < point.event_id)
+        return tuple(change for result in results if result.status is StepStatus.DONE for change in result.changes)
+
+
+async def read_past(client: Client, settings: Settings, workflow_id: str, run_id: str) -> Past:
+    """Read a closed run.
+
+    Raises:
+        NotReplayed: it is open (what it is doing), its retention has passed, or it is another installation's.
+        NotARun: it is a workflow of somebody else's.
+        RPCError: Temporal does not answer.
+    """
+    described = await describe(client, workflow_id, run_id)
+    check_queue(described, settings)
+    if described.status in (None, _UNSAID):
+        raise NotReplayed(f"{workflow_id}@{described.run_id} is open: {await doing(client, described)}")
+    return await read_described(client, described)
+
+
+def check_queue(described: WorkflowExecutionDescription, settings: Settings) -> None:
+    """Refuse what another installation's workers would have to work on.
+
+    Raises:
+        NotReplayed: it is another cluster's.
+        NotARun: it is a workflow of somebody else's.
+    """
+    queue = described.task_queue
+    if queue == settings.task_queue:
+        return
+    if not queue.startswith(_QUEUES):
+        raise NotARun(f"{described.id} (workflow type {described.workflow_type}, task queue {queue}) is not a run of Runmend")
+    raise NotReplayed(
+        f"{described.id} is a run of cluster {queue.removeprefix(_QUEUES)} (task queue {queue}), and this installation's is "
+        f"{settings.cluster} (task queue {settings.task_queue}); set RUNMEND_CLUSTER"
+    )
+
+
+async def refuse_unless_latest(client: Client, past: Past) -> None:
+    """Look whether a run is still its target's latest.
+
+    Raises:
+        NotReplayed: there is a later one; which, and what it is doing where it is open.
+        RPCError: Temporal does not answer.
+    """
+    latest = await describe(client, past.workflow_id, "")
+    if latest.run_id == past.run_id:
+        return
+    if latest.status in (None, _UNSAID):
+        says = f"{latest.run_id} is open: {await doing(client, latest)}"
+    else:
+        status = latest.status.name.lower() if latest.status else "closed"
+        rest = "`--again` does this one again" if latest.status is WorkflowExecutionStatus.COMPLETED else "name that one"
+        says = f"{latest.run_id} ({status}) came after it; {rest}"
+    raise NotReplayed(f"{past.name} is not the latest run of {past.given.target}: {says}")
+
+
+async def is_replay(described: WorkflowExecutionDescription) -> bool:
+    """Whether a run is itself a replay: resumed from another, or one done again."""
+    first = described.raw_description.workflow_execution_info.first_run_id
+    return first not in ("", described.run_id) or REPLAYS in await described.memo()
+
+
+async def doing(client: Client, described: WorkflowExecutionDescription) -> str:
+    """What an open run is doing, in a few words."""
+    task = described.raw_description.pending_workflow_task
+    if task.attempt > 1:
+        why = await _why_tasks_fail(client, described)
+        return f"its workflow task fails, try {task.attempt}{why}; deploy a fixed worker, and the run goes on by itself"
+    progress = await progress_of(client, described.id, described.run_id)
+    phase = next((phase for phase in reversed(progress.phases) if phase.state is State.DOING), None)
+    if phase is None:
+        return "it waits for a worker"
+    tried = f", try {phase.attempt}" if phase.attempt > 1 else ""
+    return f"{phase.name}{tried}" + (f": {phase.says}" if phase.says else "")
+
+
+async def _why_tasks_fail(client: Client, described: WorkflowExecutionDescription) -> str:
+    history = await client.get_workflow_handle(described.id, run_id=described.run_id).fetch_history(rpc_timeout=CALL_SECONDS)
+    failures = [
+        event.workflow_task_failed_event_attributes.failure.message
+        for event in history.events
+        if event.WhichOneof("attributes") == "workflow_task_failed_event_attributes"
+        # The reset that made the run stands in its history as such a failure too.
+        and event.workflow_task_failed_event_attributes.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
+    ]
+    return f" ({' '.join(failures[-1].split())[:_MESSAGE_SHOWN]})" if failures and failures[-1] else ""
+
+
+async def describe(client: Client, workflow_id: str, run_id: str) -> WorkflowExecutionDescription:
+    """A run as Temporal describes it; without a run id the latest.
+
+    Raises:
+        NotReplayed: it is not there any more.
+        RPCError: Temporal does not answer.
+    """
+    try:
+        return await client.get_workflow_handle(workflow_id, run_id=run_id or None).describe(rpc_timeout=CALL_SECONDS)
+    except RPCError as error:
+        raise _gone(error, workflow_id, run_id) from error
+
+
+def _gone(error: RPCError, workflow_id: str, run_id: str) -> Exception:
+    """The error itself, or that the run is not there any more."""
+    if error.status is not RPCStatusCode.NOT_FOUND or "namespace" in error.message.lower():
+        return error
+    named = f"{workflow_id}@{run_id}" if run_id else workflow_id
+    return NotReplayed(
+        f"Temporal does not have {named} any more: a closed run is kept for the namespace's retention; `runmend run` starts its runbook"
+    )
+
+
+async def read_described(client: Client, described: WorkflowExecutionDescription) -> Past:
+    """Read a run that is known to be closed, and this installation's.
+
+    Raises:
+        NotReplayed: its history is not there any more.
+        NotARun: it is a workflow of somebody else's.
+        RPCError: Temporal does not answer.
+    """
+    handle = client.get_workflow_handle(described.id, run_id=described.run_id)
+    try:
+        history = await handle.fetch_history(rpc_timeout=CALL_SECONDS)
+    except RPCError as error:
+        raise _gone(error, described.id, described.run_id) from error
+    reading = _Reading(client, described)
+    for event in history.events:
+        await reading.take(event)
+    past = reading.end(read_story(history.events))
+    first = described.raw_description.workflow_execution_info.first_run_id
+    return replace(past, first_run_id=first) if first else past
+
+
+class _Reading:
+    """Takes the values out of a history that the replay of a run needs."""
+
+    def __init__(self, client: Client, described: WorkflowExecutionDescription) -> None:
+        self._converter = client.data_converter
+        self._described = described
+        self._given: RunInput | None = None
+        self._joined: list[Alert] = []
+        self._steps: set[int] = set()
+        self._results: dict[int, StepResult] = {}
+
+    async def take(self, event: HistoryEvent) -> None:
+        match str(event.WhichOneof("attributes") or "").removesuffix("_event_attributes"):
+            case "workflow_execution_started":
+                self._given = await self._decoded(event.workflow_execution_started_event_attributes.input, RunInput)
+            case "workflow_execution_signaled":
+                signal = event.workflow_execution_signaled_event_attributes
+                if signal.signal_name == JOIN_SIGNAL:
+                    await self._join(signal.input)
+            case "activity_task_scheduled":
+                if not event.activity_task_scheduled_event_attributes.activity_type.name.startswith(OWN):
+                    self._steps.add(event.event_id)
+            case "activity_task_completed":
+                completed = event.activity_task_completed_event_attributes
+                if completed.scheduled_event_id in self._steps:
+                    self._results[completed.scheduled_event_id] = await self._decoded(completed.result, StepResult)
+
+    def end(self, story: Story) -> Past:
+        if self._given is None:
+            raise NotARun(f"{self._described.id} has a history that does not begin with its start")
+        alerts = {alert.episode: alert for alert in reversed((*self._given.alerts, *self._joined))}
+        described = self._described
+        return Past(
+            workflow_id=described.id,
+            run_id=described.run_id,
+            first_run_id=described.run_id,
+            runbook_id=described.workflow_type,
+            given=self._given,
+            alerts=tuple(reversed(alerts.values())),
+            story=story,
+            results=self._results,
+        )
+
+    async def _join(self, payloads: Payloads) -> None:
+        joining = await self._decoded(payloads, Joining)
+        if joining.runbook_id == self._described.workflow_type:
+            self._joined += joining.alerts
+
+    async def _decoded(self, payloads: Payloads, kind: type[_Value]) -> _Value:
+        return await decoded(self._converter, self._described, payloads, kind)

@@ -1,0 +1,296 @@
+"""How a target's runs are looked up, started, joined and told of what has resolved. Called by the bridge and by commands that start runs.
+
+A target's workflow id is its lock: one call describes its latest run, one call starts the next or joins the one that is open.
+"""
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from runmend.alerts.alert import Alert, Target
+from runmend.core.errors import TemporaryError
+from runmend.core.settings import Settings
+from runmend.plan.messages import (
+    ALERT_NAME,
+    EPISODES,
+    FINGERPRINTS,
+    JOIN_SIGNAL,
+    KUBE_NAMESPACE,
+    REPLAYS,
+    RESOLVED_SIGNAL,
+    RUNBOOK,
+    TARGET,
+    TRIED,
+    Joining,
+    Options,
+    RunInput,
+    keyword,
+    remembered,
+)
+from runmend.plan.plan import Plan
+from runmend.reports.static_details import details_of, summary_of
+from runmend.runs.visibility import quoted
+
+RPC_TIMEOUT: Final = timedelta(seconds=10)
+WORKFLOW_ID_MAX: Final = 255
+"""How many bytes of a workflow id every server takes: it is what a server on PostgreSQL or MySQL keeps. Others take more."""
+STEPS_TIME: Final = timedelta(hours=24)
+"""How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
+_KEYWORD_LIST_BYTES: Final = 1900
+"""Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
+_FINGERPRINTS_A_QUERY: Final = 200
+_MESSAGE_SHOWN: Final = 300
+
+_TARGET = SearchAttributeKey.for_keyword(TARGET)
+_KUBE_NAMESPACE = SearchAttributeKey.for_keyword(KUBE_NAMESPACE)
+_ALERT_NAME = SearchAttributeKey.for_keyword(ALERT_NAME)
+_FINGERPRINTS = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
+
+
+class TemporalUnreachable(TemporaryError):
+    """Temporal did not take the call."""
+
+
+class OpenAlready(TemporaryError):
+    """A run of the target is open, and was not to be joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest run of a target, open or closed.
+
+    `episodes` (episode → when it was dealt with) and `tried` (container → image) are its memo's, what the run added included.
+    """
+
+    run_id: str
+    runbook_id: str
+    status: WorkflowExecutionStatus
+    closed_at: datetime | None = None
+    episodes: Mapping[str, str] = field(default_factory=dict)
+    tried: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        """Whether it still runs."""
+        return self.closed_at is None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended without having done its work. One that a person cancelled or terminated has not failed."""
+        return self.status in (WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TIMED_OUT)
+
+    def knows(self, alert: Alert) -> bool:
+        """Whether this run, or one before it, has dealt with the alert's episode."""
+        return alert.episode in self.episodes
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRun:
+    """An open run that was started for alerts with these fingerprints."""
+
+    workflow_id: str
+    run_id: str
+    runbook_id: str
+    fingerprints: frozenset[str]
+
+
+class Starter:
+    """Starts runs on the installation's task queue and finds them again."""
+
+    def __init__(self, client: Client, settings: Settings) -> None:
+        self._client = client
+        self._settings = settings
+
+    @property
+    def options(self) -> Options:
+        """What the installation's settings say of every run."""
+        return Options(mode=self._settings.mode, protect_serving=self._settings.protect_serving)
+
+    async def latest(self, target: Target) -> Latest | None:
+        """The target's latest run, None where there was none within the retention. One call, strongly consistent.
+
+        Raises:
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        try:
+            with _temporal("describe"):
+                found = await self._client.get_workflow_handle(target.workflow_id).describe(rpc_timeout=RPC_TIMEOUT)
+        except _NotThere:
+            return None
+        return await _latest(found)
+
+    async def start(
+        self, plan: Plan, target: Target, alerts: tuple[Alert, ...], options: Options, latest: Latest | None, *, replays: str = ""
+    ) -> str:
+        """Start a run for these alerts, or join the one that is open. One call; Temporal holds them when it returns.
+
+        An open run gets the alerts by signal alone. A new one has them in its input as well, and remembers with `latest`'s episodes.
+
+        A new one also has an end, `time_for` its plan. The workflow id is the target's lock: a run that could stay open for ever (no worker
+        comes back, a fault in its code fails its every task) would keep all others from the target. Temporal itself ends it then, as timed
+        out, which counts as failed.
+
+        Args:
+            plan: what to run; its runbook_id is the workflow's type.
+            target: what to fix; its workflow id is the lock.
+            alerts: what asks for it.
+            options: what settings and command say.
+            latest: the target's latest run as it was found.
+            replays: the run id of which this is the replay; a replay joins no open run.
+
+        Returns:
+            The id of the run that has the alerts.
+
+        Raises:
+            OpenAlready: a replay was to be started, and a run is open.
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        before = dict(latest.episodes) if latest else {}
+        memo: dict[str, Any] = {
+            EPISODES: remembered(before, alerts, datetime.now(UTC)),
+            RUNBOOK: {"title": plan.title, "sha256": plan.sha256, "file": plan.file},
+        }
+        if replays:
+            memo[REPLAYS] = replays
+        with _temporal("start"):
+            handle = await self._client.start_workflow(
+                plan.runbook_id,
+                RunInput(plan=plan, target=target, alerts=alerts, options=options),
+                id=target.workflow_id,
+                task_queue=self._settings.task_queue,
+                execution_timeout=time_for(plan),
+                id_conflict_policy=WorkflowIDConflictPolicy.FAIL if replays else WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                start_signal=None if replays else JOIN_SIGNAL,
+                start_signal_args=() if replays else [Joining(runbook_id=plan.runbook_id, alerts=alerts)],
+                memo=memo,
+                search_attributes=_attributes(target, alerts),
+                static_summary=summary_of(plan, target),
+                static_details=details_of(plan, target, alerts),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        return handle.result_run_id or ""
+
+    async def open_runs(self, fingerprints: Collection[str]) -> tuple[OpenRun, ...]:
+        """The open runs that were started for alerts with any of these fingerprints, as far as the visibility store knows yet.
+
+        Raises:
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        wanted = sorted(set(fingerprints))
+        found: dict[str, OpenRun] = {}
+        for begin in range(0, len(wanted), _FINGERPRINTS_A_QUERY):
+            any_of = ", ".join(quoted(fingerprint) for fingerprint in wanted[begin : begin + _FINGERPRINTS_A_QUERY])
+            query = f"ExecutionStatus = 'Running' AND TaskQueue = {quoted(self._settings.task_queue)} AND {FINGERPRINTS} IN ({any_of})"
+            with _temporal("list"):
+                async for run in self._client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
+                    found[run.run_id] = _open_run(run)
+        return tuple(found.values())
+
+    async def signal_resolved(self, run: OpenRun, alerts: tuple[Alert, ...]) -> bool:
+        """Tell an open run that alerts have resolved; False where it has closed meanwhile.
+
+        Raises:
+            TemporalUnreachable: Temporal did not take the call.
+        """
+        handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        try:
+            with _temporal("signal"):
+                await handle.signal(RESOLVED_SIGNAL, Joining(runbook_id=run.runbook_id, alerts=alerts), rpc_timeout=RPC_TIMEOUT)
+        except _NotThere:
+            return False
+        return True
+
+
+def time_for(plan: Plan) -> timedelta:
+    """After how long a run of a plan is ended, wherever it is by then: 24 hours more than the plan waits for."""
+    return STEPS_TIME + timedelta(seconds=plan.settle_seconds + plan.window_seconds)
+
+
+class _NotThere(Exception):
+    """There is no such run, or it has closed."""
+
+
+@contextmanager
+def _temporal(call: str) -> Iterator[None]:
+    """Translate what Temporal answers.
+
+    Whatever it is, trying again is right: the same call succeeds once an operator has mended a missing namespace, permission or
+    search attribute, so an alert must not be dropped for it.
+    """
+    try:
+        yield
+    except WorkflowAlreadyStartedError as error:
+        raise OpenAlready(f"{error.workflow_id}@{error.run_id}") from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND and call in ("describe", "signal"):
+            raise _NotThere from error
+        raise TemporalUnreachable(
+            f"Temporal did not take the call ({call}): {error.status.name}: {error.message[:_MESSAGE_SHOWN]}"
+        ) from error
+
+
+async def _latest(found: WorkflowExecutionDescription) -> Latest:
+    memo = await found.memo()
+    episodes = {episode: when for episode, when in _texts(memo.get(EPISODES)).items() if _is_a_time(when)}
+    return Latest(
+        run_id=found.run_id,
+        runbook_id=found.workflow_type,
+        status=found.status or WorkflowExecutionStatus.RUNNING,
+        closed_at=found.close_time,
+        episodes=episodes,
+        tried=_texts(memo.get(TRIED)),
+    )
+
+
+def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401  a memo holds whatever was put there
+    if not isinstance(value, dict):
+        return {}
+    return {key: text for key, text in value.items() if isinstance(key, str) and isinstance(text, str)}
+
+
+def _is_a_time(text: str) -> bool:
+    try:
+        return datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
+def _open_run(run: WorkflowExecution) -> OpenRun:
+    fingerprints = run.typed_search_attributes.get(_FINGERPRINTS) or ()
+    return OpenRun(workflow_id=run.id, run_id=run.run_id, runbook_id=run.workflow_type, fingerprints=frozenset(fingerprints))
+
+
+def _attributes(target: Target, alerts: tuple[Alert, ...]) -> TypedSearchAttributes:
+    name = next((alert.name for alert in alerts if alert.name), "")
+    pairs: list[SearchAttributePair[Any]] = [
+        SearchAttributePair(_TARGET, keyword(str(target))),
+        SearchAttributePair(_KUBE_NAMESPACE, target.namespace),
+        SearchAttributePair(_FINGERPRINTS, _as_many_as_fit(alert.fingerprint for alert in alerts)),
+    ]
+    if name:
+        pairs.append(SearchAttributePair(_ALERT_NAME, keyword(name)))
+    return TypedSearchAttributes(pairs)
+
+
+def _as_many_as_fit(fingerprints: Iterator[str]) -> list[str]:
+    kept: list[str] = []
+    for fingerprint in dict.fromkeys(fingerprints):
+        if len(json.dumps([*kept, fingerprint])) > _KEYWORD_LIST_BYTES:
+            break
+        kept.append(fingerprint)
+    return kept

@@ -1,5 +1,0 @@
-"""The embedded cluster: for demos, for `runmend dev` without a cluster, and for tests."""
-
-from runmend.sandbox.sandbox import Sandbox
-
-__all__ = ["Sandbox"]

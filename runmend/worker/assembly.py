@@ -1,0 +1,140 @@
+"""The worker: its activities, its workflow, and how it starts and ends. Called by `worker.py`, the commands and the demo."""
+
+import asyncio
+import logging
+import signal
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
+
+from activities.observation import Observer
+from activities.operations import Operations
+from activities.reporting import Reporter
+from activities.verification import Verifier
+from runmend.core.errors import PermanentError
+from runmend.core.settings import Settings
+from runmend.core.telemetry import AttemptMetrics, log_to, serve_metrics
+from runmend.images.registry import Registry
+from runmend.kube.client import Cluster
+from runmend.runs.connection import connect, register_search_attributes, runtime_for, warn_of_short_retention
+from workflows.remediation import Remediation
+
+log = logging.getLogger("runmend.worker")
+
+GRACE = timedelta(seconds=30)
+"""How long a worker that is told to stop waits for the steps that are under way."""
+THREADS = 32
+"""Activities at once in one worker. A window occupies none."""
+RUNNER = UnsandboxedWorkflowRunner()
+"""What runs workflow code here. Temporal's sandbox, which watches it for what is not deterministic, costs a third of a run's processor
+time; every workflow test runs in it, so that what would trip it never gets here."""
+
+
+class WrongAuthorities(PermanentError):
+    """RUNMEND_REGISTRY_CA_FILE cannot be used."""
+
+
+def registry_for(settings: Settings) -> Registry:
+    """Who asks registries about images, as the settings say.
+
+    Raises:
+        WrongAuthorities: the file of certificate authorities cannot be read, or holds none.
+    """
+    try:
+        return Registry(
+            allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms, ca_file=settings.registry_ca_file
+        )
+    except OSError as error:
+        raise WrongAuthorities(f"RUNMEND_REGISTRY_CA_FILE: {settings.registry_ca_file} cannot be used: {error.strerror}") from error
+
+
+def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
+    """The version as which a worker polls; None: unversioned.
+
+    Open runs go on with the version that is current at their next task. Pinned to the one that began them, a run that is resumed would wait
+    for workers that are long gone, and keep its target from every other run; docs/changing-workflows.md.
+    """
+    if settings.build_id is None:
+        return None
+    version = WorkerDeploymentVersion(deployment_name=settings.deployment, build_id=settings.build_id)
+    return WorkerDeploymentConfig(version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+
+
+def build_worker(
+    client: Client,
+    cluster: Cluster,
+    settings: Settings,
+    threads: ThreadPoolExecutor,
+    registry: Registry | None = None,
+    runner: WorkflowRunner = RUNNER,
+) -> Worker:
+    """A worker for the cluster's task queue.
+
+    Args:
+        client: whose namespace the runs are in.
+        cluster: where they act.
+        settings: the installation's.
+        threads: what the activities run in.
+        registry: who is asked about images. None: whom the settings say.
+        runner: what the workflow code runs in.
+    """
+    registry = registry or registry_for(settings)
+    verifier = Verifier(cluster)
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[Remediation],
+        activities=[
+            Observer(cluster, registry).observe,
+            Operations(cluster, settings.mode, settings.may_change).perform,
+            verifier.settle,
+            verifier.check,
+            Reporter(cluster, settings.mode, settings.may_change).report,
+        ],
+        interceptors=[AttemptMetrics()],
+        workflow_runner=runner,
+        deployment_config=deployment_of(settings),
+        activity_executor=threads,
+        max_concurrent_activities=THREADS,
+        graceful_shutdown_timeout=GRACE,
+    )
+
+
+async def run_worker(settings: Settings, client: Client, cluster: Cluster, until: asyncio.Event, registry: Registry | None = None) -> None:
+    """Work until told to stop; what runs then is finished first. `registry` as `build_worker` takes it."""
+    await register_search_attributes(client)
+    await warn_of_short_retention(client)
+    async with AsyncExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="activity"))
+        await stack.enter_async_context(build_worker(client, cluster, settings, threads, registry))
+        version = {"version": f"{settings.deployment}:{settings.build_id}"} if settings.build_id else {}
+        log.info("worker started", extra={"task_queue": settings.task_queue, "api_server": cluster.host, **version})
+        await until.wait()
+        log.info("worker stopping", extra={"task_queue": settings.task_queue})
+
+
+def stop_on_signals(until: asyncio.Event) -> None:
+    """Set an event on SIGTERM and SIGINT, in the running loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, until.set)
+
+
+async def work(settings: Settings) -> None:
+    """The worker process: connect, work, and stop on SIGTERM.
+
+    Raises:
+        RunmendError: Temporal or the cluster cannot be reached or used, or a setting names a file that cannot.
+    """
+    log_to(form=settings.log_format)
+    until = asyncio.Event()
+    stop_on_signals(until)
+    if settings.metrics_port is not None:
+        serve_metrics(settings.metrics_host, settings.metrics_port)
+    registry = registry_for(settings)
+    cluster = Cluster.connect(context=settings.kube_context)
+    await run_worker(settings, await connect(runtime_for(settings)), cluster, until, registry)
