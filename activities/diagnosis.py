@@ -14,7 +14,7 @@ from runmend.images.references import InvalidImageReference, parse_image
 from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
-from runmend.language.verbs import read_events
+from runmend.language.verbs import placeholders, read_events
 from runmend.plan.messages import Affected, Finding, ObserveCall
 from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 
@@ -67,11 +67,7 @@ class Diagnosis:
         return found + [finding for point in step.points for finding in self._point(point, images, asked)]
 
     def _events(self, step: DiagnosticStep) -> Finding:
-        values = {
-            "namespace": self._call.target.namespace,
-            "pod": self._now.first_pod(self._call.alerts),
-            "deployment": self._call.target.name,
-        }
+        values = placeholders(self._call.target, pod=self._now.first_pod(self._call.alerts))
         if step.query is None:
             raise AssertionError("asked only where the step has a query")
         try:

@@ -13,7 +13,7 @@ from runmend.core.modes import Mode, strictest
 from runmend.kube.client import Cluster
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
-from runmend.language.verbs import read_events
+from runmend.language.verbs import placeholders, read_events
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.plan import GetEvents, PatchDeployment
 from runmend.reports.target_events import Author
@@ -54,7 +54,7 @@ class Operations:
             )
         now = TargetNow.read(self._cluster, call.target)
         pod = now.first_pod(call.alerts)
-        values = call.step.parameters | {"namespace": call.target.namespace, "pod": pod, "deployment": call.target.name}
+        values = placeholders(call.target, call.step.parameters, pod=pod)
         events = read_events(self._cluster, operation, values)
         state = STATES.get(call.state or "")
         facts: dict[str, str | int] = {"events": len(events)}

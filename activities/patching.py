@@ -15,8 +15,8 @@ from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.notes import ChangeNote, notes_on
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
-from runmend.language.verbs import checked, image_patch
-from runmend.plan.messages import Affected, Change, StepCall, StepResult, StepStatus
+from runmend.language.verbs import checked, image_patch, placeholders
+from runmend.plan.messages import Affected, Change, StepCall, StepResult, StepStatus, in_words
 from runmend.plan.plan import ContainerImage, PatchDeployment, fill
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
@@ -95,7 +95,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     log.info("deployment patched", extra={"object": str(call.target), "changes": in_words(changes)})
     if altered := [change for change in changes if written.image_of(change.container) != change.after]:
-        said = ", ".join(f"container {change.container} became {written.image_of(change.container)}" for change in altered)
+        said = ", ".join(f"{change.named} became {written.image_of(change.container)}" for change in altered)
         raise StepFailed(
             f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) altered it: {said}",
             reason="altered by an admission webhook",
@@ -119,13 +119,6 @@ def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json) -> str:
             raise
         return f"not checked by a dry run, which needs the right to patch: {error}"
     return "accepted by a dry run"
-
-
-def in_words(changes: tuple[Change, ...]) -> str:
-    """`container app: a:1 → b:2, init container db: …`."""
-    return ", ".join(
-        f"{'init ' if change.init else ''}container {change.container}: {change.before} → {change.after}" for change in changes
-    )
 
 
 def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = (), reason: str = "") -> StepResult:
@@ -168,7 +161,7 @@ def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Revert
             undone_by = manager or undone_by
             if manager == FIELD_MANAGER:
                 who += " (another run, or an admission webhook that altered what was written)"
-            lost.append(f"container {change.container} was set to {change.after} and is {live or 'not in the template'} now, {who}")
+            lost.append(f"{change.named} was set to {change.after} and is {live or 'not in the template'} now, {who}")
     return Reverted("; ".join(lost), reason=f"put back by {undone_by}") if lost else None
 
 
@@ -190,7 +183,7 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
         )
     operation = call.step.operation
     if isinstance(operation, PatchDeployment):
-        values = {"deployment": call.target.name, "namespace": call.target.namespace}
+        values = placeholders(call.target)
         named = (checked(operation.namespace, values, "namespace"), checked(operation.name, values, "name"))
         if named != (call.target.namespace, call.target.name):
             raise PreconditionFailed(
@@ -219,7 +212,7 @@ def _treated(now: TargetNow, call: StepCall, state: str) -> tuple[tuple[Affected
 
 
 def _image_for(entries: tuple[ContainerImage, ...], container: str, call: StepCall) -> str | None:
-    values = call.step.parameters | {"namespace": call.target.namespace, "deployment": call.target.name, "container": container}
+    values = placeholders(call.target, call.step.parameters, container=container)
     for entry in entries:
         if fill(entry.name, {"container": container}) == container:
             return checked(entry.image, values, "image")
@@ -237,12 +230,12 @@ def _changes(deployment: DeploymentFacts, treated: tuple[tuple[Affected, str], .
         before = template.get(one.container)
         if before is None:
             raise PreconditionFailed(
-                f"container {one.container} is in the pod and not in the template of {call.target} (it was injected): a patch would add it",
+                f"{one.named} is in the pod and not in the template of {call.target} (it was injected): a patch would add it",
                 reason="container not in the template",
             )
         if before == image:
             raise PreconditionFailed(
-                f"container {one.container} of {call.target} already runs the fallback image {image}", reason="already the fallback image"
+                f"{one.named} of {call.target} already runs the fallback image {image}", reason="already the fallback image"
             )
         changes.append(Change(container=one.container, init=one.init, before=before, after=image))
     return tuple(changes)

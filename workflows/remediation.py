@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from runmend.alerts.alert import Alert
-    from runmend.core.modes import strictest
     from runmend.core.outcomes import Outcome
     from runmend.plan.messages import (
         EPISODES,
@@ -124,15 +123,7 @@ class Remediation:
         joined, self._alerts = self._alerts, ()
         self._add(given.alerts)
         self._add(joined)
-        self._result = RunResult(
-            runbook_id=given.plan.runbook_id,
-            title=given.plan.title,
-            sha256=given.plan.sha256,
-            target=given.target,
-            alerts=self._alerts,
-            mode=strictest(given.plan.mode, given.options.mode),
-            began=workflow.info().workflow_start_time,
-        )
+        self._result = RunResult.begun(given, workflow.info().workflow_start_time)
         try:
             ending = await self._remediate(given)
         except RunFailed as failed:
@@ -180,18 +171,7 @@ class Remediation:
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
-        step_id = f"{number:02d}-{step.action_id}"
-        protect = given.plan.protect_serving if given.plan.protect_serving is not None else given.options.protect_serving
-        call = StepCall(
-            step=step,
-            state=step.state or given.plan.state,
-            target=given.target,
-            alerts=self._alerts,
-            mode=self._so_far.mode,
-            protect_serving=True if protect is None else protect,
-            run_id=workflow.info().original_execution_run_id,
-            step_id=step_id,
-        )
+        call = StepCall.of(given, number, workflow.info().original_execution_run_id, alerts=self._alerts)
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
@@ -202,7 +182,7 @@ class Remediation:
                 Outcome.STEP_FAILED,
                 summary=summary,
                 seconds=(step.try_seconds, step.budget_seconds),
-                activity_id=step_id,
+                activity_id=call.step_id,
                 finish=step.changes,
             )
         except RunFailed as failed:

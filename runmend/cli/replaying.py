@@ -82,7 +82,7 @@ async def replay_run(called: str, how: How, *, runbooks: Path | None) -> int:
         return await _again(client, settings, past, how)
     with asking():
         await refuse_unless_latest(client, past)
-    point = where_named(past.story, how.step) if how.step else where_to_resume(past.story)
+    point = where_named(past.history, how.step) if how.step else where_to_resume(past.history)
     if how.dry_run:
         sys.stdout.write(f"would resume {past.name} at {point.words}\n")
         return await _rehearsed(settings, lambda cluster: rehearse_resume(cluster, settings, past, point))

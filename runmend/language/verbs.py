@@ -6,7 +6,9 @@ Placeholders are filled here, each into the value where it stands, and each valu
 import json
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 
+from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed, StepFailed
 from runmend.core.names import dns_label, dns_subdomain
 from runmend.facts.objects import DeploymentFacts, EventFacts
@@ -17,6 +19,11 @@ from runmend.plan.messages import Change
 from runmend.plan.plan import GetEvents, fill
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:/-]{0,253}")
+
+
+def placeholders(target: Target, parameters: Mapping[str, str] = MappingProxyType({}), **names: str) -> dict[str, str]:
+    """What a command's placeholders stand for: the target's, the action's own parameters, and what is named besides (pod, container)."""
+    return {**parameters, "namespace": target.namespace, "deployment": target.name, **names}
 
 
 def checked(template: str, values: Mapping[str, str], kind: str) -> str:

@@ -1,11 +1,12 @@
 """What passes between a run's workflow, its activities, and whoever starts or reads it."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.frozen import Frozen
-from runmend.core.modes import Mode
+from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion, Verdict, Watermark
@@ -72,6 +73,11 @@ class Affected(Frozen):
     reason: str
     pods: tuple[str, ...]
 
+    @property
+    def named(self) -> str:
+        """`init container app`."""
+        return named(self.container, init=self.init)
+
 
 class Finding(Frozen):
     """What the diagnosis found for one of the runbook's points, or cannot tell ("unknown", "not done")."""
@@ -125,6 +131,30 @@ class StepCall(Frozen):
     run_id: str
     step_id: str
 
+    @classmethod
+    def of(cls, given: RunInput, number: int, run_id: str, *, alerts: tuple[Alert, ...], mode: Mode | None = None) -> "StepCall":
+        """The call of a plan's step.
+
+        Args:
+            given: the run's input.
+            number: the step's place in the workflow list, from 1.
+            run_id: the original execution run id.
+            alerts: all that have joined by now.
+            mode: one more that has a say, besides the runbook's and the options'.
+        """
+        plan, step = given.plan, given.plan.steps[number - 1]
+        protect = plan.protect_serving if plan.protect_serving is not None else given.options.protect_serving
+        return cls(
+            step=step,
+            state=step.state or plan.state,
+            target=given.target,
+            alerts=alerts,
+            mode=strictest(plan.mode, given.options.mode, mode),
+            protect_serving=True if protect is None else protect,
+            run_id=run_id,
+            step_id=f"{number:02d}-{step.action_id}",
+        )
+
 
 class StepStatus(StrEnum):
     """How a step ended, where it did not fail."""
@@ -141,6 +171,21 @@ class Change(Frozen):
     init: bool = False
     before: str
     after: str
+
+    @property
+    def named(self) -> str:
+        """`init container app`."""
+        return named(self.container, init=self.init)
+
+
+def named(container: str, *, init: bool = False) -> str:
+    """`container app`, `init container app`."""
+    return f"{'init ' if init else ''}container {container}"
+
+
+def in_words(changes: Iterable[Change]) -> str:
+    """`container app: a:1 → b:2, init container db: …`."""
+    return ", ".join(f"{change.named}: {change.before} → {change.after}" for change in changes)
 
 
 class StepResult(Frozen):
@@ -222,6 +267,20 @@ class RunResult(Frozen):
     """How long the window was held; None where it was not reached."""
     verdicts: tuple[Verdict, ...] = ()
     remarks: tuple[str, ...] = ()
+
+    @classmethod
+    def begun(cls, given: RunInput, began: datetime) -> "RunResult":
+        """Of a run that has begun and done nothing yet."""
+        plan = given.plan
+        return cls(
+            runbook_id=plan.runbook_id,
+            title=plan.title,
+            sha256=plan.sha256,
+            target=given.target,
+            alerts=given.alerts,
+            mode=strictest(plan.mode, given.options.mode),
+            began=began,
+        )
 
     @property
     def took(self) -> timedelta | None:

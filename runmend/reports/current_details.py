@@ -53,9 +53,5 @@ def step_summary(step: Step, target: Target, observation: Observation, mode: Mod
     if not step.changes:
         where = f"of pod {target.namespace}/{observation.pod}" if observation.pod else f"in {target.namespace}"
         return f"{step.operation.verb} {where}"
-    parts = [
-        f"{'init ' if one.init else ''}container {one.container} → {short_name(image)}"
-        for one in observation.affected
-        if (image := step.image_for(one.container))
-    ]
+    parts = [f"{one.named} → {short_name(image)}" for one in observation.affected if (image := step.image_for(one.container))]
     return f"{'dry run: ' if mode is Mode.RECOMMEND else ''}patch {target}: {', '.join(parts)}"

@@ -108,8 +108,7 @@ def _diagnosis(result: RunResult) -> Iterator[str]:
     yield from ("", "### What was wrong", "")
     yield f"- Owner: {plain(seen.owner)}"
     for one in seen.affected:
-        kind = "init container" if one.init else "container"
-        yield f"- Affected: {kind} {one.container} ({plain(one.reason)}), image {code(one.image)}, in {', '.join(one.pods)}"
+        yield f"- Affected: {one.named} ({plain(one.reason)}), image {code(one.image)}, in {', '.join(one.pods)}"
     if not seen.affected:
         yield from (f"- Seen: {plain(pod)}" for pod in seen.pods)
     yield from (_finding(finding) for finding in seen.findings)
@@ -135,8 +134,7 @@ def _steps(result: RunResult) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    kind = "init container" if change.init else "container"
-    return f"{kind} {change.container}: before {code(change.before)}, after {code(change.after)}"
+    return f"{change.named}: before {code(change.before)}, after {code(change.after)}"
 
 
 def _criteria(result: RunResult) -> Iterator[str]:

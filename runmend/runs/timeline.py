@@ -10,39 +10,25 @@ from enum import StrEnum
 from typing import Any, Final, TypeVar
 
 from temporalio.api.common.v1 import Payloads
-from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.converter import DataConverter
 
-from runmend.core.errors import PermanentError
-from runmend.core.modes import strictest
 from runmend.core.outcomes import Outcome
 from runmend.images.references import short_name
 from runmend.plan.criteria import Status
 from runmend.plan.messages import JOIN_SIGNAL, REPLAYS, Checked, Joining, Observation, RunInput, RunResult, Settled, StepResult
 from runmend.plan.plan import Plan
 from runmend.reports.report import duration, outcome_line
+from runmend.runs.history import Activity, History, Timer, decoded, innermost, read_history
 
 CALL_SECONDS: Final = timedelta(seconds=10)
-OWN: Final = "runmend."
 WINDOW: Final = "verification window"
 SHORT_RUN: Final = 8
 """A run id is shown by its end: its beginning is a time, which neighbours share."""
-_SKIPPING: Final = frozenset(
-    {
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
-        EventType.EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED,
-    }
-)
-_RESET: Final = WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
 _Value = TypeVar("_Value")
-
-
-class NotARun(PermanentError):
-    """That workflow is not a run of Runmend."""
 
 
 class State(StrEnum):
@@ -109,6 +95,10 @@ class Progress:
         """The name of the first thing that a run which resumes another does itself; empty where there is none yet."""
         return next((phase.name for phase in self.phases if not phase.kept), "") if self.resumes else ""
 
+    def note(self, **known: Any) -> None:  # noqa: ANN401  fields of RunResult
+        """Add to the result what the history says."""
+        self.result = self.result.model_copy(update=known)
+
     def phase(self, name: str) -> Phase | None:
         """The latest phase of a name."""
         return next((phase for phase in reversed(self.phases) if phase.name == name), None)
@@ -124,210 +114,131 @@ async def progress_of(client: Client, workflow_id: str, run_id: str) -> Progress
     handle = client.get_workflow_handle(workflow_id, run_id=run_id or None)
     described = await handle.describe(rpc_timeout=CALL_SECONDS)
     handle = client.get_workflow_handle(workflow_id, run_id=described.run_id)
-    history = await handle.fetch_history(rpc_timeout=CALL_SECONDS)
-    reading = _Reading(client.data_converter, described)
-    for event in history.events:
-        await reading.take(event)
-    progress = reading.end(described)
+    history = read_history((await handle.fetch_history(rpc_timeout=CALL_SECONDS)).events)
+    progress = await _Reading(client.data_converter, described, history).progress()
     if REPLAYS in described.raw_info.memo.fields:
         progress.replays = str(await described.memo_value(REPLAYS))
     return progress
 
 
 class _Reading:
-    """Takes a history's events in their order."""
+    """Makes a run's progress of its history and its description."""
 
-    def __init__(self, converter: DataConverter, described: WorkflowExecutionDescription) -> None:
+    def __init__(self, converter: DataConverter, described: WorkflowExecutionDescription, history: History) -> None:
         self._converter = converter
         self._described = described
-        self._progress: Progress | None = None
-        self._scheduled: dict[int, Phase] = {}
-        self._ids: dict[str, Phase] = {}
+        self._history = history
 
-    async def take(self, event: HistoryEvent) -> None:
-        name = event.WhichOneof("attributes")
-        attributes: Any = getattr(event, name) if name else None
-        kind = str(name or "").removesuffix("_event_attributes")
-        if kind == "workflow_execution_started":
-            self._begin(await self._decoded(attributes.input, RunInput), _when(event))
-        if event.event_type not in _SKIPPING:
-            self._so_far.events += 1
-        if kind.startswith("activity_task"):
-            await self._activity(event.event_id, kind.removeprefix("activity_task_"), attributes)
-        elif kind.startswith("timer"):
-            self._timer(kind, attributes)
-        elif kind.startswith("workflow_execution"):
-            await self._execution(kind.removeprefix("workflow_execution_"), attributes, _when(event))
-        elif kind == "workflow_task_failed" and attributes.cause == _RESET:
-            self._resume(attributes.base_run_id)
+    async def progress(self) -> Progress:
+        described, history = self._described, self._history
+        given = await self._decoded(history.given, RunInput)
+        plan, status = given.plan, described.status or WorkflowExecutionStatus.RUNNING
+        result = RunResult.begun(given, history.began or described.start_time)
+        progress = Progress(described.id, described.run_id, status, plan, result, described.start_time, described.close_time)
+        progress.resumed_as = described.raw_description.workflow_extended_info.reset_run_id
+        progress.resumes = history.resumes
+        progress.events, progress.activities = history.events, len(history.activities)
+        for each in history.did:
+            phase = await self._activity(progress, each) if isinstance(each, Activity) else self._window(progress, each)
+            phase.kept = phase.state is State.DONE and (each.closed or 0) < history.reset
+            progress.phases.append(phase)
+        await self._join(progress)
+        if history.end is not None:
+            await self._end(progress, history.end)
+        if not progress.closed:
+            progress.phases.extend(_planned(progress))
+        return progress
 
-    def end(self, described: WorkflowExecutionDescription) -> Progress:
-        """Add what is no event yet: the tries of the activities that are under way, and what is still to come."""
-        for pending in described.raw_description.pending_activities:
-            if phase := self._ids.get(pending.activity_id):
-                phase.attempt = max(pending.attempt, 1)
-                phase.says = _last_failure(pending) or phase.says
-        if not self._so_far.closed:
-            self._so_far.phases.extend(self._planned())
-        return self._so_far
+    async def _activity(self, progress: Progress, activity: Activity) -> Phase:
+        phase = Phase(activity.name, State.DOING, attempt=activity.attempt)
+        if activity.result is not None:
+            phase.state, phase.says = State.DONE, await self._result_of(progress, activity.name, activity.result)
+        elif activity.failure is not None:
+            phase.state, phase.says = State.FAILED, activity.failure.message
+            if not activity.own:
+                progress.note(failed_step=activity.name)
+        else:
+            # Its tries are no events yet.
+            pending = {each.activity_id: each for each in self._described.raw_description.pending_activities}
+            if now := pending.get(activity.activity_id):
+                phase.attempt, phase.says = max(now.attempt, 1), _last_failure(now)
+        return phase
 
-    @property
-    def _so_far(self) -> Progress:
-        if self._progress is None:
-            raise NotARun(f"{self._described.id} has a history that does not begin with its start")
-        return self._progress
-
-    def _begin(self, given: RunInput, began: datetime) -> None:
-        plan = given.plan
-        result = RunResult(
-            runbook_id=plan.runbook_id,
-            title=plan.title,
-            sha256=plan.sha256,
-            target=given.target,
-            alerts=given.alerts,
-            mode=strictest(plan.mode, given.options.mode),
-            began=began,
-        )
-        described = self._described
-        status = described.status or WorkflowExecutionStatus.RUNNING
-        self._progress = Progress(described.id, described.run_id, status, plan, result, described.start_time, described.close_time)
-        self._progress.resumed_as = described.raw_description.workflow_extended_info.reset_run_id
-
-    def _resume(self, run_id: str) -> None:
-        """A reset: what stands in the history before it was done by another run. Of several, the last made this run."""
-        self._so_far.resumes = run_id
-        for phase in self._so_far.phases:
-            phase.kept = phase.state is State.DONE
-
-    def _note(self, **known: Any) -> None:  # noqa: ANN401  fields of RunResult
-        self._so_far.result = self._so_far.result.model_copy(update=known)
-
-    async def _activity(self, event_id: int, kind: str, attributes: Any) -> None:  # noqa: ANN401  one of a dozen messages
-        if kind == "scheduled":
-            phase = Phase(attributes.activity_type.name.removeprefix(OWN), State.DOING)
-            self._so_far.activities += 1
-            self._so_far.phases.append(phase)
-            self._scheduled[event_id] = self._ids[attributes.activity_id] = phase
-            return
-        phase = self._scheduled[attributes.scheduled_event_id]
-        match kind:
-            case "started":
-                phase.attempt = attributes.attempt
-            case "completed":
-                phase.state = State.DONE
-                phase.says = await self._result_of(phase.name, attributes.result)
-            case "failed" | "timed_out":
-                phase.state = State.FAILED
-                phase.says = _innermost(attributes.failure).message
-                self._note_failed(phase)
-            case "canceled":
-                phase.state, phase.says = State.FAILED, "cancelled"
-                self._note_failed(phase)
-
-    def _note_failed(self, phase: Phase) -> None:
-        if phase.name in {step.action_id for step in self._so_far.plan.steps}:
-            self._note(failed_step=phase.name)
-
-    async def _result_of(self, name: str, payloads: Payloads) -> str:
+    async def _result_of(self, progress: Progress, name: str, payloads: Payloads) -> str:
         """Keep an activity's result, and say it."""
-        result = self._so_far.result
+        result = progress.result
         match name:
             case "observe":
                 seen = await self._decoded(payloads, Observation)
-                self._note(observation=seen)
+                progress.note(observation=seen)
                 return _observed(seen)
             case "settle":
                 settled = await self._decoded(payloads, Settled)
-                self._note(settled=settled.summary)
+                progress.note(settled=settled.summary)
                 return settled.summary
             case "check":
                 checked = await self._decoded(payloads, Checked)
-                self._note(verdicts=checked.verdicts, remarks=(*result.remarks, *checked.remarks))
+                progress.note(verdicts=checked.verdicts, remarks=(*result.remarks, *checked.remarks))
                 return ", ".join(_counted(checked)) or "no criteria"
             case "report":
                 return ""
             case _:
                 step = await self._decoded(payloads, StepResult)
-                self._note(steps=(*result.steps, step))
+                progress.note(steps=(*result.steps, step))
                 return _step_summary(step)
 
-    def _timer(self, kind: str, attributes: Any) -> None:  # noqa: ANN401  one of a dozen messages
-        plan = self._so_far.plan
-        if kind == "timer_started":
-            seconds = attributes.start_to_fire_timeout.ToSeconds()
-            self._so_far.phases.append(Phase(WINDOW, State.DOING, f"it must hold for {duration(seconds)}"))
-        elif (phase := self._so_far.phase(WINDOW)) is not None:
-            phase.state = State.DONE if kind == "timer_fired" else State.FAILED
-            phase.says = f"held for {duration(plan.window_seconds)}" if kind == "timer_fired" else "cancelled"
-            if kind == "timer_fired":
-                self._note(window_seconds=plan.window_seconds)
+    @staticmethod
+    def _window(progress: Progress, timer: Timer) -> Phase:
+        if timer.closed is None:
+            return Phase(WINDOW, State.DOING, f"it must hold for {duration(timer.seconds)}")
+        if not timer.fired:
+            return Phase(WINDOW, State.FAILED, "cancelled")
+        progress.note(window_seconds=progress.plan.window_seconds)
+        return Phase(WINDOW, State.DONE, f"held for {duration(progress.plan.window_seconds)}")
 
-    async def _execution(self, kind: str, attributes: Any, when: datetime) -> None:  # noqa: ANN401  one of a dozen messages
-        match kind:
-            case "signaled" if attributes.signal_name == JOIN_SIGNAL:
-                self._join(await self._decoded(attributes.input, Joining))
+    async def _join(self, progress: Progress) -> None:
+        for name, payloads in self._history.signals:
+            joining = await self._decoded(payloads, Joining) if name == JOIN_SIGNAL else None
+            if joining and joining.runbook_id == progress.result.runbook_id:
+                known = {alert.episode for alert in progress.result.alerts}
+                progress.note(alerts=(*progress.result.alerts, *(alert for alert in joining.alerts if alert.episode not in known)))
+
+    async def _end(self, progress: Progress, end: HistoryEvent) -> None:
+        match self._history.ended:
             case "completed":
-                self._so_far.result = await self._decoded(attributes.result, RunResult)
+                progress.result = await self._decoded(end.workflow_execution_completed_event_attributes.result, RunResult)
             case "failed":
-                await self._failed(attributes.failure)
+                await self._failed(progress, end.workflow_execution_failed_event_attributes.failure)
             case "canceled":
-                self._note(outcome=Outcome.CANCELLED, summary="cancelled")
+                progress.note(outcome=Outcome.CANCELLED, summary="cancelled")
             case "terminated":
-                self._note(outcome=Outcome.CANCELLED, summary=f"terminated: {attributes.reason or 'no reason given'}")
-            case "timed_out":
-                self._note(outcome=Outcome.CANCELLED, summary="the workflow's own time was spent")
+                why = end.workflow_execution_terminated_event_attributes.reason or "no reason given"
+                progress.note(outcome=Outcome.CANCELLED, summary=f"terminated: {why}")
             case _:
-                return
-        if kind == "signaled":
-            return
-        if self._so_far.result.ended is None:
-            self._note(ended=when)
-        if (phase := self._so_far.phase("report")) is not None:
-            phase.says = outcome_line(self._so_far.result)
+                progress.note(outcome=Outcome.CANCELLED, summary="the workflow's own time was spent")
+        if progress.result.ended is None:
+            progress.note(ended=end.event_time.ToDatetime(tzinfo=UTC))
+        if (phase := progress.phase("report")) is not None:
+            phase.says = outcome_line(progress.result)
 
-    def _join(self, joining: Joining) -> None:
-        result = self._so_far.result
-        if joining.runbook_id == result.runbook_id:
-            known = {alert.episode for alert in result.alerts}
-            self._note(alerts=(*result.alerts, *(alert for alert in joining.alerts if alert.episode not in known)))
-
-    async def _failed(self, failure: Failure) -> None:
+    async def _failed(self, progress: Progress, failure: Failure) -> None:
         """A failed run's result is its failure's first detail; without one, what the failure says."""
         details = failure.application_failure_info.details
         if details.payloads:
-            self._so_far.result = await self._decoded(details, RunResult)
+            progress.result = await self._decoded(details, RunResult)
         else:
             kind = failure.application_failure_info.type or "error"
-            self._note(outcome=Outcome.STEP_FAILED, summary=f"{kind}: {failure.message}")
+            progress.note(outcome=Outcome.STEP_FAILED, summary=f"{kind}: {failure.message}")
 
-    async def _decoded(self, payloads: Payloads, kind: type[_Value]) -> _Value:
+    async def _decoded(self, payloads: Payloads | None, kind: type[_Value]) -> _Value:
         return await decoded(self._converter, self._described, payloads, kind)
 
-    def _planned(self) -> Iterator[Phase]:
-        plan, seen = self._so_far.plan, {phase.name for phase in self._so_far.phases}
-        names = ["observe", *(step.action_id for step in plan.steps)]
-        names += ["settle", WINDOW, "check"] if plan.changes else []
-        return (Phase(name, State.PLANNED) for name in (*names, "report") if name not in seen)
 
-
-async def decoded(converter: DataConverter, described: WorkflowExecutionDescription, payloads: Payloads, kind: type[_Value]) -> _Value:
-    """A value out of a run's history.
-
-    Raises:
-        NotARun: it is none of that kind, so the workflow is somebody else's, or of another version of Runmend.
-    """
-    named = f"{described.id} (workflow type {described.workflow_type})"
-    try:
-        [value, *_] = await converter.decode(payloads.payloads, [kind])
-    except (ValueError, RuntimeError, TypeError) as error:
-        raise NotARun(f"{named} is not a run of this Runmend, its {kind.__name__} cannot be read: {_first(error)}") from error
-    if not isinstance(value, kind):
-        raise NotARun(f"{named} is not a run of Runmend")
-    return value
-
-
-def _when(event: HistoryEvent) -> datetime:
-    return event.event_time.ToDatetime(tzinfo=UTC)
+def _planned(progress: Progress) -> Iterator[Phase]:
+    plan, seen = progress.plan, {phase.name for phase in progress.phases}
+    names = ["observe", *(step.action_id for step in plan.steps)]
+    names += ["settle", WINDOW, "check"] if plan.changes else []
+    return (Phase(name, State.PLANNED) for name in (*names, "report") if name not in seen)
 
 
 def _observed(seen: Observation) -> str:
@@ -335,9 +246,7 @@ def _observed(seen: Observation) -> str:
         return seen.problem_gone
     # Pods of older revisions may serve beside those that were looked at.
     of_all = f"of {seen.pod_count} pods" + (" of the current revision" if (seen.revision or 1) > 1 else "")
-    return "; ".join(
-        f"{'init ' if one.init else ''}container {one.container} waits ({one.reason}) in {len(one.pods)} {of_all}" for one in seen.affected
-    )
+    return "; ".join(f"{one.named} waits ({one.reason}) in {len(one.pods)} {of_all}" for one in seen.affected)
 
 
 def _step_summary(step: StepResult) -> str:
@@ -358,18 +267,6 @@ def _counted(checked: Checked) -> Iterator[str]:
 def _last_failure(pending: PendingActivityInfo) -> str:
     if not pending.HasField("last_failure"):
         return ""
-    failure = _innermost(pending.last_failure)
+    failure = innermost(pending.last_failure)
     kind = failure.application_failure_info.type
     return failure.message if kind in ("", "NotYet") else f"{kind}: {failure.message}"
-
-
-def _innermost(failure: Failure) -> Failure:
-    """The failure that says most: below what wraps it, the first that an application raised."""
-    found = failure
-    while not found.HasField("application_failure_info") and found.HasField("cause"):
-        found = found.cause
-    return found
-
-
-def _first(error: BaseException) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)[:200]

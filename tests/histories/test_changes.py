@@ -45,7 +45,7 @@ CHANGES = {
         "_step",
     ),
     "other ids for steps": Change(
-        ((r'f"\{number:02d\}-\{step\.action_id\}"', "step.action_id"),),
+        ((r"activity_id=call\.step_id", "activity_id=step.action_id"),),
         "recommended-by-mode",
         "ActivityTaskScheduled: activity get_pod_events, id 01-get_pod_events",
         "activity get_pod_events, id get_pod_events",

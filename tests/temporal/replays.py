@@ -45,14 +45,14 @@ async def past_of(world: World, handle: Handle) -> Past:
 
 
 async def point_of(world: World, handle: Handle, step: str = "") -> Point:
-    story = (await past_of(world, handle)).story
+    story = (await past_of(world, handle)).history
     return where_named(story, step) if step else where_to_resume(story)
 
 
 async def resumed(world: World, handle: Handle, step: str = "") -> Handle:
     """The run that goes on where a run is resumed, by default or at a step."""
     past = await past_of(world, handle)
-    point = where_named(past.story, step) if step else where_to_resume(past.story)
+    point = where_named(past.history, step) if step else where_to_resume(past.history)
     run_id = await resume(world.env.client, past, point)
     return world.env.client.get_workflow_handle(handle.id, run_id=run_id)
 

@@ -11,9 +11,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.core.settings import Settings
+from runmend.runs.history import NotARun
 from runmend.runs.replaying.points import NotReplayed
 from runmend.runs.replaying.reading import refuse_unless_latest
-from runmend.runs.timeline import NotARun
 from runmend.worker.assembly import THREADS, build_worker
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.temporal.replays import PATCH, broken, failed_at_its_write, past_of, point_of, resumed, short
@@ -89,7 +89,7 @@ async def test_of_an_open_run_whose_workflow_task_fails_the_remedy_is_said_and_h
     threads = ThreadPoolExecutor(max_workers=THREADS)
     async with build_worker(world.env.client, world.cluster, world.settings, threads, Offline()):
         with monkeypatch.context() as patched:
-            patched.setattr("workflows.words.step_summary", faulty)
+            patched.setattr("runmend.reports.current_details.step_summary", faulty)
             handle = await world.start(plan=short(world.plan))
             while (await handle.describe()).raw_description.pending_workflow_task.attempt < 2:  # noqa: ASYNC110  no event tells of it
                 await asyncio.sleep(0.1)

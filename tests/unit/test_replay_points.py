@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 
-from runmend.runs.replaying.points import NotReplayed, Point, read_story, where_named, where_to_resume
+from runmend.runs.history import read_history
+from runmend.runs.replaying.points import NotReplayed, Point, points_of, where_named, where_to_resume
 
 OWN = ("observe", "settle", "check", "report")
 WAY = ("observe", "get_events", "patch_image", "settle", "check")
@@ -79,7 +80,7 @@ class Writer:
         return self
 
     def point(self, step: str = "") -> Point:
-        story = read_story(self.events)
+        story = read_history(self.events)
         return where_named(story, step) if step else where_to_resume(story)
 
 
@@ -220,7 +221,7 @@ def test_a_step_that_had_not_begun_is_refused_with_those_that_had(step: str) -> 
     writer, _ = a_run("observe", "get_events", failed="patch_image")
 
     with pytest.raises(NotReplayed, match=f"had not begun {step}; it can be resumed at observe, 1 get_events, 2 patch_image$"):
-        where_named(read_story(writer.fails("StepFailed").events), step)
+        where_named(read_history(writer.fails("StepFailed").events), step)
 
 
 def test_of_a_run_that_looked_twice_the_second_look_is_taken() -> None:
@@ -249,17 +250,17 @@ Moves = st.lists(st.sampled_from([*WAY, "window", "signal", "empty"]), max_size=
 @given(moves=Moves, failing=st.sampled_from(WAY), end=st.sampled_from(["StepFailed", "VerificationFailed", "canceled", "terminated"]))
 def test_every_point_is_before_what_failed_and_after_all_that_is_kept(moves: list[str], failing: str, end: str) -> None:
     writer, failed_at = a_history(moves, failing, end)
-    story = read_story(writer.events)
-    done = {each.scheduled: each for each in story.begun if each.done}
+    story = read_history(writer.events)
+    done = {each.scheduled: each for each in story.activities if each.done}
 
-    points = [where_to_resume(story), *(where_named(story, each.name) for each in story.points)]
+    points = [where_to_resume(story), *(where_named(story, each.name) for each in points_of(story))]
     assert points[0].event_id <= failed_at
     for point in points:
         assert writer.events[point.event_id - 1].event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
         kept = [each for each in done.values() if each.done is not None and each.done < point.event_id]
         assert {each.name for each in kept} == set(point.keeps)
         assert all(each.scheduled < point.event_id for each in kept)
-        assert not [each for each in story.begun if each.scheduled < point.event_id and each not in kept], "half done at the point"
+        assert not [each for each in story.activities if each.scheduled < point.event_id and each not in kept], "half done at the point"
 
 
 def a_history(moves: list[str], failing: str, end: str) -> tuple[Writer, int]:
@@ -273,7 +274,7 @@ def a_history(moves: list[str], failing: str, end: str) -> tuple[Writer, int]:
         else:
             writer.does(move)
     writer.does(failing, "" if end in ("canceled", "terminated") else "failed")
-    scheduled = max(each.scheduled for each in read_story(writer.events).begun)
+    scheduled = max(each.scheduled for each in read_history(writer.events).activities)
     if end in ("canceled", "terminated"):
         if end == "canceled":
             writer.add("workflow_execution_cancel_requested")

@@ -16,10 +16,11 @@ from temporalio.service import RPCError
 from runmend.core.errors import RunmendError
 from runmend.core.settings import Settings
 from runmend.reports.report import outcome_line
+from runmend.runs.history import NotARun
 from runmend.runs.replaying.points import NotReplayed, Point, where_to_resume
 from runmend.runs.replaying.reading import Past, check_queue, describe, is_replay, read_described
 from runmend.runs.replaying.resuming import resume
-from runmend.runs.timeline import NotARun, Progress, progress_of
+from runmend.runs.timeline import Progress, progress_of
 from runmend.runs.visibility import Row, Wanted, rows
 
 _READ_AT_ONCE = 10
@@ -89,7 +90,7 @@ async def _candidate(client: Client, settings: Settings, row: Row) -> Candidate:
         if await is_replay(latest):
             return Candidate(row, why_not="itself a replay; name it to resume it once more")
         past = await read_described(client, latest)
-        return Candidate(row, past, where_to_resume(past.story))
+        return Candidate(row, past, where_to_resume(past.history))
     except (NotReplayed, NotARun) as error:
         return Candidate(row, why_not=str(error))
 

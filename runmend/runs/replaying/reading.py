@@ -1,20 +1,19 @@
 """A run of the past, read from Temporal: what it was given, the way that it took, and whether it is its target's latest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from temporalio.api.common.v1 import Payloads
-from temporalio.api.enums.v1 import WorkflowTaskFailedCause
-from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Alert
 from runmend.core.settings import Settings
 from runmend.plan.messages import JOIN_SIGNAL, REPLAYS, Change, Joining, RunInput, StepResult, StepStatus
-from runmend.runs.replaying.points import OBSERVE, NotReplayed, Point, Story, read_story
-from runmend.runs.timeline import CALL_SECONDS, OWN, NotARun, State, decoded, progress_of
+from runmend.runs.history import History, NotARun, decoded, read_history
+from runmend.runs.replaying.points import OBSERVE, NotReplayed, Point
+from runmend.runs.timeline import CALL_SECONDS, State, progress_of
 
 _QUEUES: Final = "runmend-"
 _MESSAGE_SHOWN: Final = 200
@@ -36,7 +35,7 @@ class Past:
     runbook_id: str
     given: RunInput
     alerts: tuple[Alert, ...]
-    story: Story
+    history: History
     results: Mapping[int, StepResult]
 
     @property
@@ -46,7 +45,7 @@ class Past:
 
     def changes_before(self, point: Point) -> tuple[Change, ...]:
         """What the steps changed whose results are kept where the run is taken up at a point."""
-        looks = [each.scheduled for each in self.story.begun if each.is_own(OBSERVE) and each.scheduled < point.event_id]
+        looks = [each.scheduled for each in self.history.activities if each.is_own(OBSERVE) and each.scheduled < point.event_id]
         # A run that looks a second time forgets what the steps of its first look said.
         since = max(looks, default=0)
         results = (result for event_id, result in self.results.items() if since < event_id < point.event_id)
@@ -126,14 +125,8 @@ async def doing(client: Client, described: WorkflowExecutionDescription) -> str:
 
 
 async def _why_tasks_fail(client: Client, described: WorkflowExecutionDescription) -> str:
-    history = await client.get_workflow_handle(described.id, run_id=described.run_id).fetch_history(rpc_timeout=CALL_SECONDS)
-    failures = [
-        event.workflow_task_failed_event_attributes.failure.message
-        for event in history.events
-        if event.WhichOneof("attributes") == "workflow_task_failed_event_attributes"
-        # The reset that made the run stands in its history as such a failure too.
-        and event.workflow_task_failed_event_attributes.cause != WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW
-    ]
+    fetched = await client.get_workflow_handle(described.id, run_id=described.run_id).fetch_history(rpc_timeout=CALL_SECONDS)
+    failures = read_history(fetched.events).task_failures
     return f" ({' '.join(failures[-1].split())[:_MESSAGE_SHOWN]})" if failures and failures[-1] else ""
 
 
@@ -170,64 +163,26 @@ async def read_described(client: Client, described: WorkflowExecutionDescription
     """
     handle = client.get_workflow_handle(described.id, run_id=described.run_id)
     try:
-        history = await handle.fetch_history(rpc_timeout=CALL_SECONDS)
+        fetched = await handle.fetch_history(rpc_timeout=CALL_SECONDS)
     except RPCError as error:
         raise _gone(error, described.id, described.run_id) from error
-    reading = _Reading(client, described)
-    for event in history.events:
-        await reading.take(event)
-    past = reading.end(read_story(history.events))
-    first = described.raw_description.workflow_execution_info.first_run_id
-    return replace(past, first_run_id=first) if first else past
+    history = read_history(fetched.events)
 
+    async def value(payloads: Payloads | None, kind: type[_Value]) -> _Value:
+        return await decoded(client.data_converter, described, payloads, kind)
 
-class _Reading:
-    """Takes the values out of a history that the replay of a run needs."""
-
-    def __init__(self, client: Client, described: WorkflowExecutionDescription) -> None:
-        self._converter = client.data_converter
-        self._described = described
-        self._given: RunInput | None = None
-        self._joined: list[Alert] = []
-        self._steps: set[int] = set()
-        self._results: dict[int, StepResult] = {}
-
-    async def take(self, event: HistoryEvent) -> None:
-        match str(event.WhichOneof("attributes") or "").removesuffix("_event_attributes"):
-            case "workflow_execution_started":
-                self._given = await self._decoded(event.workflow_execution_started_event_attributes.input, RunInput)
-            case "workflow_execution_signaled":
-                signal = event.workflow_execution_signaled_event_attributes
-                if signal.signal_name == JOIN_SIGNAL:
-                    await self._join(signal.input)
-            case "activity_task_scheduled":
-                if not event.activity_task_scheduled_event_attributes.activity_type.name.startswith(OWN):
-                    self._steps.add(event.event_id)
-            case "activity_task_completed":
-                completed = event.activity_task_completed_event_attributes
-                if completed.scheduled_event_id in self._steps:
-                    self._results[completed.scheduled_event_id] = await self._decoded(completed.result, StepResult)
-
-    def end(self, story: Story) -> Past:
-        if self._given is None:
-            raise NotARun(f"{self._described.id} has a history that does not begin with its start")
-        alerts = {alert.episode: alert for alert in reversed((*self._given.alerts, *self._joined))}
-        described = self._described
-        return Past(
-            workflow_id=described.id,
-            run_id=described.run_id,
-            first_run_id=described.run_id,
-            runbook_id=described.workflow_type,
-            given=self._given,
-            alerts=tuple(reversed(alerts.values())),
-            story=story,
-            results=self._results,
-        )
-
-    async def _join(self, payloads: Payloads) -> None:
-        joining = await self._decoded(payloads, Joining)
-        if joining.runbook_id == self._described.workflow_type:
-            self._joined += joining.alerts
-
-    async def _decoded(self, payloads: Payloads, kind: type[_Value]) -> _Value:
-        return await decoded(self._converter, self._described, payloads, kind)
+    given = await value(history.given, RunInput)
+    joined = [await value(payloads, Joining) for name, payloads in history.signals if name == JOIN_SIGNAL]
+    told = (*given.alerts, *(alert for each in joined if each.runbook_id == described.workflow_type for alert in each.alerts))
+    steps = [each for each in history.activities if not each.own and each.result is not None]
+    return Past(
+        workflow_id=described.id,
+        run_id=described.run_id,
+        first_run_id=described.raw_description.workflow_execution_info.first_run_id or described.run_id,
+        runbook_id=described.workflow_type,
+        given=given,
+        # Of an episode that came twice the first is kept.
+        alerts=tuple({alert.episode: alert for alert in reversed(told)}.values())[::-1],
+        history=history,
+        results={each.scheduled: await value(each.result, StepResult) for each in steps if each.result is not None},
+    )

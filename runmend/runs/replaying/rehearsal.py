@@ -6,7 +6,7 @@ Changes nothing, and starts nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from activities.patching import in_words, patch_images, reverted, written_before
+from activities.patching import patch_images, reverted, written_before
 from activities.verification import settling
 from runmend.core.errors import (
     Forbidden,
@@ -19,13 +19,13 @@ from runmend.core.errors import (
     StepFailed,
     VerificationFailed,
 )
-from runmend.core.modes import Mode, strictest
+from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
 from runmend.facts.objects import DeploymentFacts
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
-from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus
+from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus, in_words
 from runmend.plan.plan import Plan, Step
 from runmend.reports.target_events import Author
 from runmend.runs.replaying.again import options_for
@@ -105,7 +105,7 @@ class _Steps:
         state = self.plan.state
         yield f"{now.target} now: {_pods(now)}", False
         for one in now.affected(state) if state else ():
-            yield f"  container {one.container} waits ({one.reason}), image {one.image}, in {len(one.pods)} of {len(now.pods)} pods", False
+            yield f"  {one.named} waits ({one.reason}), image {one.image}, in {len(one.pods)} of {len(now.pods)} pods", False
         gone = now.problem_gone(state, self.past.alerts) if state else None
         if looks and gone:
             yield f"observe: {gone}; the run would end here, not_needed", False
@@ -120,7 +120,7 @@ class _Steps:
 
     def _change(self, now: TargetNow, number: int, step: Step) -> tuple[str, bool]:
         """What a changing step would do. In the mode recommend it asks all that it asks before it writes, and then only tries."""
-        named, call = f"{number} {step.action_id}", self._call(number, step)
+        named, call = f"{number} {step.action_id}", self._call(number)
         author = Author(runbook=self.past.runbook_id, workflow=self.past.workflow_id, run=_NO_RUN)
         trying = call.model_copy(update={"mode": Mode.RECOMMEND, "run_id": _NO_RUN})
         try:
@@ -131,20 +131,10 @@ class _Steps:
             return _ending(named, error)
         return f"{named}: {_would(result, call.mode)}", False
 
-    def _call(self, number: int, step: Step) -> StepCall:
+    def _call(self, number: int) -> StepCall:
         """The step's call as the workflow and its worker would make it."""
-        plan, options = self.plan, self.options
-        protect = plan.protect_serving if plan.protect_serving is not None else options.protect_serving
-        return StepCall(
-            step=step,
-            state=step.state or plan.state,
-            target=self.past.given.target,
-            alerts=self.past.alerts,
-            mode=strictest(plan.mode, options.mode, self.settings.mode),
-            protect_serving=True if protect is None else protect,
-            run_id=self.run_id,
-            step_id=f"{number:02d}-{step.action_id}",
-        )
+        given = self.past.given.model_copy(update={"plan": self.plan, "options": self.options})
+        return StepCall.of(given, number, self.run_id, alerts=self.past.alerts, mode=self.settings.mode)
 
     def _written_before(self, now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str:
         """That this step of this run has written already; empty where it has not.
