@@ -10,7 +10,7 @@ from rich.text import Text
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
+from runmend.cli.context import NotFoundHere, asking, load_settings, temporal_client
 from runmend.core.durations import took
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings

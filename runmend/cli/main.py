@@ -259,7 +259,7 @@ def _dev(
     runbooks: Annotated[Path | None, typer.Option(help=_RUNBOOKS)] = None,
 ) -> int:
     """Run Temporal, a cluster, worker and bridge in one terminal until Ctrl-C."""
-    from runmend.cli.surroundings import load_settings
+    from runmend.cli.context import load_settings
     from runmend.local.dev import Ports, develop
 
     settings = load_settings(runbooks=runbooks)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from runmend.bridge import check_exposure, serve
-from runmend.cli.surroundings import load_settings
+from runmend.cli.context import load_settings
 from runmend.core.errors import PermanentError
 from runmend.core.settings import Settings
 from runmend.core.telemetry import log_to

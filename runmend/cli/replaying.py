@@ -12,10 +12,10 @@ from typing import Final
 import typer
 from temporalio.client import Client
 
+from runmend.cli.context import NotFoundHere, asking, counted, load_settings, temporal_client
 from runmend.cli.listing import find_run
 from runmend.cli.running import find_plan
 from runmend.cli.showing import follow_started
-from runmend.cli.surroundings import NotFoundHere, asking, counted, load_settings, temporal_client
 from runmend.core.errors import RunmendError
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster

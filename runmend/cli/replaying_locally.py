@@ -10,8 +10,8 @@ from typing import Final
 from rich.text import Text
 from temporalio.client import WorkflowHistory
 
+from runmend.cli.context import NotFoundHere, asking, load_settings, temporal_client
 from runmend.cli.listing import find_run
-from runmend.cli.surroundings import NotFoundHere, asking, load_settings, temporal_client
 from runmend.core.markdown import one_line
 from runmend.runs.compatibility import Problem, fit, read_history
 from runmend.runs.terminal import console

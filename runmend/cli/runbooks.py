@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import assert_never
 
-from runmend.cli.surroundings import NotFoundHere, counted, load_settings
+from runmend.cli.context import NotFoundHere, counted, load_settings
 from runmend.plan.criteria import Unreadable
 from runmend.plan.plan import GetEvents, PatchDeployment, Plan, Step
 from runmend.reports.report import duration

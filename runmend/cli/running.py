@@ -9,9 +9,9 @@ from pathlib import Path
 from runmend.alerts.alert import Alert, Target
 from runmend.bridge.triage import PodGone, Unrouted, check_place, check_pod, check_target
 from runmend.bridge.webhook import WebhookAlert
+from runmend.cli.context import Misconfigured, NotFoundHere, load_settings, temporal_client
 from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import follow_started
-from runmend.cli.surroundings import Misconfigured, NotFoundHere, load_settings, temporal_client
 from runmend.core.errors import PermanentError
 from runmend.core.modes import Mode, strictest
 from runmend.core.settings import SYSTEM_NAMESPACES, Settings

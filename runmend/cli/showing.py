@@ -13,8 +13,8 @@ from temporalio.client import Client, WorkflowQueryFailedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Target
+from runmend.cli.context import asking, load_settings, temporal_client
 from runmend.cli.listing import find_run
-from runmend.cli.surroundings import asking, load_settings, temporal_client
 from runmend.core.durations import took
 from runmend.core.settings import Settings
 from runmend.plan.messages import REPORT_QUERY, RunResult

@@ -9,8 +9,8 @@ from typing import Final
 from rich.console import Console
 from rich.text import Text
 
+from runmend.cli.context import asking, counted, load_settings, temporal_client
 from runmend.cli.listing import cell, table_of
-from runmend.cli.surroundings import asking, counted, load_settings, temporal_client
 from runmend.core.durations import took
 from runmend.runs.statistics import Stats, Tally, count
 from runmend.runs.terminal import console

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CODE = ("runmend", "workflows", "activities", "bench")
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
@@ -114,7 +114,7 @@ def test_a_script_can_be_run_and_stops_at_the_first_error(script: str) -> None:
 
 def test_make_test_runs_every_folder_of_tests_but_those_that_need_a_cluster() -> None:
     configured = PROJECT["tool"]["pytest"]["testpaths"]
-    folders = {f"tests/{path.parent.name}" for path in (ROOT / "tests").glob("*/test_*.py")}
+    folders = {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in (ROOT / "tests").rglob("test_*.py")}
 
     assert folders - set(configured) == {"tests/e2e"}
     assert set(configured) <= folders

@@ -10,7 +10,7 @@ from runmend.plan.criteria import ContainerStarted, NoNewEvents, PodRunning
 from runmend.plan.plan import ContainerImage, DiagnosticStep, FieldTerm, GetEvents, PatchDeployment, Plan, Probe, Step, SubPoint
 from runmend.runbook import Compiled, compile_runbook, dump_plan
 
-SEED = Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md"
+SEED = Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md"
 EVENTS_OF_THE_POD = GetEvents(
     namespace="{namespace}", field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="{pod}"),)
 )

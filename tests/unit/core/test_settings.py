@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from runmend.core.settings import Settings, UnknownSetting, check_names
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(autouse=True)

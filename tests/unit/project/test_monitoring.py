@@ -16,7 +16,7 @@ from runmend.core.outcomes import Outcome
 from runmend.core.telemetry import METRICS
 from runmend.runbook import load_directory
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SHIPPED = ROOT / "deploy" / "monitoring"
 DOCS = (ROOT / "docs" / "bridge.md").read_text(encoding="utf-8")
 IN_DOCS = [yaml.safe_load(block) for block in re.findall(r"^```yaml\n(.*?)^```", DOCS, re.DOTALL | re.MULTILINE)]

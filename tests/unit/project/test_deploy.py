@@ -15,7 +15,7 @@ from runmend.core.settings import Settings, check_names
 from runmend.runbook import load_directory
 from runmend.worker.assembly import GRACE
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "deploy" / "kubernetes"
 DOCS = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 KUSTOMIZATIONS = sorted(DEPLOY.rglob("kustomization.yaml"))

@@ -15,7 +15,7 @@ from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Parameter, Values
 from runmend.runbook.yaml_tree import YamlError, read_yaml
 
-SEED = (Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md").read_text()
+SEED = (Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md").read_text()
 LINES = SEED.splitlines()
 PIECES = [
     *LINES,
