@@ -1,4 +1,7 @@
-"""Where our errors become Temporal's: the one place that turns an error's kind into a retry decision. Wraps every activity."""
+"""Where our errors become Temporal's: the one place that turns an error's kind into a retry decision.
+
+Wraps every activity.
+"""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,8 +24,9 @@ def translated() -> Iterator[None]:
 
     Waiting and being asked to slow down are no faults: they are not logged as such, and their delay is kept.
 
-    Where the right to read is missing it is asked for again, `REFUSALS`: an API server that has just been started answers before it has
-    read its roles. Every write follows a read, so a write that is refused is refused by a server that knows.
+    Where the right to read is missing it is asked for again, `REFUSALS`: an API server that has just been started
+    answers before it has read its roles. Every write follows a read, so a write that is refused is refused by a server
+    that knows.
     """
     try:
         yield
@@ -34,21 +38,29 @@ def translated() -> Iterator[None]:
     except PermanentError as error:
         raise ApplicationError(str(error), error.reason, type=type(error).__name__, non_retryable=True) from error
     except TemporaryError as error:
-        benign = ApplicationErrorCategory.BENIGN if isinstance(error, (NotYet, Throttled)) else ApplicationErrorCategory.UNSPECIFIED
+        benign = (
+            ApplicationErrorCategory.BENIGN
+            if isinstance(error, (NotYet, Throttled))
+            else ApplicationErrorCategory.UNSPECIFIED
+        )
         raise ApplicationError(
             str(error), error.reason, type=type(error).__name__, next_retry_delay=error.delay, category=benign
         ) from error
     except ValidationError as error:
-        # A value that is not what its model says, such as an input of another version of Runmend: no try of this worker will read it.
+        # A value that is not what its model says, such as an input of another version of Runmend: no try of this worker
+        # will read it.
         raise ApplicationError(
             f"a value cannot be read: {error}"[:500], "unreadable input", type="StepFailed", non_retryable=True
         ) from error
 
 
 def put_off(why: str, delays: Sequence[int]) -> timedelta | None:
-    """After how long this activity is to be tried again; None where that was done as often as there are delays, for this reason.
+    """After how long this activity is to be tried again.
 
-    How often that was is kept in the heartbeat's details: they alone go from one try to the next, and to another worker.
+    None where that was done as often as there are delays, for this reason.
+
+    How often that was is kept in the heartbeat's details: they alone go from one try to the next, and to another
+    worker.
 
     Args:
         why: what is counted; each reason has a count of its own.
@@ -70,6 +82,9 @@ def _counts() -> dict[str, int]:
 
 
 def let_in() -> None:
-    """Begin to count refusals anew: they are counted while they come one after another. For a try that read, and will be followed."""
+    """Begin to count refusals anew: they are counted while they come one after another.
+
+    For a try that read, and will be followed.
+    """
     if (counts := _counts()).pop(REFUSED, 0):
         activity.heartbeat(counts)

@@ -1,4 +1,6 @@
-"""Why images cannot be pulled: the runbook's diagnostic steps, taken one after the other. Called by `activities.observation`.
+"""Why images cannot be pulled: the runbook's diagnostic steps, taken one after the other.
+
+Called by `activities.observation`.
 
 Nothing here stops a remediation: what cannot be told is reported as unknown.
 """
@@ -52,12 +54,18 @@ class Diagnosis:
     def findings(self, affected: tuple[Affected, ...]) -> tuple[Finding, ...]:
         """What was found for each point of the runbook."""
         images = tuple(dict.fromkeys(one.image for one in affected))
-        fallbacks = tuple(dict.fromkeys(image for one in affected if (image := self._call.plan.image_for(one.container))))
+        fallbacks = tuple(
+            dict.fromkeys(image for one in affected if (image := self._call.plan.image_for(one.container)))
+        )
         self._read_secrets(affected)
         asked = self._ask((*images, *fallbacks))
         found = [finding for step in self._call.plan.diagnosis for finding in self._step(step, images, asked)]
         found += [
-            Finding(about="image that the runbook would write", found=f"{image}: {_answer(asked.get(image))}", ok=_ok(asked.get(image)))
+            Finding(
+                about="image that the runbook would write",
+                found=f"{image}: {_answer(asked.get(image))}",
+                ok=_ok(asked.get(image)),
+            )
             for image in fallbacks
         ]
         return tuple(found)
@@ -76,24 +84,37 @@ class Diagnosis:
             return Finding(about=step.name, line=step.line, found=f"unknown: {error}")
         self.causes = classified(events)
         looked_for = step.look_for or tuple(Cause)
-        said = [f"{cause} (reported {count}x)" for cause, count in self.causes.items() if cause in looked_for or cause is Cause.OTHER]
+        said = [
+            f"{cause} (reported {count}x)"
+            for cause, count in self.causes.items()
+            if cause in looked_for or cause is Cause.OTHER
+        ]
         said += [
             f"{cause}, which the runbook does not look for ({count}x)"
             for cause, count in self.causes.items()
             if cause not in {*looked_for, Cause.OTHER}
         ]
         if not said:
-            return Finding(about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None)
+            return Finding(
+                about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None
+            )
         example = next(event.message for event in events if event.message.startswith(PULL_MESSAGE))
         return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {_shortened(example)}", ok=False)
 
     def _point(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
         match point.probe:
             case None:
-                return [Finding(about=point.text, line=point.line, found="not done: this point cannot be read by a machine")]
+                return [
+                    Finding(about=point.text, line=point.line, found="not done: this point cannot be read by a machine")
+                ]
             case Probe.IMAGE_EXISTS:
                 return [
-                    Finding(about=point.text, line=point.line, found=f"{image}: {_answer(asked.get(image))}", ok=_ok(asked.get(image)))
+                    Finding(
+                        about=point.text,
+                        line=point.line,
+                        found=f"{image}: {_answer(asked.get(image))}",
+                        ok=_ok(asked.get(image)),
+                    )
                     for image in images
                 ]
             case Probe.IMAGE_WELL_FORMED:
@@ -115,14 +136,18 @@ class Diagnosis:
         names = ", ".join(name for name, _ in self._secrets_found)
         unknown = f"unknown for the service account: {self._account_unknown}" if self._account_unknown else ""
         said = [text for text in (f"configured: {names}" if names else "", unknown) if text]
-        return Finding(about=point.text, line=point.line, found="; ".join(said) or "none configured", ok=bool(names) or None)
+        return Finding(
+            about=point.text, line=point.line, found="; ".join(said) or "none configured", ok=bool(names) or None
+        )
 
     def _valid(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
         def finding(found: str, *, ok: bool | None) -> Finding:
             return Finding(about=point.text, line=point.line, found=found, ok=ok)
 
         found = [
-            finding(f"{name}: {wrong}", ok=None if wrong.startswith("unknown") else False) for name, wrong in self._secrets_found if wrong
+            finding(f"{name}: {wrong}", ok=None if wrong.startswith("unknown") else False)
+            for name, wrong in self._secrets_found
+            if wrong
         ]
         if self._account_unknown:
             found.append(finding(f"unknown for the service account: {self._account_unknown}", ok=None))
@@ -133,7 +158,11 @@ class Diagnosis:
             answer = asked.get(image)
             name = self._covered_by(image)
             if name and answer and answer.answer is Answer.UNAUTHORIZED:
-                found.append(finding(f"{name} has credentials for {image}, which do not let it be pulled: {answer.why}", ok=False))
+                found.append(
+                    finding(
+                        f"{name} has credentials for {image}, which do not let it be pulled: {answer.why}", ok=False
+                    )
+                )
             elif name:
                 found.append(finding(f"{name} has credentials for {image}", ok=True))
             elif unread:
@@ -176,7 +205,9 @@ class Diagnosis:
         credentials = tuple(one for several in self._credentials.values() for one in several)
         chosen = tuple(dict.fromkeys(images))[:MOST_IMAGES]
         with ThreadPoolExecutor(max_workers=MOST_IMAGES, thread_name_prefix="registry") as pool:
-            return dict(zip(chosen, pool.map(lambda image: self._registry.ask(image, credentials), chosen), strict=True))
+            return dict(
+                zip(chosen, pool.map(lambda image: self._registry.ask(image, credentials), chosen), strict=True)
+            )
 
 
 def _answer(answer: RegistryAnswer | None) -> str:
@@ -190,6 +221,9 @@ def _ok(answer: RegistryAnswer | None) -> bool | None:
 
 
 def _shortened(message: str) -> str:
-    """A kubelet's message without its middle, where it is long: it begins with the image, says it again twice, and ends with the reason."""
+    """A kubelet's message without its middle, where it is long.
+
+    It begins with the image, says it again twice, and ends with the reason.
+    """
     half = EXAMPLE_SHOWN // 2
     return message if len(message) <= EXAMPLE_SHOWN else f"{message[:half]} … {message[-half:]}"

@@ -45,12 +45,15 @@ class Operations:
                     strict = call.model_copy(update={"mode": strictest(call.mode, self._mode)})
                     info = activity.info()
                     author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
-                    return patch_images(self._cluster, strict, author, may_change=self._may_change(call.target.namespace))
+                    return patch_images(
+                        self._cluster, strict, author, may_change=self._may_change(call.target.namespace)
+                    )
 
     def _get_events(self, call: StepCall, operation: GetEvents) -> StepResult:
         if call.step.owner and call.step.owner != call.target.kind:
             raise PreconditionFailed(
-                f"the pod must be owned by a {call.step.owner}, and the target is {call.target}", reason=f"owner is a {call.target.kind}"
+                f"the pod must be owned by a {call.step.owner}, and the target is {call.target}",
+                reason=f"owner is a {call.target.kind}",
             )
         now = TargetNow.read(self._cluster, call.target)
         pod = now.first_pod(call.alerts)
@@ -61,12 +64,20 @@ class Operations:
         for event in events:
             facts[f"reason {event.reason}"] = int(facts.get(f"reason {event.reason}", 0)) + event.count
         if state is None:
-            return StepResult(action_id=call.step.action_id, status=StepStatus.DONE, summary=f"{len(events)} events", facts=facts)
+            return StepResult(
+                action_id=call.step.action_id, status=StepStatus.DONE, summary=f"{len(events)} events", facts=facts
+            )
         speaking = [event for event in events if state.spoken_of_by(event)]
         causes = classified(events)
         facts |= {"matching": len(speaking), **{str(cause): count for cause, count in causes.items()}}
         why = f" ({', '.join(causes)})" if causes else ""
         found = f"{len(events)} events of pod {pod}, {len(speaking)} of them of {state.name}"
         confirmed = bool(speaking)
-        says = f"{found}: confirmed{why}" if confirmed else f"{found}: not confirmed by events, which expire and are rationed"
-        return StepResult(action_id=call.step.action_id, status=StepStatus.DONE, summary=says, confirmed=confirmed, facts=facts)
+        says = (
+            f"{found}: confirmed{why}"
+            if confirmed
+            else f"{found}: not confirmed by events, which expire and are rationed"
+        )
+        return StepResult(
+            action_id=call.step.action_id, status=StepStatus.DONE, summary=says, confirmed=confirmed, facts=facts
+        )

@@ -1,7 +1,10 @@
-"""A changing step: asks, in this order, own key there; problem gone; preconditions; serving pods; mode; and only then writes.
+"""A changing step: asks, in this order, own key there.
 
-Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already written. What was
-written is told on the Deployment as an event, also where an earlier try wrote it: that one may have ended before it told.
+Problem gone; preconditions; serving pods; mode; and only then writes.
+
+Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already
+written. What was written is told on the Deployment as an event, also where an earlier try wrote it: that one may have
+ended before it told.
 """
 
 import logging
@@ -27,7 +30,7 @@ log = logging.getLogger("runmend.changes")
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """One try of a step: what it is to do, whose run it is, whether it may write, and when it began, by a clock that only runs."""
+    """One try of a step: what it is to do, whose run it is, whether it may write, and when it began (monotonic)."""
 
     cluster: Cluster
     call: StepCall
@@ -38,7 +41,8 @@ class Try:
     def announce(self, deployment: DeploymentFacts, changes: tuple[Change, ...]) -> tuple[str, ...]:
         """Tell of a change on its Deployment, where this try may write at all; remarks, where that could not be done.
 
-        It takes half of what is left of the try's time at most: the step's result, which the run waits for, comes after it.
+        It takes half of what is left of the try's time at most: the step's result, which the run waits for, comes after
+        it.
         """
         if not self.may_write:
             return ()
@@ -75,7 +79,10 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         return earlier
     now.raise_if_lagging()
     if call.state is None:
-        raise StepFailed("the plan names no state, so there is nothing to tell which containers to treat", reason="no state in the plan")
+        raise StepFailed(
+            "the plan names no state, so there is nothing to tell which containers to treat",
+            reason="no state in the plan",
+        )
     if gone := now.problem_gone(call.state, call.alerts):
         return _result(call, StepStatus.NOT_NEEDED, gone, reason="problem gone")
     deployment = _changeable(now, call, may_change=may_change)
@@ -91,13 +98,20 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
     left = serving or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
     if left:
         said = f"{left}; would change {in_words(changes)} ({_tried(cluster, deployment, patch)})"
-        return _result(call, StepStatus.RECOMMENDED, said, changes, reason="pods still serve" if serving else "the mode is recommend")
+        return _result(
+            call,
+            StepStatus.RECOMMENDED,
+            said,
+            changes,
+            reason="pods still serve" if serving else "the mode is recommend",
+        )
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     log.info("deployment patched", extra={"object": str(call.target), "changes": in_words(changes)})
     if altered := [change for change in changes if written.image_of(change.container) != change.after]:
         said = ", ".join(f"{change.named} became {written.image_of(change.container)}" for change in altered)
         raise StepFailed(
-            f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) altered it: {said}",
+            f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) "
+            f"altered it: {said}",
             reason="altered by an admission webhook",
         )
     facts: dict[str, str | int] = {
@@ -114,14 +128,17 @@ def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json) -> str:
     try:
         cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
     except Forbidden as error:
-        # An account that may only read is what a careful installation recommends with; an admission webhook's denial is another 403.
+        # An account that may only read is what a careful installation recommends with; an admission webhook's denial is
+        # another 403.
         if "cannot patch resource" not in str(error):
             raise
         return f"not checked by a dry run, which needs the right to patch: {error}"
     return "accepted by a dry run"
 
 
-def _result(call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = (), reason: str = "") -> StepResult:
+def _result(
+    call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = (), reason: str = ""
+) -> StepResult:
     return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
 
 
@@ -134,12 +151,19 @@ def _earlier_try(this: Try, now: TargetNow, deployment: DeploymentFacts) -> Step
     remarks = this.announce(deployment, changes)
     if lost := reverted(deployment, changes):
         raise lost
-    result = _result(call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes)
+    result = _result(
+        call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes
+    )
     return result.model_copy(update={"recovered": True, "remarks": remarks})
 
 
-def written_before(now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str) -> tuple[Change, ...] | None:
-    """What this very step of this run has written, from the note that it left, whether or not it stands; None where it left none."""
+def written_before(
+    now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str
+) -> tuple[Change, ...] | None:
+    """What this very step of this run has written, from the note that it left, whether or not it stands.
+
+    None where it left none.
+    """
     notes = notes_on(deployment, *now.workloads.revisions(call.target, deployment.uid))
     note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
     if note is None:
@@ -169,17 +193,21 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
     """The Deployment, if it is one and may be changed at all."""
     if not may_change:
         raise PreconditionFailed(
-            f"namespace {call.target.namespace} is not one where this installation changes anything (RUNMEND_NAMESPACES)",
+            f"namespace {call.target.namespace} is not one where this installation changes anything "
+            "(RUNMEND_NAMESPACES)",
             reason="namespace not allowed",
         )
     if now.deployment is None:
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
-        raise PreconditionFailed(f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"owner is a {call.target.kind}")
+        raise PreconditionFailed(
+            f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"owner is a {call.target.kind}"
+        )
     if now.deployment.paused:
         raise PreconditionFailed(
-            f"{call.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first", reason="paused"
+            f"{call.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first",
+            reason="paused",
         )
     operation = call.step.operation
     if isinstance(operation, PatchDeployment):
@@ -219,7 +247,9 @@ def _image_for(entries: tuple[ContainerImage, ...], container: str, call: StepCa
     return None
 
 
-def _changes(deployment: DeploymentFacts, treated: tuple[tuple[Affected, str], ...], call: StepCall) -> tuple[Change, ...]:
+def _changes(
+    deployment: DeploymentFacts, treated: tuple[tuple[Affected, str], ...], call: StepCall
+) -> tuple[Change, ...]:
     """Before and after for each container; before is the live template's, which is what the patch rests on.
 
     One that cannot be changed keeps the pod from starting, so then none is.
@@ -230,12 +260,14 @@ def _changes(deployment: DeploymentFacts, treated: tuple[tuple[Affected, str], .
         before = template.get(one.container)
         if before is None:
             raise PreconditionFailed(
-                f"{one.named} is in the pod and not in the template of {call.target} (it was injected): a patch would add it",
+                f"{one.named} is in the pod and not in the template of {call.target} (it was injected): a patch "
+                "would add it",
                 reason="container not in the template",
             )
         if before == image:
             raise PreconditionFailed(
-                f"{one.named} of {call.target} already runs the fallback image {image}", reason="already the fallback image"
+                f"{one.named} of {call.target} already runs the fallback image {image}",
+                reason="already the fallback image",
             )
         changes.append(Change(container=one.container, init=one.init, before=before, after=image))
     return tuple(changes)
@@ -255,7 +287,10 @@ def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str
     named = ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in stuck[:MOST_NAMED]) + (
         f" and {len(stuck) - MOST_NAMED} more" if len(stuck) > MOST_NAMED else ""
     )
-    return f"{deployment.available} of {deployment.replicas} replicas of the same revision serve; these pods cannot pull: {named}"
+    return (
+        f"{deployment.available} of {deployment.replicas} replicas of the same revision serve; these pods cannot "
+        f"pull: {named}"
+    )
 
 
 def _revision_number(now: TargetNow, pod: PodFacts) -> int:

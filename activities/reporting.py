@@ -40,11 +40,16 @@ class Reporter:
             text = render(result.model_copy(update={"remarks": (*result.remarks, remark)}) if remark else result)
             count_run(result.runbook_id, result.outcome, result.took)
             outcome = str(result.outcome or "none")
-            log.info("run ended", extra={"runbook": result.runbook_id, "outcome": outcome, "says": outcome_line(result)})
+            log.info(
+                "run ended", extra={"runbook": result.runbook_id, "outcome": outcome, "says": outcome_line(result)}
+            )
             return text
 
     def _announced(self, result: RunResult) -> str:
-        """Tell of the end on the target, where something was meant to be changed; a remark, where that could not be done."""
+        """Tell of the end on the target, where something was meant to be changed.
+
+        A remark, where that could not be done.
+        """
         if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED):
             return ""
         uid = result.observation.target_uid if result.observation else ""

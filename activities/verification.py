@@ -1,4 +1,7 @@
-"""`runmend.settle` waits, by retry, until the target has recovered; `runmend.check` judges the criteria after the window."""
+"""`runmend.settle` waits, by retry, until the target has recovered.
+
+`runmend.check` judges the criteria after the window.
+"""
 
 from datetime import timedelta
 
@@ -52,15 +55,19 @@ class Verifier:
                 restarts=restarts_of(now.pods),
             )
             count = len(now.pods)
-            return Settled(watermark=mark, summary=f"{mark.running} of {count} pods are Running, nothing of an older revision is left")
+            return Settled(
+                watermark=mark,
+                summary=f"{mark.running} of {count} pods are Running, nothing of an older revision is left",
+            )
 
     @activity.defn(name="runmend.check")
     def check(self, call: CheckCall) -> Checked:
         """The verdict on every criterion, against the watermark and the live state.
 
         Raises (as Temporal's):
-            NotYet: a pod counts as not ready for its node's silence alone. When the API server is back after an outage, every node was
-                silent, and all pods count so until their kubelets have spoken again; the verdict waits for that, a minute at most.
+            NotYet: a pod counts as not ready for its node's silence alone. When the API server is back after an outage,
+                every node was silent, and all pods count so until their kubelets have spoken again; the verdict waits
+                for that, a minute at most.
         """
         with translated():
             now = TargetNow.read(self._cluster, call.target)
@@ -84,11 +91,17 @@ class Verifier:
         if not states:
             return ()
         events = self._cluster.events(namespace, "involvedObject.kind=Pod")
-        return tuple(event for event in events if event.object_uid in uids and any(STATES[state].spoken_of_by(event) for state in states))
+        return tuple(
+            event
+            for event in events
+            if event.object_uid in uids and any(STATES[state].spoken_of_by(event) for state in states)
+        )
 
 
 def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, str | None, tuple[str, ...]]:
-    """The target, what it still lacks to have settled (None: nothing), and why its images cannot be pulled, where they cannot.
+    """The target, what it still lacks to have settled (None.
+
+    Nothing), and why its images cannot be pulled, where they cannot.
 
     Raises:
         NotYet: the Deployment's controller has not acted on its newest version.
@@ -118,24 +131,37 @@ def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ..
 
 
 def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
-    """End at once when a container that this run did not change waits in the bad state: no waiting will start the pod."""
+    """End at once when a container that this run did not change waits in the bad state.
+
+    No waiting will start the pod.
+    """
     if now.deployment and now.deployment.replicas == 0:
-        raise VerificationFailed(f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason="scaled to 0")
+        raise VerificationFailed(
+            f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason="scaled to 0"
+        )
     changed = {change.container for change in call.changes}
     outside = [one for one in now.affected(call.state) if one.container not in changed] if call.state else []
     if outside:
-        named = ", ".join(f"{one.container} ({one.reason}, image {one.image}) in {', '.join(one.pods[:3])}" for one in outside)
-        raise VerificationFailed(f"a container that this run did not change waits: {named}", reason="another container waits")
+        named = ", ".join(
+            f"{one.container} ({one.reason}, image {one.image}) in {', '.join(one.pods[:3])}" for one in outside
+        )
+        raise VerificationFailed(
+            f"a container that this run did not change waits: {named}", reason="another container waits"
+        )
 
 
 def _missing(now: TargetNow, call: SettleCall, causes: tuple[str, ...] = ()) -> str | None:
-    """What the target still lacks to have settled, as far as it can be seen; `causes` of why images cannot be pulled."""
+    """What the target still lacks to have settled, as far as it can be seen.
+
+    `causes` of why images cannot be pulled.
+    """
     current = now.pods
     lacking = [f"{call.target} is paused, so no pod is replaced"] if now.deployment and now.deployment.paused else []
     again = now.affected(call.state) if call.state else ()
     why = f" ({', '.join(causes)})" if causes else ""
     lacking += [
-        f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}{why}" for one in again
+        f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}{why}"
+        for one in again
     ]
     if not again:
         lacking += [text for criterion in call.criteria if (text := unmet(criterion, current))]
@@ -165,11 +191,15 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
     )
 
 
-def _failure(now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]) -> VerificationFailed | None:
+def _failure(
+    now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]
+) -> VerificationFailed | None:
     if now.gone:
         return VerificationFailed(f"{call.target} no longer exists", reason=GONE)
     if now.deployment and mark.uid and now.deployment.uid != mark.uid:
-        return VerificationFailed(f"{call.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE)
+        return VerificationFailed(
+            f"{call.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE
+        )
     if failed := [verdict for verdict in verdicts if verdict.status is Status.FAILED]:
         said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
         return VerificationFailed(said, reason=f"criterion: {failed[0].text}")

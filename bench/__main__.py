@@ -41,15 +41,22 @@ def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=100, help="runs in a round (default: %(default)s)")
-    parser.add_argument("--rounds", type=int, default=7, help="pairs of rounds that count; one more goes before (default: %(default)s)")
-    parser.add_argument("--window", type=int, default=1, help="the verification window in seconds (default: %(default)s)")
     parser.add_argument(
-        "--bare", action="store_true", help="by hand without the words for the Web UI, and without memo and search attributes"
+        "--rounds", type=int, default=7, help="pairs of rounds that count; one more goes before (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--window", type=int, default=1, help="the verification window in seconds (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--bare",
+        action="store_true",
+        help="by hand without the words for the Web UI, and without memo and search attributes",
     )
     given = parser.parse_args()
     asyncio.run(measure(given.runs, given.rounds, given.window, bare=given.bare))
     sys.stdout.flush()
-    # The SDK's threads may abort an interpreter that ends in the ordinary way (temporalio/sdk-python#300); everything is closed by now.
+    # The SDK's threads may abort an interpreter that ends in the ordinary way (temporalio/sdk-python#300); everything
+    # is closed by now.
     os._exit(0)
 
 
@@ -80,7 +87,8 @@ async def measure(runs: int, rounds: int, window: int, *, bare: bool = False) ->
 
 
 async def _pairs(runs: int, rounds: int, ours: Starting, by_hand: Starting) -> None:
-    # The first pair warms caches on both sides. Who goes first changes from pair to pair: the server slows down as it fills.
+    # The first pair warms caches on both sides. Who goes first changes from pair to pair: the server slows down as it
+    # fills.
     await _rate(runs // 4 or 1, ours)
     await _rate(runs // 4 or 1, by_hand)
     pairs: list[tuple[Rate, Rate]] = []
@@ -131,7 +139,12 @@ def _ours(client: Client, settings: Settings, plan: Plan) -> Starting:
 
     async def start(namespace: str) -> WorkflowHandle[object, object]:
         target = Target(cluster=settings.cluster, namespace=namespace, kind="Deployment", name="web")
-        labels = {"alertname": "KubePodImagePullBackOff", "namespace": namespace, "pod": first_pod(namespace), "container": "app"}
+        labels = {
+            "alertname": "KubePodImagePullBackOff",
+            "namespace": namespace,
+            "pod": first_pod(namespace),
+            "container": "app",
+        }
         alert = Alert(fingerprint=namespace, starts_at="2026-11-22T13:31:12.482Z", labels=labels)
         run_id = await starter.start(plan, target, (alert,), starter.options, None)
         return client.get_workflow_handle(target.workflow_id, run_id=run_id)
@@ -165,7 +178,9 @@ def _by_hand(client: Client, plan: Plan, *, bare: bool) -> Starting:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             start_signal="alerts",
             start_signal_args=[[namespace]],
-            memo=None if bare else {"episodes": {namespace: "2026-11-22T13:31:12.482Z"}, "runbook": {"title": plan.title}},
+            memo=None
+            if bare
+            else {"episodes": {namespace: "2026-11-22T13:31:12.482Z"}, "runbook": {"title": plan.title}},
             search_attributes=None if bare else attributes,
             static_summary=None if bare else f"{plan.title}: Deployment {namespace}/web",
             static_details=None if bare else f"# {plan.title}\n\nAlert for pod {pod}",

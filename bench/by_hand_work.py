@@ -82,7 +82,9 @@ class Activities:
         note = json.dumps({"workflow": activity.info().workflow_id, "run": activity.info().workflow_run_id})
         body = {
             "metadata": {"resourceVersion": deployment.resource_version, "annotations": {"hand/last-change": note}},
-            "spec": {"template": {"spec": {"containers": [{"name": name, "image": order.fallback_image} for name in names]}}},
+            "spec": {
+                "template": {"spec": {"containers": [{"name": name, "image": order.fallback_image} for name in names]}}
+            },
         }
         self._cluster.patch_deployment(target.namespace, target.name, body)
         return f"{names} → {order.fallback_image}"

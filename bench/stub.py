@@ -101,7 +101,11 @@ def first_pod(namespace: str) -> str:
 def _replica_set(namespace: str, revision: int) -> ReplicaSetFacts:
     owner = Owner(kind="Deployment", name="web", uid=f"deployment-{namespace}")
     return ReplicaSetFacts(
-        namespace=namespace, name=f"web-{namespace}-{revision}", uid=f"rs-{namespace}-{revision}", revision=revision, owner=owner
+        namespace=namespace,
+        name=f"web-{namespace}-{revision}",
+        uid=f"rs-{namespace}-{revision}",
+        revision=revision,
+        owner=owner,
     )
 
 

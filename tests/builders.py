@@ -18,7 +18,9 @@ def containers(images: dict[str, str]) -> list[Json]:
     return [{"name": name, "image": image} for name, image in images.items()]
 
 
-def a_deployment(name: str = "web", *, replicas: int = 2, images: dict[str, str] | None = None, init: dict[str, str] | None = None) -> Json:
+def a_deployment(
+    name: str = "web", *, replicas: int = 2, images: dict[str, str] | None = None, init: dict[str, str] | None = None
+) -> Json:
     """A Deployment whose pods are labelled app=NAME."""
     spec: Json = {"containers": containers(images or {"app": MISSING})}
     if init:
@@ -39,11 +41,20 @@ def a_pod(name: str, *, images: dict[str, str] | None = None, owner: Json | None
     """A pod, controlled by `owner` where one is given: kind, name, uid."""
     metadata: Json = {"name": name, "labels": {"app": name}}
     if owner:
-        metadata["ownerReferences"] = [{"apiVersion": "apps/v1", "controller": True, "blockOwnerDeletion": True, **owner}]
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"containers": containers(images or {"app": MISSING})}}
+        metadata["ownerReferences"] = [
+            {"apiVersion": "apps/v1", "controller": True, "blockOwnerDeletion": True, **owner}
+        ]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {"containers": containers(images or {"app": MISSING})},
+    }
 
 
-def deployment_facts(*, revision: int = 2, replicas: int = 1, available: int = 0, image: str = "app:1") -> DeploymentFacts:
+def deployment_facts(
+    *, revision: int = 2, replicas: int = 1, available: int = 0, image: str = "app:1"
+) -> DeploymentFacts:
     """What is known of Deployment shop/web, whose controller has seen all of it."""
     return DeploymentFacts(
         namespace="shop",
@@ -62,7 +73,11 @@ def deployment_facts(*, revision: int = 2, replicas: int = 1, available: int = 0
 
 
 def an_alert(
-    pod: PodFacts | str, container: str | None = "app", *, fingerprint: str | None = None, starts_at: str = "2026-11-22T13:31:12.482Z"
+    pod: PodFacts | str,
+    container: str | None = "app",
+    *,
+    fingerprint: str | None = None,
+    starts_at: str = "2026-11-22T13:31:12.482Z",
 ) -> Alert:
     """An alert for a pod, as kube-state-metrics and Alertmanager make it."""
     name = pod if isinstance(pod, str) else pod.name
@@ -72,7 +87,9 @@ def an_alert(
     return Alert(fingerprint=fingerprint or uuid4().hex[:16], starts_at=starts_at, labels=labels)
 
 
-def a_runbook(runbook_id: str = "RB_IMAGEPULL", alertname: str = "KubePodImagePullBackOff", *, fallback: str = FALLBACK) -> str:
+def a_runbook(
+    runbook_id: str = "RB_IMAGEPULL", alertname: str = "KubePodImagePullBackOff", *, fallback: str = FALLBACK
+) -> str:
     """The shipped runbook under another id, alert, or fallback image."""
     text = SEED.read_text(encoding="utf-8")
     text = text.replace("runbook_id: RB_IMAGEPULL", f"runbook_id: {runbook_id}").replace(FALLBACK, fallback)

@@ -12,9 +12,17 @@ from tests.cluster.kubectl import Kubectl
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("cluster", "a real Kubernetes")
-    group.addoption("--cluster", choices=["built", "existing"], help="built: start one of real parts; existing: the one of --kubeconfig")
+    group.addoption(
+        "--cluster",
+        choices=["built", "existing"],
+        help="built: start one of real parts; existing: the one of --kubeconfig",
+    )
     group.addoption("--kubeconfig", type=Path, help="the kubeconfig of --cluster=existing; it must listen on loopback")
-    group.addoption("--off-loopback", action="store_true", help="let the tests write to an existing cluster that is not on this machine")
+    group.addoption(
+        "--off-loopback",
+        action="store_true",
+        help="let the tests write to an existing cluster that is not on this machine",
+    )
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +42,9 @@ def real(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """A connection to the real cluster, as its administrator: the built one, or the existing one."""
     chosen, off_loopback = request.config.getoption("--cluster"), request.config.getoption("--off-loopback")
     if chosen is None:
-        pytest.exit("these tests need a real cluster: `make e2e`, or --cluster=built", returncode=pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(
+            "these tests need a real cluster: `make e2e`, or --cluster=built", returncode=pytest.ExitCode.USAGE_ERROR
+        )
     try:
         kubeconfig = request.getfixturevalue("built").kubeconfig if chosen == "built" else _given(request.config)
         connection = Cluster("real", kubeconfig, off_loopback=off_loopback)

@@ -1,4 +1,5 @@
-"""Faults in front of an API server, for tests: an ASGI application that answers in its stead, loses its answers, or refuses to listen."""
+"""Faults in front of an API server, for tests: an ASGI application that answers in its stead, loses its answers, or
+refuses to listen."""
 
 import asyncio
 import json
@@ -33,7 +34,8 @@ class Fault:
     lose_answer: bool = False
     """The server acts, and the connection breaks before its answer is sent."""
     then: Callable[[Request], None] | None = None
-    """Called, in a thread of its own, after the server acted and before its answer is sent: it may ask the server itself."""
+    """Called, in a thread of its own, after the server acted and before its answer is sent: it may ask the server
+    itself."""
 
 
 class Faults:
@@ -59,7 +61,9 @@ class Faults:
         return [
             request
             for request in self.requests
-            if request.method == method and part in request.path and (dry_run is None or ("dryRun" in request.query) is dry_run)
+            if request.method == method
+            and part in request.path
+            and (dry_run is None or ("dryRun" in request.query) is dry_run)
         ]
 
     def wrap(self, app: ASGIApp) -> ASGIApp:
@@ -114,9 +118,21 @@ def _replayed(body: bytes) -> Receive:
 
 
 async def _answer(send: Send, fault: Fault) -> None:
-    body = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": fault.reason or "a fault", "code": fault.status}
+    body = {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "status": "Failure",
+        "message": fault.reason or "a fault",
+        "code": fault.status,
+    }
     headers = [(name.lower().encode(), value.encode()) for name, value in fault.headers.items()]
-    await send({"type": "http.response.start", "status": fault.status, "headers": [(b"content-type", b"application/json"), *headers]})
+    await send(
+        {
+            "type": "http.response.start",
+            "status": fault.status,
+            "headers": [(b"content-type", b"application/json"), *headers],
+        }
+    )
     await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
 

@@ -10,7 +10,12 @@ from temporalio.exceptions import ApplicationError
 from runmend.plan.messages import RunResult
 
 WINDOW = "window"
-_CLOSED = ("workflow_execution_completed", "workflow_execution_failed", "workflow_execution_terminated", "workflow_execution_timed_out")
+_CLOSED = (
+    "workflow_execution_completed",
+    "workflow_execution_failed",
+    "workflow_execution_terminated",
+    "workflow_execution_timed_out",
+)
 
 
 @dataclass
@@ -23,7 +28,8 @@ class Failed:
 
 
 async def phases(handle: WorkflowHandle[Any, Any]) -> tuple[list[str], bool]:
-    """The activities that were begun, by type, with "window" for the timer, in their order; and whether the run is closed."""
+    """The activities that were begun, by type, with "window" for the timer, in their order; and whether the run is
+    closed."""
     begun, closed = [], False
     async for event in handle.fetch_history_events():
         kind = (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")

@@ -1,8 +1,9 @@
-"""A world for a run: the sandbox with faults in front, Temporal's time-skipping server, a worker with the real activities.
+"""A world for a run: the sandbox with faults in front, Temporal's time-skipping server, a worker with the real
+activities.
 
-The window alone is skipped: a run is started with skipping off, waits in real time until its timer is in the history, the test does to
-the cluster what it will, and only then is the window passed over. Otherwise the run's clock would outrun the cluster, and no criterion
-could fail.
+The window alone is skipped: a run is started with skipping off, waits in real time until its timer is in the history,
+the test does to the cluster what it will, and only then is the window passed over. Otherwise the run's clock would
+outrun the cluster, and no criterion could fail.
 """
 
 import asyncio
@@ -93,7 +94,9 @@ class World:
         """Create a Deployment in shop; see `a_deployment`."""
         self.create("/apis/apps/v1/namespaces/shop/deployments", a_deployment(**how))
 
-    def set_image(self, container: str, image: str, *, name: str = "web", manager: str = "tests", listed: str = "containers") -> None:
+    def set_image(
+        self, container: str, image: str, *, name: str = "web", manager: str = "tests", listed: str = "containers"
+    ) -> None:
         """What a person or a controller does: change one image of a Deployment's template."""
         body = {"spec": {"template": {"spec": {listed: [{"name": container, "image": image}]}}}}
         self.patch(f"/apis/apps/v1/namespaces/shop/deployments/{name}", body, manager)
@@ -110,14 +113,20 @@ class World:
         """Wait in real time until something holds."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while not await asyncio.to_thread(holds):
-            assert asyncio.get_running_loop().time() < deadline, f"{what} did not happen: {[pod.in_words for pod in self.pods()]}"
+            assert asyncio.get_running_loop().time() < deadline, (
+                f"{what} did not happen: {[pod.in_words for pod in self.pods()]}"
+            )
             await asyncio.sleep(0.05)
 
     async def until_broken(self, container: str = "app", count: int = 1) -> tuple[PodFacts, ...]:
         """Wait until a container of `count` pods cannot pull, and return those pods."""
 
         def broken() -> list[PodFacts]:
-            return [pod for pod in self.pods() if container in {c.name for c in pod.waiting_for("ErrImagePull", "ImagePullBackOff")}]
+            return [
+                pod
+                for pod in self.pods()
+                if container in {c.name for c in pod.waiting_for("ErrImagePull", "ImagePullBackOff")}
+            ]
 
         await self.until(lambda: len(broken()) >= count, f"{container} broken in {count} pods")
         return tuple(broken())
@@ -141,14 +150,17 @@ class World:
         return self.env.client.get_workflow_handle(target.workflow_id, run_id=run_id)
 
     async def window(self, handle: WorkflowHandle[Any, Any]) -> None:
-        """Wait until the verification window has begun; a second is skipped at each look, so that retries are not waited for."""
+        """Wait until the verification window has begun; a second is skipped at each look, so that retries are not
+        waited for."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
         while True:
             kinds = {event.WhichOneof("attributes") for event in (await handle.fetch_history()).events}
             if "timer_started_event_attributes" in kinds:
                 return
             ended = [
-                kind for kind in kinds if kind and kind.startswith("workflow_execution_") and ("completed" in kind or "failed" in kind)
+                kind
+                for kind in kinds
+                if kind and kind.startswith("workflow_execution_") and ("completed" in kind or "failed" in kind)
             ]
             assert not ended, f"the run ended before its window: {await self.end(handle)}"
             assert asyncio.get_running_loop().time() < deadline, f"no window: {[pod.in_words for pod in self.pods()]}"
@@ -180,13 +192,18 @@ class World:
 @asynccontextmanager
 async def a_world(directory: Path, **settings: Any) -> AsyncIterator[World]:
     """Start all of it on a server that skips time; `settings` are ours, by their field names."""
-    env = await WorkflowEnvironment.start_time_skipping(test_server_existing_path=str(SERVER), data_converter=data_converter)
+    env = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(SERVER), data_converter=data_converter
+    )
     async with env:
         await env.client.operator_service.add_search_attributes(
             AddSearchAttributesRequest(namespace=env.client.namespace, search_attributes=SEARCH_ATTRIBUTES)
         )
         with env.auto_time_skipping_disabled():
-            async with a_world_on(env, directory, Settings(**({"cluster": "test"} | settings))) as world, a_worker(world):
+            async with (
+                a_world_on(env, directory, Settings(**({"cluster": "test"} | settings))) as world,
+                a_worker(world),
+            ):
                 yield world
 
 
@@ -198,7 +215,9 @@ async def a_world_on(env: WorkflowEnvironment, directory: Path, settings: Settin
         Sandbox(wrap=faults.wrap) as sandbox,
         httpx.Client(base_url=sandbox.url, headers={"Authorization": f"Bearer {sandbox.token}"}) as api,
     ):
-        await asyncio.to_thread(lambda: api.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}}).raise_for_status())
+        await asyncio.to_thread(
+            lambda: api.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}}).raise_for_status()
+        )
         cluster = Cluster.connect(kubeconfig=sandbox.write_kubeconfig(directory / "kubeconfig"))
         target = Target(cluster=settings.cluster, namespace="shop", kind="Deployment", name="web")
         yield World(sandbox, faults, cluster, settings, env, api, seed_plan(), target)
@@ -209,5 +228,7 @@ async def a_world_on(env: WorkflowEnvironment, directory: Path, settings: Settin
 async def a_worker(world: World) -> AsyncIterator[None]:
     """A worker with the real activities, in this process."""
     with ThreadPoolExecutor(max_workers=32) as threads:
-        async with build_worker(world.env.client, world.cluster, world.settings, threads, Offline(), SandboxedWorkflowRunner()):
+        async with build_worker(
+            world.env.client, world.cluster, world.settings, threads, Offline(), SandboxedWorkflowRunner()
+        ):
             yield

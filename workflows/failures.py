@@ -1,4 +1,7 @@
-"""From a failed activity to how the run failed: the errors that name an outcome keep it, the others take their place's."""
+"""From a failed activity to how the run failed.
+
+The errors that name an outcome keep it, the others take their place's.
+"""
 
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError  # noqa: A004  Temporal's own
 
@@ -10,8 +13,8 @@ _NAMED = {outcome.value: outcome for outcome in Outcome if not outcome.completes
 class RunFailed(Exception):
     """The run ends under a failing outcome; raised and caught within the workflow.
 
-    `reason` says why in a few words without a name in them. `spent`: the time was spent without an answer that settles the matter, so a
-    write may have been made.
+    `reason` says why in a few words without a name in them. `spent`: the time was spent without an answer that settles
+    the matter, so a write may have been made.
     """
 
     def __init__(self, outcome: Outcome, message: str, reason: str, *, spent: bool = False) -> None:
@@ -25,7 +28,9 @@ class RunFailed(Exception):
 def failure_of(error: ActivityError, otherwise: Outcome) -> RunFailed:
     """The run's failure for an activity's: its innermost words, and what it waited for where its time was spent."""
     last = _innermost(error)
-    spent = error.retry_state in (RetryState.TIMEOUT, RetryState.MAXIMUM_ATTEMPTS_REACHED) or isinstance(error.cause, TimeoutError)
+    spent = error.retry_state in (RetryState.TIMEOUT, RetryState.MAXIMUM_ATTEMPTS_REACHED) or isinstance(
+        error.cause, TimeoutError
+    )
     if isinstance(last, ApplicationError):
         kind = last.type or "error"
         reason = _reason_of(last) or kind
@@ -35,7 +40,9 @@ def failure_of(error: ActivityError, otherwise: Outcome) -> RunFailed:
         told = f"{_named(error)} spent its time: {said}" if spent else f"{_named(error)}: {said}"
         return RunFailed(otherwise, told, reason, spent=spent)
     if spent:
-        return RunFailed(otherwise, f"{_named(error)} spent its time and gave no answer", "no answer in time", spent=True)
+        return RunFailed(
+            otherwise, f"{_named(error)} spent its time and gave no answer", "no answer in time", spent=True
+        )
     return RunFailed(otherwise, f"{_named(error)}: {last}", type(last).__name__)
 
 

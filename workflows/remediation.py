@@ -49,7 +49,9 @@ with workflow.unsafe.imports_passed_through():
 
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 REASON_KEY = SearchAttributeKey.for_keyword(REASON)
-QUICK = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10))
+QUICK = RetryPolicy(
+    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
+)
 STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
 MOST_REMARKS = 50
 MOST_ALERTS = 300
@@ -133,7 +135,9 @@ class Remediation:
                 raise
             self._note(outcome=Outcome.CANCELLED, summary="cancelled by a person", ended=workflow.now())
             workflow.set_current_details(render(self._result_so_far))
-            workflow.upsert_search_attributes([OUTCOME_KEY.value_set(Outcome.CANCELLED), REASON_KEY.value_set("cancelled")])
+            workflow.upsert_search_attributes(
+                [OUTCOME_KEY.value_set(Outcome.CANCELLED), REASON_KEY.value_set("cancelled")]
+            )
             raise
         return await self._end(given, ending)
 
@@ -158,14 +162,23 @@ class Remediation:
             outcome = Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
             return Ending(outcome, result.summary, result.reason)
         if not given.plan.changes:
-            return Ending(Outcome.RECOMMENDED, "this runbook only reads; what it found is for a person to act on", "the runbook only reads")
+            return Ending(
+                Outcome.RECOMMENDED,
+                "this runbook only reads; what it found is for a person to act on",
+                "the runbook only reads",
+            )
         return await self._verify(given)
 
     async def _observe(self, given: RunInput) -> Observation:
         call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
         self._show_now(current_details.observing(given.target))
         observation: Observation = await self._do(
-            "runmend.observe", call, Observation, Outcome.STEP_FAILED, summary=f"observe and diagnose {given.target}", seconds=(60, 300)
+            "runmend.observe",
+            call,
+            Observation,
+            Outcome.STEP_FAILED,
+            summary=f"observe and diagnose {given.target}",
+            seconds=(60, 300),
         )
         self._note(observation=observation)
         return observation
@@ -188,7 +201,10 @@ class Remediation:
         except RunFailed as failed:
             self._note(failed_step=step.action_id)
             if failed.spent and step.changes:
-                unsaid = f"{step.action_id} may have written all the same: its last tries got no answer that says; look at {given.target}"
+                unsaid = (
+                    f"{step.action_id} may have written all the same: its last tries got no answer that says; "
+                    f"look at {given.target}"
+                )
                 self._remarks += (unsaid,)
             raise
         self._note(steps=(*self._so_far.steps, result))
@@ -215,7 +231,9 @@ class Remediation:
         self._show_now(current_details.checking(plan))
         checked: Checked = await self._do(
             "runmend.check",
-            CheckCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark),
+            CheckCall(
+                state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark
+            ),
             Checked,
             Outcome.VERIFICATION_FAILED,
             summary=f"check {len(plan.criteria)} criteria",
@@ -257,10 +275,13 @@ class Remediation:
         except ActivityError as error:
             if is_cancelled_exception(error):
                 workflow.logger.info("cancelled while reporting")
-            # The report is told from what is known; that it could not be counted changes no outcome, and is in the history.
+            # The report is told from what is known; that it could not be counted changes no outcome, and is in the
+            # history.
             text = render(result)
         workflow.set_current_details(text)
-        workflow.upsert_search_attributes([OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(keyword(ending.reason))])
+        workflow.upsert_search_attributes(
+            [OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(keyword(ending.reason))]
+        )
         if outcome.completes:
             return result
         if tried := self._tried(given.plan):
@@ -268,10 +289,12 @@ class Remediation:
         raise ApplicationError(ending.summary, result, type=outcome.value, non_retryable=True)
 
     def _tried(self, plan: Plan) -> dict[str, str]:
-        """Container → image that this run wrote or would have written, for the bridge to hold what would only fail again."""
+        """Container → image that this run wrote or would have written: the bridge holds what would only fail again."""
         seen = self._so_far.observation
         written = {change.container: change.after for change in self._changes}
-        meant = {one.container: image for one in seen.affected if (image := plan.image_for(one.container))} if seen else {}
+        meant = (
+            {one.container: image for one in seen.affected if (image := plan.image_for(one.container))} if seen else {}
+        )
         return meant | written
 
     async def _do(  # noqa: PLR0913  the options of an activity
@@ -298,7 +321,8 @@ class Remediation:
             seconds: for one try, and for all.
             activity_id: for a step, so that a reset finds it.
             retry: when to try again.
-            finish: a write that has begun is waited for when the run is cancelled, so that the history says whether it was made.
+            finish: a write that has begun is waited for when the run is cancelled, so that the history says whether it
+                was made.
         """
         try:
             result = await workflow.execute_activity(
@@ -347,7 +371,10 @@ class Remediation:
         return tuple(change for step in self._so_far.steps if step.status is StepStatus.DONE for change in step.changes)
 
     def _add(self, alerts: tuple[Alert, ...]) -> None:
-        """Keep alerts, in brief: all of them are handed to every activity. Beyond the most, one that names a container not named yet."""
+        """Keep alerts, in brief: all of them are handed to every activity.
+
+        Beyond the most, one that names a container not named yet.
+        """
         mine = {alert.episode for alert in self._alerts}
         named = {alert.container for alert in self._alerts}
         for alert in alerts:
@@ -367,7 +394,8 @@ class Remediation:
 def _end_if_cancelled() -> None:
     """End the run here if it was cancelled.
 
-    A cancellation counts as delivered once an activity was told of it: one that is waited for ends as if nothing had been.
+    A cancellation counts as delivered once an activity was told of it: one that is waited for ends as if nothing had
+    been.
     """
     if workflow.cancellation_reason() is not None:
         raise asyncio.CancelledError

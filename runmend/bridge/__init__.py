@@ -1,4 +1,7 @@
-"""The alert bridge: Alertmanager's webhook in, runs in Temporal out. Started by `runmend bridge`, `runmend dev` and `runmend demo`."""
+"""The alert bridge: Alertmanager's webhook in, runs in Temporal out.
+
+Started by `runmend bridge`, `runmend dev` and `runmend demo`.
+"""
 
 from runmend.bridge.app import create_app
 from runmend.bridge.security import Exposed, check_exposure

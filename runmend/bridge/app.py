@@ -67,9 +67,13 @@ class Bridge:
         try:
             webhook = read_webhook(body)
         except BadWebhook as error:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not an Alertmanager webhook of version 4: {error}") from error
+            raise Problem(
+                HTTPStatus.BAD_REQUEST, f"The body is not an Alertmanager webhook of version 4: {error}"
+            ) from error
         if webhook.truncated:
-            _log.warning("Alertmanager cut alerts off; max_alerts is too low", extra={"truncated": str(webhook.truncated)[:20]})
+            _log.warning(
+                "Alertmanager cut alerts off; max_alerts is too low", extra={"truncated": str(webhook.truncated)[:20]}
+            )
         alerts = [read_alert(raw) for raw in webhook.alerts]
         taken = await self._intake.take(alerts)
         shown = [_shown(alert, ruling) for alert, ruling in zip(alerts, taken.rulings, strict=True)]
@@ -77,7 +81,9 @@ class Bridge:
             self.metrics.alert(ruling.answer)
             level = logging.WARNING if ruling.answer in (Answer.UNROUTED, Answer.FAILED) else logging.INFO
             about = {"target": ruling.run, "run": ruling.run_id} if ruling.run else {}
-            _log.log(level, "alert answered", extra={name: told for name, told in fields.items() if name != "run"} | about)
+            _log.log(
+                level, "alert answered", extra={name: told for name, told in fields.items() if name != "run"} | about
+            )
         if taken.failures:
             detail = "; ".join(dict.fromkeys(str(error) for error in taken.failures))
             wait = str(max(1, round(taken.retry_after.total_seconds())))

@@ -1,6 +1,9 @@
-"""A webhook's way to Temporal: owners from the cluster, one describe and one start for each target. Called by `bridge.app`.
+"""A webhook's way to Temporal: owners from the cluster, one describe and one start for each target.
 
-Nothing is remembered here. What was started before something failed stays started, and is `known` when the webhook comes again.
+Called by `bridge.app`.
+
+Nothing is remembered here. What was started before something failed stays started, and is `known` when the webhook
+comes again.
 """
 
 import asyncio
@@ -15,7 +18,17 @@ from weakref import WeakValueDictionary
 import anyio.to_thread
 
 from runmend.alerts.alert import Alert, Target
-from runmend.bridge.triage import Answer, PodGone, Routed, Ruling, Unrouted, check_place, check_pod, check_target, decide
+from runmend.bridge.triage import (
+    Answer,
+    PodGone,
+    Routed,
+    Ruling,
+    Unrouted,
+    check_place,
+    check_pod,
+    check_target,
+    decide,
+)
 from runmend.bridge.webhook import Malformed, WebhookAlert
 from runmend.core.errors import RunmendError, TemporaryError
 from runmend.core.settings import Settings
@@ -69,8 +82,8 @@ class Intake:
         self._catalog = catalog
         self._threads = anyio.CapacityLimiter(CLUSTER_CALLS_AT_ONCE)
         self._targets = asyncio.Semaphore(TARGETS_AT_ONCE)
-        # Two webhooks at once for one target are no fault, Temporal makes one run of them; here the second one waits, so that it sees
-        # the first one's run and is answered `known` instead of sending the run what it has.
+        # Two webhooks at once for one target are no fault, Temporal makes one run of them; here the second one waits,
+        # so that it sees the first one's run and is answered `known` instead of sending the run what it has.
         self._locks: WeakValueDictionary[Target, asyncio.Lock] = WeakValueDictionary()
 
     async def take(self, alerts: Sequence[WebhookAlert | Malformed]) -> Taken:
@@ -150,14 +163,20 @@ class Intake:
         taking.rule(resolved, Ruling(Answer.NO_OPEN_RUN, "no open run was started for this alert"))
         for run in runs:
             await self._signal_resolved(
-                run, {index: alert for index, alert in resolved.items() if alert.fingerprint in run.fingerprints}, taking
+                run,
+                {index: alert for index, alert in resolved.items() if alert.fingerprint in run.fingerprints},
+                taking,
             )
 
     async def _signal_resolved(self, run: OpenRun, alerts: dict[int, Alert], taking: _Taking) -> None:
         try:
-            told = await self._starter.signal_resolved(run, tuple({alert.episode: alert for alert in alerts.values()}.values()))
+            told = await self._starter.signal_resolved(
+                run, tuple({alert.episode: alert for alert in alerts.values()}.values())
+            )
         except RunmendError as error:
-            _log.warning("Temporal did not answer", extra={"target": run.workflow_id, "run": run.run_id, "error": str(error)})
+            _log.warning(
+                "Temporal did not answer", extra={"target": run.workflow_id, "run": run.run_id, "error": str(error)}
+            )
             taking.fail(alerts, error)
             return
         if told:

@@ -28,9 +28,15 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._alerts = Counter("runmend_alerts", "Alerts taken, by answer.", ["answer"], registry=self.registry)
-        self._webhooks = Counter("runmend_webhooks", "Webhooks answered, by HTTP status.", ["status"], registry=self.registry)
-        self._runbooks = Gauge("runmend_runbooks", "Runbooks of the directory, by state.", ["state"], registry=self.registry)
-        self._reloads = Counter("runmend_runbook_reloads", "How often the runbooks were compiled anew.", registry=self.registry)
+        self._webhooks = Counter(
+            "runmend_webhooks", "Webhooks answered, by HTTP status.", ["status"], registry=self.registry
+        )
+        self._runbooks = Gauge(
+            "runmend_runbooks", "Runbooks of the directory, by state.", ["state"], registry=self.registry
+        )
+        self._reloads = Counter(
+            "runmend_runbook_reloads", "How often the runbooks were compiled anew.", registry=self.registry
+        )
         self._seconds = Histogram(
             "runmend_webhook_seconds",
             "How long a webhook took.",

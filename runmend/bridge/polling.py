@@ -1,4 +1,6 @@
-"""Whether anybody works: how many workers poll the installation's task queue. Runs as long as the app does, in its lifespan.
+"""Whether anybody works: how many workers poll the installation's task queue.
+
+Runs as long as the app does, in its lifespan.
 
 Temporal lists who has polled within the last five minutes, by its own clock, so no clock of ours has a say.
 """

@@ -16,7 +16,12 @@ class Problem(Exception):
     """A request ends with this status. `more` are extension members of the answer."""
 
     def __init__(
-        self, status: HTTPStatus, detail: str, *, headers: Mapping[str, str] | None = None, more: Mapping[str, Any] | None = None
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -26,7 +31,13 @@ class Problem(Exception):
 
     def response(self) -> JSONResponse:
         """The answer. `about:blank`: the status says what kind of problem it is, the detail what happened."""
-        body = {"type": "about:blank", "title": self.status.phrase, "status": self.status.value, "detail": self.detail, **self.more}
+        body = {
+            "type": "about:blank",
+            "title": self.status.phrase,
+            "status": self.status.value,
+            "detail": self.detail,
+            **self.more,
+        }
         return JSONResponse(body, self.status.value, self.headers, media_type="application/problem+json")
 
 
@@ -46,7 +57,9 @@ def register(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         for cause in _causes(error):
             _log.error("request failed unexpectedly", extra={"path": request.url.path}, exc_info=cause)
-        return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error that nobody foresaw; the bridge's log has it.").response()
+        return Problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "An error that nobody foresaw; the bridge's log has it."
+        ).response()
 
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(HTTPException, http)

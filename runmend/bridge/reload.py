@@ -33,7 +33,7 @@ class Reload:
         metrics.watch_runbooks(lambda: len(catalog.plans), lambda: len(catalog.problems))
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Watch until `stop`. Where that cannot be done (no such directory, no inotify watches left), look every 5 s instead."""
+        """Watch until `stop`; where that cannot be done (no directory, no inotify watches left), look every 5 s."""
         self._report()
         while not stop.is_set():
             try:
@@ -46,7 +46,10 @@ class Reload:
                 await self.reload()
 
     async def reload(self) -> None:
-        """Compile the directory anew; what does not compile, or cannot be read, leaves its last good version in place."""
+        """Compile the directory anew.
+
+        What does not compile, or cannot be read, leaves its last good version in place.
+        """
         try:
             await anyio.to_thread.run_sync(self._catalog.reload)
         except RunmendError as error:
@@ -58,11 +61,16 @@ class Reload:
     async def _until_replaced(self, stop: asyncio.Event) -> None:
         """Reload on every change, until the directory is another one: a watch holds on to the one that it began with.
 
-        Every 5 s the files are looked at too: what changed before the watch had begun, or on a mount that reports nothing, shows so.
+        Every 5 s the files are looked at too: what changed before the watch had begun, or on a mount that reports
+        nothing, shows so.
         """
         began_with, compiled = await anyio.to_thread.run_sync(_look, self._directory), None
         changes = watchfiles.awatch(
-            self._directory, stop_event=stop, debounce=DEBOUNCE_MS, rust_timeout=LOOK_AGAIN_SECONDS * 1000, yield_on_timeout=True
+            self._directory,
+            stop_event=stop,
+            debounce=DEBOUNCE_MS,
+            rust_timeout=LOOK_AGAIN_SECONDS * 1000,
+            yield_on_timeout=True,
         )
         async with aclosing(changes):
             async for changed in changes:
@@ -82,7 +90,10 @@ class Reload:
         self._said, self._trouble = said, None
         _log.info("runbooks loaded", extra={"directory": str(self._directory), "runbooks": sorted(self._catalog.plans)})
         for file, problem in problems.items():
-            _log.error("runbook does not compile; its last good version stays, if there is one", extra={"file": file, "problem": problem})
+            _log.error(
+                "runbook does not compile; its last good version stays, if there is one",
+                extra={"file": file, "problem": problem},
+            )
 
     def _warn(self, message: str, error: str) -> None:
         if error != self._trouble:

@@ -29,7 +29,9 @@ def read_token(settings: Settings) -> str | None:
     if not token:
         raise Exposed(f"RUNMEND_TOKEN_FILE {settings.token_file} is empty; put a token into it: openssl rand -hex 32")
     if not token.isascii() or not token.isprintable() or " " in token:
-        raise Exposed(f"RUNMEND_TOKEN_FILE {settings.token_file} must hold one token: printable ASCII on one line, no blanks")
+        raise Exposed(
+            f"RUNMEND_TOKEN_FILE {settings.token_file} must hold one token: printable ASCII on one line, no blanks"
+        )
     return token
 
 
@@ -40,7 +42,10 @@ def check_exposure(host: str, settings: Settings, insecure: bool = False) -> Non
         Exposed: nobody would be asked for a token, or the token's file is no good.
     """
     if read_token(settings) is None and not insecure and not _is_loopback(host):
-        raise Exposed(f"listening on {host} without a token would let anybody start runs; set RUNMEND_TOKEN_FILE, or pass --insecure")
+        raise Exposed(
+            f"listening on {host} without a token would let anybody start runs; set RUNMEND_TOKEN_FILE, or pass "
+            "--insecure"
+        )
 
 
 class Guard:
@@ -58,7 +63,9 @@ class Guard:
         """
         # A page in somebody's browser can post to loopback; Alertmanager is no browser and has no origin.
         if "origin" in headers:
-            raise Problem(HTTPStatus.FORBIDDEN, "Webhooks are not taken from web pages (the request has an Origin header).")
+            raise Problem(
+                HTTPStatus.FORBIDDEN, "Webhooks are not taken from web pages (the request has an Origin header)."
+            )
         if self._token is None:
             return
         scheme, _, given = headers.get("authorization", "").partition(" ")

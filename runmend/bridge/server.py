@@ -47,7 +47,9 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
     Raises:
         CannotListen: the address cannot be had.
     """
-    config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS
+    )
     server = _Server(config)
     with _listening(host, port) as listener:
         chosen = listener.getsockname()[1]
@@ -65,7 +67,14 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
 
 
 async def serve(
-    settings: Settings, client: Client, cluster: Cluster, catalog: Catalog, *, host: str, port: int, insecure: bool = False
+    settings: Settings,
+    client: Client,
+    cluster: Cluster,
+    catalog: Catalog,
+    *,
+    host: str,
+    port: int,
+    insecure: bool = False,
 ) -> None:
     """Run the bridge until SIGTERM or SIGINT.
 

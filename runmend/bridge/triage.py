@@ -15,11 +15,15 @@ from runmend.plan.plan import Plan
 from runmend.runs.starting import WORKFLOW_ID_MAX, Latest
 
 CARRIED_MAX: Final = 500_000
-"""How many bytes of alerts, as JSON, one start carries; Temporal refuses an input of more than 2 MB for good, however often it is tried."""
+"""How many bytes of alerts, as JSON, one start carries; Temporal refuses an input of more than 2 MB for good, however
+often it is tried."""
 
 
 class Answer(StrEnum):
-    """What happened to an alert. Firing ones get the first of these that fits, `noted` and `no open run` are for resolved ones."""
+    """What happened to an alert.
+
+    Firing ones get the first of these that fits, `noted` and `no open run` are for resolved ones.
+    """
 
     UNROUTED = "unrouted"
     POD_GONE = "pod gone"
@@ -81,7 +85,8 @@ def check_place(index: int, alert: WebhookAlert, plan: Plan | None, settings: Se
     Every value that ends up in a request is looked at here, before the first request is made.
 
     Raises:
-        Unrouted: it has no runbook, lacks a label, is about a place where nothing may be changed, or holds a name that is none.
+        Unrouted: it has no runbook, lacks a label, is about a place where nothing may be changed, or holds a name that
+            is none.
     """
     labels = alert.labels
     if plan is None:
@@ -160,11 +165,15 @@ def decide(target: Target, alerts: Sequence[Routed], latest: Latest | None, hold
         else:
             carried.append(routed)
             continue
-        rulings[routed.index] = Ruling(Answer.BUSY, f"{why}; the alert comes again with the next repeat", target.workflow_id)
+        rulings[routed.index] = Ruling(
+            Answer.BUSY, f"{why}; the alert comes again with the next repeat", target.workflow_id
+        )
     return Decision(rulings, tuple(carried), joins=latest is not None and latest.open)
 
 
-def _before_a_start(target: Target, routed: Routed, latest: Latest | None, hold: timedelta, now: datetime) -> Ruling | None:
+def _before_a_start(
+    target: Target, routed: Routed, latest: Latest | None, hold: timedelta, now: datetime
+) -> Ruling | None:
     """The first of `known`, `busy` and `held` that fits."""
     if latest is None:
         return None
@@ -172,7 +181,10 @@ def _before_a_start(target: Target, routed: Routed, latest: Latest | None, hold:
     if latest.knows(routed.alert):
         state = "is open" if latest.open else f"has ended ({latest.status.name.lower()})"
         return Ruling(
-            Answer.KNOWN, f"this episode was dealt with by run {latest.run_id}, which {state}, or by one before it", run, latest.run_id
+            Answer.KNOWN,
+            f"this episode was dealt with by run {latest.run_id}, which {state}, or by one before it",
+            run,
+            latest.run_id,
         )
     if latest.open:
         if latest.runbook_id == routed.plan.runbook_id:
@@ -183,12 +195,16 @@ def _before_a_start(target: Target, routed: Routed, latest: Latest | None, hold:
     if again and latest.failed and latest.closed_at is not None and now - latest.closed_at < hold:
         tried = ", ".join(f"{container} → {image}" for container, image in again.items())
         why = f"run {latest.run_id} failed at {latest.closed_at:%Y-%m-%dT%H:%M:%SZ} and had tried {tried}"
-        return Ruling(Answer.HELD, f"{why}; held until {latest.closed_at + hold:%Y-%m-%dT%H:%M:%SZ}", run, latest.run_id)
+        return Ruling(
+            Answer.HELD, f"{why}; held until {latest.closed_at + hold:%Y-%m-%dT%H:%M:%SZ}", run, latest.run_id
+        )
     return None
 
 
 def _tried_again(routed: Routed, latest: Latest) -> dict[str, str]:
-    """What the runbook would write again into the alert's container; into all that were tried, where the alert names none.
+    """What the runbook would write again into the alert's container.
+
+    Into all that were tried, where the alert names none.
 
     Empty where anything new would be tried.
     """

@@ -1,6 +1,7 @@
 """Alertmanager's webhook, version 4, as values. Tolerant of what is not used, strict with what is.
 
-The body is one value or none; each of its alerts is then read for itself, so that a malformed one does not fail its group.
+The body is one value or none; each of its alerts is then read for itself, so that a malformed one does not fail its
+group.
 """
 
 import re
@@ -58,7 +59,12 @@ class WebhookAlert(BaseModel):
     @property
     def alert(self) -> Alert:
         """What a run gets of it."""
-        return Alert(fingerprint=self.fingerprint, starts_at=self.starts_at, labels=self.labels, generator=_address(self.generator))
+        return Alert(
+            fingerprint=self.fingerprint,
+            starts_at=self.starts_at,
+            labels=self.labels,
+            generator=_address(self.generator),
+        )
 
     @property
     def notes(self) -> dict[str, str]:
@@ -95,11 +101,17 @@ def read_alert(raw: object) -> WebhookAlert | Malformed:
         fields = raw if isinstance(raw, dict) else {}
         labels = fields.get("labels")
         name = labels.get("alertname") if isinstance(labels, dict) else None
-        return Malformed(fingerprint=_shown(fields.get("fingerprint")), alertname=_shown(name), why=f"malformed alert: {_first(error)}")
+        return Malformed(
+            fingerprint=_shown(fields.get("fingerprint")),
+            alertname=_shown(name),
+            why=f"malformed alert: {_first(error)}",
+        )
 
 
 def _address(value: object) -> str:
-    """An http(s) address without what may be secret in it: a user's name and password, parameters named so, the fragment.
+    """An http(s) address without what may be secret in it.
+
+    A user's name and password, parameters named so, the fragment.
 
     Empty where it is none.
     """

@@ -21,7 +21,12 @@ from runmend.runs.visibility import RUNNING, Row, Wanted, newest, rows
 LOOKED_THROUGH: Final = 1000
 """How many of the newest runs are looked through for a part of a target's name."""
 _NAMED: Final = 5
-_STYLES: Final = {Outcome.RESOLVED: "green", Outcome.NOT_NEEDED: "green", Outcome.RECOMMENDED: "yellow", RUNNING: "cyan"}
+_STYLES: Final = {
+    Outcome.RESOLVED: "green",
+    Outcome.NOT_NEEDED: "green",
+    Outcome.RECOMMENDED: "yellow",
+    RUNNING: "cyan",
+}
 _LEAST_REASON: Final = 18
 _LEAST_TARGET: Final = 10
 _GAP: Final = 2
@@ -46,7 +51,9 @@ async def show_list(wanted: Wanted, *, limit: int, as_json: bool) -> int:
 
 
 async def find_run(client: Client, settings: Settings, called: str, *, exact: bool = False) -> tuple[str, str]:
-    """The workflow id and run id that a person means: `shop/web`, `web`, a workflow id; with `@` and a part of the run id, an older run.
+    """The workflow id and run id that a person means: `shop/web`, `web`, a workflow id.
+
+    With `@` and a part of the run id, an older run.
 
     Args:
         client: where it is looked for.
@@ -72,7 +79,8 @@ async def find_run(client: Client, settings: Settings, called: str, *, exact: bo
     targets = list(dict.fromkeys(row.workflow_id for row in chosen))
     if not targets:
         raise NotFoundHere(
-            f"no run of {called} among the newest {LOOKED_THROUGH} of cluster {settings.cluster}; `runmend list` shows what there is"
+            f"no run of {called} among the newest {LOOKED_THROUGH} of cluster {settings.cluster}; `runmend list` "
+            "shows what there is"
         )
     if len(targets) > 1:
         more = f" and {len(targets) - _NAMED} more" if len(targets) > _NAMED else ""
@@ -111,7 +119,9 @@ def cell(text: str, style: str = "") -> Text:
     return Text("".join(char if char.isprintable() else "?" for char in text), style)
 
 
-def table_of(headings: Sequence[str], lines: Sequence[Sequence[Text]], fits: Mapping[int, int] | None = None, right: int = 0) -> list[Text]:
+def table_of(
+    headings: Sequence[str], lines: Sequence[Sequence[Text]], fits: Mapping[int, int] | None = None, right: int = 0
+) -> list[Text]:
     """A plain table, line by line.
 
     Args:
@@ -139,7 +149,7 @@ def table_of(headings: Sequence[str], lines: Sequence[Sequence[Text]], fits: Map
 
 
 def _table(found: Sequence[Row], width: int) -> list[Text]:
-    """The list. What a narrow terminal has no room for is cut from the reason, and then from the target, whose name the run has too."""
+    """The list. A narrow terminal cuts the reason first, and then the target, whose name the run has too."""
     headings = ("OUTCOME", "TARGET", "RUNBOOK", "REASON", "STARTED", "TOOK", "RUN")
     lines = [
         [

@@ -1,4 +1,7 @@
-"""The `runmend` command: what it takes and explains. What a command does is imported when it is called, so that --help is quick."""
+"""The `runmend` command: what it takes and explains.
+
+What a command does is imported when it is called, so that --help is quick.
+"""
 
 import asyncio
 import os
@@ -35,7 +38,8 @@ _TONIC: Final = re.compile(r'Failed client connect: .*message: "([^"]*)".*', re.
 
 app = typer.Typer(
     name="runmend",
-    help="Durable remediation: Markdown runbooks compile into Temporal workflows that fix Kubernetes alerts and prove that the fix held.",
+    help="Durable remediation: Markdown runbooks compile into Temporal workflows that fix Kubernetes alerts and "
+    "prove that the fix held.",
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
@@ -75,7 +79,9 @@ _SINCE: Final = "Only runs started since: 1h, 90m, 2d ago, or 2026-11-23T04:00."
 
 
 @app.callback(invoke_without_command=True)
-def _runmend(*, show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False) -> None:
+def _runmend(
+    *, show_version: Annotated[bool, typer.Option("--version", help="Print the version and leave.")] = False
+) -> None:
     if show_version:
         sys.stdout.write(f"runmend {_version()}\n")
         raise typer.Exit
@@ -83,7 +89,9 @@ def _runmend(*, show_version: Annotated[bool, typer.Option("--version", help="Pr
 
 @app.command("lint", rich_help_panel="Runbooks")
 def _lint(
-    paths: Annotated[list[Path] | None, typer.Argument(metavar="PATH", help="Runbooks or directories; none: RUNMEND_RUNBOOKS.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH", help="Runbooks or directories; none: RUNMEND_RUNBOOKS.")
+    ] = None,
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
 ) -> int:
     """Say what is wrong with runbooks, each with its file, line and remedy. Exit code 1 where one does not compile."""
@@ -106,11 +114,17 @@ def _compile(
 @app.command("run", rich_help_panel="Runs")
 def _run(
     runbook: Annotated[str, typer.Argument(help="A runbook_id of the directory, or a runbook's file.")],
-    label: Annotated[list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label of the alert; repeat it.")] = None,
-    mode: Annotated[RunMode | None, typer.Option(help="What the run may do; the strictest of it, runbook and installation wins.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label of the alert; repeat it.")
+    ] = None,
+    mode: Annotated[
+        RunMode | None, typer.Option(help="What the run may do; the strictest of it, runbook and installation wins.")
+    ] = None,
     runbooks: Annotated[Path | None, typer.Option(help=_RUNBOOKS)] = None,
     *,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the run to its end; exit code 0 only where it completes.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow the run to its end; exit code 0 only where it completes.")
+    ] = False,
 ) -> int:
     """Start a runbook for a pod as an alert would: `runmend run RB_IMAGEPULL -l namespace=shop -l pod=web-1`.
 
@@ -137,7 +151,9 @@ def _list(  # noqa: PLR0913  the options of a command
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many at most.")] = 20,
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Only runs that failed; the same as --outcome failed.")] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only runs that failed; the same as --outcome failed.")
+    ] = False,
 ) -> int:
     """List runs, the newest first: outcome, target, runbook, why, when, how long, and what `show` takes."""
     from runmend.cli.listing import show_list
@@ -148,12 +164,16 @@ def _list(  # noqa: PLR0913  the options of a command
 
 @app.command("show", rich_help_panel="Runs")
 def _show(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="shop/web, or what `list` prints; an older run with @ and its run id.")],
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="shop/web, or what `list` prints; an older run with @ and its run id.")
+    ],
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
     *,
-    following: Annotated[bool, typer.Option("--follow", "-f", help="Follow it to its end, as `run --wait` does.")] = False,
+    following: Annotated[
+        bool, typer.Option("--follow", "-f", help="Follow it to its end, as `run --wait` does.")
+    ] = False,
 ) -> int:
-    """Tell a run in words: target, diagnosis, steps with before and after, criteria with evidence, outcome, link to the Web UI."""
+    """Tell a run in words: target, diagnosis, steps with before and after, criteria with evidence, outcome, link."""
     from runmend.cli.showing import follow_run, show_run
 
     as_json = output is Format.JSON
@@ -168,7 +188,10 @@ def _stats(
     since: Annotated[str, typer.Option(help=_SINCE)] = "",
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
 ) -> int:
-    """Count runs by runbook and by target: how they ended, why they failed, the median time to fix, repeat offenders."""
+    """Count runs by runbook and by target.
+
+    How they ended, why they failed, the median time to fix, repeat offenders.
+    """
     from runmend.cli.statistics import show_stats
 
     return _finish(show_stats(_wanted([], runbook, target, namespace, since), as_json=output is Format.JSON))
@@ -176,31 +199,64 @@ def _stats(
 
 @app.command("replay", rich_help_panel="Runs")
 def _replay(  # noqa: PLR0913  the options of a command
-    run: Annotated[str, typer.Argument(metavar="RUN", help="As `show` takes it; with --local also a file. None with --failed.")] = "",
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="As `show` takes it; with --local also a file. None with --failed.")
+    ] = "",
     step: Annotated[str, typer.Option("--from", metavar="STEP", help=_FROM)] = "",
     runbook: Annotated[str | None, typer.Option(help=f"With --failed: {_RUNBOOK_ID}")] = None,
     target: Annotated[str | None, typer.Option("--target", "-t", help=f"With --failed: {_TARGET}")] = None,
     since: Annotated[str, typer.Option(help="With --failed: only runs that ended since; 1h by default.")] = "",
-    at_once: Annotated[int | None, typer.Option(min=1, max=100, help="With --failed: how many run at once; 5 by default.")] = None,
+    at_once: Annotated[
+        int | None, typer.Option(min=1, max=100, help="With --failed: how many run at once; 5 by default.")
+    ] = None,
     runbooks: Annotated[Path | None, typer.Option(help=f"With --latest: {_RUNBOOKS}")] = None,
     *,
     again: Annotated[bool, typer.Option("--again", help="Start a new run with the same plan and alerts.")] = False,
-    latest: Annotated[bool, typer.Option("--latest", help="Start a new run with the runbook as it is now; shows what changed.")] = False,
-    failed: Annotated[bool, typer.Option("--failed", help="Resume all runs that failed lately, a few at a time.")] = False,
-    local: Annotated[bool, typer.Option("--local", help="Only replay the history, in this process; touches nothing.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done now; change and start nothing.")] = False,
+    latest: Annotated[
+        bool, typer.Option("--latest", help="Start a new run with the runbook as it is now; shows what changed.")
+    ] = False,
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Resume all runs that failed lately, a few at a time.")
+    ] = False,
+    local: Annotated[
+        bool, typer.Option("--local", help="Only replay the history, in this process; touches nothing.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done now; change and start nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Follow the new run to its end; exit code 0 only where it completes.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Follow the new run to its end; exit code 0 only where it completes.")
+    ] = False,
 ) -> int:
-    """Resume a failed run where it failed, keeping what was done before. Or start it anew, or resume all that failed in an outage."""
+    """Resume a failed run where it failed, keeping what was done before.
+
+    Or start it anew, or resume all that failed in an outage.
+    """
     from runmend.cli.replaying import How, check_together, replay_failed, replay_run
     from runmend.core.durations import parse_since
 
-    flags = {"--again": again, "--latest": latest, "--failed": failed, "--local": local, "--dry-run": dry_run, "--yes": yes}
-    values = {"RUN": run, "--from": step, "--runbook": runbook, "--target": target, "--since": since, "--at-once": at_once}
+    flags = {
+        "--again": again,
+        "--latest": latest,
+        "--failed": failed,
+        "--local": local,
+        "--dry-run": dry_run,
+        "--yes": yes,
+    }
+    values = {
+        "RUN": run,
+        "--from": step,
+        "--runbook": runbook,
+        "--target": target,
+        "--since": since,
+        "--at-once": at_once,
+    }
     given = flags | values | {"--wait": wait, "--runbooks": runbooks}
     try:
-        check_together([name for name, value in given.items() if value or (value == "" and name in ("--runbook", "--target"))])
+        check_together(
+            [name for name, value in given.items() if value or (value == "" and name in ("--runbook", "--target"))]
+        )
         moment = parse_since(since or "1h", datetime.now(UTC))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
@@ -210,15 +266,22 @@ def _replay(  # noqa: PLR0913  the options of a command
         return _finish(replay_locally(run))
     how = How(step=step, again=again, latest=latest, dry_run=dry_run, yes=yes, wait=wait)
     if failed:
-        return _finish(replay_failed(how, _wanted(["failed"], runbook, target, None, ""), since=moment, at_once=at_once or 5))
+        return _finish(
+            replay_failed(how, _wanted(["failed"], runbook, target, None, ""), since=moment, at_once=at_once or 5)
+        )
     return _finish(replay_run(run, how, runbooks=runbooks))
 
 
 @app.command("worker", rich_help_panel="Processes")
 def _worker(
-    runbooks: Annotated[Path | None, typer.Option(help="Say at the start which runbooks of this directory do not compile.")] = None,
+    runbooks: Annotated[
+        Path | None, typer.Option(help="Say at the start which runbooks of this directory do not compile.")
+    ] = None,
 ) -> int:
-    """Run runbooks for a cluster until SIGTERM; what runs then is finished first. Needs no runbooks: a run brings its plan."""
+    """Run runbooks for a cluster until SIGTERM; what runs then is finished first.
+
+    Needs no runbooks: a run brings its plan.
+    """
     from runmend.cli.processes import run_worker
 
     return _finish(run_worker(runbooks))
@@ -226,13 +289,20 @@ def _worker(
 
 @app.command("bridge", rich_help_panel="Processes")
 def _bridge(
-    host: Annotated[str, typer.Option(help="Where to listen; off loopback only with RUNMEND_TOKEN_FILE or --insecure.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Where to listen; off loopback only with RUNMEND_TOKEN_FILE or --insecure.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port; 0: a free one.")] = 8080,
     runbooks: Annotated[Path | None, typer.Option(help=_RUNBOOKS)] = None,
     *,
-    insecure: Annotated[bool, typer.Option("--insecure", help="Listen off loopback and ask nobody for a token.")] = False,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen off loopback and ask nobody for a token.")
+    ] = False,
 ) -> int:
-    """Take Alertmanager's webhooks at `POST /alerts`, and start or join runs. Also `/healthz`, `/readyz`, `/metrics`."""
+    """Take Alertmanager's webhooks at `POST /alerts`, and start or join runs.
+
+    Also `/healthz`, `/readyz`, `/metrics`.
+    """
     from runmend.cli.processes import run_bridge
 
     return _finish(run_bridge(host, port, runbooks, insecure=insecure))
@@ -243,7 +313,10 @@ def _sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port on loopback; 0: a free one.")] = 0,
     kubeconfig: Annotated[Path, typer.Option(help="Where its kubeconfig is written.")] = Path(".runmend/kubeconfig"),
 ) -> int:
-    """Serve an embedded cluster on loopback until Ctrl-C: a small Kubernetes API whose pods fail by their image's tag."""
+    """Serve an embedded cluster on loopback until Ctrl-C.
+
+    A small Kubernetes API whose pods fail by their image's tag.
+    """
     from runmend.cli.processes import run_sandbox
 
     return _finish(run_sandbox(port, kubeconfig))
@@ -251,7 +324,9 @@ def _sandbox(
 
 @app.command("dev", rich_help_panel="Without a cluster")
 def _dev(
-    context: Annotated[str | None, typer.Option(help="A context of your kubeconfig; without it an embedded cluster is started.")] = None,
+    context: Annotated[
+        str | None, typer.Option(help="A context of your kubeconfig; without it an embedded cluster is started.")
+    ] = None,
     db: Annotated[Path, typer.Option(help="The file that keeps Temporal's state.")] = Path(".runmend/temporal.db"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="The bridge's port; 0: a free one.")] = 8080,
     temporal_port: Annotated[int, typer.Option(min=0, max=65535, help="Temporal's port; 0: a free one.")] = 7233,
@@ -270,10 +345,17 @@ def _dev(
 def _demo(
     scenario: Annotated[Scenario, typer.Option(help="What is broken.")] = Scenario.MISSING_IMAGE,
     *,
-    real_time: Annotated[bool, typer.Option("--real-time", help="Wait the window's five minutes, instead of skipping them.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave everything up afterwards, with the Web UI, until Ctrl-C.")] = False,
+    real_time: Annotated[
+        bool, typer.Option("--real-time", help="Wait the window's five minutes, instead of skipping them.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave everything up afterwards, with the Web UI, until Ctrl-C.")
+    ] = False,
 ) -> int:
-    """Break a Deployment in an embedded cluster and watch its runbook repair it. Needs nothing; touches nothing of yours."""
+    """Break a Deployment in an embedded cluster and watch its runbook repair it.
+
+    Needs nothing; touches nothing of yours.
+    """
     from runmend.local.demo import run_demo
 
     return _finish(run_demo(scenario.value, real_time=real_time, keep=keep))
@@ -323,7 +405,9 @@ def _fail(message: str, code: int) -> int:
     return code
 
 
-def _wanted(outcomes: list[str], runbook: str | None, target: str | None, namespace: str | None, since: str) -> "Wanted":
+def _wanted(
+    outcomes: list[str], runbook: str | None, target: str | None, namespace: str | None, since: str
+) -> "Wanted":
     """The filters of `list`, `stats` and `replay --failed`."""
     from runmend.core.durations import parse_since
     from runmend.runs.visibility import Wanted, check_outcome
@@ -334,7 +418,9 @@ def _wanted(outcomes: list[str], runbook: str | None, target: str | None, namesp
             raise typer.BadParameter(f"{name} is empty; leave it out for all")
     try:
         moment = parse_since(since, datetime.now(UTC)) if since else None
-        return Wanted(tuple(check_outcome(outcome) for outcome in outcomes), runbook or "", namespace or "", target or "", moment)
+        return Wanted(
+            tuple(check_outcome(outcome) for outcome in outcomes), runbook or "", namespace or "", target or "", moment
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
 

@@ -50,7 +50,9 @@ async def run_bridge(host: str, port: int, runbooks: Path | None, *, insecure: b
     catalog = Catalog(settings.runbooks)
     cluster = Cluster.connect(context=settings.kube_context)
     try:
-        await serve(settings, await connect(runtime_for(settings)), cluster, catalog, host=host, port=port, insecure=insecure)
+        await serve(
+            settings, await connect(runtime_for(settings)), cluster, catalog, host=host, port=port, insecure=insecure
+        )
     finally:
         cluster.close()
     return 0
@@ -59,18 +61,24 @@ async def run_bridge(host: str, port: int, runbooks: Path | None, *, insecure: b
 async def run_sandbox(port: int, kubeconfig: Path) -> int:
     """Serve an embedded cluster until SIGTERM or Ctrl-C."""
     if not may_be_overwritten(kubeconfig):
-        raise CannotServe(f"{kubeconfig} is there and no embedded cluster's, so it is left alone; name another file with --kubeconfig")
+        raise CannotServe(
+            f"{kubeconfig} is there and no embedded cluster's, so it is left alone; name another file with --kubeconfig"
+        )
     until = asyncio.Event()
     stop_on_signals(until)
     sandbox = Sandbox(port=port)
     try:
         sandbox.start()
     except OSError as error:
-        raise CannotServe(f"port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --port") from error
+        raise CannotServe(
+            f"port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --port"
+        ) from error
     try:
         kubeconfig.parent.mkdir(parents=True, exist_ok=True)
         where = sandbox.write_kubeconfig(kubeconfig)
-        sys.stdout.write(f"embedded cluster at {sandbox.url}; it is empty, and forgets everything when it ends (Ctrl-C)\n")
+        sys.stdout.write(
+            f"embedded cluster at {sandbox.url}; it is empty, and forgets everything when it ends (Ctrl-C)\n"
+        )
         sys.stdout.write(f"export KUBECONFIG={where.absolute()}\n")
         sys.stdout.flush()
         await until.wait()

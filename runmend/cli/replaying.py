@@ -132,7 +132,9 @@ async def _again(client: Client, settings: Settings, past: Past, how: How) -> in
     refuse_without_labels(past, plan)
     told = _difference(past.given.plan, plan) if how.latest else ""
     if how.dry_run:
-        sys.stdout.write(f"would start {plan.runbook_id} for {past.given.target} with {counted(len(past.alerts), 'alert')}\n")
+        sys.stdout.write(
+            f"would start {plan.runbook_id} for {past.given.target} with {counted(len(past.alerts), 'alert')}\n"
+        )
         return await _rehearsed(settings, lambda cluster: rehearse_again(cluster, settings, past, plan))
     if told:
         _confirm(f"start {plan.runbook_id} for {past.given.target} with the runbook as it is now?", how)
@@ -164,7 +166,9 @@ def _confirm(question: str, how: How) -> None:
     if how.yes:
         return
     if not sys.stdin.isatty():
-        raise NotReplayed("nobody can be asked, because the input is no terminal; nothing was started; --yes answers for you")
+        raise NotReplayed(
+            "nobody can be asked, because the input is no terminal; nothing was started; --yes answers for you"
+        )
     # The event loop's handler would only note a Ctrl-C, and the question would go on waiting.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -1,4 +1,7 @@
-"""`runmend replay --local FILE|RUN`: whether this Runmend's code fits a history, tried in this process. Nothing is touched."""
+"""`runmend replay --local FILE|RUN`: whether this Runmend's code fits a history, tried in this process.
+
+Nothing is touched.
+"""
 
 import logging
 from collections.abc import Iterator
@@ -37,7 +40,9 @@ async def replay_locally(called: str) -> int:
     about = one_line(f"{found.workflow_id}, {found.runbook_id}: {found.events} events, {ended}")
     if found.problem is None:
         far = "" if found.ended else " as far as it goes"
-        out.print(Text(f"replays{far}: {about}; the code of this Runmend ({_version()}) fits this history"), soft_wrap=True)
+        out.print(
+            Text(f"replays{far}: {about}; the code of this Runmend ({_version()}) fits this history"), soft_wrap=True
+        )
         return 0
     out.print(Text(f"does not replay: {about}"), soft_wrap=True)
     for line in _explained(found.problem):
@@ -80,7 +85,10 @@ def _explained(problem: Problem) -> list[str]:
     if problem.event is None:
         told = [f"the code itself fails, which is a fault and no change: {problem.instead}"]
     else:
-        told = [f"the history has {problem.event}", f"the code of this Runmend ({_version()}) has there {problem.instead}"]
+        told = [
+            f"the history has {problem.event}",
+            f"the code of this Runmend ({_version()}) has there {problem.instead}",
+        ]
     if place := problem.place:
         told.append(f"at {place}: {place.text}")
         told += [f"called at {outer}" for outer in problem.places[problem.places.index(place) + 1 :]]

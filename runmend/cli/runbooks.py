@@ -1,4 +1,7 @@
-"""`runmend lint` and `runmend compile`: what is wrong with a runbook, and what it compiles to. No cluster, no Temporal."""
+"""`runmend lint` and `runmend compile`: what is wrong with a runbook, and what it compiles to.
+
+No cluster, no Temporal.
+"""
 
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +21,9 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool) -> int:
     chosen = tuple(paths) or (load_settings().runbooks,)
     for path in chosen:
         if not path.exists():
-            raise NotFoundHere(f"there is no {path}; name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS")
+            raise NotFoundHere(
+                f"there is no {path}; name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS"
+            )
     linted = lint(chosen)
     if as_json:
         sys.stdout.write(linted.as_json() + "\n")

@@ -27,7 +27,9 @@ class Refused(PermanentError):
     """That run may not be started."""
 
 
-async def run_runbook(runbook: str, labels: Mapping[str, str], *, runbooks: Path | None, mode: Mode | None, wait: bool) -> int:
+async def run_runbook(
+    runbook: str, labels: Mapping[str, str], *, runbooks: Path | None, mode: Mode | None, wait: bool
+) -> int:
     """Start a run or join the open one; with `wait`, follow it to its end: 0 where it completed, 1 where it failed."""
     settings = load_settings(runbooks=runbooks)
     plan = find_plan(runbook, settings.runbooks)
@@ -69,7 +71,11 @@ def find_plan(runbook: str, directory: Path) -> Plan:
     if plan := loaded.plans.get(runbook):
         return plan
     known = f"it has {', '.join(sorted(loaded.plans))}" if loaded.plans else "it has none that compiles"
-    broken = f"; {', '.join(sorted(loaded.problems))} does not compile (`runmend lint {directory}`)" if loaded.problems else ""
+    broken = (
+        f"; {', '.join(sorted(loaded.problems))} does not compile (`runmend lint {directory}`)"
+        if loaded.problems
+        else ""
+    )
     raise NotFoundHere(f"no runbook {runbook} in {directory}, {known}{broken}")
 
 
@@ -95,7 +101,10 @@ def _alert(plan: Plan, given: Mapping[str, str], settings: Settings) -> Alert:
     if settings.cluster_label:
         labels.setdefault(settings.cluster_label, settings.cluster)
     made = WebhookAlert(
-        status="firing", labels=labels, startsAt=datetime.now(UTC).isoformat(), fingerprint=f"manual-{secrets.token_hex(4)}"
+        status="firing",
+        labels=labels,
+        startsAt=datetime.now(UTC).isoformat(),
+        fingerprint=f"manual-{secrets.token_hex(4)}",
     )
     try:
         return check_place(0, made, plan, settings).alert
@@ -120,7 +129,9 @@ def _target(cluster: Cluster, alert: Alert, settings: Settings) -> Target:
         raise NotFoundHere(f"{error}; `kubectl get pods -n {alert.namespace}` shows those there are") from error
     containers = [container.name for container in pod.containers]
     if alert.container and alert.container not in containers:
-        raise NotFoundHere(f"pod {pod.namespace}/{pod.name} has no container {alert.container}; it has {', '.join(containers)}")
+        raise NotFoundHere(
+            f"pod {pod.namespace}/{pod.name} has no container {alert.container}; it has {', '.join(containers)}"
+        )
     try:
         return check_target(workloads.target_of(pod, settings.cluster))
     except Unrouted as error:
@@ -148,5 +159,6 @@ def _refuse_another(latest: Latest | None, plan: Plan, target: Target) -> None:
     if latest is not None and latest.open and latest.runbook_id != plan.runbook_id:
         short = f"{target.namespace}/{target.name}"
         raise Refused(
-            f"a run of {latest.runbook_id} is open for {target}, one at a time; wait for it (`runmend show {short}`), or cancel it"
+            f"a run of {latest.runbook_id} is open for {target}, one at a time; wait for it (`runmend show "
+            f"{short}`), or cancel it"
         )

@@ -64,7 +64,10 @@ async def follow_run(called: str, *, as_json: bool) -> int:
 
 
 async def follow_started(client: Client, settings: Settings, target: Target, run_id: str) -> int:
-    """Follow a run that a command has just started to its end, then print it: 0 where it completed, 1 where it failed."""
+    """Follow a run that a command has just started to its end, then print it.
+
+    0 where it completed, 1 where it failed.
+    """
     out = console()
     try:
         with asking(), Screen(out) as screen:
@@ -110,7 +113,10 @@ def _kin(progress: Progress, latest: str) -> Iterator[str]:
     if progress.resumes:
         when = progress.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
         goes_on = f", at {progress.resumed_at}" if progress.resumed_at else ""
-        yield f"It resumes {_short(progress, progress.resumes)} since {when}{goes_on}; what that one had done before is kept."
+        yield (
+            f"It resumes {_short(progress, progress.resumes)} since {when}{goes_on}; what that one had done "
+            "before is kept."
+        )
     elif progress.replays:
         yield f"It does {_short(progress, progress.replays)} again, from the beginning."
     if progress.resumed_as:
@@ -127,7 +133,9 @@ def _short(progress: Progress, run_id: str) -> str:
 
 def _print(progress: Progress, settings: Settings, namespace: str, latest: str, *, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(_as_json(progress, settings, namespace, latest), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(
+            json.dumps(_as_json(progress, settings, namespace, latest), indent=2, ensure_ascii=False) + "\n"
+        )
     else:
         print_run(console(), progress, settings, namespace, latest)
 
@@ -168,7 +176,13 @@ def _as_json(progress: Progress, settings: Settings, namespace: str, latest: str
         "events": progress.events,
         "activities": progress.activities,
         "phases": [
-            {"name": phase.name, "state": phase.state.value, "says": phase.says, "attempt": phase.attempt, "kept": phase.kept}
+            {
+                "name": phase.name,
+                "state": phase.state.value,
+                "says": phase.says,
+                "attempt": phase.attempt,
+                "kept": phase.kept,
+            }
             for phase in progress.phases
         ],
         "result": progress.result.model_dump(mode="json"),

@@ -28,7 +28,9 @@ async def show_stats(wanted: Wanted, *, as_json: bool) -> int:
     with asking():
         stats = count(await every(client, settings, wanted))
     if as_json:
-        told = {"cluster": settings.cluster, "since": wanted.since.isoformat() if wanted.since else None} | _as_json(stats)
+        told = {"cluster": settings.cluster, "since": wanted.since.isoformat() if wanted.since else None} | _as_json(
+            stats
+        )
         sys.stdout.write(json.dumps(told, indent=2, ensure_ascii=False) + "\n")
     elif stats.total.runs:
         print_stats(console(), stats, settings.cluster, wanted.since)
@@ -45,7 +47,9 @@ def print_stats(out: Console, stats: Stats, cluster: str, since: datetime | None
     said += f", {total.replays} of them replays" if total.replays else ""
     _print(out, [Text(said)])
     tallies = (*stats.runbooks, total) if len(stats.runbooks) > 1 else stats.runbooks
-    _print(out, table_of(("RUNBOOK", *_COUNTED), [[cell(one.name), *_counts(one)] for one in tallies], right=len(_COUNTED)))
+    _print(
+        out, table_of(("RUNBOOK", *_COUNTED), [[cell(one.name), *_counts(one)] for one in tallies], right=len(_COUNTED))
+    )
     if total.failed:
         why = [
             [cell(one.name), cell(str(runs).rjust(len("FAILED"))), cell(reason)]
@@ -54,7 +58,14 @@ def print_stats(out: Console, stats: Stats, cluster: str, since: datetime | None
         ]
         _print(out, table_of(("RUNBOOK", "FAILED", "WHY"), why))
     if worst := [target for target in stats.targets if target.trouble][:_TARGETS_SHOWN]:
-        _print(out, table_of(("WORST TARGETS", *_OF_TARGET), [[cell(one.name), *_troubles(one)] for one in worst], right=len(_OF_TARGET)))
+        _print(
+            out,
+            table_of(
+                ("WORST TARGETS", *_OF_TARGET),
+                [[cell(one.name), *_troubles(one)] for one in worst],
+                right=len(_OF_TARGET),
+            ),
+        )
         of_all = f"of {counted(len(stats.targets), 'target')}"
         told = f"{offenders} {of_all} had something to fix, or failed, twice or more"
         out.print(Text(told if offenders else f"none {of_all} had something to fix, or failed, twice"), soft_wrap=True)
@@ -67,7 +78,15 @@ def _print(out: Console, lines: list[Text]) -> None:
 
 
 def _counts(tally: Tally) -> list[Text]:
-    numbers = (tally.runs, tally.resolved, tally.not_needed, tally.recommended, tally.failed, tally.cancelled, tally.running)
+    numbers = (
+        tally.runs,
+        tally.resolved,
+        tally.not_needed,
+        tally.recommended,
+        tally.failed,
+        tally.cancelled,
+        tally.running,
+    )
     return [*map(_number_cell, numbers), _fixed(tally)]
 
 

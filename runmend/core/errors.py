@@ -1,4 +1,6 @@
-"""The errors of a run. A class says whether another try can help; `activities.boundary` alone turns them into Temporal's.
+"""The errors of a run. A class says whether another try can help.
+
+`activities.boundary` alone turns them into Temporal's.
 
 An error's docstring is its default message.
 """
@@ -12,7 +14,8 @@ _MAY_NOT_READ = re.compile(r'is forbidden: User ".*" cannot (get|list) resource 
 class RunmendError(Exception):
     """Runmend could not do what it was asked.
 
-    `reason` says it in a few words without a name in them, so that runs that ended for the same one are counted together.
+    `reason` says it in a few words without a name in them, so that runs that ended for the same one are counted
+    together.
     """
 
     reason: str = ""
@@ -29,7 +32,9 @@ class PermanentError(RunmendError):
 class TemporaryError(RunmendError):
     """Another try may succeed, after `delay` where the other side named one."""
 
-    def __init__(self, message: str | None = None, *, delay: timedelta | None = None, reason: str | None = None) -> None:
+    def __init__(
+        self, message: str | None = None, *, delay: timedelta | None = None, reason: str | None = None
+    ) -> None:
         super().__init__(message, reason=reason)
         self.delay = delay
 
@@ -78,7 +83,10 @@ class Forbidden(PermanentError):
 
     @property
     def may_not_read(self) -> bool:
-        """Whether the account lacks the right to read, in the API server's words: one just started says so before it knows."""
+        """Whether the account lacks the right to read, in the API server's words.
+
+        One just started says so before it knows.
+        """
         return _MAY_NOT_READ.search(str(self)) is not None
 
 

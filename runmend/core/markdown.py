@@ -1,4 +1,7 @@
-"""Texts from outside as Markdown: they are shown, and cannot become its structure. Used by the report and by a run's details."""
+"""Texts from outside as Markdown: they are shown, and cannot become its structure.
+
+Used by the report and by a run's details.
+"""
 
 import re
 import string
@@ -47,5 +50,8 @@ def link(text: str, address: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks; what cannot be printed, such as a control character or a change of direction, is shown as `�`."""
+    """A text without line breaks.
+
+    What cannot be printed, such as a control character or a change of direction, is shown as `�`.
+    """
     return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))

@@ -1,4 +1,7 @@
-"""What a name may look like: Kubernetes object names, and the ids of runbooks and actions. Pure; used by every layer above."""
+"""What a name may look like: Kubernetes object names, and the ids of runbooks and actions.
+
+Pure; used by every layer above.
+"""
 
 import re
 from typing import Final
@@ -19,7 +22,9 @@ def dns_label(value: str) -> str:
     Raises:
         ValueError: it is not; the message quotes the beginning of the value and says what is expected.
     """
-    return _checked(value, _LABEL, LABEL_MAX, "a DNS-1123 label: lower-case letters, digits and '-', a letter or digit at both ends")
+    return _checked(
+        value, _LABEL, LABEL_MAX, "a DNS-1123 label: lower-case letters, digits and '-', a letter or digit at both ends"
+    )
 
 
 def dns_subdomain(value: str) -> str:
@@ -30,7 +35,9 @@ def dns_subdomain(value: str) -> str:
     Raises:
         ValueError: it is not; the message quotes the beginning of the value and says what is expected.
     """
-    expected = "a DNS-1123 subdomain: lower-case letters, digits, '-' and '.', a letter or digit at both ends of each part"
+    expected = (
+        "a DNS-1123 subdomain: lower-case letters, digits, '-' and '.', a letter or digit at both ends of each part"
+    )
     return _checked(value, _SUBDOMAIN, SUBDOMAIN_MAX, expected)
 
 

@@ -1,4 +1,7 @@
-"""Our own settings, `RUNMEND_*`. Temporal's are its own (`TEMPORAL_*` and profiles), Kubernetes' too (`KUBECONFIG`, in-cluster)."""
+"""Our own settings, `RUNMEND_*`.
+
+Temporal's are its own (`TEMPORAL_*` and profiles), Kubernetes' too (`KUBECONFIG`, in-cluster).
+"""
 
 import re
 from collections.abc import Iterable
@@ -30,7 +33,7 @@ class UnknownSetting(PermanentError):
 
 
 class _Environment(EnvSettingsSource):
-    """The environment. An empty variable counts as unset, as compose and .env files write it, but for those that say something so."""
+    """The environment. An empty variable counts as unset, as compose writes it, but for those that say something so."""
 
     def __call__(self) -> dict[str, Any]:
         return {name: value for name, value in super().__call__().items() if value != "" or name in _SAYS_WHEN_EMPTY}
@@ -45,7 +48,8 @@ class Settings(BaseSettings):
     cluster: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")
     """The cluster's name: the first part of workflow ids, and the end of the task queue's name."""
     cluster_label: str | None = None
-    """The alerts' label that names their cluster; an alert of another one is unrouted. None: the label is not looked at."""
+    """The alerts' label that names their cluster; an alert of another one is unrouted. None: the label is not looked
+    at."""
     kube_context: str | None = None
     """The kubeconfig's context. None: its current one, or in-cluster where there is no kubeconfig."""
     runbooks: Path = Path("runbooks")
@@ -55,7 +59,8 @@ class Settings(BaseSettings):
 
     # What may be done
     namespaces: str = "*"
-    """Where anything is changed: names and globs, separated by commas; empty: nowhere. The system's namespaces only by their full names."""
+    """Where anything is changed: names and globs, separated by commas; empty: nowhere. The system's namespaces only by
+    their full names."""
     mode: Mode | None = None
     """What runs may do by themselves; the strictest of installation, runbook and run wins. None: says nothing."""
     protect_serving: bool | None = None
@@ -137,7 +142,9 @@ def check_names(variables: Iterable[str]) -> None:
     """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     names = {name.upper() for name in variables}
-    services = "|".join(re.escape(name.removesuffix("_SERVICE_HOST")) for name in names if name.endswith("_SERVICE_HOST"))
+    services = "|".join(
+        re.escape(name.removesuffix("_SERVICE_HOST")) for name in names if name.endswith("_SERVICE_HOST")
+    )
     of_services = re.compile(f"({services}){_OF_A_SERVICE}" if services else "(?!)")
     said = []
     for name in sorted(name for name in names - known - OF_OTHERS if name.startswith(PREFIX)):

@@ -35,8 +35,9 @@ class ContainerFacts(Frozen):
 class PodFacts(Frozen):
     """A pod, with what Kubernetes says of it as a whole beside what it says of its containers.
 
-    `not_ready` is since when it does not count as ready, and why where that is said: on a node that died, the containers stay as the
-    node last told them. `node_silent`: its node's silence alone is why. `no_node` is why none takes it. Empty where it is not so.
+    `not_ready` is since when it does not count as ready, and why where that is said: on a node that died, the
+    containers stay as the node last told them. `node_silent`: its node's silence alone is why. `no_node` is why none
+    takes it. Empty where it is not so.
     """
 
     namespace: str
@@ -66,7 +67,10 @@ class PodFacts(Frozen):
 
     @property
     def ended(self) -> bool:
-        """Whether it will never run again. An evicted pod stays until somebody deletes it; its controller does not count it any more."""
+        """Whether it will never run again.
+
+        An evicted pod stays until somebody deletes it; its controller does not count it any more.
+        """
         return self.phase in ("Failed", "Succeeded")
 
     def waiting_for(self, *reasons: str) -> tuple[ContainerFacts, ...]:
@@ -75,13 +79,17 @@ class PodFacts(Frozen):
 
     @property
     def in_words(self) -> str:
-        """`web-1: Pending, app waits (ImagePullBackOff)`; what Kubernetes says of the pod only where no container's state does."""
+        """`web-1: Pending, app waits (ImagePullBackOff)`.
+
+        What Kubernetes says of the pod only where no container's state does.
+        """
         troubles = [
             f"{c.name} {'waits' if c.state == 'waiting' else c.state} ({c.reason or 'no reason given'})"
             if c.state != "running"
             else f"{c.name} is not ready"
             for c in self.containers
-            if (c.init and not (c.state == "terminated" and c.exit_code == 0) and not c.ready) or (not c.init and not c.ready)
+            if (c.init and not (c.state == "terminated" and c.exit_code == 0) and not c.ready)
+            or (not c.init and not c.ready)
         ]
         if self.no_node:
             troubles = [f"no node takes it ({self.no_node})"]

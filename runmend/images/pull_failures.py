@@ -1,4 +1,7 @@
-"""Why an image could not be pulled, told from the kubelet's words. Called by the runbook's compiler and by the diagnosis."""
+"""Why an image could not be pulled, told from the kubelet's words.
+
+Called by the runbook's compiler and by the diagnosis.
+"""
 
 import re
 from enum import StrEnum
@@ -19,7 +22,8 @@ _PATTERNS: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (
         Cause.NOT_FOUND,
         re.compile(
-            r"manifest (for \S+ )?(unknown|not found)|name unknown|repository does not exist|code = NotFound|: not found\b|\b404\b",
+            r"manifest (for \S+ )?(unknown|not found)|name unknown|repository does not exist|code = NotFound|: "
+            r"not found\b|\b404\b",
             re.IGNORECASE,
         ),
     ),
@@ -34,8 +38,10 @@ _PATTERNS: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (
         Cause.NETWORK,
         re.compile(
-            r"i/o timeout|timed? ?out|deadline exceeded|no such host|connection (refused|reset)|network is unreachable|no route to host|"
-            r"tls handshake|temporary failure in name resolution|server misbehaving|registry is unavailable|x509|\bEOF\b|\b50[0234]\b",
+            r"i/o timeout|timed? ?out|deadline exceeded|no such host|connection (refused|reset)|network is "
+            r"unreachable|no route to host|"
+            r"tls handshake|temporary failure in name resolution|server misbehaving|registry is "
+            r"unavailable|x509|\bEOF\b|\b50[0234]\b",
             re.IGNORECASE,
         ),
     ),

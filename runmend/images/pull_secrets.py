@@ -1,6 +1,9 @@
-"""What a pull secret holds, and which of its credentials the kubelet would use for an image. Pure; never shows what is secret.
+"""What a pull secret holds, and which of its credentials the kubelet would use for an image.
 
-Errors are raised outside `except` blocks throughout: the errors of `json` and `base64` keep the text that they could not read.
+Pure; never shows what is secret.
+
+Errors are raised outside `except` blocks throughout: the errors of `json` and `base64` keep the text that they could
+not read.
 """
 
 import base64
@@ -29,7 +32,8 @@ class PullSecretError(ValueError):
 class Credentials:
     """A user name and a password for a registry.
 
-    `registry` is the entry's key as the secret has it: a host, with or without scheme, port, path, or a glob such as `*.example.com`.
+    `registry` is the entry's key as the secret has it: a host, with or without scheme, port, path, or a glob such as
+    `*.example.com`.
     """
 
     registry: str
@@ -41,7 +45,8 @@ def parse_pull_secret(secret: Mapping[str, object]) -> tuple[Credentials, ...]:
     """Read a Secret as the API returns it: `type`, and `data` in base64.
 
     Raises:
-        PullSecretError: it holds no usable credentials; the message names the Secret and what is wrong, never what it holds.
+        PullSecretError: it holds no usable credentials; the message names the Secret and what is wrong, never what it
+            holds.
     """
     named = _named(secret)
     kind = secret.get("type")
@@ -61,14 +66,18 @@ def parse_pull_secret(secret: Mapping[str, object]) -> tuple[Credentials, ...]:
     auths = config.get("auths") if key == ".dockerconfigjson" else config
     if not isinstance(auths, dict) or not auths:
         raise PullSecretError(f"{named}: {key} has no auths")
-    return tuple(_entry(f"{named}: entry {number} of {len(auths)}", host, auth) for number, (host, auth) in enumerate(auths.items(), 1))
+    return tuple(
+        _entry(f"{named}: entry {number} of {len(auths)}", host, auth)
+        for number, (host, auth) in enumerate(auths.items(), 1)
+    )
 
 
 def covering(image: ImageReference, credentials: Sequence[Credentials]) -> Credentials | None:
     """Return the credentials that the kubelet would try first for `image`, None where none covers it.
 
-    Its rules: port and number of labels the same, each label by glob, the path a prefix of the repository; the entries in reverse
-    alphabetical order, so that the longest path of a host comes first; for Docker Hub `index.docker.io` last.
+    Its rules: port and number of labels the same, each label by glob, the path a prefix of the repository; the entries
+    in reverse alphabetical order, so that the longest path of a host comes first; for Docker Hub `index.docker.io`
+    last.
     """
     keyed = sorted(((_key(entry.registry), entry) for entry in credentials), key=lambda pair: pair[0], reverse=True)
     for key, entry in keyed:
@@ -109,7 +118,10 @@ def _host_port(registry: str) -> tuple[str, str]:
 
 
 def _glob(glob: str, label: str) -> bool:
-    """Match one label; `*` never reaches over a dot, because a label holds none. A bracket is an IPv6 address's, not a set of letters."""
+    """Match one label; `*` never reaches over a dot, because a label holds none.
+
+    A bracket is an IPv6 address's, not a set of letters.
+    """
     return fnmatchcase(label, glob.replace("[", "[[]"))
 
 

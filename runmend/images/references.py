@@ -1,7 +1,7 @@
 """Image references, read as the kubelet reads them: the grammar and normalisation of the distribution project. Pure.
 
-A reference that does not parse here gives a container the waiting reason InvalidImageName in Kubernetes, `Registry/Name:tag` for one;
-it is never pulled, so its registry need not be asked.
+A reference that does not parse here gives a container the waiting reason InvalidImageName in Kubernetes,
+`Registry/Name:tag` for one; it is never pulled, so its registry need not be asked.
 """
 
 import re
@@ -33,8 +33,8 @@ class InvalidImageReference(ValueError):
 class ImageReference:
     """An image, normalised: `nginx` is `docker.io/library/nginx:latest`.
 
-    `registry` is `host` or `host:port`, `repository` the path in it. `tag` and `digest` (`sha256:…`) may both be there, and then the
-    digest is what gets pulled; `parse_image` leaves neither out.
+    `registry` is `host` or `host:port`, `repository` the path in it. `tag` and `digest` (`sha256:…`) may both be there,
+    and then the digest is what gets pulled; `parse_image` leaves neither out.
     """
 
     registry: str
@@ -65,7 +65,10 @@ class ImageReference:
 
     @property
     def short(self) -> str:
-        """For one line of a report: `hello-app:1.0`, or `hello-app@sha256:abcdef012345`, the digest cut to 12 digits."""
+        """For one line of a report.
+
+        `hello-app:1.0`, or `hello-app@sha256:abcdef012345`, the digest cut to 12 digits.
+        """
         last = self.repository.rpartition("/")[2]
         if self.digest is None:
             return f"{last}:{self.manifest}"
@@ -123,7 +126,8 @@ def _check_name(domain: str, path: str, text: str) -> None:
     if path != path.lower() and path.isascii():
         raise InvalidImageReference(f"{quoted(text)}: the repository must be lower-case")
     raise InvalidImageReference(
-        f"{quoted(text)}: {quoted(path)} is not a repository: lower-case letters and digits, joined by '.', '_', '__' or '-', and '/'"
+        f"{quoted(text)}: {quoted(path)} is not a repository: lower-case letters and digits, joined by '.', '_', "
+        "'__' or '-', and '/'"
     )
 
 
@@ -131,13 +135,17 @@ def _check_tag(tag: str, text: str) -> None:
     if len(tag) > TAG_MAX:
         raise InvalidImageReference(f"{quoted(text)}: the tag has {len(tag)} characters; at most {TAG_MAX} are allowed")
     if _TAG.fullmatch(tag) is None:
-        raise InvalidImageReference(f"{quoted(text)}: {quoted(tag)} is not a tag: letters, digits, '_', '.', '-', no '.' or '-' first")
+        raise InvalidImageReference(
+            f"{quoted(text)}: {quoted(tag)} is not a tag: letters, digits, '_', '.', '-', no '.' or '-' first"
+        )
 
 
 def _check_digest(digest: str, text: str) -> None:
     algorithm, _, digits = digest.partition(":")
     length = _HEX_LENGTHS.get(algorithm)
     if length is None:
-        raise InvalidImageReference(f"{quoted(text)}: {quoted(algorithm)} is not a digest algorithm; use sha256, sha384 or sha512")
+        raise InvalidImageReference(
+            f"{quoted(text)}: {quoted(algorithm)} is not a digest algorithm; use sha256, sha384 or sha512"
+        )
     if len(digits) != length or _HEX.fullmatch(digits) is None:
         raise InvalidImageReference(f"{quoted(text)}: a {algorithm} digest has {length} lower-case hexadecimal digits")

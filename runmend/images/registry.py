@@ -1,8 +1,11 @@
-"""Ask an image's registry whether the image is there. Called by the diagnosis; read-only, and never in the way of a remediation.
+"""Ask an image's registry whether the image is there.
 
-One HEAD on the manifest by the OCI distribution API, and a token request where the registry wants one. The registry's name comes from the
-cluster's objects and the token realm from the registry's answer, so neither is trusted: names are resolved here, every address is checked,
-and the connection goes to the address that was checked, not to the name, which may mean another one a moment later.
+Called by the diagnosis; read-only, and never in the way of a remediation.
+
+One HEAD on the manifest by the OCI distribution API, and a token request where the registry wants one. The registry's
+name comes from the cluster's objects and the token realm from the registry's answer, so neither is trusted: names are
+resolved here, every address is checked, and the connection goes to the address that was checked, not to the name, which
+may mean another one a moment later.
 """
 
 import asyncio
@@ -29,8 +32,8 @@ _MANIFESTS: Final = (
     "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, "
     "application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json"
 )
-# Realms on a host of their own that are known to be their registry's. Siblings under one parent domain are not trusted in general: whether
-# two names under `co.uk` or `pkg.dev` have one owner cannot be told from the names.
+# Realms on a host of their own that are known to be their registry's. Siblings under one parent domain are not trusted
+# in general: whether two names under `co.uk` or `pkg.dev` have one owner cannot be told from the names.
 _KNOWN_REALMS: Final = {
     "registry-1.docker.io": "auth.docker.io",
     "registry.gitlab.com": "gitlab.com",
@@ -47,6 +50,7 @@ _CHALLENGE_PART: Final = re.compile(
     r"[\s,]*(?:(?P<name>[\w-]+)\s*=\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^\s,\"]+))|(?P<scheme>[\w-]+)(?=[\s,]|$))"
 )
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
+_IPV4: Final = 4
 _THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
 
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -63,7 +67,10 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RegistryAnswer:
-    """The answer for one image, and why, in words for a report. `image` is as it was asked for, cut to 200 characters."""
+    """The answer for one image, and why, in words for a report.
+
+    `image` is as it was asked for, cut to 200 characters.
+    """
 
     image: str
     answer: Answer
@@ -91,7 +98,8 @@ class Registry:
 
     Args:
         allow_loopback: loopback and link-local addresses may be asked. Unspecified, multicast and reserved ones never.
-        plain_http: registries, `host` or `host:port`, spoken to over http; their addresses must be loopback, so `allow_loopback` too.
+        plain_http: registries, `host` or `host:port`, spoken to over http; their addresses must be loopback, so
+            `allow_loopback` too.
         token_realms: further hosts, `host` or `host:port`, that any registry may name as its token realm, over https.
         ca_file: PEM file of certificate authorities that are trusted besides the public ones.
         timeout: seconds for a whole question: looking up names, connecting, token, redirect, answer.
@@ -118,10 +126,12 @@ class Registry:
             self._tls.load_verify_locations(cafile=str(ca_file))
 
     def ask(self, image: str | ImageReference, credentials: Sequence[Credentials] = ()) -> RegistryAnswer:
-        """Say whether the image's tag or digest is in its registry; what cannot be told is UNKNOWN with the reason, never an error.
+        """Say whether the image's tag or digest is in its registry.
 
-        Of `credentials` those that cover the image are used, and sent only to its registry and that registry's token realm. Runs an event
-        loop of its own, so it is called from a thread that has none.
+        What cannot be told is UNKNOWN with the reason, never an error.
+
+        Of `credentials` those that cover the image are used, and sent only to its registry and that registry's token
+        realm. Runs an event loop of its own, so it is called from a thread that has none.
         """
         text = str(image)
         shown = text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]}…"
@@ -165,8 +175,8 @@ class Registry:
     async def _head(self, url: httpx.URL, headers: Mapping[str, str]) -> tuple[_Reply, httpx.URL]:
         """HEAD on a manifest, and who answered it.
 
-        One redirect is followed: on the same scheme, host and port, or (as registry.k8s.io does) to another host over https, where
-        nothing but the question goes.
+        One redirect is followed: on the same scheme, host and port, or (as registry.k8s.io does) to another host over
+        https, where nothing but the question goes.
         """
         reply = await self._send("HEAD", url, {"Accept": _MANIFESTS, **headers})
         if reply.status not in _REDIRECTS:
@@ -178,14 +188,17 @@ class Registry:
         elsewhere = (target.scheme, target.netloc) != (url.scheme, url.netloc)
         if elsewhere and (headers or target.scheme != "https" or target.userinfo):
             raise _Settled(
-                Answer.UNKNOWN, f"{_host(url)} redirects to {_host(target)}, which is followed only by https and without a token"
+                Answer.UNKNOWN,
+                f"{_host(url)} redirects to {_host(target)}, which is followed only by https and without a token",
             )
         reply = await self._send("HEAD", target, {"Accept": _MANIFESTS, **headers})
         if reply.status in _REDIRECTS:
             raise _Settled(Answer.UNKNOWN, f"{_host(url)} redirects more than once")
         return reply, target
 
-    async def _authorization(self, reply: _Reply, url: httpx.URL, image: ImageReference, credentials: Credentials | None) -> str:
+    async def _authorization(
+        self, reply: _Reply, url: httpx.URL, image: ImageReference, credentials: Credentials | None
+    ) -> str:
         """Return what the registry's 401 asks for, as a header's value."""
         challenges = _challenges(reply.headers.get_list("www-authenticate"))
         bearer = challenges.get("bearer")
@@ -194,7 +207,9 @@ class Registry:
         if "basic" not in challenges:
             raise _Settled(Answer.UNKNOWN, f"{_host(url)} asks for neither Bearer nor Basic authentication")
         if credentials is None:
-            raise _Settled(Answer.UNAUTHORIZED, f"{_host(url)} wants a user name and password, and no pull secret covers the image")
+            raise _Settled(
+                Answer.UNAUTHORIZED, f"{_host(url)} wants a user name and password, and no pull secret covers the image"
+            )
         return _basic(credentials)
 
     async def _token(
@@ -225,13 +240,18 @@ class Registry:
             realm = httpx.URL("")
         if not realm.raw_host or realm.userinfo or (realm.port or 0) > _PORT_MAX:
             raise _Settled(Answer.UNKNOWN, f"{_host(registry)} names a token realm that is not a URL")
-        if realm.scheme != "https" and not (realm.scheme == registry.scheme == "http" and _host(realm).lower() in self._plain_http):
+        if realm.scheme != "https" and not (
+            realm.scheme == registry.scheme == "http" and _host(realm).lower() in self._plain_http
+        ):
             raise _Settled(Answer.UNKNOWN, f"{_host(registry)} names a token realm without https, {_host(realm)}")
         host, owner = realm.raw_host.decode("ascii").lower(), registry.raw_host.decode("ascii").lower()
         below = "." in owner and not owner.replace(".", "").isdigit() and host.endswith(f".{owner}")
         allowed = {host, _host(realm).lower()} & self._token_realms
         if host != owner and not below and _KNOWN_REALMS.get(owner) != host and not allowed:
-            raise _Settled(Answer.UNKNOWN, f"{_host(registry)} names a token realm on another domain, {_host(realm)}, which is not allowed")
+            raise _Settled(
+                Answer.UNKNOWN,
+                f"{_host(registry)} names a token realm on another domain, {_host(realm)}, which is not allowed",
+            )
         return realm.copy_with(fragment=None)
 
     async def _send(self, method: str, url: httpx.URL, headers: Mapping[str, str]) -> _Reply:
@@ -248,9 +268,11 @@ class Registry:
                 break
         raise _Settled(Answer.UNKNOWN, f"{_host(url)} cannot be asked: {_reason(failure)}")
 
-    async def _send_to(self, address: _Address, method: str, url: httpx.URL, headers: Mapping[str, str], *, connect: float) -> _Reply:
-        # A transport for each request, and no client: a pooled connection is known by its address, and one made for another name must not
-        # be used again; a client would add cookies, redirects, netrc and logs.
+    async def _send_to(
+        self, address: _Address, method: str, url: httpx.URL, headers: Mapping[str, str], *, connect: float
+    ) -> _Reply:
+        # A transport for each request, and no client: a pooled connection is known by its address, and one made for
+        # another name must not be used again; a client would add cookies, redirects, netrc and logs.
         request = httpx.Request(
             method,
             url.copy_with(host=str(address)),
@@ -273,18 +295,29 @@ class Registry:
         for address in found:
             inner = _inner(address)
             local = inner.is_loopback or inner.is_link_local
-            never = inner.is_unspecified or inner.is_multicast or (inner.version == 4 and (inner.is_reserved or inner in _THIS_NETWORK))  # noqa: PLR2004
+            never = (
+                inner.is_unspecified
+                or inner.is_multicast
+                or (inner.version == _IPV4 and (inner.is_reserved or inner in _THIS_NETWORK))
+            )
             if never or (local and not self._allow_loopback):
-                raise _Settled(Answer.UNKNOWN, f"{_host(url)} is not asked: its address {address} is local to the machine, or nobody's")
+                raise _Settled(
+                    Answer.UNKNOWN,
+                    f"{_host(url)} is not asked: its address {address} is local to the machine, or nobody's",
+                )
             if url.scheme == "http" and not inner.is_loopback:
-                raise _Settled(Answer.UNKNOWN, f"{_host(url)} is not asked: plain http is for loopback only, and its address is {address}")
+                raise _Settled(
+                    Answer.UNKNOWN,
+                    f"{_host(url)} is not asked: plain http is for loopback only, and its address is {address}",
+                )
         return found[:_ADDRESSES_TRIED]
 
 
 async def _look_up(host: str) -> tuple[_Address, ...]:
     """Resolve a name or take an address; nothing where there is none.
 
-    In a thread of our own that nobody waits for: the loop's executor would be joined when the loop ends, long after our time is spent.
+    In a thread of our own that nobody waits for: the loop's executor would be joined when the loop ends, long after our
+    time is spent.
     """
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[tuple[_Address, ...]] = loop.create_future()
@@ -323,7 +356,9 @@ async def _bounded(response: httpx.Response, url: httpx.URL) -> bytes:
     async for chunk in response.aiter_raw():
         body += chunk
         if len(body) > _TOKEN_BODY_MAX:
-            raise _Settled(Answer.UNKNOWN, f"token realm {_host(url)} answered with more than {_TOKEN_BODY_MAX // 1024} KiB")
+            raise _Settled(
+                Answer.UNKNOWN, f"token realm {_host(url)} answered with more than {_TOKEN_BODY_MAX // 1024} KiB"
+            )
     return bytes(body)
 
 
@@ -345,13 +380,17 @@ def _challenges(headers: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def _pull_only(scope: str, image: ImageReference) -> str:
-    """Return the challenge's scope with every right but `pull` taken out: a registry may not have a wider token made with our credentials.
+    """Return the challenge's scope with every right but `pull` taken out.
+
+    A registry may not have a wider token made with our credentials.
 
     A word of the registry's own that grants nothing by the standard (`aws`, say) is passed on.
     """
     if scope and ":" not in scope:
         return scope
-    repositories = [part.rpartition(":")[0] for part in scope.split() if part.startswith("repository:") and part.count(":") > 1]
+    repositories = [
+        part.rpartition(":")[0] for part in scope.split() if part.startswith("repository:") and part.count(":") > 1
+    ]
     return " ".join(f"{repository}:pull" for repository in repositories) or f"repository:{image.repository}:pull"
 
 
@@ -379,7 +418,10 @@ def _verdict(reply: _Reply, image: ImageReference, credentials: Credentials | No
         return Answer.MISSING, f"{image.api_host} answered 404 when asked for {asked}"
     if reply.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
         who = "without credentials" if credentials is None else "with the pull secret's credentials"
-        return Answer.UNAUTHORIZED, f"{image.api_host} answered {reply.status} when asked {who} for {asked}: private, or not there"
+        return (
+            Answer.UNAUTHORIZED,
+            f"{image.api_host} answered {reply.status} when asked {who} for {asked}: private, or not there",
+        )
     if reply.status == HTTPStatus.TOO_MANY_REQUESTS:
         return Answer.UNKNOWN, f"{image.api_host} limits requests (429)"
     return Answer.UNKNOWN, f"{image.api_host} answered {reply.status} when asked for {asked}"

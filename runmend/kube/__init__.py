@@ -1,1 +1,4 @@
-"""The one way to Kubernetes: the client and its errors, objects read as facts, owners, and the notes that changes leave."""
+"""The one way to Kubernetes.
+
+The client and its errors, objects read as facts, owners, and the notes that changes leave.
+"""

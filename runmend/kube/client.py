@@ -61,12 +61,13 @@ class Expired(TemporaryError):
 class Cluster:
     """A Kubernetes API server. Safe to share between threads.
 
-    Every method raises the errors of `runmend.core.errors`: `Throttled`, `Conflict`, `ServerError`, `Unreachable` (worth another try),
-    `NotFound`, `Forbidden`, `Invalid` (not).
+    Every method raises the errors of `runmend.core.errors`: `Throttled`, `Conflict`, `ServerError`, `Unreachable`
+    (worth another try), `NotFound`, `Forbidden`, `Invalid` (not).
 
-    A list is read in answers of at most `PAGE` items, and tells of one moment: an object that comes, changes or goes while it is read is
-    in it as it was when it was begun. Where the API server forgets that moment before the last page, the list is begun anew, so nothing
-    is told twice or left out; `Expired` (worth another try) after `LIST_TRIES` times.
+    A list is read in answers of at most `PAGE` items, and tells of one moment: an object that comes, changes or goes
+    while it is read is in it as it was when it was begun. Where the API server forgets that moment before the last
+    page, the list is begun anew, so nothing is told twice or left out; `Expired` (worth another try) after `LIST_TRIES`
+    times.
     """
 
     def __init__(self, configuration: api.Configuration) -> None:
@@ -91,18 +92,24 @@ class Cluster:
         configuration = api.Configuration()
         path = str(kubeconfig) if kubeconfig else None
         try:
-            config.load_kube_config(config_file=path, context=context, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+            config.load_kube_config(
+                config_file=path, context=context, client_configuration=configuration, persist_config=False
+            )  # type: ignore[no-untyped-call]
         except config.ConfigException as error:
             if kubeconfig or context:
                 raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be used: {error}") from error
             try:
                 config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
             except config.ConfigException as outside:
-                raise NotConfigured(f"no cluster: the kubeconfig {_where(None)}: {error}; and not in a pod: {outside}") from outside
+                raise NotConfigured(
+                    f"no cluster: the kubeconfig {_where(None)}: {error}; and not in a pod: {outside}"
+                ) from outside
         except (OSError, ValueError, yaml.YAMLError) as error:
             raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be read: {cut(str(error))}") from error
         except (TypeError, AttributeError) as error:
-            raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be read: it is not shaped as one") from error
+            raise NotConfigured(
+                f"the kubeconfig {_where(kubeconfig)} cannot be read: it is not shaped as one"
+            ) from error
         return cls(configuration)
 
     def close(self) -> None:
@@ -132,11 +139,15 @@ class Cluster:
     def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:
         """The names in a service account's imagePullSecrets."""
         path = "/api/v1/namespaces/{namespace}/serviceaccounts/{name}"
-        return facts.references(self._send("GET", path, {"namespace": namespace, "name": service_account}).get("imagePullSecrets"))
+        return facts.references(
+            self._send("GET", path, {"namespace": namespace, "name": service_account}).get("imagePullSecrets")
+        )
 
     def secret(self, namespace: str, name: str) -> Json:
         """A Secret as the API returns it. Never logged, never kept."""
-        return self._send("GET", "/api/v1/namespaces/{namespace}/secrets/{name}", {"namespace": namespace, "name": name})
+        return self._send(
+            "GET", "/api/v1/namespaces/{namespace}/secrets/{name}", {"namespace": namespace, "name": name}
+        )
 
     def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
         """A strategic merge patch; with `dry_run` the API server checks it and writes nothing."""
@@ -145,7 +156,10 @@ class Cluster:
         return facts.deployment(answer)
 
     def create_event(self, namespace: str, event: Json, *, seconds: float) -> bool:
-        """Create an event, and wait for no longer; False where there is one of its name already, which stays as it is."""
+        """Create an event, and wait for no longer.
+
+        False where there is one of its name already, which stays as it is.
+        """
         path = "/api/v1/namespaces/{namespace}/events"
         try:
             self._send("POST", path, {"namespace": namespace}, {"fieldManager": FIELD_MANAGER}, event, seconds=seconds)
@@ -185,7 +199,8 @@ class Cluster:
         seconds: float | None = None,
     ) -> Json:
         for name in (names or {}).values():
-            # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists all of them.
+            # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists
+            # all of them.
             if name in ("", ".", ".."):
                 raise Invalid(f"{method} {path}: {name!r} is not a name")
         headers = {"Accept": "application/json"}
@@ -214,7 +229,9 @@ class Cluster:
             subject = f"{method} {' '.join((kind, '/'.join((names or {}).values()))).strip()}"
             raise error_for(status, parsed, retry_after, subject)
         if parsed is None:
-            raise ServerError(f"the API server at {self.host} answered {method} {path} with something that is not a JSON object")
+            raise ServerError(
+                f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
+            )
         return parsed
 
 
@@ -248,7 +265,11 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
     """The error for an answer of the API server that is not a success."""
     said = body.get("message") if body else None
     message = f"{subject}: {status}: {cut(str(said))}" if said else f"{subject}: {status}"
-    delay = timedelta(seconds=min(int(retry_after), 60)) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
+    delay = (
+        timedelta(seconds=min(int(retry_after), 60))
+        if retry_after and retry_after.isascii() and retry_after.isdigit()
+        else None
+    )
     if status == 409 and body and body.get("reason") == "AlreadyExists":  # noqa: PLR2004  the other 409 is a conflict
         return AlreadyExists(message)
     if status in _ERRORS:

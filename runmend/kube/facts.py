@@ -1,4 +1,7 @@
-"""From the API's JSON to facts. Called by `runmend.kube.client`; a field that is missing is what Kubernetes means by its absence."""
+"""From the API's JSON to facts.
+
+Called by `runmend.kube.client`; a field that is missing is what Kubernetes means by its absence.
+"""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +51,10 @@ def pod(item: Json) -> PodFacts:
 
 def _denied(status: Json, kind: str) -> Json:
     """A pod's condition where it does not hold; nothing where it does, or nobody has said."""
-    return next((each for each in status.get("conditions") or () if each.get("type") == kind and each.get("status") != "True"), {})
+    return next(
+        (each for each in status.get("conditions") or () if each.get("type") == kind and each.get("status") != "True"),
+        {},
+    )
 
 
 def _not_ready(status: Json) -> str:
@@ -74,7 +80,10 @@ def _no_node(status: Json) -> str:
 
 
 def _containers(spec: Json, status: Json) -> Iterator[ContainerFacts]:
-    for init, listed, statuses in ((True, "initContainers", "initContainerStatuses"), (False, "containers", "containerStatuses")):
+    for init, listed, statuses in (
+        (True, "initContainers", "initContainerStatuses"),
+        (False, "containers", "containerStatuses"),
+    ):
         seen = {entry["name"]: entry for entry in status.get(statuses) or ()}
         for container in spec.get(listed) or ():
             yield _container(container, seen.get(container["name"]) or {}, init=init)
@@ -165,7 +174,7 @@ def _image_managers(managed: Any) -> dict[str, str]:  # noqa: ANN401  what JSON 
 
 
 def event(item: Json) -> EventFacts:
-    """An event; a newer API keeps its count in `series`, and one that stands for many that are alike says so before its text."""
+    """An event. A newer API counts in `series`; one that stands for many that are alike says so before its text."""
     involved = item.get("involvedObject") or {}
     series = item.get("series") or {}
     return EventFacts(

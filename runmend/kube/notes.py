@@ -1,4 +1,7 @@
-"""The note that a change leaves on the object that it changes: by it a retry recognises its own work. Called by the changing step."""
+"""The note that a change leaves on the object that it changes: by it a retry recognises its own work.
+
+Called by the changing step.
+"""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,7 +30,8 @@ class ChangeNote(Frozen):
 def notes_on(*objects: DeploymentFacts | ReplicaSetFacts) -> Iterator[ChangeNote]:
     """The notes that a Deployment and its ReplicaSets carry; one that cannot be read is not ours.
 
-    The Deployment's own is not enough: `kubectl rollout undo` takes it away, and leaves the copy on the ReplicaSet of our revision.
+    The Deployment's own is not enough: `kubectl rollout undo` takes it away, and leaves the copy on the ReplicaSet of
+    our revision.
     """
     for carrying in objects:
         text = carrying.annotations.get(LAST_CHANGE)

@@ -1,4 +1,7 @@
-"""Who controls a pod, and which pods stand for a target now. Called by the bridge, by observation, by steps and by verification."""
+"""Who controls a pod, and which pods stand for a target now.
+
+Called by the bridge, by observation, by steps and by verification.
+"""
 
 from dataclasses import dataclass
 
@@ -19,7 +22,8 @@ class Workloads:
     def of(cls, cluster: Cluster, namespace: str) -> "Workloads":
         """Read a namespace.
 
-        The pods first: a ReplicaSet that a pod names was there before the pod, so it is in a list that is read afterwards.
+        The pods first: a ReplicaSet that a pod names was there before the pod, so it is in a list that is read
+        afterwards.
         """
         pods = cluster.pods(namespace)
         return cls(pods, {found.uid: found for found in cluster.replica_sets(namespace)})
@@ -29,7 +33,10 @@ class Workloads:
         return next((pod for pod in self.pods if pod.name == name), None)
 
     def controllers(self, pod: PodFacts) -> tuple[Owner, ...]:
-        """The chain of controllers from the pod upwards, as far as two lists tell: through its ReplicaSet, and no further."""
+        """The chain of controllers from the pod upwards, as far as two lists tell.
+
+        Through its ReplicaSet, and no further.
+        """
         if pod.owner is None:
             return ()
         above = self.replica_sets.get(pod.owner.uid) if pod.owner.kind == "ReplicaSet" else None
@@ -47,16 +54,23 @@ class Workloads:
 
     def pods_of(self, target: Target) -> tuple[PodFacts, ...]:
         """The target's pods of every revision, those that have ended or are being deleted left out."""
-        return tuple(pod for pod in self.pods if not (pod.deleting or pod.ended) and self.target_of(pod, target.cluster) == target)
+        return tuple(
+            pod
+            for pod in self.pods
+            if not (pod.deleting or pod.ended) and self.target_of(pod, target.cluster) == target
+        )
 
     def revision_of(self, pod: PodFacts) -> ReplicaSetFacts | None:
         """The ReplicaSet that a pod belongs to."""
         return self.replica_sets.get(pod.owner.uid) if pod.owner else None
 
     def newest(self, target: Target, uid: str | None = None) -> ReplicaSetFacts | None:
-        """The ReplicaSet of a Deployment's current revision; None for a target of another kind, whose revisions are its own affair.
+        """The ReplicaSet of a Deployment's current revision.
 
-        `uid` is the Deployment's, where it is known: one that was deleted and made anew has left ReplicaSets under the same name.
+        None for a target of another kind, whose revisions are its own affair.
+
+        `uid` is the Deployment's, where it is known: one that was deleted and made anew has left ReplicaSets under the
+        same name.
         """
         return max(self.revisions(target, uid), key=lambda found: found.revision, default=None)
 
@@ -67,7 +81,9 @@ class Workloads:
         return tuple(
             found
             for found in self.replica_sets.values()
-            if found.owner and (found.owner.kind, found.owner.name) == (target.kind, target.name) and uid in (None, found.owner.uid)
+            if found.owner
+            and (found.owner.kind, found.owner.name) == (target.kind, target.name)
+            and uid in (None, found.owner.uid)
         )
 
     def current_pods_of(self, target: Target, uid: str | None = None) -> tuple[PodFacts, ...]:

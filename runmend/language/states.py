@@ -35,8 +35,8 @@ _PULL_EVENTS = (
     EventSign(reason="Failed", starts="Error: ImagePullBackOff"),
     EventSign(reason="BackOff", starts="Back-off pulling image"),
 )
-# The waiting reason alternates between the first and one of the others while the kubelet waits, and tries again. The last two are what
-# some container runtimes say instead of ErrImagePull.
+# The waiting reason alternates between the first and one of the others while the kubelet waits, and tries again. The
+# last two are what some container runtimes say instead of ErrImagePull.
 _PULL_WAITING = ("ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed")
 
 STATES: dict[str, State] = {

@@ -32,7 +32,8 @@ class TargetNow:
         """Read it, for what its pods say.
 
         Raises:
-            NotYet: the Deployment's controller has not acted on its newest version, so its pods are those of an older one.
+            NotYet: the Deployment's controller has not acted on its newest version, so its pods are those of an older
+                one.
         """
         now = cls.look(cluster, target)
         now.raise_if_lagging()
@@ -52,7 +53,9 @@ class TargetNow:
     def raise_if_lagging(self) -> None:
         """Raise `NotYet` while the pods are those of an older version of the Deployment."""
         if self.deployment and self.deployment.observed_generation < self.deployment.generation:
-            raise NotYet(f"the controller has not acted on the newest version of {self.target}", delay=timedelta(seconds=1))
+            raise NotYet(
+                f"the controller has not acted on the newest version of {self.target}", delay=timedelta(seconds=1)
+            )
 
     @cached_property
     def pods(self) -> tuple[PodFacts, ...]:
@@ -66,7 +69,10 @@ class TargetNow:
 
     @property
     def uid(self) -> str:
-        """The target's own uid: its Deployment's, or what its pods say of what controls them; empty where it is gone."""
+        """The target's own uid: its Deployment's, or what its pods say of what controls them.
+
+        Empty where it is gone.
+        """
         if self.deployment or self.gone:
             return self.deployment.uid if self.deployment else ""
         pod = next(iter(self.pods), None)
@@ -82,7 +88,9 @@ class TargetNow:
             for c in pod.waiting_for(*STATES[state].waiting):
                 before = found.get((c.name, c.init))
                 pods = (*before.pods, pod.name)[:MOST_NAMED] if before else (pod.name,)
-                found[c.name, c.init] = Affected(container=c.name, init=c.init, image=c.image, reason=c.reason, pods=pods)
+                found[c.name, c.init] = Affected(
+                    container=c.name, init=c.init, image=c.image, reason=c.reason, pods=pods
+                )
         return tuple(found.values())
 
     def first_pod(self, alerts: tuple[Alert, ...]) -> str:
@@ -91,7 +99,10 @@ class TargetNow:
         return next(living, alerts[0].pod if alerts else "")
 
     def problem_gone(self, state: str, alerts: tuple[Alert, ...]) -> str | None:
-        """Why there is nothing to do: nobody waits in the state, or none that the alerts name does. None where there is something."""
+        """Why there is nothing to do: nobody waits in the state, or none that the alerts name does.
+
+        None where there is something.
+        """
         if self.gone:
             return f"{self.target} no longer exists"
         affected = self.affected(state)
@@ -102,5 +113,8 @@ class TargetNow:
         named = {alert.container for alert in alerts}
         if named and "" not in named and not named & {one.container for one in affected}:
             others = ", ".join(sorted({one.container for one in affected}))
-            return f"{', '.join(sorted(named))} of {self.target} is not in {state}; {others} is, and is left to its own alerts"
+            return (
+                f"{', '.join(sorted(named))} of {self.target} is not in {state}; {others} is, and is left to its "
+                "own alerts"
+            )
         return None

@@ -1,6 +1,7 @@
 """The verbs that a runbook's commands compile to. Called by the activities.
 
-Placeholders are filled here, each into the value where it stands, and each value is checked for what it is before anything is sent.
+Placeholders are filled here, each into the value where it stands, and each value is checked for what it is before
+anything is sent.
 """
 
 import json
@@ -22,7 +23,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9._:/-]{0,253}")
 
 
 def placeholders(target: Target, parameters: Mapping[str, str] = MappingProxyType({}), **names: str) -> dict[str, str]:
-    """What a command's placeholders stand for: the target's, the action's own parameters, and what is named besides (pod, container)."""
+    """What a command's placeholders stand for.
+
+    The target's, the action's own parameters, and what is named besides (pod, container).
+    """
     return {**parameters, "namespace": target.namespace, "deployment": target.name, **names}
 
 
@@ -43,7 +47,9 @@ def checked(template: str, values: Mapping[str, str], kind: str) -> str:
                 parse_image(value)
                 return value
     except KeyError as error:
-        raise StepFailed(f"{template!r} cannot be filled: there is no value for {error}", reason="placeholder without a value") from error
+        raise StepFailed(
+            f"{template!r} cannot be filled: there is no value for {error}", reason="placeholder without a value"
+        ) from error
     except ValueError as error:
         raise StepFailed(f"{template!r} cannot be filled: {error}", reason="placeholder with a wrong value") from error
 
@@ -64,17 +70,20 @@ def read_events(cluster: Cluster, operation: GetEvents, values: Mapping[str, str
 
 
 def image_patch(deployment: DeploymentFacts, changes: tuple[Change, ...], note: ChangeNote) -> Json:
-    """The strategic merge patch of some containers' images, guarded by the version that was read, with our note in the same request.
+    """The strategic merge patch of containers' images, guarded by the version that was read, with our note in it.
 
     Raises:
         PreconditionFailed: a container is not in the live template; the patch would add it.
     """
     pod: Json = {}
     for change in changes:
-        listed, template = ("initContainers", deployment.init_containers) if change.init else ("containers", deployment.containers)
+        listed, template = (
+            ("initContainers", deployment.init_containers) if change.init else ("containers", deployment.containers)
+        )
         if change.container not in template:
             raise PreconditionFailed(
-                f"container {change.container} is not in the template of Deployment {deployment.name}: a patch would add it",
+                f"container {change.container} is not in the template of Deployment {deployment.name}: a patch "
+                "would add it",
                 reason="container not in the template",
             )
         pod.setdefault(listed, []).append({"name": change.container, "image": change.after})

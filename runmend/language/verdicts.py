@@ -3,7 +3,17 @@
 from runmend.core.frozen import Frozen
 from runmend.facts.objects import EventFacts, PodFacts
 from runmend.language.states import STATES
-from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Status, Unreadable, Verdict, Watermark
+from runmend.plan.criteria import (
+    ContainerStarted,
+    Criterion,
+    NoNewEvents,
+    NoRestarts,
+    PodRunning,
+    Status,
+    Unreadable,
+    Verdict,
+    Watermark,
+)
 
 
 class Live(Frozen):
@@ -56,8 +66,9 @@ def _not_started(pods: tuple[PodFacts, ...]) -> str | None:
 def settled_pods(mark: Watermark, live: Live) -> tuple[tuple[PodFacts, ...], tuple[PodFacts, ...]]:
     """The pods that the criteria speak of, and those passed over: younger than the watermark and pending.
 
-    As many pods must be Running as at settle; which they are is the workload's affair. A younger pod that is not (yet) running is
-    passed over only where enough others run, and a pod that waits in a runbook's state is never passed over by `waiting_pods`.
+    As many pods must be Running as at settle; which they are is the workload's affair. A younger pod that is not (yet)
+    running is passed over only where enough others run, and a pod that waits in a runbook's state is never passed over
+    by `waiting_pods`.
     """
     running = [pod for pod in live.pods if pod.running]
     if len(running) < mark.running:
@@ -76,14 +87,18 @@ def waiting_pods(states: tuple[str, ...], pods: tuple[PodFacts, ...]) -> list[st
 def new_events(states: tuple[str, ...], mark: Watermark, live: Live) -> list[str]:
     """The events that speak of one of `states` and whose uid is unknown to the watermark or whose count grew since."""
     return [
-        f"{event.object_name}: {event.reason}: {event.message[:160]} (count {event.count}, {mark.events.get(event.uid, 0)} before)"
+        f"{event.object_name}: {event.reason}: {event.message[:160]} (count {event.count}, "
+        f"{mark.events.get(event.uid, 0)} before)"
         for event in live.events
         if any(STATES[state].spoken_of_by(event) for state in states) and event.count > mark.events.get(event.uid, 0)
     ]
 
 
 def restarted(mark: Watermark, pods: tuple[PodFacts, ...]) -> list[str]:
-    """`pod: container restarted n times` for each container that did since the watermark; a younger pod's count from 0."""
+    """`pod: container restarted n times` for each container that did since the watermark.
+
+    A younger pod's count from 0.
+    """
     return [
         f"{pod.name}: {c.name} restarted {c.restarts - mark.restarts.get(f'{pod.uid}/{c.name}', 0)}x"
         + (f" (last: {c.last_termination})" if c.last_termination else "")
@@ -106,7 +121,9 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
             good = f"every container of {len(pods)} pods has started and none restarted"
         case NoNewEvents():
             # Silence proves nothing alone: the kubelet rations its events.
-            trouble = _listed(new_events((criterion.state,), mark, live)) or _listed(waiting_pods((criterion.state,), live.pods))
+            trouble = _listed(new_events((criterion.state,), mark, live)) or _listed(
+                waiting_pods((criterion.state,), live.pods)
+            )
             good = f"no new {criterion.state} event, and no container waits in that state"
             if not live.pods:
                 trouble = trouble or "the target has no pod, so silence proves nothing"
@@ -114,6 +131,11 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
             trouble = _listed(restarted(mark, live.pods)) or ("" if live.pods else "the target has no pod")
             good = f"no container of {len(live.pods)} pods restarted"
         case Unreadable():
-            return Verdict(text=criterion.text, line=criterion.line, status=Status.UNVERIFIED, evidence="not understood, so not checked")
+            return Verdict(
+                text=criterion.text,
+                line=criterion.line,
+                status=Status.UNVERIFIED,
+                evidence="not understood, so not checked",
+            )
     status = Status.FAILED if trouble else Status.PASSED
     return Verdict(text=criterion.text, line=criterion.line, status=status, evidence=trouble or good)

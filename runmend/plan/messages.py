@@ -132,7 +132,9 @@ class StepCall(Frozen):
     step_id: str
 
     @classmethod
-    def of(cls, given: RunInput, number: int, run_id: str, *, alerts: tuple[Alert, ...], mode: Mode | None = None) -> "StepCall":
+    def of(
+        cls, given: RunInput, number: int, run_id: str, *, alerts: tuple[Alert, ...], mode: Mode | None = None
+    ) -> "StepCall":
         """The call of a plan's step.
 
         Args:

@@ -1,7 +1,7 @@
 """A compiled runbook: frozen, versioned, hashed. Written by `runmend.runbook`, interpreted by `workflows.remediation`.
 
-Text in an operation may hold placeholders, `{pod}`. They are filled with `fill` into the parsed value where they stand, so no value can
-change the operation's structure, and each is checked for what it is before anything is sent.
+Text in an operation may hold placeholders, `{pod}`. They are filled with `fill` into the parsed value where they stand,
+so no value can change the operation's structure, and each is checked for what it is before anything is sent.
 """
 
 import re
@@ -18,7 +18,8 @@ from runmend.plan.criteria import Criterion
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment"})
-"""`{pod}` is the pod of the first alert that still exists, `{deployment}` the target, `{container}` each container that a step treats."""
+"""`{pod}` is the pod of the first alert that still exists, `{deployment}` the target, `{container}` each container that
+a step treats."""
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
@@ -47,7 +48,10 @@ class GetEvents(Frozen):
 
 
 class ContainerImage(Frozen):
-    """One entry of a patch's list: this container gets this image. The name `{container}` stands for each that the step treats."""
+    """One entry of a patch's list: this container gets this image.
+
+    The name `{container}` stands for each that the step treats.
+    """
 
     name: str
     image: str
@@ -69,8 +73,8 @@ Operation = Annotated[GetEvents | PatchDeployment, Field(discriminator="verb")]
 class Step(Frozen):
     """An action in the workflow list, with its gate.
 
-    `state` is the gate that the description's leading "If pod is in …," says, `owner` the kind that "Pod must be owned by a …" asks for.
-    Timeouts are in seconds: of one try, and of all tries together.
+    `state` is the gate that the description's leading "If pod is in …," says, `owner` the kind that "Pod must be owned
+    by a …" asks for. Timeouts are in seconds: of one try, and of all tries together.
     """
 
     action_id: str

@@ -11,7 +11,10 @@ from runmend.reports.report import duration
 
 
 def was_wrong(observation: Observation | None) -> str:
-    """What was wrong before the run changed anything: why images could not be pulled, else what the containers waited for."""
+    """What was wrong before the run changed anything.
+
+    Why images could not be pulled, else what the containers waited for.
+    """
     if observation is None:
         return ""
     causes = [str(cause) for cause in observation.causes if cause is not Cause.OTHER]
@@ -25,9 +28,16 @@ def observing(target: Target) -> str:
 
 def settling(plan: Plan, target: Target) -> str:
     """What settle waits for. What is missing at the moment is not known here: each try's failure says it."""
-    becoming = "; ".join(criterion.text for criterion in plan.criteria if isinstance(criterion, PodRunning | ContainerStarted))
-    waits = f"until all pods of {target} are of the new revision and running" + (f", and: {becoming}" if becoming else "")
-    return f"settling, at most {duration(plan.settle_seconds)}: waits {waits}; the pending activity runmend.settle says what is missing"
+    becoming = "; ".join(
+        criterion.text for criterion in plan.criteria if isinstance(criterion, PodRunning | ContainerStarted)
+    )
+    waits = f"until all pods of {target} are of the new revision and running" + (
+        f", and: {becoming}" if becoming else ""
+    )
+    return (
+        f"settling, at most {duration(plan.settle_seconds)}: waits {waits}; the pending activity runmend.settle "
+        "says what is missing"
+    )
 
 
 def in_window(plan: Plan, until: str) -> str:
@@ -53,5 +63,7 @@ def step_summary(step: Step, target: Target, observation: Observation, mode: Mod
     if not step.changes:
         where = f"of pod {target.namespace}/{observation.pod}" if observation.pod else f"in {target.namespace}"
         return f"{step.operation.verb} {where}"
-    parts = [f"{one.named} → {short_name(image)}" for one in observation.affected if (image := step.image_for(one.container))]
+    parts = [
+        f"{one.named} → {short_name(image)}" for one in observation.affected if (image := step.image_for(one.container))
+    ]
     return f"{'dry run: ' if mode is Mode.RECOMMEND else ''}patch {target}: {', '.join(parts)}"

@@ -1,4 +1,7 @@
-"""A run's report in words, as Markdown: in the Web UI's details, in `runmend show`, in the log. Pure: the result is all it knows."""
+"""A run's report in words, as Markdown: in the Web UI's details, in `runmend show`, in the log.
+
+Pure: the result is all it knows.
+"""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -156,15 +159,20 @@ def _advice(result: RunResult) -> str:
     match result.outcome:
         case Outcome.PRECONDITION_FAILED | Outcome.STEP_FAILED:
             place = f"at {plain(result.failed_step)}" if result.failed_step else "where it failed"
-            return f"Remove the cause, then {code(replay)} resumes it {place}; with {code('--dry-run')} it says what it would do now."
+            return (
+                f"Remove the cause, then {code(replay)} resumes it {place}; with {code('--dry-run')} it says what "
+                "it would do now."
+            )
         case Outcome.VERIFICATION_FAILED:
             return (
                 f"The change stands. When the target is well, {code(replay)} verifies it anew, with a whole window. "
-                f"When it cannot get well with this change, correct the runbook, and {code(f'{replay} --latest')} starts over."
+                "When it cannot get well with this change, correct the runbook, and "
+                f"{code(f'{replay} --latest')} starts over."
             )
         case Outcome.REVERTED:
             return (
-                f"Agree with whoever put it back, or change it at its source; {code(f'{replay} --again')} starts over, when nothing serves."
+                f"Agree with whoever put it back, or change it at its source; {code(f'{replay} --again')} starts "
+                "over, when nothing serves."
             )
         case _:
             return ""

@@ -52,7 +52,10 @@ def _lines(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> Iterator[st
 def _alert(alert: Alert, *, with_labels: bool) -> str:
     """In one line: the Web UI shows a nested list as a run of words."""
     where = f"pod {code(alert.pod)}" + (f", container {code(alert.container)}" if alert.container else "")
-    said = f"- **Alert**: {code(alert.name)}, {where}, since {code(alert.starts_at)}, fingerprint {code(alert.fingerprint)}"
+    said = (
+        f"- **Alert**: {code(alert.name)}, {where}, since {code(alert.starts_at)}, fingerprint "
+        f"{code(alert.fingerprint)}"
+    )
     if alert.generator:
         said += f", {link('where it was raised', alert.generator)}"
     if with_labels:

@@ -1,7 +1,9 @@
-"""What a run tells on its target: Kubernetes events, by which `kubectl describe` says what was changed, how it ended, and which run did it.
+"""What a run tells on its target.
 
-Called by the changing step and by the report. Nothing hangs on an event, so one that cannot be written fails nothing and is waited for
-only briefly. Its name follows from what it tells, so that telling it again writes no second one.
+Kubernetes events, by which `kubectl describe` says what was changed, how it ended, and which run did it.
+
+Called by the changing step and by the report. Nothing hangs on an event, so one that cannot be written fails nothing
+and is waited for only briefly. Its name follows from what it tells, so that telling it again writes no second one.
 """
 
 import hashlib
@@ -30,7 +32,8 @@ API_VERSIONS = {
     "Job": "batch/v1",
     **dict.fromkeys(("Pod", "ReplicationController"), "v1"),
 }
-"""Of the kinds that own pods; a custom resource's is left out, which the API server accepts and `kubectl describe` does not look at."""
+"""Of the kinds that own pods; a custom resource's is left out, which the API server accepts and `kubectl describe` does
+not look at."""
 
 
 class Fact(StrEnum):
@@ -63,7 +66,10 @@ class Announcement:
 
     @property
     def name(self) -> str:
-        """The event's name, the same whenever this is told: the target's, and a hash of the run and of what it tells."""
+        """The event's name, the same whenever this is told.
+
+        The target's, and a hash of the run and of what it tells.
+        """
         told = f"{self.author.workflow}\n{self.author.run}\n{self.fact}\n{self.step}"
         digest = hashlib.sha256(told.encode()).hexdigest()[:HASH_DIGITS]
         start = self.target.name[: LONGEST_NAME - 1 - HASH_DIGITS].rstrip(".-")
@@ -77,7 +83,12 @@ class Announcement:
 
     def event(self, now: datetime) -> Json:
         """The event as the API takes it."""
-        involved = {"kind": self.target.kind, "namespace": self.target.namespace, "name": self.target.name, "uid": self.uid}
+        involved = {
+            "kind": self.target.kind,
+            "namespace": self.target.namespace,
+            "name": self.target.name,
+            "uid": self.uid,
+        }
         version = API_VERSIONS.get(self.target.kind)
         moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
@@ -130,7 +141,10 @@ def announce(cluster: Cluster, told: Announcement, seconds: float = PATIENCE_SEC
 
 
 def _within(text: str, longest: int) -> str:
-    """A text in one line of characters that can be printed, cut to so many bytes: it may come from anywhere, and goes to terminals."""
+    """A text in one line of characters that can be printed, cut to so many bytes.
+
+    It may come from anywhere, and goes to terminals.
+    """
     line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     encoded = line.encode()
     if len(encoded) <= longest:

@@ -28,7 +28,8 @@ _NOT_YET = frozenset(
 )
 _NAME_FIRST = re.compile(r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\s*:(?:\s|$)")
 _NUMBERING = re.compile(
-    r"^\s*(?:(?:action|step)\s*#?\d*\s*[:.)\u2013\u2014-]+|(?:action|step)\s*#?\d+$|#?\d+\s*[:.)\u2013\u2014-]*)\s*", re.IGNORECASE
+    r"^\s*(?:(?:action|step)\s*#?\d*\s*[:.)\u2013\u2014-]+|(?:action|step)\s*#?\d+$|#?\d+\s*[:.)\u2013\u2014-]*)\s*",
+    re.IGNORECASE,
 )
 
 
@@ -78,7 +79,9 @@ def find_actions(document: Document, report: Report) -> dict[str, Action]:
             if action.action_id in actions:
                 first = actions[action.action_id].line
                 report.error(
-                    action.line, f"a second action has the action_id {action.action_id} (first in line {first})", "give it another one"
+                    action.line,
+                    f"a second action has the action_id {action.action_id} (first in line {first})",
+                    "give it another one",
                 )
             else:
                 actions[action.action_id] = action
@@ -118,10 +121,18 @@ def _refuse_nameless(part: Part, report: Report) -> None:
         return
     command = next((named for named in map(read_named, part.items) if named and named.name == "command"), None)
     if command:
-        report.error(command.line, "an action has a command and no action_id", "add - **action_id**: `name_of_the_action` beside it")
+        report.error(
+            command.line,
+            "an action has a command and no action_id",
+            "add - **action_id**: `name_of_the_action` beside it",
+        )
     elif not part.opens:
         heading = part.heading.plain if part.heading else ""
-        report.warning(part.line, f"{quoted(heading)} is no action, it has no action_id", "add - **action_id**: `…` and - **command**: `…`")
+        report.warning(
+            part.line,
+            f"{quoted(heading)} is no action, it has no action_id",
+            "add - **action_id**: `…` and - **command**: `…`",
+        )
 
 
 def _action(items: list[Item], part: Part, report: Report) -> Action | None:
@@ -179,7 +190,10 @@ def _title(part: Part, action_id: str) -> str:
 
 
 def read_named(item: Item) -> Named | None:
-    """Read `- **name**: value`; the colon may stand inside the bold, and the name in backticks or plain. None where it has no name."""
+    """Read `- **name**: value`; the colon may stand inside the bold, and the name in backticks or plain.
+
+    None where it has no name.
+    """
     spans = list(item.inline.spans)
     while spans and not spans[0].text.strip():
         spans.pop(0)
@@ -215,7 +229,10 @@ def _after_colon(spans: list[Span], *, inside: bool) -> list[Span] | None:
 
 
 def _reserved(name: str) -> str:
-    """A reserved name however it is spelt (`Action ID`); a parameter's stays as it is, because a placeholder asks for it so."""
+    """A reserved name however it is spelt (`Action ID`).
+
+    A parameter's stays as it is, because a placeholder asks for it so.
+    """
     plain = re.sub(r"[\s-]+", "_", name.lower())
     plain = _SAME.get(plain, plain)
     return plain if plain in RESERVED | _NOT_YET else name
@@ -234,11 +251,15 @@ def _named(name: str, spans: list[Span], item: Item) -> Named:
         return Named(name, codes[0].text.strip(), value.marked, line, pure=True, items=item.items, beside=beside)
     if not filled and len(item.codes) == 1:
         beside = (*more, *others)
-        return Named(name, item.codes[0].text.strip(), "", item.codes[0].line, pure=True, items=item.items, beside=beside)
+        return Named(
+            name, item.codes[0].text.strip(), "", item.codes[0].line, pure=True, items=item.items, beside=beside
+        )
     text = (
         value
         if not item.more
         else Inline((*value.spans, *(span for also in item.more for span in (Span(" ", also.line), *also.spans))), line)
     )
     beside = (*blocks, *others)
-    return Named(name, text.plain, text.marked, line, pure=not codes and not item.codes, items=item.items, beside=beside)
+    return Named(
+        name, text.plain, text.marked, line, pure=not codes and not item.codes, items=item.items, beside=beside
+    )

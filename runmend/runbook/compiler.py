@@ -1,4 +1,7 @@
-"""Compile a runbook's bytes to a `Plan`: pure, without cluster or clock. The same bytes give the same plan, in whatever directory."""
+"""Compile a runbook's bytes to a `Plan`: pure, without cluster or clock.
+
+The same bytes give the same plan, in whatever directory.
+"""
 
 import hashlib
 import json
@@ -50,7 +53,9 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     if changing and all(isinstance(criterion, Unreadable) for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
-            line, "no success criterion can be checked, and the runbook changes something", f"under ## Success Criteria write {EXAMPLES}"
+            line,
+            "no success criterion can be checked, and the runbook changes something",
+            f"under ## Success Criteria write {EXAMPLES}",
         )
     diagnosis = compile_diagnosis(document, report)
     if report.failed:
@@ -90,7 +95,11 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
         action = actions.get(use.action_id)
         if action is None:
             known = f"actions are {listed(list(actions), 'and')}" if actions else "the file has no action"
-            report.error(use.line, f"the workflow runs {use.action_id}, and no action has that action_id", f"correct or remove it; {known}")
+            report.error(
+                use.line,
+                f"the workflow runs {use.action_id}, and no action has that action_id",
+                f"correct or remove it; {known}",
+            )
         elif step := compile_step(action, report):
             steps.append(step)
             if step.changes and changed:
@@ -120,9 +129,16 @@ def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> N
 
 
 def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report) -> str | None:
-    """The state that the target must be in to be touched: what the actions' conditions say, else what the criteria say it comes from."""
+    """The state that the target must be in to be touched.
+
+    What the actions' conditions say, else what the criteria say it comes from.
+    """
     gates = [(step.state, step.line) for step in steps if step.state]
-    left = [(criterion.leaves, criterion.line) for criterion in criteria if isinstance(criterion, PodRunning) and criterion.leaves]
+    left = [
+        (criterion.leaves, criterion.line)
+        for criterion in criteria
+        if isinstance(criterion, PodRunning) and criterion.leaves
+    ]
     named = [*gates, *left]
     changing = next((step for step in steps if step.changes), None)
     if not named:
@@ -136,7 +152,11 @@ def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, .
     first, first_line = named[0]
     for state, line in named[1:]:
         if not same_state(first, state):
-            report.error(line, f"the state is {state} here and {first} in line {first_line}", "name one; a runbook repairs one state")
+            report.error(
+                line,
+                f"the state is {state} here and {first} in line {first_line}",
+                "name one; a runbook repairs one state",
+            )
     if header.workflow is None:
         return None
     return first

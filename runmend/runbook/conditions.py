@@ -7,15 +7,28 @@ from runmend.runbook.phrases import LONGEST, STATE, sentence, state_in
 
 KINDS = {
     kind.lower(): kind
-    for kind in ("CronJob", "DaemonSet", "Deployment", "Job", "Node", "ReplicaSet", "ReplicationController", "Rollout", "StatefulSet")
+    for kind in (
+        "CronJob",
+        "DaemonSet",
+        "Deployment",
+        "Job",
+        "Node",
+        "ReplicaSet",
+        "ReplicationController",
+        "Rollout",
+        "StatefulSet",
+    )
 }
 EXAMPLES = '"Requires: `namespace`, `pod` labels", "Pod must be owned by a Deployment" or "Pod is in ImagePullBackOff"'
 
 _LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _REQUIRES = re.compile(
-    r"\s*(?:requires?|required|needs)\b(?:\s+the)?(?P<labels>\s+(?:alert\s+)?labels?\b)?\s*:?\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+    r"\s*(?:requires?|required|needs)\b(?:\s+the)?(?P<labels>\s+(?:alert\s+)?labels?\b)?\s*:?\s*(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
 )
-_OPTIONAL_FIRST = re.compile(r"\s*optional(?:ly)?\b(?P<labels>\s+(?:alert\s+)?labels?\b)?\s*:?\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_OPTIONAL_FIRST = re.compile(
+    r"\s*optional(?:ly)?\b(?P<labels>\s+(?:alert\s+)?labels?\b)?\s*:?\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+)
 _OPTIONAL = re.compile(r"[\s,;]*\(?\s*(?:and\s+|plus\s+)?optional(?:ly)?\b:?\s*(?P<names>[^()]*)\)?\s*", re.IGNORECASE)
 _OPTIONAL_AFTER = re.compile(r"(?P<name>.*?)\s*(?:\(\s*optional\s*\)|\boptional)\s*", re.IGNORECASE)
 _NO_LABELS = re.compile(
@@ -24,20 +37,35 @@ _NO_LABELS = re.compile(
     re.IGNORECASE,
 )
 KNOWN_LABELS = frozenset(
-    {"alertname", "cluster", "container", "daemonset", "deployment", "endpoint", "instance", "job", "job_name", "namespace", "node"}
+    {
+        "alertname",
+        "cluster",
+        "container",
+        "daemonset",
+        "deployment",
+        "endpoint",
+        "instance",
+        "job",
+        "job_name",
+        "namespace",
+        "node",
+    }
     | {"phase", "pod", "reason", "replicaset", "service", "severity", "statefulset", "uid"}
 )
 """Labels that need no backticks. Any other bare word may be no label at all: "no", "most", "approval"."""
 _LABELS_WORD = re.compile(r"\b(?:alert\s+)?labels?\b", re.IGNORECASE)
 _OWNER = re.compile(
-    r"(?:the |affected )*pod (?:must be|is|should be|has to be|must) (?:owned|managed|controlled|created) by (?:a |an |the )?(?P<kind>\w+)"
+    r"(?:the |affected )*pod (?:must be|is|should be|has to be|must) (?:owned|managed|controlled|created) by "
+    r"(?:a |an |the )?(?P<kind>\w+)"
 )
 _STATE = re.compile(
     r"(?:(?:the|a|any|affected|pods?) )*(?:pod|container|its container|init container)s?(?: status| state)?"
-    rf" (?:is|are|must be|remains|stays)(?: currently| still| stuck)*(?: in)?(?: an?| the)? (?P<state>{STATE})(?: state| status)?"
+    r" (?:is|are|must be|remains|stays)(?: currently| still| stuck)*(?: in)?(?: an?| the)? "
+    rf"(?P<state>{STATE})(?: state| status)?"
 )
 _LEADING = re.compile(
-    r"\s*(?P<word>only if|if|when|whenever|once|unless|in case|provided that|as long as)\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL
+    r"\s*(?P<word>only if|if|when|whenever|once|unless|in case|provided that|as long as)\b(?P<rest>.*)",
+    re.IGNORECASE | re.DOTALL,
 )
 _POSITIVE = frozenset({"if", "only if", "when"})
 _GOES_ON = re.compile(r"\s*(?:and|or|but|unless|except|provided|only|while|if|when)\b", re.IGNORECASE)
@@ -69,7 +97,10 @@ Condition = Labels | OwnedBy | InState
 
 
 def read_condition(text: str) -> Condition | None:
-    """Read one condition, in Markdown without its bold marks; names may stand in backticks. None where it is not understood."""
+    """Read one condition, in Markdown without its bold marks; names may stand in backticks.
+
+    None where it is not understood.
+    """
     found = _LEADING.match(text)
     if found:
         return _owner(found["rest"]) or _in_state(found["rest"]) if found["word"].lower() in _POSITIVE else None
@@ -77,9 +108,12 @@ def read_condition(text: str) -> Condition | None:
 
 
 def read_leading_if(description: str) -> Condition | str | None:
-    """The condition that a description begins with; its text where it is not understood; None where it begins with none.
+    """The condition that a description begins with.
 
-    Only "If", "When" and "Only if" can be understood; what follows another word of that kind is a condition all the same.
+    Its text where it is not understood; None where it begins with none.
+
+    Only "If", "When" and "Only if" can be understood; what follows another word of that kind is a condition all the
+    same.
     """
     found = _LEADING.match(description)
     if found is None:
@@ -136,7 +170,10 @@ def _labels(text: str) -> Labels | None:
 
 
 def _optional_parts(rest: str) -> tuple[list[str], list[str]] | None:
-    """The names that are required and those that are not: `a`, `b` (optional), and optional `c`. None where it is not clear which."""
+    """The names that are required and those that are not: `a`, `b` (optional), and optional `c`.
+
+    None where it is not clear which.
+    """
     optional: list[str] = []
     extra = next((found for found in _OPTIONAL.finditer(rest) if found["names"].strip()), None)
     if extra:

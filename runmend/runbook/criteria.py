@@ -17,7 +17,10 @@ EXAMPLES = (
 _WHOSE = r"(?:(?:the|all|every|each|of|its|affected|new|replacement|patched|target|deployment|workload) )*"
 _OF = r"(?: status| state| phase)?(?: of (?:the|its) (?:deployment|target|workload|owner))?"
 _BECOME = r"(?:is|are|become|becomes|reach|reaches|enter|enters|get|gets|must be|should be) (?:all |back |again |now )*"
-_MOVE = r"(?:transition(?:s|ed)?|moves?|moved|changes?|changed|goes|go|went|switch(?:es|ed)?|recover(?:s|ed)?|returns?|returned) (?:back )?"
+_MOVE = (
+    r"(?:transition(?:s|ed)?|moves?|moved|changes?|changed|goes|go|went|switch(?:es|ed)?|recover(?:s|ed)?|"
+    r"returns?|returned) (?:back )?"
+)
 _READY = r"(?:running|ready)(?:(?:,? and |, ?| & |/)(?:running|ready))?"
 _RUNNING = rf"(?:in )?(?:a |the )?{_READY}(?: (?:state|status|phase))?(?: again)?"
 _START = r"starts?|started|successfully (?:starts?|started)"
@@ -64,7 +67,13 @@ _PATTERNS: tuple[tuple[str, Reader], ...] = (
     ),
     (rf"{_WHOSE}(?:pods?|replicas?){_OF} {_BECOME}{_RUNNING}", _running),
     (rf"{_WHOSE}containers? {_BECOME}ready(?: again)?", _running),
-    (rf"{_WHOSE}containers? (?:has |have |is |are )?(?:{_START})(?: up)?(?: successfully| cleanly| again| without errors?)?", _started),
+    (
+        (
+            rf"{_WHOSE}containers? (?:has |have |is |are )?(?:{_START})(?: up)?(?: successfully| cleanly| again| "
+            r"without errors?)?"
+        ),
+        _started,
+    ),
     (rf"{_WHOSE}containers? (?:is|are) (?:now )?running(?: again)?", _started),
     (rf"{_NO}(?P<state>{STATE})(?: state)? events?{_SEEN}{_FOR}", _no_events),
     (rf"{_NO}(?:container |pod )?restarts?(?: of (?:the|any) (?:container|pod)s?)?{_SEEN}{_FOR}", _no_restarts),
@@ -76,9 +85,11 @@ _SENTENCES = tuple((re.compile(pattern), reader) for pattern, reader in _PATTERN
 
 
 _TURNS = re.compile(
-    r"\b(?:any|alternatively|(?<!each )(?<!every )one|two|either|neither|none|nor|not|no|never|cannot|(?:must|should|do|does|is|are)nt|or|"
+    r"\b(?:any|alternatively|(?<!each )(?<!every "
+    r")one|two|either|neither|none|nor|not|no|never|cannot|(?:must|should|do|does|is|are)nt|or|"
     r"fail\w*|unsuccess\w*|unhealthy|broken|bad|wrong|incorrect|abnormal\w*|problem\w*|false|untrue|opposite|reverse|violat\w*|"
-    r"at least|at most|some|most|half|few|several|majority|optional\w*|nice|unless|except\w*|without|only|otherwise|else|instead|ignor\w*|"
+    r"at least|at "
+    r"most|some|most|half|few|several|majority|optional\w*|nice|unless|except\w*|without|only|otherwise|else|instead|ignor\w*|"
     r"skip\w*|roll(?:ed|s)? ?back|rollback|revert\w*|undo|abort\w*|manual\w*|human|by hand|approv\w*|confirm\w*|"
     r"anti|flags?|symptoms?|persist\w*|page|escalat\w*|"
     r"within|after\w*|before\w*|until|during|for \d+\w*|(?:second|minute|hour|day)s?|mins?|later)\b"
@@ -104,7 +115,11 @@ def compile_criteria(document: Document, report: Report, *, changes: bool) -> tu
 
 def window_of(criteria: tuple[Criterion, ...]) -> int:
     """The longest duration that the criteria name, five minutes where none does."""
-    named = [criterion.seconds for criterion in criteria if isinstance(criterion, NoNewEvents | NoRestarts) and criterion.seconds]
+    named = [
+        criterion.seconds
+        for criterion in criteria
+        if isinstance(criterion, NoNewEvents | NoRestarts) and criterion.seconds
+    ]
     return max(named, default=WINDOW_SECONDS)
 
 
@@ -184,7 +199,10 @@ def _plain(text: str) -> str:
 
 
 def _whole(item: Item) -> str:
-    """An item with all that stands under it: `one of:` and its alternatives are one sentence, and not one that is understood."""
+    """An item with all that stands under it.
+
+    `one of:` and its alternatives are one sentence, and not one that is understood.
+    """
     texts = [item.inline.plain, *(more.plain for more in item.more), *(code.text.strip() for code in item.codes)]
     texts += [other.text.strip() for other in item.others]
     return " / ".join([*texts, *(_whole(child) for child in item.items)])
@@ -197,14 +215,19 @@ def _compile(text: str, line: int, report: Report) -> Criterion:
         if unknown:
             report.warning(
                 line,
-                f"the criterion {quoted(text)} names an unknown state {quoted(unknown)}, so it will be reported as unverified",
+                f"the criterion {quoted(text)} names an unknown state {quoted(unknown)}, so it will be reported "
+                "as unverified",
                 f"known states are {known_states()}",
             )
         else:
             report.warning(
                 line,
                 f"the criterion {quoted(text)} is not understood, so it will be reported as unverified",
-                ('"within" is a deadline; to say how long it must hold write "for …"; ' if "within" in sentence(text) else "")
+                (
+                    '"within" is a deadline; to say how long it must hold write "for …"; '
+                    if "within" in sentence(text)
+                    else ""
+                )
                 + f"write for example {EXAMPLES}",
             )
         return Unreadable(text=text, line=line)

@@ -1,4 +1,7 @@
-"""Diagnostic steps: queries, what to look for in them, and sub-points. What cannot be read stays in the plan, as manual."""
+"""Diagnostic steps: queries, what to look for in them, and sub-points.
+
+What cannot be read stays in the plan, as manual.
+"""
 
 import re
 from collections.abc import Iterator
@@ -18,10 +21,16 @@ _PHRASES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     (
         Cause.NOT_FOUND,
         re.compile(
-            r"not found|\b404\b|does(?: not|nt|n't) exist|no such (?:image|tag|manifest)|(?:missing|unknown|wrong|invalid) (?:image|tag)"
+            r"not found|\b404\b|does(?: not|nt|n't) exist|no such "
+            r"(?:image|tag|manifest)|(?:missing|unknown|wrong|invalid) (?:image|tag)"
         ),
     ),
-    (Cause.NETWORK, re.compile(r"network|time[ds]?[ -]?out|dns|connecti|connectivity|unreachable|\btls\b|certificate|proxy|firewall")),
+    (
+        Cause.NETWORK,
+        re.compile(
+            r"network|time[ds]?[ -]?out|dns|connecti|connectivity|unreachable|\btls\b|certificate|proxy|firewall"
+        ),
+    ),
 )
 _BEGINS = re.compile(
     r"(?:verify|check|ensure|confirm|validate|make sure|see|determine|is|are|does|do|has|whether|that|the|"
@@ -55,7 +64,11 @@ class _Draft:
 
     def done(self) -> DiagnosticStep:
         return DiagnosticStep(
-            name=self.name, line=self.line, query=self.query, look_for=tuple(dict.fromkeys(self.look_for)), points=tuple(self.points)
+            name=self.name,
+            line=self.line,
+            query=self.query,
+            look_for=tuple(dict.fromkeys(self.look_for)),
+            points=tuple(self.points),
         )
 
 
@@ -82,9 +95,15 @@ def _of_part(part: Part, report: Report) -> Iterator[_Draft]:
         if isinstance(block, Code) and groups:
             groups[-1][1].append(block)
         elif isinstance(block, Code):
-            report.warning(block.line, "a code block is not read", "put it under a step, as - Query: `kubectl get events …`")
+            report.warning(
+                block.line, "a code block is not read", "put it under a step, as - Query: `kubectl get events …`"
+            )
         elif isinstance(block, Inline) and not block.plain.endswith(":"):
-            report.warning(block.line, f"{quoted(block.plain)} is no step, and is not read", "write each diagnostic step as a list item")
+            report.warning(
+                block.line,
+                f"{quoted(block.plain)} is no step, and is not read",
+                "write each diagnostic step as a list item",
+            )
     for item, points in groups:
         yield _of_item(item, points, report)
 
@@ -148,13 +167,19 @@ def _read_query(text: str, line: int, draft: _Draft, report: Report) -> None:
         if diagnostic.severity is Severity.WARNING:
             report.warning(diagnostic.line, diagnostic.problem, diagnostic.remedy)
         else:
-            report.warning(diagnostic.line, f"the query will be reported as not done: {diagnostic.problem}", diagnostic.remedy)
+            report.warning(
+                diagnostic.line, f"the query will be reported as not done: {diagnostic.problem}", diagnostic.remedy
+            )
     if isinstance(operation, GetEvents) and draft.query is None:
         draft.query = operation
         return
     if operation is not None:
         what = "a second query" if draft.query else "a query that changes something"
-        report.warning(line, f"{what} will be reported as not done", "give it a step of its own" if draft.query else "move it to an action")
+        report.warning(
+            line,
+            f"{what} will be reported as not done",
+            "give it a step of its own" if draft.query else "move it to an action",
+        )
     draft.points.append(SubPoint(text=f"Query: {' '.join(text.split())}", line=line))
 
 

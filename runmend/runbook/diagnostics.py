@@ -1,4 +1,7 @@
-"""What is wrong with a runbook, where, and what to do about it. Every other module of the compiler speaks to its writer through this."""
+"""What is wrong with a runbook, where, and what to do about it.
+
+Every other module of the compiler speaks to its writer through this.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,6 +1,9 @@
-"""A runbook's file as a tree that knows its lines: front matter, and the body's headings with what stands under them. Reads no meaning.
+"""A runbook's file as a tree that knows its lines.
 
-The Markdown parser is bounded by its own nesting limit, the file by `SIZE_MAX`, so no text takes long or overflows a stack.
+Front matter, and the body's headings with what stands under them. Reads no meaning.
+
+The Markdown parser is bounded by its own nesting limit, the file by `SIZE_MAX`, so no text takes long or overflows a
+stack.
 """
 
 import re
@@ -128,7 +131,10 @@ Block = Inline | Bullets | Code | Other
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A heading and what stands under it, up to the next heading of any level. The first part of a body may have no heading."""
+    """A heading and what stands under it, up to the next heading of any level.
+
+    The first part of a body may have no heading.
+    """
 
     heading: Inline | None
     level: int
@@ -173,14 +179,16 @@ def read_document(source: bytes, report: Report) -> Document | None:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     header, header_line, body, body_line = _split(text)
     if header is not None and len(header) > HEADER_MAX:
-        report.error(header_line, f"the front matter has more than {HEADER_MAX // 1024} KiB", "close it with a line of ---")
+        report.error(
+            header_line, f"the front matter has more than {HEADER_MAX // 1024} KiB", "close it with a line of ---"
+        )
         return None
     unclosed = header is None and text.lstrip().startswith("---")
     return Document(header, header_line, tuple(_parts(body, body_line)), unclosed)
 
 
 def _split(text: str) -> tuple[str | None, int, str, int]:
-    """Return the front matter and the line of its first character, the body and how many lines come before its first character's."""
+    """Return the front matter, the line of its first character, the body, and how many lines come before the body."""
     handler = YAMLHandler()
     stripped = text.lstrip()
     before = len(text) - len(stripped)
@@ -225,7 +233,10 @@ def _parts(body: str, offset: int) -> Iterator[Part]:
 
 
 def _heading_words(text: str) -> str:
-    """Leave numbering, emoji and a colon out of a heading: `2. Success Criteria:`. One that is struck out (~~) is none of ours."""
+    """Leave numbering, emoji and a colon out of a heading.
+
+    `2. Success Criteria:`. One that is struck out (~~) is none of ours.
+    """
     return re.sub(r"^(?:[^\w~]|[\d_])+|(?:[^\w~]|_)+$", "", text).lower()
 
 
@@ -253,7 +264,9 @@ def _block(tokens: list[Token], at: int, offset: int) -> tuple[Block | None, int
 
 
 def _text_within(tokens: list[Token], at: int) -> str:
-    return " / ".join(" ".join(token.content.split()) for token in tokens[at : _end(tokens, at)] if token.content.strip())
+    return " / ".join(
+        " ".join(token.content.split()) for token in tokens[at : _end(tokens, at)] if token.content.strip()
+    )
 
 
 def _end(tokens: list[Token], at: int) -> int:

@@ -17,7 +17,10 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """A flag under its long name. `takes` says whether a value follows it, `why` and `remedy` why it is refused and what to do."""
+    """A flag under its long name.
+
+    `takes` says whether a value follows it, `why` and `remedy` why it is refused and what to do.
+    """
 
     name: str
     fate: Fate
@@ -35,14 +38,31 @@ _FLAGS = {
     for flag in (
         *(Flag(name, Fate.READ) for name in ("--namespace", "--field-selector", "--patch", "--type")),
         *(Flag(name, Fate.IGNORED) for name in ("--output", "--sort-by")),
-        *(Flag(name, Fate.IGNORED, takes=False) for name in ("--no-headers", "--show-kind", "--show-labels", "--ignore-not-found")),
-        *_refused(
-            "the worker decides which cluster it talks to, and as whom", "remove it; set up the worker", *("--context", "--kubeconfig")
+        *(
+            Flag(name, Fate.IGNORED, takes=False)
+            for name in ("--no-headers", "--show-kind", "--show-labels", "--ignore-not-found")
         ),
-        *_refused("the worker decides which cluster it talks to, and as whom", "remove it; set up the worker", *("--server", "--cluster")),
-        *_refused("the worker decides which cluster it talks to, and as whom", "remove it; set up the worker", *("--token", "--user")),
         *_refused(
-            "the worker acts under its own account", "remove it; grant the worker's account what it needs", "--as", "--as-group", "--as-uid"
+            "the worker decides which cluster it talks to, and as whom",
+            "remove it; set up the worker",
+            *("--context", "--kubeconfig"),
+        ),
+        *_refused(
+            "the worker decides which cluster it talks to, and as whom",
+            "remove it; set up the worker",
+            *("--server", "--cluster"),
+        ),
+        *_refused(
+            "the worker decides which cluster it talks to, and as whom",
+            "remove it; set up the worker",
+            *("--token", "--user"),
+        ),
+        *_refused(
+            "the worker acts under its own account",
+            "remove it; grant the worker's account what it needs",
+            "--as",
+            "--as-group",
+            "--as-uid",
         ),
         *_refused(
             "a plan holds all that it does, and no file is read later",
@@ -53,17 +73,30 @@ _FLAGS = {
         ),
         *_refused("nothing is forced: a change that is refused fails the run", "remove it", "--force", takes=False),
         *_refused(
-            "whether anything is changed is not the command's to say", "write mode: recommend in the front matter", "--dry-run", takes=False
+            "whether anything is changed is not the command's to say",
+            "write mode: recommend in the front matter",
+            "--dry-run",
+            takes=False,
         ),
-        *_refused("a step does not leave the alert's namespace", "write -n {namespace}", "--all-namespaces", takes=False),
-        *_refused("a step ends; it does not watch", "remove it", "--watch", "--watch-only", "--output-watch-events", takes=False),
+        *_refused(
+            "a step does not leave the alert's namespace", "write -n {namespace}", "--all-namespaces", takes=False
+        ),
+        *_refused(
+            "a step ends; it does not watch",
+            "remove it",
+            "--watch",
+            "--watch-only",
+            "--output-watch-events",
+            takes=False,
+        ),
         *_refused("events have no labels to select by", "use --field-selector involvedObject.name={pod}", "--selector"),
         *_refused("Runmend writes under its own name, so that its changes can be told", "remove it", "--field-manager"),
         *_refused("only the Deployment itself is patched", "remove it", "--subresource"),
     )
 }
 _SHORT = {
-    "n": "--namespace", "p": "--patch", "o": "--output", "f": "--filename", "k": "--kustomize", "s": "--server", "l": "--selector",
+    "n": "--namespace", "p": "--patch", "o": "--output", "f": "--filename",
+    "k": "--kustomize", "s": "--server", "l": "--selector",
     "A": "--all-namespaces", "w": "--watch",
 }  # fmt: skip
 
@@ -78,7 +111,10 @@ class Words:
 
 
 def sort_words(words: list[str], values: Values) -> Words:
-    """Tell flags from the rest, wherever they stand, as kubectl does. `understood` is False where the report has errors."""
+    """Tell flags from the rest, wherever they stand, as kubectl does.
+
+    `understood` is False where the report has errors.
+    """
     sorted_words = Words()
     rest = iter(words)
     for word in rest:
@@ -125,6 +161,8 @@ def _take(flag: Flag, value: str, words: Words, values: Values) -> None:
         values.report.error(values.line, f"the flag {flag.name} stands there twice", "write it once")
         words.understood = False
     elif flag.fate is Fate.IGNORED:
-        values.report.warning(values.line, f"the flag {flag.name} is not read: it only says how kubectl prints", "remove it")
+        values.report.warning(
+            values.line, f"the flag {flag.name} is not read: it only says how kubectl prints", "remove it"
+        )
     else:
         words.flags[flag.name] = value

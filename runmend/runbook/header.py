@@ -1,4 +1,7 @@
-"""The front matter: which runbook it is, which alert it answers, which actions it runs. Every key binds, so an unknown one is an error."""
+"""The front matter: which runbook it is, which alert it answers, which actions it runs.
+
+Every key binds, so an unknown one is an error.
+"""
 
 import difflib
 from dataclasses import dataclass, field
@@ -11,7 +14,20 @@ from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError
 
 KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "mode", "protect_serving")
 DESCRIPTIVE = frozenset(
-    {"author", "authors", "category", "contact", "created", "date", "links", "owner", "owners", "references", "reviewed", "service"}
+    {
+        "author",
+        "authors",
+        "category",
+        "contact",
+        "created",
+        "date",
+        "links",
+        "owner",
+        "owners",
+        "references",
+        "reviewed",
+        "service",
+    }
     | {"last_updated", "severity", "tags", "team", "updated", "version"}
 )
 """Keys that say nothing of what should be done: a warning says that they are not read."""
@@ -57,7 +73,9 @@ def read_header(document: Document, report: Report) -> Header:
         return Header()
     if document.header is None:
         report.error(
-            1, "the file has no front matter", f"begin it with a line of ---, the keys {listed(KEYS[:5], 'and')}, and a line of ---"
+            1,
+            "the file has no front matter",
+            f"begin it with a line of ---, the keys {listed(KEYS[:5], 'and')}, and a line of ---",
         )
         return Header()
     first = document.header_line
@@ -65,12 +83,16 @@ def read_header(document: Document, report: Report) -> Header:
         node = read_yaml(document.header)
     except YamlError as error:
         report.error(
-            first + error.line, f"the front matter is not YAML: {error.problem}", "correct it; put text that holds : or # in quotes"
+            first + error.line,
+            f"the front matter is not YAML: {error.problem}",
+            "correct it; put text that holds : or # in quotes",
         )
         return Header()
     if not isinstance(node, Mapping):
         kind = "empty" if node is None else node.kind
-        report.error(first, f"the front matter is {kind}, not a mapping", f"write keys and values: {_EXAMPLES['runbook_id']}")
+        report.error(
+            first, f"the front matter is {kind}, not a mapping", f"write keys and values: {_EXAMPLES['runbook_id']}"
+        )
         return Header()
     return _Reader(node, first, report).read()
 
@@ -116,7 +138,11 @@ class _Reader:
                 self._report.error(line, f"{key} is {'empty' if node else 'missing'}", f"add {_EXAMPLES[key]}")
             return ""
         if not isinstance(node, Scalar) or node.kind != "text":
-            remedy = f'put it in quotes: {key}: "{node.value}"' if isinstance(node, Scalar) else f"write one line of text: {key}: …"
+            remedy = (
+                f'put it in quotes: {key}: "{node.value}"'
+                if isinstance(node, Scalar)
+                else f"write one line of text: {key}: …"
+            )
             self._report.error(self._lines[key], f"{key} is {node.kind}, not text", remedy)
             return ""
         return " ".join(node.value.split())
@@ -142,11 +168,15 @@ class _Reader:
             return Mode(text)
         if text == "approve":
             self._report.error(
-                line, "mode: approve is not supported yet, there are no approvals", "write mode: recommend, which changes nothing"
+                line,
+                "mode: approve is not supported yet, there are no approvals",
+                "write mode: recommend, which changes nothing",
             )
         else:
             self._report.error(
-                line, "mode is neither recommend nor auto", "write mode: recommend (change nothing) or mode: auto, or leave it out"
+                line,
+                "mode is neither recommend nor auto",
+                "write mode: recommend (change nothing) or mode: auto, or leave it out",
             )
         return None
 
@@ -197,11 +227,17 @@ class _Reader:
                 if unknown == "action_id":
                     continue
                 self._report.error(
-                    self._first + key.line, f"unknown key {quoted(unknown)} in the workflow", "remove it; known is action_id"
+                    self._first + key.line,
+                    f"unknown key {quoted(unknown)} in the workflow",
+                    "remove it; known is action_id",
                 )
             _, name = entries.get("action_id", (None, None))
         if not isinstance(name, Scalar) or name.kind != "text":
-            self._report.error(line, "an entry of the workflow names no action", "write - action_id: …, the id of an action in this file")
+            self._report.error(
+                line,
+                "an entry of the workflow names no action",
+                "write - action_id: …, the id of an action in this file",
+            )
             return None
         action_id = self._identifier(name.value, "action_id", self._first + name.line)
         return Use(action_id, line) if action_id else None

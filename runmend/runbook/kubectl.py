@@ -1,4 +1,7 @@
-"""The grammar of commands: a line of kubectl to a typed operation, or the reasons why not. Later verbs are added in `_VERBS`."""
+"""The grammar of commands: a line of kubectl to a typed operation, or the reasons why not.
+
+Later verbs are added in `_VERBS`.
+"""
 
 import re
 from collections.abc import Callable
@@ -25,7 +28,15 @@ _REFUSED_VERBS = {
 }
 _EVENTS = frozenset({"events", "event", "ev"})
 _DEPLOYMENTS = frozenset(
-    {"deployment", "deployments", "deploy", "deployment.apps", "deployments.apps", "deployment.v1.apps", "deployments.v1.apps"}
+    {
+        "deployment",
+        "deployments",
+        "deploy",
+        "deployment.apps",
+        "deployments.apps",
+        "deployment.v1.apps",
+        "deployments.v1.apps",
+    }
 )
 _TERM = re.compile(r"(?P<field>[^=!]*)(?P<operator>==|!=|=)(?P<value>[^=!]*)")
 
@@ -57,7 +68,8 @@ _FIELDS: dict[str, tuple[Validator, tuple[str, ...]]] = {
     "metadata.name": (dns_subdomain, ()),
     "metadata.namespace": (dns_subdomain, ("namespace",)),
 }
-"""The fields that the API server selects events by, what a literal is checked for, and which of the run's placeholders may stand there."""
+"""The fields that the API server selects events by, what a literal is checked for, and which of the run's placeholders
+may stand there."""
 
 
 def parse_command(text: str, values: Values) -> Operation | None:
@@ -73,7 +85,9 @@ def parse_command(text: str, values: Values) -> Operation | None:
     program, *rest = words
     if program != "kubectl":
         if values.refuse_placeholders(program, "the program's name"):
-            values.report.error(values.line, f"the program {quoted(program)} is not kubectl", "write a command that begins with kubectl")
+            values.report.error(
+                values.line, f"the program {quoted(program)} is not kubectl", "write a command that begins with kubectl"
+            )
         return None
     sorted_words = sort_words(rest, values)
     verb = sorted_words.positional[0] if sorted_words.positional else ""
@@ -89,7 +103,9 @@ def _refuse_verb(verb: str, values: Values) -> None:
         return
     if verb in _REFUSED_VERBS:
         values.report.error(
-            values.line, f"kubectl {verb} is refused: {_REFUSED_VERBS[verb]}", f"write what should change; supported are {SUPPORTED}"
+            values.line,
+            f"kubectl {verb} is refused: {_REFUSED_VERBS[verb]}",
+            f"write what should change; supported are {SUPPORTED}",
         )
     elif verb:
         values.report.error(values.line, f"the verb {quoted(verb)} is not supported yet", f"supported are {SUPPORTED}")
@@ -114,7 +130,9 @@ def _get(words: Words, values: Values) -> Operation | None:
 def _patch(words: Words, values: Values) -> Operation | None:
     _, *names = words.positional
     if not names:
-        values.report.error(values.line, "kubectl patch names no resource", "write kubectl patch deployment {deployment}")
+        values.report.error(
+            values.line, "kubectl patch names no resource", "write kubectl patch deployment {deployment}"
+        )
         return None
     kind, slash, name = names[0].partition("/")
     if not _is_resource(kind, _DEPLOYMENTS, values, f"kubectl patch changes {quoted(kind)}"):
@@ -149,7 +167,9 @@ def _is_resource(name: str, expected: frozenset[str], values: Values, problem: s
 
 def _has_no_more(names: list[str], values: Values, remedy: str) -> bool:
     if names:
-        values.report.error(values.line, f"{listed([quoted(name) for name in names[:5]], 'and')} is one word too many", remedy)
+        values.report.error(
+            values.line, f"{listed([quoted(name) for name in names[:5]], 'and')} is one word too many", remedy
+        )
     return not names
 
 
@@ -168,7 +188,9 @@ def _is_in_namespace(words: Words, values: Values) -> bool:
         values.report.error(values.line, "the command says no namespace", f"say it: -n {NAMESPACE}")
     else:
         values.report.error(
-            values.line, f"the namespace is {quoted(namespace)}", f"write -n {NAMESPACE}: a run stays in its alert's namespace"
+            values.line,
+            f"the namespace is {quoted(namespace)}",
+            f"write -n {NAMESPACE}: a run stays in its alert's namespace",
         )
     return False
 
@@ -180,7 +202,9 @@ def _is_target(name: str, values: Values) -> bool:
         remedy = "write {deployment}: a run changes its own target only, which nobody else changes meanwhile"
         values.report.error(values.line, f"the Deployment is {quoted(name)}", remedy)
     else:
-        values.report.error(values.line, "the command names no Deployment", "write kubectl patch deployment {deployment}")
+        values.report.error(
+            values.line, "the command names no Deployment", "write kubectl patch deployment {deployment}"
+        )
     return False
 
 
@@ -212,12 +236,16 @@ def _term(text: str, values: Values) -> FieldTerm | None:
     if not values.refuse_placeholders(field, "a field's name"):
         return None
     if field not in _FIELDS:
-        values.report.error(values.line, f"events cannot be selected by {quoted(field)}", f"use one of {listed(list(_FIELDS))}")
+        values.report.error(
+            values.line, f"events cannot be selected by {quoted(field)}", f"use one of {listed(list(_FIELDS))}"
+        )
         return None
     validator, built_in = _FIELDS[field]
     if field.endswith("namespace") and value != NAMESPACE:
         values.report.error(
-            values.line, f"the field {field} is {quoted(value)}", f"write {field}={NAMESPACE}: a run stays in its namespace"
+            values.line,
+            f"the field {field} is {quoted(value)}",
+            f"write {field}={NAMESPACE}: a run stays in its namespace",
         )
         return None
     if not values.check(value, f"the value of {field}", validator, built_in):

@@ -38,7 +38,10 @@ def lint(paths: Iterable[Path]) -> Linted:
         if path.is_dir():
             files += len(runbook_files(path))
             loaded = load_directory(path)
-            diagnostics += [*loaded.warnings, *(diagnostic for error in loaded.problems.values() for diagnostic in error.diagnostics)]
+            diagnostics += [
+                *loaded.warnings,
+                *(diagnostic for error in loaded.problems.values() for diagnostic in error.diagnostics),
+            ]
         else:
             files += 1
             try:

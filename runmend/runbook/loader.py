@@ -1,4 +1,7 @@
-"""A directory of runbooks: loaded and reloaded whole, and never stopped by one file that is broken. Called by bridge and commands."""
+"""A directory of runbooks: loaded and reloaded whole, and never stopped by one file that is broken.
+
+Called by bridge and commands.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +28,9 @@ class Loaded:
 
 
 def load_directory(path: Path) -> Loaded:
-    """Compile every `*.md` of a directory, in the order of their names; hidden files and a README.md without front matter are left out.
+    """Compile every `*.md` of a directory, in the order of their names.
+
+    Hidden files and a README.md without front matter are left out.
 
     Two files with one runbook_id or one alertname: the later one is a problem.
 
@@ -54,7 +59,11 @@ def runbook_files(path: Path) -> list[Path]:
         UnreadableDirectory: there is no such directory, or it may not be read.
     """
     try:
-        files = [file for file in path.iterdir() if file.suffix.lower() == ".md" and not file.name.startswith(".") and not file.is_dir()]
+        files = [
+            file
+            for file in path.iterdir()
+            if file.suffix.lower() == ".md" and not file.name.startswith(".") and not file.is_dir()
+        ]
     except OSError as error:
         raise UnreadableDirectory(f"{path}: {error.strerror or error}") from error
     return sorted(file for file in files if not _is_plain_readme(file))
@@ -92,7 +101,9 @@ def _refuse_duplicates(compiled: Compiled, file: Path, first: dict[tuple[str, st
     for key, value in values.items():
         if (key, value) in first:
             report.error(
-                compiled.lines.get(key, 1), f"{first[key, value]} has the {key} {value} already", "change or remove one of the two"
+                compiled.lines.get(key, 1),
+                f"{first[key, value]} has the {key} {value} already",
+                "change or remove one of the two",
             )
     if report.failed:
         raise RunbookError((*report.diagnostics, *compiled.warnings))

@@ -1,4 +1,7 @@
-"""The patch of `kubectl patch deployment -p`: a strategic merge patch that may set images of containers, and nothing else."""
+"""The patch of `kubectl patch deployment -p`.
+
+A strategic merge patch that may set images of containers, and nothing else.
+"""
 
 from runmend.core.names import dns_label
 from runmend.images.references import parse_image
@@ -16,11 +19,16 @@ Images = tuple[tuple[ContainerImage, ...], tuple[ContainerImage, ...]]
 
 
 def read_patch(text: str, values: Values) -> Images | None:
-    """Read the patch, JSON or YAML as kubectl takes it: the images of containers and init containers; None where the report has errors."""
+    """Read the patch, JSON or YAML as kubectl takes it: the images of containers and init containers.
+
+    None where the report has errors.
+    """
     try:
         node = read_yaml(text)
     except YamlError as error:
-        values.report.error(values.line, f"the patch is neither JSON nor YAML: {error.problem}", f"write it in single quotes: {EXAMPLE}")
+        values.report.error(
+            values.line, f"the patch is neither JSON nor YAML: {error.problem}", f"write it in single quotes: {EXAMPLE}"
+        )
         return None
     return _Patch(values).read(node)
 
@@ -60,7 +68,8 @@ class _Patch:
                 self._failed = True
             elif name.startswith("$"):
                 self._error(
-                    f"the patch holds the directive {quoted(name)} at {path or 'its top'}", f"{_ONLY}, and nothing deleted or replaced"
+                    f"the patch holds the directive {quoted(name)} at {path or 'its top'}",
+                    f"{_ONLY}, and nothing deleted or replaced",
                 )
             elif name not in keys:
                 self._error(f"the patch sets {quoted(f'{path}.{name}'.lstrip('.'))}", _ONLY)
@@ -99,20 +108,29 @@ class _Patch:
         self._failed = self._failed or not good
         if not (good and name and image):
             return None
-        # The image keeps its placeholder, so that a reader of the plan sees where it comes from; a name is what entries are told apart by.
+        # The image keeps its placeholder, so that a reader of the plan sees where it comes from; a name is what entries
+        # are told apart by.
         return ContainerImage(name=self._values.filled(name), image=image)
 
-    def _refuse_ambiguity(self, containers: tuple[ContainerImage, ...], init_containers: tuple[ContainerImage, ...]) -> None:
+    def _refuse_ambiguity(
+        self, containers: tuple[ContainerImage, ...], init_containers: tuple[ContainerImage, ...]
+    ) -> None:
         names = [entry.name for entry in (*containers, *init_containers)]
         if any(entry.name == _EACH for entry in init_containers):
             self._error(
                 "{container} stands under initContainers",
-                "write it under containers: it means each container that is treated, and goes under initContainers where it belongs",
+                "write it under containers: it means each container that is treated, and goes under "
+                "initContainers where it belongs",
             )
         elif _EACH in names and len(names) > 1:
-            self._error("{container} stands beside other containers", "write it alone: it means each container that is treated")
+            self._error(
+                "{container} stands beside other containers", "write it alone: it means each container that is treated"
+            )
         for name in sorted({name for name in names if names.count(name) > 1} - {_EACH}):
-            self._error(f"the patch names the container {quoted(name)} twice", "name it once; a pod's containers have different names")
+            self._error(
+                f"the patch names the container {quoted(name)} twice",
+                "name it once; a pod's containers have different names",
+            )
 
     def _error(self, problem: str, remedy: str) -> None:
         self._failed = True

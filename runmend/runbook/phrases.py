@@ -26,7 +26,10 @@ STATE = r"\w+(?:(?: or |\s?/\s?)\w+)*"
 
 
 def sentence(text: str) -> str:
-    """A sentence as patterns read it: lower case, single spaces, no quotes, no full stop, no check box. Empty where it is too long."""
+    """A sentence as patterns read it: lower case, single spaces, no quotes, no full stop, no check box.
+
+    Empty where it is too long.
+    """
     if len(text) > LONGEST:
         return ""
     words = " ".join(re.sub(r"[`\"'*\u2018\u2019\u201c\u201d]", "", re.sub(r"^\s*\[[ xX]?\]", "", text)).split())
@@ -39,7 +42,10 @@ def known_states() -> str:
 
 
 def state_in(words: str) -> str | None:
-    """The state that is named; of `ErrImagePull or ImagePullBackOff`, which mean the same, the first. None where one is unknown."""
+    """The state that is named; of `ErrImagePull or ImagePullBackOff`, which mean the same, the first.
+
+    None where one is unknown.
+    """
     names = [_BY_LOWER.get(word) for word in re.split(r" or |\s?/\s?", words.lower().strip())]
     first = names[0]
     return first if first and all(name and same_state(first, name) for name in names) else None

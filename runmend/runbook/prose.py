@@ -1,7 +1,9 @@
-"""Prose that would restrict a change, or make it wait. Nothing holds a run to prose, so a runbook that changes something is refused for it.
+"""Prose that would restrict a change, or make it wait.
 
-Three measures, from strict to mild, by how surely a sentence is about the change: `restriction` beside the action itself, `prohibition`
-in what introduces the whole file, `halt` in a diagnostic step.
+Nothing holds a run to prose, so a runbook that changes something is refused for it.
+
+Three measures, from strict to mild, by how surely a sentence is about the change: `restriction` beside the action
+itself, `prohibition` in what introduces the whole file, `halt` in a diagnostic step.
 """
 
 import re
@@ -14,15 +16,20 @@ from runmend.runbook.conditions import EXAMPLES, after_leading_if
 from runmend.runbook.diagnostics import Report, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Other, Part, Section
 
-REMEDY = f"write it as a condition that Runmend reads ({EXAMPLES}), take it to Notes, where it binds nothing, or leave the word out"
+REMEDY = (
+    f"write it as a condition that Runmend reads ({EXAMPLES}), take it to Notes, where it binds nothing, or "
+    "leave the word out"
+)
 _AS_ITEMS = "write what binds as items: - **name**: `value`"
 
 _PLACES = (
-    r"(?:non-?|pre-?)?prod(?:uction)?|preprod|staging|canar(?:y|ies)|dev|qa|uat|(?:development|test|testing) (?:namespace|cluster)|"
+    r"(?:non-?|pre-?)?prod(?:uction)?|preprod|staging|canar(?:y|ies)|dev|qa|uat|(?:development|test|testing) "
+    r"(?:namespace|cluster)|"
     r"tiers?|tenants?|teams?"
 )
 _PEOPLE = (
-    r"approv\w*|sign(?:ed)?-?\s?off|permission|consent|ask(?:s|ed|ing)?|confirm\w*|manual(?:ly)?|by hand|human|on-?\s?call|consult\w*|"
+    r"approv\w*|sign(?:ed)?-?\s?off|permission|consent|ask(?:s|ed|ing)?|confirm\w*|manual(?:ly)?|by "
+    r"hand|human|on-?\s?call|consult\w*|"
     r"coordinat\w*|agree\w*|review\w*|discretion|blessing|subject to|(?:some|any|no)(?:one|body)"
 )
 _NEGATIONS = (
@@ -31,11 +38,14 @@ _NEGATIONS = (
     r"cannot(?! (?:be )?(?:pull|start|find|fetch|run its|r?each))"
 )
 _BOUNDS = (
-    r"only|solely|exclusively|limited|restrict\w*|unless|except\w*|exclud\w*|apart from|other than|save for|bar(?:ring)?|"
+    r"only|solely|exclusively|limited|restrict\w*|unless|except\w*|exclud\w*|apart from|other than|save "
+    r"for|bar(?:ring)?|"
     r"outside|inside|at most|at least|"
-    r"deployments|workloads|services|up to|once|twice|at a time|one by one|batch\w*|gradual\w*|percent|half|optional(?:ly)?|"
+    r"deployments|workloads|services|up to|once|twice|at a time|one by "
+    r"one|batch\w*|gradual\w*|percent|half|optional(?:ly)?|"
     r"environments?|namespaces|clusters|"
-    r"label(?:s|led|ed)?|annotat\w*|scope|applies to|fewer|more than|less than|greater|exceed\w*|ignor\w*|leav(?:e|es|ing)|rarely|"
+    r"label(?:s|led|ed)?|annotat\w*|scope|applies to|fewer|more than|less "
+    r"than|greater|exceed\w*|ignor\w*|leav(?:e|es|ing)|rarely|"
     r"sometimes|occasionally|(?:one|single) (?:container|pod|replica|deployment)"
 )
 _TIMES = (
@@ -44,12 +54,14 @@ _TIMES = (
     r"nights?|nightly|\d+ ?(?:s|m|h|am|pm)|sleep\w*|hold off|pending"
 )
 _CONDITIONS = (
-    r"if|when(?:ever)?|where|while|in case|provided|providing|as long as|so long as|whether|given|assuming|suppos\w*|depend\w*|"
+    r"if|when(?:ever)?|where|while|in case|provided|providing|as long as|so long "
+    r"as|whether|given|assuming|suppos\w*|depend\w*|"
     r"but|however|otherwise|else|elsewhere|instead|although|though|"
     r"pre-?\s?conditions?|prerequisites?|guard\w*|conditions?|conditional(?:ly)?"
 )
 _ORDERS = (
-    r"must|should|shall|requir\w*|needs?|needed|ensur\w*|make sure|verify|check|skip\w*|avoid\w*|refrain\w*|stop|abort\w*|halt|"
+    r"must|should|shall|requir\w*|needs?|needed|ensur\w*|make "
+    r"sure|verify|check|skip\w*|avoid\w*|refrain\w*|stop|abort\w*|halt|"
     r"forbid\w*|prohibit\w*|disallow\w*|refus\w*|beware|caution|careful\w*|danger\w*|consider|suggest\w*|recommend\w*|propos\w*|"
     r"dry-?\s?run|simulat\w*|notif(?:y|ies)|escalat\w*|page|roll(?:s|ing|ed)? ?back|"
     r"draft|todo|tbd|wip|disabled|deprecated|obsolete"
@@ -62,7 +74,8 @@ def _words(*alternatives: str) -> re.Pattern[str]:
 
 _RESTRICTION = _words(_PLACES, _PEOPLE, _NEGATIONS, _BOUNDS, _TIMES, _CONDITIONS, _ORDERS)
 _PROHIBITION = _words(
-    r"(?:do|must|should|shall|may) not|(?:do|must|should)nt|never|not (?:be |to be )?(?:run|used?|appl(?:y|ied)|in|for|on|intended|meant)",
+    r"(?:do|must|should|shall|may) not|(?:do|must|should)nt|never|not (?:be |to be "
+    r")?(?:run|used?|appl(?:y|ied)|in|for|on|intended|meant)",
     r"only|unless|except\w*|wait\w*|stop|abort|skip|forbidden|prohibited",
     r"approv\w*|sign-?\s?off|permission|manual(?:ly)?|ask|confirm|by hand",
     r"pre-?\s?conditions?|prerequisites?|requirements?|guard-?\s?rails?|restrictions?|constraints?|exceptions?|limitations?|safety|scope",
@@ -76,11 +89,15 @@ _CONTROL = _words(
 """Names of items that would control the action."""
 _CLAUSE_END = re.compile(r"[,;:\u2013\u2014]\s+|\s-+\s|[.!]\s+")
 _DOES = re.compile(
-    r"(?:(?:this|the|an?|action|step|it|we|that|which|automatically|temporarily|simply|just|please|and|to|in order to|will) )*"
+    r"(?:(?:this|the|an?|action|step|it|we|that|which|automatically|temporarily|simply|just|please|and|to|in "
+    r"order to|will) )*"
     r"(?:patch|replac|set|updat|chang|switch|roll|point|swap|put|us(?:e|ing)|restor|mov|deploy|appl|fix|repair|rewrit|return|pin|reset|"
-    r"substitut|correct|bump|remediat|recover|run|bring|redirect|mend|make|giv(?:e|es|ing) the|let|get|keep|unblock|heal)\w*\b"
+    r"substitut|correct|bump|remediat|recover|run|bring|redirect|mend|make|giv(?:e|es|ing) "
+    r"the|let|get|keep|unblock|heal)\w*\b"
 )
-_EXPLAINS = re.compile(r"(?:and )?(?:so|to|which|that|whose|because|since|as|it|its|this|these|the|an?|known|thereby|thus)\b")
+_EXPLAINS = re.compile(
+    r"(?:and )?(?:so|to|which|that|whose|because|since|as|it|its|this|these|the|an?|known|thereby|thus)\b"
+)
 _HALT = _words(
     r"(?:do not|dont|never|must not|should not|no need to) "
     r"(?:patch|continue|proceed|change|run|apply|remediate|act|go on|touch|replace|deploy)",
@@ -92,7 +109,10 @@ _HALT = _words(
 
 
 def restriction(text: str) -> str | None:
-    """The first words of restriction or waiting, however written, or the mark of what is struck out; None where there are none."""
+    """The first words of restriction or waiting, however written, or the mark of what is struck out.
+
+    None where there are none.
+    """
     return "~~" if "~~" in text else _first(_RESTRICTION, text)
 
 
@@ -102,7 +122,9 @@ def prohibition(text: str) -> str | None:
 
 
 def remark(text: str) -> str | None:
-    """The first clause of a description that says neither what is done nor what for: "Last resort: patch …", "patch …, in low season".
+    """The first clause of a description that says neither what is done nor what for.
+
+    "Last resort: patch …", "patch …, in low season".
 
     A description of one clause has none.
     """
@@ -110,7 +132,12 @@ def remark(text: str) -> str | None:
     if len(clauses) == 1:
         return None
     return next(
-        (clause for number, clause in enumerate(clauses) if not _DOES.match(clause) and not (number and _EXPLAINS.match(clause))), None
+        (
+            clause
+            for number, clause in enumerate(clauses)
+            if not _DOES.match(clause) and not (number and _EXPLAINS.match(clause))
+        ),
+        None,
     )
 
 
@@ -125,8 +152,13 @@ def _first(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Lower case, without apostrophes, marks and invisible letters: neither a curly quote nor a soft hyphen hides a word."""
-    letters = (letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) not in ("Cf", "Mn"))
+    """Lower case, without apostrophes, marks and invisible letters.
+
+    Neither a curly quote nor a soft hyphen hides a word.
+    """
+    letters = (
+        letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) not in ("Cf", "Mn")
+    )
     words = re.sub(r"[\u2010-\u2015]", "-", "".join(letters))
     words = re.sub(r"['\u2019]s\b", "", words)  # "the Deployment's image" speaks of one
     return " ".join(re.sub(r"['\u2018\u2019`*\"\u201c\u201d]", "", words).replace("_", " ").split()).lower()
@@ -157,10 +189,16 @@ def check_items(action: Action, report: Report, *, changes: bool) -> None:
             elif changes and (words := remark(rest)):
                 report.error(
                     named.line,
-                    f"the description of {action.action_id} says {quoted(words)}, which is neither what is done nor what for",
-                    'say what is done ("Patch …"), what for ("so that …"), and take the rest to Notes, where it binds nothing',
+                    f"the description of {action.action_id} says {quoted(words)}, which is neither what is done "
+                    "nor what for",
+                    'say what is done ("Patch …"), what for ("so that …"), and take the rest to Notes, where it '
+                    "binds nothing",
                 )
-            beside += [_Text(text, item.line, "the list under the description") for item in named.items for text in _item_texts(item)]
+            beside += [
+                _Text(text, item.line, "the list under the description")
+                for item in named.items
+                for text in _item_texts(item)
+            ]
         elif changes and named.name not in RESERVED and f"{{{named.name}}}" not in command:
             word = restriction(f"{named.name}: {named.marked or named.value}") or _first(_CONTROL, named.name)
             if word:
@@ -173,7 +211,7 @@ def check_items(action: Action, report: Report, *, changes: bool) -> None:
 
 
 def check_prose(document: Document, changing: frozenset[str], report: Report) -> None:
-    """Look at all prose that is or may be about the actions named in `changing`, those that change something and are run."""
+    """Look at all prose that may be about the actions named in `changing`: those that change something and are run."""
     near = _near(document.parts, changing)
     titled = False
     for number, part in enumerate(document.parts):

@@ -9,7 +9,10 @@ _WHY = "Runmend runs no shell"
 _SYNTAX = {
     "|": ("pipes into another command", "write one kubectl command"),
     ";": ("runs several commands", "write one kubectl command, and an action for each other one"),
-    "&": ("runs several commands, or one in the background", "write one kubectl command, and an action for each other one"),
+    "&": (
+        "runs several commands, or one in the background",
+        "write one kubectl command, and an action for each other one",
+    ),
     "<": ("redirects input", "remove it; a placeholder is written in braces: {pod}"),
     ">": ("redirects output", "remove it; what the command reads is kept in the run's result"),
     "`": ("runs a command within the command", "write a placeholder, such as {pod}, or a named item of the action"),
@@ -56,7 +59,7 @@ class _Words:
 
 
 def split_words(text: str) -> list[str]:
-    r"""Split a command into words: blanks, '…', "…", and backslashes as POSIX has them. A line that ends in `\` goes on in the next.
+    r"""Split a command into words: blanks, '…', "…", backslashes as POSIX has them; a `\` at its end joins lines.
 
     Raises:
         ShellSyntax: it holds what only a shell could do, outside quotes that would make it data.

@@ -31,7 +31,11 @@ def compile_step(action: Action, report: Report) -> Step | None:
     command = action.item("command")
     if command is None or not (command.value or command.items):
         line = command.line if command else action.line
-        report.error(line, f"the action {action.action_id} has no command", "add - **command**: `kubectl …`; what you read is what runs")
+        report.error(
+            line,
+            f"the action {action.action_id} has no command",
+            "add - **command**: `kubectl …`; what you read is what runs",
+        )
         return None
     parameters = _parameters(action, report)
     operation = _operation(action, command, parameters, report)
@@ -56,7 +60,9 @@ def compile_step(action: Action, report: Report) -> Step | None:
 def _operation(action: Action, command: Named, parameters: dict[str, Parameter], report: Report) -> Operation | None:
     if not command.pure:
         report.error(
-            command.line, "the command is mixed with other text", "put the whole command, and nothing else, in one pair of backticks"
+            command.line,
+            "the command is mixed with other text",
+            "put the whole command, and nothing else, in one pair of backticks",
         )
         return None
     values = Values(report, command.line, parameters)
@@ -80,7 +86,9 @@ def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")
         elif not named.name.isidentifier() or not named.name.isascii():
             report.warning(
-                named.line, f"the item {quoted(named.name)} is not read, no placeholder can ask for it", f"name it with {_PARAMETER_NAME}"
+                named.line,
+                f"the item {quoted(named.name)} is not read, no placeholder can ask for it",
+                f"name it with {_PARAMETER_NAME}",
             )
         else:
             parameters[named.name] = Parameter(named.name, named.value, named.line)
@@ -90,11 +98,18 @@ def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
 def _gates(action: Action, changes: bool, report: Report) -> _Gates:  # noqa: FBT001  a fact about the action
     gates = _Gates()
     for item in action.unnamed:
-        _unread(item.line, f"the item {quoted(item.inline.plain)} of {action.action_id} has no name", report, error=changes)
+        _unread(
+            item.line, f"the item {quoted(item.inline.plain)} of {action.action_id} has no name", report, error=changes
+        )
     for named in action.named.values():
         if named.name != "conditions" and named.items:
             line = named.items[0].line
-            _unread(line, f"the list under {quoted(named.name)} is not read", report, error=changes and named.name != "description")
+            _unread(
+                line,
+                f"the list under {quoted(named.name)} is not read",
+                report,
+                error=changes and named.name != "description",
+            )
     for text, line in _conditions(action):
         condition = read_condition(text)
         if condition is None:
@@ -115,9 +130,13 @@ def _unread(line: int, problem: str, report: Report, *, error: bool) -> None:
 
 def _unreadable(what: str, line: int, report: Report, *, changes: bool) -> None:
     if changes:
-        report.error(line, f"{what} is not understood", f"write for example {EXAMPLES}; known states are {known_states()}")
+        report.error(
+            line, f"{what} is not understood", f"write for example {EXAMPLES}; known states are {known_states()}"
+        )
     else:
-        report.warning(line, f"{what} is not understood, and gates nothing", f"remove it, or write for example {EXAMPLES}")
+        report.warning(
+            line, f"{what} is not understood, and gates nothing", f"remove it, or write for example {EXAMPLES}"
+        )
 
 
 def _conditions(action: Action) -> list[tuple[str, int]]:
@@ -144,7 +163,9 @@ def _apply(condition: Condition, line: int, gates: _Gates, report: Report, *, ch
         case OwnedBy(kind):
             if changes and kind != "Deployment":
                 report.error(
-                    line, f"the pod of a {kind} is never one of the Deployment that is patched", "write Pod must be owned by a Deployment"
+                    line,
+                    f"the pod of a {kind} is never one of the Deployment that is patched",
+                    "write Pod must be owned by a Deployment",
                 )
             elif gates.owner not in (None, kind):
                 report.error(line, f"the pod cannot be owned by a {gates.owner} and a {kind}", "remove one of the two")

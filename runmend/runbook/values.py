@@ -29,17 +29,21 @@ class Values:
     used: set[str] = field(default_factory=set)
 
     def check(self, text: str, what: str, validator: Validator, built_in: tuple[str, ...] = ()) -> bool:
-        """Whether `text` may stand where a `what` is expected, with one of the run's `built_in` placeholders or as a checked value.
+        """Whether `text` may stand where a `what` is expected: as a `built_in` placeholder or as a checked value.
 
-        One of the run's placeholders is a whole value: a name is never put together. The action's own are known now, so what they make
-        of the text is checked now.
+        One of the run's placeholders is a whole value: a name is never put together. The action's own are known now, so
+        what they make of the text is checked now.
         """
         names = PLACEHOLDER.findall(text)
         unknown = [name for name in names if name not in BUILT_IN_PLACEHOLDERS and name not in self.parameters]
         self.used.update(name for name in names if name in self.parameters)
         if unknown:
             for name in dict.fromkeys(unknown):
-                self.report.error(self.line, f"unknown placeholder {{{name}}}", f"known are {self._known()}; or add - **{name}**: `value`")
+                self.report.error(
+                    self.line,
+                    f"unknown placeholder {{{name}}}",
+                    f"known are {self._known()}; or add - **{name}**: `value`",
+                )
             return False
         runs = [name for name in names if name in BUILT_IN_PLACEHOLDERS]
         if runs:
@@ -48,14 +52,18 @@ class Values:
 
     def filled(self, text: str) -> str:
         """A checked text with the action's own parameters filled in, and the run's placeholders as they are."""
-        values = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS} | {name: known.value for name, known in self.parameters.items()}
+        values = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS} | {
+            name: known.value for name, known in self.parameters.items()
+        }
         return fill(text, values)
 
     def refuse_placeholders(self, text: str, where: str) -> bool:
         """Whether `text` holds no placeholder; `where` says what it is part of."""
         found = PLACEHOLDER.search(text)
         if found:
-            self.report.error(self.line, f"the placeholder {found[0]} stands in {where}", "write it out; a placeholder fills a value")
+            self.report.error(
+                self.line, f"the placeholder {found[0]} stands in {where}", "write it out; a placeholder fills a value"
+            )
         return found is None
 
     def _check_built_in(self, text: str, what: str, name: str, built_in: tuple[str, ...]) -> bool:
@@ -63,7 +71,11 @@ class Values:
             remedy = f"write {{{name}}} alone; a name is not put together from parts"
             self.report.error(self.line, f"the placeholder {{{name}}} is only a part of {quoted(text)}", remedy)
         elif name not in built_in:
-            may = f"write {listed([f'{{{other}}}' for other in built_in])}, or a literal" if built_in else "write it out, or name an item"
+            may = (
+                f"write {listed([f'{{{other}}}' for other in built_in])}, or a literal"
+                if built_in
+                else "write it out, or name an item"
+            )
             self.report.error(self.line, f"{what} cannot be {{{name}}}", may)
         else:
             return True

@@ -1,6 +1,9 @@
-"""YAML as a tree whose nodes know their lines, for front matter and for patches. Nothing is constructed, so no value can be a surprise.
+"""YAML as a tree whose nodes know their lines, for front matter and for patches.
 
-Anchors and aliases are refused (a kilobyte of them can mean a gigabyte), and so are duplicate keys, which YAML's loaders pass over.
+Nothing is constructed, so no value can be a surprise.
+
+Anchors and aliases are refused (a kilobyte of them can mean a gigabyte), and so are duplicate keys, which YAML's
+loaders pass over.
 """
 
 from dataclasses import dataclass
@@ -91,7 +94,9 @@ def read_yaml(text: str) -> Node | None:
         mark = error.problem_mark or error.context_mark
         raise YamlError(_one_line(error.problem or error.context or "it cannot be read"), _line(text, mark)) from None
     except yaml.reader.ReaderError as error:
-        raise YamlError(f"the character {chr(error.character)!a} is not allowed", text.count("\n", 0, error.position)) from None
+        raise YamlError(
+            f"the character {chr(error.character)!a} is not allowed", text.count("\n", 0, error.position)
+        ) from None
     except (ValueError, OverflowError) as error:
         # PyYAML's scanner lets chr() and int() fail: "\UFFFFFFFF", %YAML 1.<5000 digits>.
         if isinstance(error, YamlError):

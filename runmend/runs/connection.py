@@ -1,4 +1,7 @@
-"""The way to Temporal: connecting, and what its namespace must have before runs can be found. Called by every process."""
+"""The way to Temporal: connecting, and what its namespace must have before runs can be found.
+
+Called by every process.
+"""
 
 import asyncio
 import logging
@@ -55,7 +58,8 @@ async def connect(runtime: Runtime | None = None) -> Client:
     """Connect by TEMPORAL_* variables and profiles.
 
     Args:
-        runtime: what the client runs on; `runtime_for` makes one for a process that stays. None: the SDK's default, which tells nothing.
+        runtime: what the client runs on; `runtime_for` makes one for a process that stays. None: the SDK's default,
+            which tells nothing.
 
     Raises:
         NoTemporal: nothing answers there.
@@ -68,7 +72,9 @@ async def connect(runtime: Runtime | None = None) -> Client:
     address = options.get("target_host") or "localhost:7233"
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
-            return await Client.connect(**(options | {"target_host": address}), data_converter=data_converter, runtime=runtime)
+            return await Client.connect(
+                **(options | {"target_host": address}), data_converter=data_converter, runtime=runtime
+            )
     except TimeoutError as error:
         raise NoTemporal(f"Temporal at {address} cannot be reached: no answer in {CONNECT_SECONDS:g} s") from error
     except (RuntimeError, RPCError) as error:
@@ -90,7 +96,11 @@ def _asking(what: str) -> Iterator[None]:
     try:
         yield
     except RPCError as error:
-        passes = error.status in (RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.RESOURCE_EXHAUSTED)
+        passes = error.status in (
+            RPCStatusCode.UNAVAILABLE,
+            RPCStatusCode.DEADLINE_EXCEEDED,
+            RPCStatusCode.RESOURCE_EXHAUSTED,
+        )
         raise (NoTemporal if passes else WrongTemporal)(f"{what}: {error.message}") from error
 
 
@@ -102,7 +112,9 @@ async def register_search_attributes(client: Client) -> None:
         NoTemporal: it does not answer.
     """
     with _asking("Temporal's search attributes cannot be read"):
-        known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        known = await client.operator_service.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
     wrong = [name for name, kind in SEARCH_ATTRIBUTES.items() if known.custom_attributes.get(name, kind) != kind]
     if wrong:
         raise WrongTemporal(f"search attributes of another type are in the way: {', '.join(wrong)}")
@@ -122,7 +134,10 @@ async def register_search_attributes(client: Client) -> None:
 
 
 async def _usable(client: Client) -> None:
-    """Wait until the visibility store takes a query on each: a server knows a new search attribute only after seconds."""
+    """Wait until the visibility store takes a query on each.
+
+    A server knows a new search attribute only after seconds.
+    """
     query = " AND ".join(f"{name} IS NULL" for name in SEARCH_ATTRIBUTES)
     for _ in range(REGISTRATION_TRIES):
         try:

@@ -1,7 +1,10 @@
-"""How values become payloads: as with `temporalio.contrib.pydantic`, with one set of type adapters for the whole process.
+"""How values become payloads.
 
-Temporal makes a converter for each run and each activity, and the stock one begins with an empty cache each time: the adapters of a run's
-eight types cost 2 ms of its 45. Used by every client of ours; what it writes is what the stock converter writes.
+As with `temporalio.contrib.pydantic`, with one set of type adapters for the whole process.
+
+Temporal makes a converter for each run and each activity, and the stock one begins with an empty cache each time: the
+adapters of a run's eight types cost 2 ms of its 45. Used by every client of ours; what it writes is what the stock
+converter writes.
 """
 
 from temporalio.api.failure.v1 import Failure
@@ -22,7 +25,10 @@ class SharedPayloadConverter(CompositePayloadConverter):
 
 
 class PlainFailureConverter(DefaultFailureConverter):
-    """Leaves the stack out of what we raise ourselves: its words are meant for who reads the run. A fault of the program keeps it."""
+    """Leaves the stack out of what we raise ourselves: its words are meant for who reads the run.
+
+    A fault of the program keeps it.
+    """
 
     def to_failure(self, exception: BaseException, payload_converter: PayloadConverter, failure: Failure) -> None:
         """Fill a failure from an exception and its causes."""
@@ -31,4 +37,6 @@ class PlainFailureConverter(DefaultFailureConverter):
             failure.stack_trace = ""
 
 
-data_converter = DataConverter(payload_converter_class=SharedPayloadConverter, failure_converter_class=PlainFailureConverter)
+data_converter = DataConverter(
+    payload_converter_class=SharedPayloadConverter, failure_converter_class=PlainFailureConverter
+)

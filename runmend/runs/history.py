@@ -1,7 +1,7 @@
 """A run's history, read once: what it was given, what it did in which order, and how it ended.
 
-Pure: payloads are decoded by whoever needs them. The one reader of histories: `timeline` tells from it where a run stands, and
-`replaying` where it can be taken up again.
+Pure: payloads are decoded by whoever needs them. The one reader of histories: `timeline` tells from it where a run
+stands, and `replaying` where it can be taken up again.
 """
 
 from collections.abc import Iterable, Iterator
@@ -37,10 +37,12 @@ class NotARun(PermanentError):
 
 @dataclass(slots=True)
 class Activity:
-    """An activity that a run began: one of the run's own (`observe`, `settle`, `check`, `report`), or a step by its action's id.
+    """An activity that a run began.
 
-    `scheduled` is the event that began it, `task` the one in which the workflow task that asked for it was completed, `closed` the one
-    that ended it, None while it is under way. Of `result` and `failure` at most one is there.
+    One of the run's own (`observe`, `settle`, `check`, `report`), or a step by its action's id.
+
+    `scheduled` is the event that began it, `task` the one in which the workflow task that asked for it was completed,
+    `closed` the one that ended it, None while it is under way. Of `result` and `failure` at most one is there.
     """
 
     name: str
@@ -81,11 +83,11 @@ class Timer:
 class History:
     """What a history tells.
 
-    `given` is the run's input, None where the events do not begin with its start, and `signals` what came later, by name: both still
-    encoded. `did` holds activities and timers in the order in which they began. `start` is the event at which its very first workflow task
-    can be done anew. `reset` is the event at which another run, `resumes`, was taken up; of several the last. `task_failures` says why
-    workflow tasks failed. `ended` says how it ended, as the event's name has it, empty while it is open, and `end` is that event. `events`
-    leaves out those of skipped time.
+    `given` is the run's input, None where the events do not begin with its start, and `signals` what came later, by
+    name: both still encoded. `did` holds activities and timers in the order in which they began. `start` is the event
+    at which its very first workflow task can be done anew. `reset` is the event at which another run, `resumes`, was
+    taken up; of several the last. `task_failures` says why workflow tasks failed. `ended` says how it ended, as the
+    event's name has it, empty while it is open, and `end` is that event. `events` leaves out those of skipped time.
     """
 
     given: Payloads | None = None
@@ -109,7 +111,11 @@ class History:
     @property
     def error(self) -> str:
         """A failed run's error type; empty of any other."""
-        return self.end.workflow_execution_failed_event_attributes.failure.application_failure_info.type if self.end else ""
+        return (
+            self.end.workflow_execution_failed_event_attributes.failure.application_failure_info.type
+            if self.end
+            else ""
+        )
 
 
 def read_history(events: Iterable[HistoryEvent]) -> History:
@@ -170,7 +176,9 @@ def _take_activity(history: History, known: dict[int, Activity], event_id: int, 
     if kind == "scheduled":
         name = attributes.activity_type.name
         task = attributes.workflow_task_completed_event_id
-        known[event_id] = begun = Activity(name.removeprefix(OWN), name.startswith(OWN), attributes.activity_id, event_id, task)
+        known[event_id] = begun = Activity(
+            name.removeprefix(OWN), name.startswith(OWN), attributes.activity_id, event_id, task
+        )
         history.did.append(begun)
         return
     activity = known[attributes.scheduled_event_id]
@@ -207,7 +215,10 @@ def _take_execution(history: History, event: HistoryEvent, kind: str, attributes
 
 
 def _take_failed_task(history: History, event_id: int, attributes: Any) -> None:  # noqa: ANN401  a message
-    """A workflow task that failed, or a reset, which stands in the history of the run that it made as such a failure too."""
+    """A workflow task that failed, or a reset.
+
+    It stands in the history of the run that it made as such a failure too.
+    """
     if attributes.cause == _RESET:
         history.reset, history.resumes = event_id, attributes.base_run_id
     else:
@@ -215,7 +226,10 @@ def _take_failed_task(history: History, event_id: int, attributes: Any) -> None:
 
 
 def _start(tasks: Iterable[tuple[str, int]]) -> int:
-    """The event at which the first workflow task can be done anew: its end, or where no worker has ended one, the one after its begin."""
+    """The event at which the first workflow task can be done anew.
+
+    Its end, or where no worker has ended one, the one after its begin.
+    """
     known = list(tasks)
 
     def of(kind: str) -> Iterator[int]:

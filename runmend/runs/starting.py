@@ -1,6 +1,9 @@
-"""How a target's runs are looked up, started, joined and told of what has resolved. Called by the bridge and by commands that start runs.
+"""How a target's runs are looked up, started, joined and told of what has resolved.
 
-A target's workflow id is its lock: one call describes its latest run, one call starts the next or joins the one that is open.
+Called by the bridge and by commands that start runs.
+
+A target's workflow id is its lock: one call describes its latest run, one call starts the next or joins the one that is
+open.
 """
 
 import json
@@ -47,7 +50,8 @@ from runmend.runs.visibility import quoted
 
 RPC_TIMEOUT: Final = timedelta(seconds=10)
 WORKFLOW_ID_MAX: Final = 255
-"""How many bytes of a workflow id every server takes: it is what a server on PostgreSQL or MySQL keeps. Others take more."""
+"""How many bytes of a workflow id every server takes: it is what a server on PostgreSQL or MySQL keeps. Others take
+more."""
 STEPS_TIME: Final = timedelta(hours=24)
 """How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
 _KEYWORD_LIST_BYTES: Final = 1900
@@ -73,7 +77,8 @@ class OpenAlready(TemporaryError):
 class Latest:
     """The latest run of a target, open or closed.
 
-    `episodes` (episode → when it was dealt with) and `tried` (container → image) are its memo's, what the run added included.
+    `episodes` (episode → when it was dealt with) and `tried` (container → image) are its memo's, what the run added
+    included.
     """
 
     run_id: str
@@ -134,15 +139,23 @@ class Starter:
         return await _latest(found)
 
     async def start(
-        self, plan: Plan, target: Target, alerts: tuple[Alert, ...], options: Options, latest: Latest | None, *, replays: str = ""
+        self,
+        plan: Plan,
+        target: Target,
+        alerts: tuple[Alert, ...],
+        options: Options,
+        latest: Latest | None,
+        *,
+        replays: str = "",
     ) -> str:
         """Start a run for these alerts, or join the one that is open. One call; Temporal holds them when it returns.
 
-        An open run gets the alerts by signal alone. A new one has them in its input as well, and remembers with `latest`'s episodes.
+        An open run gets the alerts by signal alone. A new one has them in its input as well, and remembers with
+        `latest`'s episodes.
 
-        A new one also has an end, `time_for` its plan. The workflow id is the target's lock: a run that could stay open for ever (no worker
-        comes back, a fault in its code fails its every task) would keep all others from the target. Temporal itself ends it then, as timed
-        out, which counts as failed.
+        A new one also has an end, `time_for` its plan. The workflow id is the target's lock: a run that could stay open
+        for ever (no worker comes back, a fault in its code fails its every task) would keep all others from the target.
+        Temporal itself ends it then, as timed out, which counts as failed.
 
         Args:
             plan: what to run; its runbook_id is the workflow's type.
@@ -186,7 +199,7 @@ class Starter:
         return handle.result_run_id or ""
 
     async def open_runs(self, fingerprints: Collection[str]) -> tuple[OpenRun, ...]:
-        """The open runs that were started for alerts with any of these fingerprints, as far as the visibility store knows yet.
+        """The open runs started for alerts with any of these fingerprints, as far as the visibility store knows yet.
 
         Raises:
             TemporalUnreachable: Temporal did not take the call.
@@ -195,7 +208,10 @@ class Starter:
         found: dict[str, OpenRun] = {}
         for begin in range(0, len(wanted), _FINGERPRINTS_A_QUERY):
             any_of = ", ".join(quoted(fingerprint) for fingerprint in wanted[begin : begin + _FINGERPRINTS_A_QUERY])
-            query = f"ExecutionStatus = 'Running' AND TaskQueue = {quoted(self._settings.task_queue)} AND {FINGERPRINTS} IN ({any_of})"
+            query = (
+                f"ExecutionStatus = 'Running' AND TaskQueue = {quoted(self._settings.task_queue)} AND "
+                f"{FINGERPRINTS} IN ({any_of})"
+            )
             with _temporal("list"):
                 async for run in self._client.list_workflows(query, rpc_timeout=RPC_TIMEOUT):
                     found[run.run_id] = _open_run(run)
@@ -210,7 +226,9 @@ class Starter:
         handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         try:
             with _temporal("signal"):
-                await handle.signal(RESOLVED_SIGNAL, Joining(runbook_id=run.runbook_id, alerts=alerts), rpc_timeout=RPC_TIMEOUT)
+                await handle.signal(
+                    RESOLVED_SIGNAL, Joining(runbook_id=run.runbook_id, alerts=alerts), rpc_timeout=RPC_TIMEOUT
+                )
         except _NotThere:
             return False
         return True
@@ -229,8 +247,8 @@ class _NotThere(Exception):
 def _temporal(call: str) -> Iterator[None]:
     """Translate what Temporal answers.
 
-    Whatever it is, trying again is right: the same call succeeds once an operator has mended a missing namespace, permission or
-    search attribute, so an alert must not be dropped for it.
+    Whatever it is, trying again is right: the same call succeeds once an operator has mended a missing namespace,
+    permission or search attribute, so an alert must not be dropped for it.
     """
     try:
         yield
@@ -272,7 +290,9 @@ def _is_a_time(text: str) -> bool:
 
 def _open_run(run: WorkflowExecution) -> OpenRun:
     fingerprints = run.typed_search_attributes.get(_FINGERPRINTS) or ()
-    return OpenRun(workflow_id=run.id, run_id=run.run_id, runbook_id=run.workflow_type, fingerprints=frozenset(fingerprints))
+    return OpenRun(
+        workflow_id=run.id, run_id=run.run_id, runbook_id=run.workflow_type, fingerprints=frozenset(fingerprints)
+    )
 
 
 def _attributes(target: Target, alerts: tuple[Alert, ...]) -> TypedSearchAttributes:

@@ -1,4 +1,7 @@
-"""What many runs come to: counted for each runbook and for each target. Pure: the rows are all it knows; their order changes nothing."""
+"""What many runs come to: counted for each runbook and for each target.
+
+Pure: the rows are all it knows; their order changes nothing.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -12,13 +15,18 @@ from runmend.runs.visibility import FAILED, RUNNING, TERMINATED, TIMED_OUT, Row
 
 REPEATED: Final = 2
 """From how many runs in trouble on a target is a repeat offender."""
-_FAILURES: Final = frozenset({outcome.value for outcome in Outcome if not outcome.completes} - {Outcome.CANCELLED} | {FAILED, TIMED_OUT})
+_FAILURES: Final = frozenset(
+    {outcome.value for outcome in Outcome if not outcome.completes} - {Outcome.CANCELLED} | {FAILED, TIMED_OUT}
+)
 _NEEDED: Final = frozenset({Outcome.RESOLVED, Outcome.RECOMMENDED} | _FAILURES)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What the runs of one runbook, or on one target, came to. Every run is in exactly one of the counts from `resolved` to `other`."""
+    """What the runs of one runbook, or on one target, came to.
+
+    Every run is in exactly one of the counts from `resolved` to `other`.
+    """
 
     name: str
     runs: int = 0

@@ -1,4 +1,6 @@
-"""A run on the terminal: its report, and how it proceeds; live where there is a terminal, line by line where there is none.
+"""A run on the terminal: its report, and how it proceeds.
+
+Live where there is a terminal, line by line where there is none.
 
 Called by the commands and by the demo.
 """
@@ -26,7 +28,12 @@ from runmend.plan.messages import RunResult
 from runmend.reports.report import render
 from runmend.runs.timeline import WINDOW, Phase, Progress, State, progress_of
 
-_MARKS: Final = {State.PLANNED: ("·", "dim"), State.DOING: ("…", "cyan"), State.DONE: ("✓", "green"), State.FAILED: ("✗", "red")}
+_MARKS: Final = {
+    State.PLANNED: ("·", "dim"),
+    State.DOING: ("…", "cyan"),
+    State.DONE: ("✓", "green"),
+    State.FAILED: ("✗", "red"),
+}
 _LOOK_SECONDS: Final = 0.3
 _LOOK_IN_WINDOW_SECONDS: Final = 1.0
 NAME_WIDTH: Final = 21
@@ -57,7 +64,9 @@ def console() -> Console:
 
 
 def print_report(out: Console, result: RunResult, *, advise: bool = True) -> None:
-    """The report: laid out on a terminal, its Markdown elsewhere, without the backslashes, which would be copied with a command.
+    """The report: laid out on a terminal, its Markdown elsewhere, without the backslashes.
+
+    It would be copied with a command.
 
     Args:
         out: where to.
@@ -92,7 +101,9 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
         if self._live:
             self._live.stop()
             if self._last:
@@ -127,7 +138,9 @@ class Screen:
         for phase in phases:
             mark, style = _MARKS[phase.state]
             shown: RenderableType = self._spinner if moving and phase.state is State.DOING else Text(mark, style)
-            name = Text(phase.name, "dim" if phase.state is State.PLANNED else "bold" if phase.state is State.DOING else "")
+            name = Text(
+                phase.name, "dim" if phase.state is State.PLANNED else "bold" if phase.state is State.DOING else ""
+            )
             table.add_row(shown, name, Text(self._words(phase), "red" if phase.state is State.FAILED else "dim"))
         return Padding(table, (0, 0, 0, 2), expand=False)
 
@@ -149,7 +162,9 @@ async def follow(
     screen: Screen,
     at_window: Callable[[Progress], Awaitable[None]] | None = None,
 ) -> Progress:
-    """Show a run until it has ended; where somebody resets it meanwhile, which ends it, the run that goes on from there.
+    """Show a run until it has ended.
+
+    Where somebody resets it meanwhile, which ends it, the run that goes on from there.
 
     Args:
         client: where it runs.

@@ -19,7 +19,17 @@ from temporalio.converter import DataConverter
 from runmend.core.outcomes import Outcome
 from runmend.images.references import short_name
 from runmend.plan.criteria import Status
-from runmend.plan.messages import JOIN_SIGNAL, REPLAYS, Checked, Joining, Observation, RunInput, RunResult, Settled, StepResult
+from runmend.plan.messages import (
+    JOIN_SIGNAL,
+    REPLAYS,
+    Checked,
+    Joining,
+    Observation,
+    RunInput,
+    RunResult,
+    Settled,
+    StepResult,
+)
 from runmend.plan.plan import Plan
 from runmend.reports.report import duration, outcome_line
 from runmend.runs.history import Activity, History, Timer, decoded, innermost, read_history
@@ -134,7 +144,9 @@ class _Reading:
         given = await self._decoded(history.given, RunInput)
         plan, status = given.plan, described.status or WorkflowExecutionStatus.RUNNING
         result = RunResult.begun(given, history.began or described.start_time)
-        progress = Progress(described.id, described.run_id, status, plan, result, described.start_time, described.close_time)
+        progress = Progress(
+            described.id, described.run_id, status, plan, result, described.start_time, described.close_time
+        )
         progress.resumed_as = described.raw_description.workflow_extended_info.reset_run_id
         progress.resumes = history.resumes
         progress.events, progress.activities = history.events, len(history.activities)
@@ -201,12 +213,16 @@ class _Reading:
             joining = await self._decoded(payloads, Joining) if name == JOIN_SIGNAL else None
             if joining and joining.runbook_id == progress.result.runbook_id:
                 known = {alert.episode for alert in progress.result.alerts}
-                progress.note(alerts=(*progress.result.alerts, *(alert for alert in joining.alerts if alert.episode not in known)))
+                progress.note(
+                    alerts=(*progress.result.alerts, *(alert for alert in joining.alerts if alert.episode not in known))
+                )
 
     async def _end(self, progress: Progress, end: HistoryEvent) -> None:
         match self._history.ended:
             case "completed":
-                progress.result = await self._decoded(end.workflow_execution_completed_event_attributes.result, RunResult)
+                progress.result = await self._decoded(
+                    end.workflow_execution_completed_event_attributes.result, RunResult
+                )
             case "failed":
                 await self._failed(progress, end.workflow_execution_failed_event_attributes.failure)
             case "canceled":

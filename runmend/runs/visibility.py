@@ -1,9 +1,11 @@
-"""Which runs there are, asked of Temporal's visibility store: one row for each, by filters that the store applies where it can.
+"""Which runs there are, asked of Temporal's visibility store.
+
+One row for each, by filters that the store applies where it can.
 
 Called by `runmend list`, `runmend stats` and whatever finds a run by its name.
 
-The store answers open runs first, the latest started at the top, then closed ones, the latest closed at the top; a page begins behind the
-last row of the page before. It takes no other order, so the newest by their start are chosen here.
+The store answers open runs first, the latest started at the top, then closed ones, the latest closed at the top; a page
+begins behind the last row of the page before. It takes no other order, so the newest by their start are chosen here.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -26,7 +28,8 @@ PAGE: Final = 1000
 _LEAST_PAGE: Final = 100
 CALL_SECONDS: Final = timedelta(seconds=30)
 OVERLAP: Final = timedelta(minutes=5)
-"""How much this clock may differ from the server's, and how late the store may learn of an end, for every run to be counted."""
+"""How much this clock may differ from the server's, and how late the store may learn of an end, for every run to be
+counted."""
 RUNNING: Final = "running"
 FAILED: Final = "failed"
 TIMED_OUT: Final = "timed out"
@@ -67,7 +70,8 @@ class Row:
     workflow_id: str
     run_id: str
     replay: bool = False
-    """Whether it was started as the replay of another run. One that was resumed in place is not told from others here."""
+    """Whether it was started as the replay of another run. One that was resumed in place is not told from others
+    here."""
 
     @property
     def short(self) -> str:
@@ -81,7 +85,10 @@ class Row:
         return ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
 
     def is_called(self, where: str, run: str) -> bool:
-        """Whether a person may mean this run: a part of its target's name, and a part of its run id where one is given."""
+        """Whether a person may mean this run.
+
+        A part of its target's name, and a part of its run id where one is given.
+        """
         if run and not (self.run_id.startswith(run) or self.run_id.endswith(run)):
             return False
         return where.lower() in self.short.lower() or where in self.workflow_id
@@ -91,11 +98,12 @@ class Row:
 class Wanted:
     """What is asked for; an empty part asks for nothing in particular.
 
-    `outcomes` are of `OUTCOMES`. `target` is a workflow id, `Deployment shop/web`, `shop/web` or `shop/`; without a slash it is a part
-    of a namespace's or a target's name.
+    `outcomes` are of `OUTCOMES`. `target` is a workflow id, `Deployment shop/web`, `shop/web` or `shop/`; without a
+    slash it is a part of a namespace's or a target's name.
 
     Raises:
-        ValueError: a value cannot stand in a query, or has a wildcard in it, which the store would take for a character.
+        ValueError: a value cannot stand in a query, or has a wildcard in it, which the store would take for a
+            character.
     """
 
     outcomes: tuple[str, ...] = ()
@@ -108,7 +116,9 @@ class Wanted:
         for text in (self.runbook, self.namespace, self.target):
             quoted(text)
             if any(char in text for char in "*?%"):
-                raise ValueError(f"{text!r} has a wildcard in it; names are whole, and a target may be a part of a name")
+                raise ValueError(
+                    f"{text!r} has a wildcard in it; names are whole, and a target may be a part of a name"
+                )
 
     def query(self, settings: Settings) -> str:
         """The visibility query of all that the store can look at itself, for the runs of an installation's cluster."""
@@ -149,8 +159,9 @@ def quoted(text: str) -> str:
     """A string of the store's query language.
 
     Raises:
-        ValueError: it has a character in it that not every store reads as it was meant. SQLite's finds nothing with a backslash or a double
-            quote in it, or with a quote at an end of it; and no name of Kubernetes or of a runbook has any of them.
+        ValueError: it has a character in it that not every store reads as it was meant. SQLite's finds nothing with a
+            backslash or a double quote in it, or with a quote at an end of it; and no name of Kubernetes or of a
+            runbook has any of them.
     """
     if not text.isprintable() or any(char in text for char in _REFUSED):
         raise ValueError(f"{text!r} cannot be looked for: leave out quotes, backslashes and control characters")
@@ -169,11 +180,13 @@ def check_outcome(text: str) -> str:
     raise ValueError(f"{text!r} is no outcome; there are {', '.join(OUTCOMES)}")
 
 
-async def newest(client: Client, settings: Settings, wanted: Wanted, limit: int, page_size: int | None = None) -> list[Row]:
+async def newest(
+    client: Client, settings: Settings, wanted: Wanted, limit: int, page_size: int | None = None
+) -> list[Row]:
     """The runs that were started last, the newest first.
 
-    Open runs come from the store in this order. Closed ones come by their end: once the one that is read ended before the oldest of those
-    that are kept had started, all that would follow are older still.
+    Open runs come from the store in this order. Closed ones come by their end: once the one that is read ended before
+    the oldest of those that are kept had started, all that would follow are older still.
 
     Raises:
         NoWorkerYet: Temporal does not know the search attributes.
@@ -201,9 +214,10 @@ async def newest(client: Client, settings: Settings, wanted: Wanted, limit: int,
 async def every(client: Client, settings: Settings, wanted: Wanted, page_size: int = PAGE) -> list[Row]:
     """All runs, each once, whatever starts or ends meanwhile; in no certain order.
 
-    First those that had ended before the reading began: they change no more. Then those that are open, and with them all that ended a
-    while before and since, so that one that ends between the two readings is in the second; of a run that is in both, or that the second
-    reading met twice, the one that has ended is kept. A run that starts meanwhile may be among them or not.
+    First those that had ended before the reading began: they change no more. Then those that are open, and with them
+    all that ended a while before and since, so that one that ends between the two readings is in the second; of a run
+    that is in both, or that the second reading met twice, the one that has ended is kept. A run that starts meanwhile
+    may be among them or not.
 
     Raises:
         NoWorkerYet: Temporal does not know the search attributes.
@@ -286,5 +300,7 @@ def _registered() -> Iterator[None]:
     except RPCError as error:
         if error.status is RPCStatusCode.INVALID_ARGUMENT and "invalid search attribute" in error.message:
             name = error.message.rpartition(" ")[2]
-            raise NoWorkerYet(f"Temporal does not know the search attribute {name}; start a worker, which registers it") from error
+            raise NoWorkerYet(
+                f"Temporal does not know the search attribute {name}; start a worker, which registers it"
+            ) from error
         raise

@@ -1,4 +1,7 @@
-"""The worker: its activities, its workflow, and how it starts and ends. Called by `worker.py`, the commands and the demo."""
+"""The worker: its activities, its workflow, and how it starts and ends.
+
+Called by `worker.py`, the commands and the demo.
+"""
 
 import asyncio
 import logging
@@ -30,8 +33,8 @@ GRACE = timedelta(seconds=30)
 THREADS = 32
 """Activities at once in one worker. A window occupies none."""
 RUNNER = UnsandboxedWorkflowRunner()
-"""What runs workflow code here. Temporal's sandbox, which watches it for what is not deterministic, costs a third of a run's processor
-time; every workflow test runs in it, so that what would trip it never gets here."""
+"""What runs workflow code here. Temporal's sandbox, which watches it for what is not deterministic, costs a third of a
+run's processor time; every workflow test runs in it, so that what would trip it never gets here."""
 
 
 class WrongAuthorities(PermanentError):
@@ -46,22 +49,29 @@ def registry_for(settings: Settings) -> Registry:
     """
     try:
         return Registry(
-            allow_loopback=settings.registry_allow_loopback, token_realms=settings.token_realms, ca_file=settings.registry_ca_file
+            allow_loopback=settings.registry_allow_loopback,
+            token_realms=settings.token_realms,
+            ca_file=settings.registry_ca_file,
         )
     except OSError as error:
-        raise WrongAuthorities(f"RUNMEND_REGISTRY_CA_FILE: {settings.registry_ca_file} cannot be used: {error.strerror}") from error
+        raise WrongAuthorities(
+            f"RUNMEND_REGISTRY_CA_FILE: {settings.registry_ca_file} cannot be used: {error.strerror}"
+        ) from error
 
 
 def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
     """The version as which a worker polls; None: unversioned.
 
-    Open runs go on with the version that is current at their next task. Pinned to the one that began them, a run that is resumed would wait
-    for workers that are long gone, and keep its target from every other run; docs/changing-workflows.md.
+    Open runs go on with the version that is current at their next task. Pinned to the one that began them, a run that
+    is resumed would wait for workers that are long gone, and keep its target from every other run;
+    docs/changing-workflows.md.
     """
     if settings.build_id is None:
         return None
     version = WorkerDeploymentVersion(deployment_name=settings.deployment, build_id=settings.build_id)
-    return WorkerDeploymentConfig(version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
+    return WorkerDeploymentConfig(
+        version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE
+    )
 
 
 def build_worker(
@@ -104,7 +114,9 @@ def build_worker(
     )
 
 
-async def run_worker(settings: Settings, client: Client, cluster: Cluster, until: asyncio.Event, registry: Registry | None = None) -> None:
+async def run_worker(
+    settings: Settings, client: Client, cluster: Cluster, until: asyncio.Event, registry: Registry | None = None
+) -> None:
     """Work until told to stop; what runs then is finished first. `registry` as `build_worker` takes it."""
     await register_search_attributes(client)
     await warn_of_short_retention(client)

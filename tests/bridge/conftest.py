@@ -21,7 +21,13 @@ from runmend.runbook.loader import Catalog
 from tests.bridge.support import Calls, Installation, Requests, Told
 from tests.builders import a_runbook
 
-ATTRIBUTES = ("Target=Keyword", "KubeNamespace=Keyword", "AlertName=Keyword", "Fingerprints=KeywordList", "Outcome=Keyword")
+ATTRIBUTES = (
+    "Target=Keyword",
+    "KubeNamespace=Keyword",
+    "AlertName=Keyword",
+    "Fingerprints=KeywordList",
+    "Outcome=Keyword",
+)
 
 
 @pytest.fixture(scope="session")
@@ -100,5 +106,10 @@ async def house(
 @pytest.fixture
 async def worker(house: Installation) -> AsyncIterator[None]:
     """A worker whose runs end as `house.end` tells them."""
-    async with Worker(house.client, task_queue=house.settings.task_queue, workflows=[Told], workflow_runner=UnsandboxedWorkflowRunner()):
+    async with Worker(
+        house.client,
+        task_queue=house.settings.task_queue,
+        workflows=[Told],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
         yield

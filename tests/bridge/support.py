@@ -192,7 +192,11 @@ class Installation:
         labels = {"app": name}
         template = {
             "metadata": {"labels": labels},
-            "spec": {"containers": [{"name": each, "image": f"registry.example/{name}-{each}:missing"} for each in containers]},
+            "spec": {
+                "containers": [
+                    {"name": each, "image": f"registry.example/{name}-{each}:missing"} for each in containers
+                ]
+            },
         }
         spec = {"replicas": replicas, "selector": {"matchLabels": labels}, "template": template}
         await self._kube("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}})
@@ -223,7 +227,9 @@ class Installation:
             await asyncio.sleep(0.01)
 
     async def _kube(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        async with httpx.AsyncClient(base_url=self.sandbox.url, headers={"Authorization": f"Bearer {self.sandbox.token}"}) as http:
+        async with httpx.AsyncClient(
+            base_url=self.sandbox.url, headers={"Authorization": f"Bearer {self.sandbox.token}"}
+        ) as http:
             return await http.request(method, path, json=body)
 
     async def post(self, *alerts: Any, **envelope: Any) -> httpx.Response:
@@ -252,11 +258,16 @@ class Installation:
 
     async def visible(self, fingerprint: str) -> None:
         """Wait until the visibility store knows an open run of a fingerprint."""
-        query = f"TaskQueue = '{self.settings.task_queue}' AND ExecutionStatus = 'Running' AND Fingerprints = '{fingerprint}'"
+        query = (
+            f"TaskQueue = '{self.settings.task_queue}' AND ExecutionStatus = 'Running' AND Fingerprints = "
+            f"'{fingerprint}'"
+        )
         while (await self.client.count_workflows(query)).count == 0:
             await asyncio.sleep(0.05)
 
-    async def end(self, name: str = "web", *, fails: bool = False, tried: dict[str, str] | None = None, learns: Sequence[str] = ()) -> None:
+    async def end(
+        self, name: str = "web", *, fails: bool = False, tried: dict[str, str] | None = None, learns: Sequence[str] = ()
+    ) -> None:
         """Let a target's run end. Needs the fixture `worker`."""
         run = self.run(name)
         memo: dict[str, Any] = {}

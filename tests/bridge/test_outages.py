@@ -104,7 +104,9 @@ async def test_with_the_api_server_down_resolved_alerts_are_taken(house: Install
 
 
 @pytest.mark.parametrize(("status", "wait"), [(500, "5"), (429, "7"), (403, "5")])
-async def test_what_the_api_server_refuses_makes_alertmanager_come_again(house: Installation, status: int, wait: str) -> None:
+async def test_what_the_api_server_refuses_makes_alertmanager_come_again(
+    house: Installation, status: int, wait: str
+) -> None:
     (pod,) = await house.deploy()
     house.requests.status, house.requests.headers = status, {"Retry-After": "7"} if status == 429 else {}
 
@@ -130,7 +132,9 @@ async def test_one_namespace_that_fails_does_not_keep_the_others_from_starting(h
     assert [alert["answer"] for alert in again.json()["alerts"]] == ["started", "known"]
 
 
-async def test_a_start_that_temporal_refuses_is_answered_503(house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_start_that_temporal_refuses_is_answered_503(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # As on a server where nobody has registered the search attributes yet.
     (pod,) = await house.deploy()
     monkeypatch.setattr(starting, "_TARGET", SearchAttributeKey.for_keyword("NobodyRegisteredThis"))

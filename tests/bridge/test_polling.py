@@ -28,13 +28,20 @@ def alive(house: Installation) -> AbstractAsyncContextManager[Any]:
 
 
 def a_worker(house: Installation) -> Worker:
-    return Worker(house.client, task_queue=house.settings.task_queue, workflows=[Told], workflow_runner=UnsandboxedWorkflowRunner())
+    return Worker(
+        house.client,
+        task_queue=house.settings.task_queue,
+        workflows=[Told],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    )
 
 
 async def polled(house: Installation) -> list[str]:
     """What the metrics say of workers, each line without its name."""
     lines = (await house.http.get("/metrics")).text.splitlines()
-    return [line.removeprefix("runmend_workers_polling") for line in lines if line.startswith("runmend_workers_polling")]
+    return [
+        line.removeprefix("runmend_workers_polling") for line in lines if line.startswith("runmend_workers_polling")
+    ]
 
 
 async def until(house: Installation, value: str) -> None:

@@ -28,7 +28,9 @@ HOSTILE = {
 
 @pytest.mark.parametrize("label", ["namespace", "pod", "container"])
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
-async def test_a_hostile_label_is_refused_before_any_request_is_made(house: Installation, label: str, value: str) -> None:
+async def test_a_hostile_label_is_refused_before_any_request_is_made(
+    house: Installation, label: str, value: str
+) -> None:
     alert = an_alert(namespace="shop", pod="web-1") | {}
     alert["labels"] |= {label: value}
 
@@ -67,7 +69,9 @@ async def test_an_alert_without_a_runbook_is_unrouted_and_the_rest_of_its_group_
 
 @pytest.mark.parametrize("label", ["namespace", "pod"])
 @pytest.mark.parametrize("value", [None, ""])
-async def test_an_alert_that_lacks_a_required_label_is_unrouted(house: Installation, label: str, value: str | None) -> None:
+async def test_an_alert_that_lacks_a_required_label_is_unrouted(
+    house: Installation, label: str, value: str | None
+) -> None:
     alert = an_alert(namespace="shop", pod="web-1")
     alert["labels"] = {name: text for name, text in (alert["labels"] | {label: value}).items() if text is not None}
 
@@ -89,7 +93,9 @@ async def test_a_namespace_outside_the_allowed_ones_is_unrouted(house: Installat
     assert house.requests.seen == []
 
 
-async def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_unrouted_and_the_rest_of_its_group_is_not(house: Installation) -> None:
+async def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_unrouted_and_the_rest_of_its_group_is_not(
+    house: Installation,
+) -> None:
     (pod,) = await house.deploy()
     long = await house.a_bare_pod("d" * 240)
 
@@ -98,7 +104,9 @@ async def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_unrouted_and
     assert response.status_code == 200
     first, second = response.json()["alerts"]
     assert (first["answer"], second["answer"]) == ("unrouted", "started")
-    assert first["why"].endswith(": together they are the workflow id, and 264 bytes are more than the 255 that Temporal takes")
+    assert first["why"].endswith(
+        ": together they are the workflow id, and 264 bytes are more than the 255 that Temporal takes"
+    )
     assert house.calls.count == {"describe": 1, "start": 1}
 
 
@@ -228,8 +236,12 @@ async def test_a_body_of_more_than_4_mib_is_not_read_to_its_end(house: Installat
     assert response.json()["detail"] == "The body has more than 4194304 bytes."
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/alerts", 405), ("POST", "/elsewhere", 404), ("GET", "/docs", 404)])
-async def test_other_paths_and_methods_are_problems_too(house: Installation, method: str, path: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/alerts", 405), ("POST", "/elsewhere", 404), ("GET", "/docs", 404)]
+)
+async def test_other_paths_and_methods_are_problems_too(
+    house: Installation, method: str, path: str, status: int
+) -> None:
     response = await house.http.request(method, path)
 
     assert response.status_code == status

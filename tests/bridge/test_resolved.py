@@ -45,7 +45,9 @@ async def test_an_episode_that_joined_later_is_not_found_by_its_fingerprint(hous
     assert await house.answers(an_alert(second, status="resolved")) == ["no open run"]
 
 
-async def test_the_captured_partly_resolved_webhook_starts_for_one_alert_and_looks_for_the_other(house: Installation) -> None:
+async def test_the_captured_partly_resolved_webhook_starts_for_one_alert_and_looks_for_the_other(
+    house: Installation,
+) -> None:
     pods = await house.deploy(replicas=2)
     payload = about(captured("partly_resolved"), *pods)
 

@@ -85,7 +85,9 @@ async def test_runbooks_that_are_removed_are_unloaded(living: Installation) -> N
     assert (await living.http.get("/readyz")).status_code == 503
 
 
-async def test_a_configmaps_update_which_only_moves_a_link_is_seen(house: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_configmaps_update_which_only_moves_a_link_is_seen(
+    house: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(reload, "LOOK_AGAIN_SECONDS", 1)
     folder = house.settings.runbooks
     (folder / "RB_IMAGEPULL.md").unlink()
@@ -118,7 +120,9 @@ async def test_a_directory_that_is_replaced_is_found_again_and_the_last_good_run
         await until(lambda: list(house.catalog.plans) == ["RB_THIRD"])
 
 
-async def test_a_broken_runbook_at_start_is_named_and_without_any_other_the_bridge_is_not_ready(house: Installation) -> None:
+async def test_a_broken_runbook_at_start_is_named_and_without_any_other_the_bridge_is_not_ready(
+    house: Installation,
+) -> None:
     (house.settings.runbooks / "RB_IMAGEPULL.md").write_text(BROKEN)
     catalog = Catalog(house.settings.runbooks)
     other = replace(house, catalog=catalog, app=create_app(house.settings, house.client, house.cluster, catalog))
@@ -191,7 +195,9 @@ async def test_every_answer_is_logged_with_its_reason(house: Installation, caplo
     )
 
 
-async def test_an_answers_line_names_target_and_run_as_the_workers_lines_do(house: Installation, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_answers_line_names_target_and_run_as_the_workers_lines_do(
+    house: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
     (pod,) = await house.deploy()
 
@@ -200,11 +206,15 @@ async def test_an_answers_line_names_target_and_run_as_the_workers_lines_do(hous
 
     told = [record.__dict__ for record in caplog.records if record.getMessage() == "alert answered"]
     assert [record["answer"] for record in told] == ["started", "known"]
-    assert {(record["target"], record["run"]) for record in told} == {(house.target().workflow_id, await house.run_id())}
+    assert {(record["target"], record["run"]) for record in told} == {
+        (house.target().workflow_id, await house.run_id())
+    }
 
 
 async def test_every_status_of_a_webhook_is_counted_from_zero(house: Installation) -> None:
     lines = (await house.http.get("/metrics")).text.splitlines()
 
     counted = {line for line in lines if line.startswith("runmend_webhooks_total{")}
-    assert counted == {f'runmend_webhooks_total{{status="{status}"}} 0.0' for status in (200, 400, 401, 403, 413, 500, 503)}
+    assert counted == {
+        f'runmend_webhooks_total{{status="{status}"}} 0.0' for status in (200, 400, 401, 403, 413, 500, 503)
+    }

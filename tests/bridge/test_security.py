@@ -34,7 +34,9 @@ def token_file(tmp_path: Path) -> Path:
         "Bearer t\u00f6ken",
     ],
 )
-async def test_without_the_token_a_webhook_is_not_even_read(house: Installation, token_file: Path, given: str | None) -> None:
+async def test_without_the_token_a_webhook_is_not_even_read(
+    house: Installation, token_file: Path, given: str | None
+) -> None:
     headers = [] if given is None else [(b"Authorization", given.encode())]
 
     async with house.with_settings(token_file=token_file).http as http:
@@ -73,7 +75,9 @@ def test_on_loopback_no_token_is_needed(host: str) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "bridge.example", "localhost.example", ""])
 def test_off_loopback_a_token_or_insecure_is_needed(host: str, token_file: Path) -> None:
-    with pytest.raises(Exposed, match=r"without a token would let anybody start runs; set RUNMEND_TOKEN_FILE, or pass --insecure"):
+    with pytest.raises(
+        Exposed, match=r"without a token would let anybody start runs; set RUNMEND_TOKEN_FILE, or pass --insecure"
+    ):
         check_exposure(host, Settings())
     check_exposure(host, Settings(token_file=token_file))
     check_exposure(host, Settings(), insecure=True)

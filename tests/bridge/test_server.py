@@ -36,7 +36,9 @@ async def test_it_serves_until_it_is_asked_to_end(house: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
-    task = asyncio.create_task(serve(house.settings, house.client, house.cluster, house.catalog, host="127.0.0.1", port=port))
+    task = asyncio.create_task(
+        serve(house.settings, house.client, house.cluster, house.catalog, host="127.0.0.1", port=port)
+    )
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
         while True:
             try:

@@ -35,7 +35,10 @@ async def test_the_captured_webhook_starts_one_run_for_its_two_pods(house: Insta
     assert (await house.signals())[0].alerts == given.alerts
     assert house.calls.count["describe"] - 1 == 1  # one of them is this test's
     assert house.calls.count["start"] == 1
-    assert sorted(house.requests.seen[before:]) == ["/api/v1/namespaces/shop/pods", "/apis/apps/v1/namespaces/shop/replicasets"]
+    assert sorted(house.requests.seen[before:]) == [
+        "/api/v1/namespaces/shop/pods",
+        "/apis/apps/v1/namespaces/shop/replicasets",
+    ]
 
 
 async def test_a_run_shows_what_it_is_about(house: Installation) -> None:
@@ -152,7 +155,9 @@ async def test_a_redelivered_episode_is_known_after_its_run_ended(house: Install
 
 
 @pytest.mark.usefixtures("worker")
-async def test_an_episode_is_known_after_a_later_run_too_and_starts_nothing_where_its_pod_is_gone(house: Installation) -> None:
+async def test_an_episode_is_known_after_a_later_run_too_and_starts_nothing_where_its_pod_is_gone(
+    house: Installation,
+) -> None:
     first, second = await house.deploy(replicas=2)
     await house.answers(an_alert(first))
     await house.end()
@@ -245,7 +250,9 @@ async def test_a_failed_run_does_not_hold_another_container(house: Installation)
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_failed_run_does_not_hold_an_alert_for_which_the_runbook_has_another_value_now(house: Installation) -> None:
+async def test_a_failed_run_does_not_hold_an_alert_for_which_the_runbook_has_another_value_now(
+    house: Installation,
+) -> None:
     (pod,) = await house.deploy()
     await house.answers(an_alert(pod))
     await house.end(fails=True, tried={"app": FALLBACK})
@@ -313,7 +320,9 @@ async def test_ten_starts_at_once_by_other_bridges_give_one_run(house: Installat
     alert = Alert(fingerprint="a9c04305f7ab7241", starts_at=STARTED_AT, labels={"pod": pod.name})
 
     starters = [Starter(house.client, house.settings) for _ in range(10)]
-    run_ids = await asyncio.gather(*(each.start(plan, house.target(), (alert,), each.options, None) for each in starters))
+    run_ids = await asyncio.gather(
+        *(each.start(plan, house.target(), (alert,), each.options, None) for each in starters)
+    )
 
     assert len(set(run_ids)) == 1
     assert len(await house.signals()) == 10

@@ -27,7 +27,8 @@ def plan(house: Installation) -> Plan:
 
 def alerts(count: int, **labels: str) -> tuple[Alert, ...]:
     return tuple(
-        Alert(fingerprint=f"{n:016x}", starts_at=STARTED_AT, labels=an_alert(pod=f"web-{n}")["labels"] | labels) for n in range(count)
+        Alert(fingerprint=f"{n:016x}", starts_at=STARTED_AT, labels=an_alert(pod=f"web-{n}")["labels"] | labels)
+        for n in range(count)
     )
 
 
@@ -35,7 +36,9 @@ async def test_a_target_without_a_run_has_no_latest(house: Installation, starter
     assert await starter.latest(house.target()) is None
 
 
-async def test_the_latest_run_is_found_with_what_its_memo_says(house: Installation, starter: Starter, plan: Plan) -> None:
+async def test_the_latest_run_is_found_with_what_its_memo_says(
+    house: Installation, starter: Starter, plan: Plan
+) -> None:
     run_id = await starter.start(plan, house.target(), alerts(1), starter.options, None)
 
     latest = await starter.latest(house.target())
@@ -47,7 +50,9 @@ async def test_the_latest_run_is_found_with_what_its_memo_says(house: Installati
     assert latest.knows(alerts(1)[0])
 
 
-async def test_a_run_remembers_what_its_predecessors_dealt_with(house: Installation, starter: Starter, plan: Plan) -> None:
+async def test_a_run_remembers_what_its_predecessors_dealt_with(
+    house: Installation, starter: Starter, plan: Plan
+) -> None:
     (first, second) = alerts(2)
     await starter.start(plan, house.target(), (first,), starter.options, None)
     await house.run().terminate()
@@ -62,7 +67,9 @@ async def test_a_run_remembers_what_its_predecessors_dealt_with(house: Installat
 async def test_a_memo_that_somebody_else_wrote_does_no_harm(house: Installation, starter: Starter) -> None:
     now = datetime.now(UTC).isoformat()
     memo = {EPISODES: {"a/1": "yesterday", "a/2": 7, "a/3": "2026-11-22", "a/4": now}, TRIED: ["app"], RUNBOOK: None}
-    await house.client.start_workflow("Other", id=house.target().workflow_id, task_queue=house.settings.task_queue, memo=memo)
+    await house.client.start_workflow(
+        "Other", id=house.target().workflow_id, task_queue=house.settings.task_queue, memo=memo
+    )
 
     latest = await starter.latest(house.target())
 
@@ -96,9 +103,15 @@ async def test_the_longest_names_fit(house: Installation, starter: Starter, plan
     assert len(summary.encode()) < 400
 
 
-async def test_a_run_ends_24_hours_after_what_its_plan_waits_for(house: Installation, starter: Starter, plan: Plan) -> None:
+async def test_a_run_ends_24_hours_after_what_its_plan_waits_for(
+    house: Installation, starter: Starter, plan: Plan
+) -> None:
     await starter.start(
-        plan.model_copy(update={"settle_seconds": 700, "window_seconds": 20}), house.target(), alerts(1), starter.options, None
+        plan.model_copy(update={"settle_seconds": 700, "window_seconds": 20}),
+        house.target(),
+        alerts(1),
+        starter.options,
+        None,
     )
 
     described = (await house.run().describe()).raw_description
@@ -121,7 +134,9 @@ async def test_a_run_that_was_not_ended_in_time_counts_as_failed(
 
 
 async def test_the_runbooks_problem_and_notes_are_shown(house: Installation, starter: Starter, plan: Plan) -> None:
-    told = plan.model_copy(update={"problem": "Nothing can be pulled.\n\nNot a thing.", "notes": ("Ask before.", "Ask\nafter.")})
+    told = plan.model_copy(
+        update={"problem": "Nothing can be pulled.\n\nNot a thing.", "notes": ("Ask before.", "Ask\nafter.")}
+    )
 
     await starter.start(told, house.target(), alerts(1), starter.options, None)
 

@@ -15,7 +15,9 @@ from runmend.core.settings import Settings
 from runmend.plan.plan import Plan
 from tests.bridge.support import an_alert
 
-PLAN = Plan(sha256="0" * 64, file="RB.md", runbook_id="RB", alertname="A", title="T", state="ImagePullBackOff", steps=())
+PLAN = Plan(
+    sha256="0" * 64, file="RB.md", runbook_id="RB", alertname="A", title="T", state="ImagePullBackOff", steps=()
+)
 NAME = set(string.ascii_lowercase + string.digits + "-.")
 
 json = st.recursive(
@@ -34,7 +36,12 @@ def test_a_body_is_read_or_is_a_bad_webhook(body: bytes) -> None:
         assert 0 < len(said) < 500
 
 
-@given(json | st.fixed_dictionaries({}, optional=dict.fromkeys(("status", "labels", "annotations", "startsAt", "fingerprint"), json)))
+@given(
+    json
+    | st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(("status", "labels", "annotations", "startsAt", "fingerprint"), json)
+    )
+)
 def test_an_alert_is_read_or_malformed(raw: Any) -> None:
     found = read_alert(raw)
 
@@ -43,7 +50,11 @@ def test_an_alert_is_read_or_malformed(raw: Any) -> None:
         assert len(found.why) < 500
 
 
-@given(st.fixed_dictionaries({"namespace": st.text(), "pod": st.text()}, optional={"container": st.text(), "cluster": st.text()}))
+@given(
+    st.fixed_dictionaries(
+        {"namespace": st.text(), "pod": st.text()}, optional={"container": st.text(), "cluster": st.text()}
+    )
+)
 def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str]) -> None:
     alert = read_alert(an_alert() | {"labels": labels})
     assert isinstance(alert, WebhookAlert)
@@ -63,7 +74,10 @@ def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str])
     [
         ("http://prometheus.example:9090/graph?g0.expr=up", "http://prometheus.example:9090/graph?g0.expr=up"),
         ("https://user:secret@prometheus.example/graph", "https://prometheus.example/graph"),
-        ("https://x/graph?orgId=1&auth_token=s3cret&g0.expr=a%3D1#access_token=s3cret", "https://x/graph?orgId=1&g0.expr=a%3D1"),
+        (
+            "https://x/graph?orgId=1&auth_token=s3cret&g0.expr=a%3D1#access_token=s3cret",
+            "https://x/graph?orgId=1&g0.expr=a%3D1",
+        ),
         ("javascript:alert(1)", ""),
         ("http://[", ""),
         ("https://x/" + "y" * 2000, ""),
@@ -71,7 +85,9 @@ def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str])
         (None, ""),
     ],
 )
-def test_where_an_alert_was_raised_is_kept_where_it_is_an_address_and_without_its_password(told: object, kept: str) -> None:
+def test_where_an_alert_was_raised_is_kept_where_it_is_an_address_and_without_its_password(
+    told: object, kept: str
+) -> None:
     read = read_alert(an_alert() | {"generatorURL": told})
 
     assert isinstance(read, WebhookAlert)

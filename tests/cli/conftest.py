@@ -38,9 +38,13 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         str(runbooks),
     ]
     log = (folder / "dev.log").open("w+", encoding="utf-8")
-    process = subprocess.Popen(argv, env=env, cwd=folder, stdout=log, stderr=subprocess.STDOUT, text=True, start_new_session=True)
+    process = subprocess.Popen(
+        argv, env=env, cwd=folder, stdout=log, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
     try:
-        said = _said(folder / "dev.log", process, r"worker started(.|\n)*bridge listens|bridge listens(.|\n)*worker started")
+        said = _said(
+            folder / "dev.log", process, r"worker started(.|\n)*bridge listens|bridge listens(.|\n)*worker started"
+        )
         exports = re.search(r"export (TEMPORAL_ADDRESS=.*)", said)
         posts = re.search(r"POST (http\S+)/alerts", said)
         assert exports

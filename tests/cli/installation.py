@@ -21,10 +21,18 @@ def surroundings(home: Path, **more: str) -> dict[str, str]:
     return {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **more}
 
 
-def runmend(env: dict[str, str], *arguments: str, cwd: Path = ROOT, timeout: float = 60) -> subprocess.CompletedProcess[str]:
+def runmend(
+    env: dict[str, str], *arguments: str, cwd: Path = ROOT, timeout: float = 60
+) -> subprocess.CompletedProcess[str]:
     """A command as a process."""
     return subprocess.run(
-        [sys.executable, "-m", "runmend.cli", *arguments], env=env, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
+        [sys.executable, "-m", "runmend.cli", *arguments],
+        env=env,
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
     )
 
 
@@ -60,7 +68,9 @@ class Installation:
     def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         config = json.loads(Path(self.env["KUBECONFIG"]).read_text(encoding="utf-8"))
         headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
-        answer = httpx.request(method, config["clusters"][0]["cluster"]["server"] + path, json=body, headers=headers, trust_env=False)
+        answer = httpx.request(
+            method, config["clusters"][0]["cluster"]["server"] + path, json=body, headers=headers, trust_env=False
+        )
         assert not answer.is_error, answer.text
         return answer.json()
 
@@ -76,7 +86,9 @@ class Installation:
         labels = {"app": "web"}
         template = {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "app", "image": MISSING}]}}
         spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
-        self.api("POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", {"metadata": {"name": "web"}, "spec": spec})
+        self.api(
+            "POST", f"/apis/apps/v1/namespaces/{namespace}/deployments", {"metadata": {"name": "web"}, "spec": spec}
+        )
         return namespace, self.broken_pod(namespace)
 
     def a_broken_bare_pod(self) -> tuple[str, str]:

@@ -67,7 +67,9 @@ def test_every_setting_is_documented_with_its_default() -> None:
     missing = []
     for name, field in Settings.model_fields.items():
         default = field.default
-        default = "unset" if default in (None, "") else str(default).lower() if isinstance(default, bool) else str(default)
+        default = (
+            "unset" if default in (None, "") else str(default).lower() if isinstance(default, bool) else str(default)
+        )
         row = next((line for line in text.splitlines() if line.startswith(f"| `RUNMEND_{name.upper()}` ")), "")
         if f"| `{default}` |" not in row and f"| {default} |" not in row:
             missing.append((name, default, row))

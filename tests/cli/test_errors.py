@@ -23,12 +23,17 @@ from tests.cli.installation import ROOT, runmend, surroundings
         (["list", "--bogus"], "No such option: --bogus"),
         (["show"], "Missing argument 'RUN'; see `runmend show --help`"),
         (["run", "RB_IMAGEPULL", "-l", "pod"], "'pod' is no label; write -l NAME=VALUE"),
-        (["run", "RB_IMAGEPULL", "-l", "pod=a", "-l", "pod=b"], "the label pod is given as 'a' and as 'b'; give it once"),
+        (
+            ["run", "RB_IMAGEPULL", "-l", "pod=a", "-l", "pod=b"],
+            "the label pod is given as 'a' and as 'b'; give it once",
+        ),
         (["run", "RB_IMAGEPULL", "--mode", "approve"], "'approve'"),
         (["list", "--limit", "0"], "Input should be greater than or equal to 1"),
     ],
 )
-def test_a_usage_error_is_one_line_and_exits_with_2(capsys: pytest.CaptureFixture[str], argv: list[str], says: str) -> None:
+def test_a_usage_error_is_one_line_and_exits_with_2(
+    capsys: pytest.CaptureFixture[str], argv: list[str], says: str
+) -> None:
     assert run(argv) == 2
 
     said = capsys.readouterr()
@@ -71,20 +76,48 @@ A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
     [
         (["list"], {}, NOBODY_ANSWERS),
         (["show", "shop/web"], {}, NOBODY_ANSWERS),
-        (["list"], {"TEMPORAL_CONFIG_FILE": "pyproject.toml", "TEMPORAL_PROFILE": "nobody"}, "the Temporal profile cannot be read"),
+        (
+            ["list"],
+            {"TEMPORAL_CONFIG_FILE": "pyproject.toml", "TEMPORAL_PROFILE": "nobody"},
+            "the Temporal profile cannot be read",
+        ),
         (["list"], {"RUNMEND_CLUSTER": "a b"}, "RUNMEND_CLUSTER=a b: "),
         (["list"], {"RUNMEND_HOLD_MINUTES": "long"}, "RUNMEND_HOLD_MINUTES=long: "),
         (["list"], {"RUNMEND_METRICS_PORT": "99999"}, "RUNMEND_METRICS_PORT=99999: "),
-        (["list"], {"RUNMEND_NAMESPACE": "shop"}, "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; "),
+        (
+            ["list"],
+            {"RUNMEND_NAMESPACE": "shop"},
+            "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; ",
+        ),
         (["lint"], {"RUNMEND_RUNBOOK": "r"}, "RUNMEND_RUNBOOK is no setting, the nearest is RUNMEND_RUNBOOKS; "),
         (["dev"], {"RUNMEND_HOLD": "0"}, "RUNMEND_HOLD is no setting, the nearest is RUNMEND_MODE; "),
         (["run", "RB_NOBODY"], {}, "no runbook RB_NOBODY in runbooks, it has RB_IMAGEPULL"),
         (["run", "nowhere.md"], {}, "nowhere.md cannot be read: No such file or directory"),
-        (["run", "RB_IMAGEPULL", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory; name the directory with --runbooks"),
-        (["run", "RB_IMAGEPULL"], {}, "the label namespace is missing; RB_IMAGEPULL requires it; give labels with -l NAME=VALUE"),
-        (["run", "RB_IMAGEPULL", "-l", "namespace=kube-system", "-l", "pod=a"], {}, "add it to RUNMEND_NAMESPACES by its full name, "),
-        (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": "pay"}, "if shop may be changed, add it to RUNMEND_NAMESPACES, "),
-        (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_NAMESPACES": ""}, "RUNMEND_NAMESPACES does not allow changes in namespace shop"),
+        (
+            ["run", "RB_IMAGEPULL", "--runbooks", "/nowhere"],
+            {},
+            "/nowhere: No such file or directory; name the directory with --runbooks",
+        ),
+        (
+            ["run", "RB_IMAGEPULL"],
+            {},
+            "the label namespace is missing; RB_IMAGEPULL requires it; give labels with -l NAME=VALUE",
+        ),
+        (
+            ["run", "RB_IMAGEPULL", "-l", "namespace=kube-system", "-l", "pod=a"],
+            {},
+            "add it to RUNMEND_NAMESPACES by its full name, ",
+        ),
+        (
+            ["run", "RB_IMAGEPULL", *A_POD],
+            {"RUNMEND_NAMESPACES": "pay"},
+            "if shop may be changed, add it to RUNMEND_NAMESPACES, ",
+        ),
+        (
+            ["run", "RB_IMAGEPULL", *A_POD],
+            {"RUNMEND_NAMESPACES": ""},
+            "RUNMEND_NAMESPACES does not allow changes in namespace shop",
+        ),
         (["run", "RB_IMAGEPULL", "-l", "namespace=shop", "-l", "pod=../a"], {}, "the label pod: "),
     ],
 )
@@ -112,15 +145,27 @@ def test_what_is_not_there_is_said_in_one_line(
         (["run", "RB_IMAGEPULL", *A_POD], {}, "[Errno 111] Connection refused; is KUBECONFIG right?"),
         (["run", "RB_IMAGEPULL", *A_POD], {"RUNMEND_KUBE_CONTEXT": "b"}, " cannot be used: "),
         (["worker"], {}, NOBODY_ANSWERS),
-        (["worker"], {"RUNMEND_NAMESPACE": "shop"}, "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; "),
-        (["bridge"], {"RUNMEND_NAMESPACE": "shop"}, "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; "),
+        (
+            ["worker"],
+            {"RUNMEND_NAMESPACE": "shop"},
+            "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; ",
+        ),
+        (
+            ["bridge"],
+            {"RUNMEND_NAMESPACE": "shop"},
+            "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; ",
+        ),
         (["worker"], {"KUBECONFIG": "/nowhere"}, "no cluster: the kubeconfig /nowhere: "),
         (["worker", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
         (["bridge", "--runbooks", "runbooks"], {}, NOBODY_ANSWERS),
         (["bridge", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
         (["bridge", "--host", "0.0.0.0", "--runbooks", "runbooks"], {}, "set RUNMEND_TOKEN_FILE, or pass --insecure"),
         (["sandbox", "--kubeconfig", "pyproject.toml/kubeconfig"], {}, "pyproject.toml"),
-        (["sandbox", "--kubeconfig", "pyproject.toml"], {}, "pyproject.toml is there and no embedded cluster's, so it is left alone; "),
+        (
+            ["sandbox", "--kubeconfig", "pyproject.toml"],
+            {},
+            "pyproject.toml is there and no embedded cluster's, so it is left alone; ",
+        ),
         (["dev", "--context", "nobody"], {}, " cannot be used: "),
     ],
 )
@@ -133,7 +178,9 @@ def test_a_process_that_cannot_do_its_work_says_so_in_one_line(
     assert says in one_error(done.stderr)
 
 
-@pytest.mark.parametrize("argv", [["sandbox", "--port"], ["dev", "--port"], ["dev", "--temporal-port"], ["dev", "--ui-port"]])
+@pytest.mark.parametrize(
+    "argv", [["sandbox", "--port"], ["dev", "--port"], ["dev", "--temporal-port"], ["dev", "--ui-port"]]
+)
 def test_a_port_that_is_taken_is_named_with_its_option(nobody: dict[str, str], argv: list[str], tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
@@ -141,7 +188,10 @@ def test_a_port_that_is_taken_is_named_with_its_option(nobody: dict[str, str], a
         done = runmend(nobody, *argv, port, cwd=tmp_path)
 
     assert done.returncode == 1
-    assert f"port {port} of 127.0.0.1 cannot be had (Address already in use); choose another with {argv[1]}" in one_error(done.stderr)
+    assert (
+        f"port {port} of 127.0.0.1 cannot be had (Address already in use); choose another with {argv[1]}"
+        in one_error(done.stderr)
+    )
 
 
 def test_a_kubeconfig_of_somebody_elses_is_not_overwritten(nobody: dict[str, str], tmp_path: Path) -> None:
@@ -152,7 +202,9 @@ def test_a_kubeconfig_of_somebody_elses_is_not_overwritten(nobody: dict[str, str
 
     assert (sandbox.returncode, dev.returncode) == (1, 1)
     for done, option in ((sandbox, "--kubeconfig"), (dev, "--db")):
-        assert f"{tmp_path}/kubeconfig is there and no embedded cluster's, so it is left alone; " in one_error(done.stderr)
+        assert f"{tmp_path}/kubeconfig is there and no embedded cluster's, so it is left alone; " in one_error(
+            done.stderr
+        )
         assert done.stderr.endswith(f"{option}\n")
     assert (tmp_path / "kubeconfig").read_bytes() == before
 
@@ -165,7 +217,13 @@ def test_a_kubeconfig_of_somebody_elses_is_not_overwritten(nobody: dict[str, str
         ("[]", False),
         ("kind: Config\nclusters: {}", False),
         ("kind: Config\nclusters: [{name: sandbox}]\nusers: [{name: sandbox}]\ncontexts: [{name: sandbox}]", True),
-        ("kind: Config\nclusters: [{name: sandbox}, {name: a}]\nusers: [{name: sandbox}]\ncontexts: [{name: sandbox}]", False),
+        (
+            (
+                "kind: Config\nclusters: [{name: sandbox}, {name: a}]\nusers: [{name: sandbox}]\ncontexts: "
+                "[{name: sandbox}]"
+            ),
+            False,
+        ),
         ("kind: Config\nclusters: [{name: sandbox}]\nusers: [a]\ncontexts: [{name: sandbox}]", False),
     ],
 )
@@ -196,7 +254,9 @@ def test_a_second_dev_in_one_folder_is_refused(nobody: dict[str, str], tmp_path:
         done = runmend(nobody, "dev", *ANY_PORTS, "--db", str(tmp_path / "temporal.db"))
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert f"another `runmend dev` works in {tmp_path}; end it, or choose another folder with --db" in one_error(done.stderr)
+    assert f"another `runmend dev` works in {tmp_path}; end it, or choose another folder with --db" in one_error(
+        done.stderr
+    )
     assert not (tmp_path / "temporal.db").exists()
 
 
@@ -212,7 +272,13 @@ def test_a_broken_pipe_is_quiet(tmp_path: Path) -> None:
     script = f"{sys.executable} -m runmend.cli compile runbooks/RB_IMAGEPULL.md --format json | head -1"
 
     done = subprocess.run(
-        ["bash", "-c", script], env=surroundings(tmp_path), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        ["bash", "-c", script],
+        env=surroundings(tmp_path),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "{\n", "")

@@ -1,4 +1,5 @@
-"""`list` with its filters, `stats`, and `show` of runs that go on or were reset, as processes against what `runmend dev` started."""
+"""`list` with its filters, `stats`, and `show` of runs that go on or were reset, as processes against what
+`runmend dev` started."""
 
 import json
 import signal
@@ -54,7 +55,10 @@ def test_runs_are_listed_the_newest_first(installation: Installation, mixed: str
 
     assert [run["outcome"] for run in listed] == ["PreconditionFailed", "resolved", "recommended"]
     assert [run["reason"] for run in listed][:2] == ["owner is a Pod", "image not found"]
-    assert [run["outcome"] for run in installation.told("list", "--namespace", mixed, "--limit", "2")] == ["PreconditionFailed", "resolved"]
+    assert [run["outcome"] for run in installation.told("list", "--namespace", mixed, "--limit", "2")] == [
+        "PreconditionFailed",
+        "resolved",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,10 @@ def test_stats_count_the_runs_of_a_namespace(installation: Installation, mixed: 
 
     [runbook] = told["runbooks"]
     assert (runbook["name"], runbook["runs"], runbook["resolved"], runbook["recommended"]) == ("RB_IMAGEPULL", 3, 1, 1)
-    assert (runbook["failed_by_outcome"], runbook["failed_by_reason"]) == ({"PreconditionFailed": 1}, {"owner is a Pod": 1})
+    assert (runbook["failed_by_outcome"], runbook["failed_by_reason"]) == (
+        {"PreconditionFailed": 1},
+        {"owner is a Pod": 1},
+    )
     assert runbook["median_seconds"] > 1
     assert told["repeat_offenders"] == [f"Deployment {mixed}/web"]
     assert said.returncode == 0, said.stderr

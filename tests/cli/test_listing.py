@@ -130,7 +130,10 @@ def test_stats_in_json_have_all_targets_and_every_number() -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--since", "yesterday"], "'yesterday' is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or "),
+        (
+            ["--since", "yesterday"],
+            "'yesterday' is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or ",
+        ),
         (["--since", "2999-01-01"], "'2999-01-01' is still to come"),
         (["--runbook", 'RB"'], "cannot be looked for: leave out quotes, backslashes and control characters"),
         (["--namespace", "a\\b"], "cannot be looked for"),
@@ -152,4 +155,7 @@ def test_a_filter_that_cannot_be_is_answered_with_what_can(
 
 def test_a_wrong_outcome_is_answered_with_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "--outcome", "fixed"]) == 2
-    assert "'fixed' is no outcome; there are resolved, not_needed, recommended, PreconditionFailed, " in capsys.readouterr().err
+    assert (
+        "'fixed' is no outcome; there are resolved, not_needed, recommended, PreconditionFailed, "
+        in capsys.readouterr().err
+    )

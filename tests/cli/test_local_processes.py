@@ -9,7 +9,9 @@ import pytest
 from runmend.local import processes
 from runmend.local.processes import NotStarted, dev_server, find_temporal, free_port, start_child, unless_stopped
 
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(100)"
+STUBBORN = (
+    "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(100)"
+)
 
 
 async def test_a_child_that_does_not_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +57,9 @@ async def test_a_command_that_is_stopped_cleans_up_first() -> None:
     assert done == ["cleaned up"]
 
 
-def test_without_the_temporal_command_the_error_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_temporal_command_the_error_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -64,7 +68,9 @@ def test_without_the_temporal_command_the_error_says_how_to_get_it(monkeypatch: 
 
 
 async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
-    server = dev_server({"PATH": os.environ["PATH"]}, port=free_port(), ui_port=free_port(), db=tmp_path / "no" / "folder.db")
+    server = dev_server(
+        {"PATH": os.environ["PATH"]}, port=free_port(), ui_port=free_port(), db=tmp_path / "no" / "folder.db"
+    )
 
     with pytest.raises(NotStarted, match="the Temporal server did not start: "):
         async with server:

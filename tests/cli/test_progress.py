@@ -17,6 +17,8 @@ from runmend.runs.timeline import _observed
 )
 def test_the_pods_that_were_counted_are_named(revision: int | None, says: str) -> None:
     affected = (Affected(container="app", init=False, image="a:1", reason="ImagePullBackOff", pods=("web-1",)),)
-    seen = Observation(owner="Deployment web", pods=("web-1: Pending",), pod_count=1, revision=revision, affected=affected)
+    seen = Observation(
+        owner="Deployment web", pods=("web-1: Pending",), pod_count=1, revision=revision, affected=affected
+    )
 
     assert _observed(seen) == f"container app waits (ImagePullBackOff) {says}"

@@ -62,11 +62,17 @@ def test_a_failed_run_is_rehearsed_and_then_resumed_and_followed(installation: I
     [old] = before
     assert rehearsed.returncode == 0, rehearsed.stderr
     assert rehearsed.stdout.splitlines()[0] == (
-        f"would resume {old['workflow_id']}@{old['run_id']} at patch_image: observe and get_pod_events keep their results"
+        f"would resume {old['workflow_id']}@{old['run_id']} at patch_image: observe and get_pod_events keep "
+        "their results"
     )
-    assert rehearsed.stdout.endswith(f"  2 patch_image: would change container app: {MISSING} → {FALLBACK} (accepted by a dry run)\n")
+    assert rehearsed.stdout.endswith(
+        f"  2 patch_image: would change container app: {MISSING} → {FALLBACK} (accepted by a dry run)\n"
+    )
     assert done.returncode == 0, done.stderr
-    assert f"resumed Deployment {failed}/web at patch_image: observe and get_pod_events keep their results\n" in done.stderr
+    assert (
+        f"resumed Deployment {failed}/web at patch_image: observe and get_pod_events keep their results\n"
+        in done.stderr
+    )
     assert "## ImagePullBackOff Remediation: resolved" in done.stdout
     new, _ = runs(installation, failed)
     assert (new["outcome"], image(installation, failed)) == ("resolved", FALLBACK)
@@ -87,13 +93,22 @@ def test_a_resumed_runs_id_is_printed_with_its_page_and_it_is_not_resumed_once_i
 
     assert (again.returncode, again.stdout) == (1, "")
     assert again.stderr == (
-        "runmend: error: the run completed, so there is nothing to resume; `--again` starts a new one with the same plan and alerts\n"
+        "runmend: error: the run completed, so there is nothing to resume; `--again` starts a new one with the "
+        "same plan and alerts\n"
     )
 
 
 @pytest.mark.slow
 def test_a_run_that_is_followed_goes_on_when_that_is_interrupted(installation: Installation, failed: str) -> None:
-    argv = ("replay", f"{failed}/web", "--latest", "--yes", "--wait", "--runbooks", str(_newer(installation, window="5 minutes")))
+    argv = (
+        "replay",
+        f"{failed}/web",
+        "--latest",
+        "--yes",
+        "--wait",
+        "--runbooks",
+        str(_newer(installation, window="5 minutes")),
+    )
     with installation.started(*argv) as following:
         assert following.stdout
         for line in following.stdout:
@@ -110,7 +125,9 @@ def test_a_run_that_is_followed_goes_on_when_that_is_interrupted(installation: I
 
 
 @pytest.mark.slow
-def test_the_newer_runbook_is_shown_and_not_run_before_somebody_says_yes(installation: Installation, failed: str) -> None:
+def test_the_newer_runbook_is_shown_and_not_run_before_somebody_says_yes(
+    installation: Installation, failed: str
+) -> None:
     newer = ("replay", f"{failed}/web", "--latest", "--runbooks", str(_newer(installation)))
 
     rehearsed = installation.run(*newer, "--dry-run")
@@ -127,7 +144,8 @@ def test_the_newer_runbook_is_shown_and_not_run_before_somebody_says_yes(install
     )
     assert (
         unasked.stderr
-        == "runmend: error: nobody can be asked, because the input is no terminal; nothing was started; --yes answers for you\n"
+        == "runmend: error: nobody can be asked, because the input is no terminal; nothing was started; --yes "
+        "answers for you\n"
     )
     assert f"start RB_IMAGEPULL for Deployment {failed}/web with the runbook as it is now? [y/N]:" in declined.stderr
     assert declined.stderr.endswith("runmend: error: nothing was started\n")
@@ -155,7 +173,9 @@ def test_a_run_is_done_again_and_a_second_one_refused_while_it_is_open(installat
 
 
 @pytest.mark.slow
-def test_what_failed_is_listed_and_not_resumed_before_somebody_says_yes(installation: Installation, failed: str) -> None:
+def test_what_failed_is_listed_and_not_resumed_before_somebody_says_yes(
+    installation: Installation, failed: str
+) -> None:
     batch = ("replay", "--failed", "--target", f"{failed}/web", "--since", "10m")
 
     rehearsed = installation.run(*batch, "--dry-run")
@@ -228,7 +248,10 @@ def test_what_cannot_be_replayed_is_said_in_one_line(installation: Installation,
         assert done.stderr.count("\n") == 1
 
     elsewhere = installation.run("replay", whole, RUNMEND_CLUSTER="elsewhere")
-    assert "is a run of cluster default (task queue runmend-default), and this installation's is elsewhere" in elsewhere.stderr
+    assert (
+        "is a run of cluster default (task queue runmend-default), and this installation's is elsewhere"
+        in elsewhere.stderr
+    )
     unreachable = installation.run("replay", whole, "--dry-run", KUBECONFIG=str(_nobody(installation.runbooks.parent)))
     assert unreachable.returncode == 1
     assert unreachable.stderr.endswith("; is KUBECONFIG right?\n")
@@ -251,7 +274,9 @@ def test_what_cannot_be_replayed_is_said_in_one_line(installation: Installation,
         (["--failed", "--at-once", "0"], "--at-once"),
     ],
 )
-def test_options_that_make_no_sense_are_a_usage_error(capsys: pytest.CaptureFixture[str], argv: list[str], says: str) -> None:
+def test_options_that_make_no_sense_are_a_usage_error(
+    capsys: pytest.CaptureFixture[str], argv: list[str], says: str
+) -> None:
     assert run(["replay", *argv]) == 2
 
     said = capsys.readouterr()
@@ -269,7 +294,9 @@ def test_a_temporal_that_does_not_answer_is_said_in_one_line(
 
     said = capsys.readouterr()
     assert (said.out, said.err.count("\n")) == ("", 1)
-    assert said.err.endswith("cannot be reached: Connection refused; start one with `runmend dev`, or set TEMPORAL_ADDRESS\n")
+    assert said.err.endswith(
+        "cannot be reached: Connection refused; start one with `runmend dev`, or set TEMPORAL_ADDRESS\n"
+    )
 
 
 def test_a_history_is_replayed_locally_by_its_own_command(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -301,7 +328,9 @@ def _nobody(folder: Path) -> Path:
     path = folder / "nobody.yaml"
     cluster = f"clusters: [{{name: a, cluster: {{server: 'http://127.0.0.1:{free_port()}'}}}}]"
     user, context = "users: [{name: a, user: {token: a}}]", "contexts: [{name: a, context: {cluster: a, user: a}}]"
-    path.write_text(f"apiVersion: v1\nkind: Config\ncurrent-context: a\n{cluster}\n{user}\n{context}\n", encoding="utf-8")
+    path.write_text(
+        f"apiVersion: v1\nkind: Config\ncurrent-context: a\n{cluster}\n{user}\n{context}\n", encoding="utf-8"
+    )
     return path
 
 

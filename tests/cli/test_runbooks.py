@@ -11,7 +11,10 @@ from tests.builders import SEED
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
     file = tmp_path / "RB_BROKEN.md"
-    file.write_text(SEED.read_text(encoding="utf-8").replace("kubectl patch deployment", "kubectl exec deployment"), encoding="utf-8")
+    file.write_text(
+        SEED.read_text(encoding="utf-8").replace("kubectl patch deployment", "kubectl exec deployment"),
+        encoding="utf-8",
+    )
     return file
 
 
@@ -37,7 +40,11 @@ def test_lint_of_a_broken_runbook_names_file_line_and_remedy(capsys: pytest.Capt
 
     said = capsys.readouterr()
     lines = said.out.splitlines()
-    command = next(number for number, line in enumerate(broken.read_text(encoding="utf-8").splitlines(), 1) if "kubectl exec" in line)
+    command = next(
+        number
+        for number, line in enumerate(broken.read_text(encoding="utf-8").splitlines(), 1)
+        if "kubectl exec" in line
+    )
     assert any(line.startswith(f"{broken}:{command}: error: ") and "; " in line for line in lines), lines
     assert said.err.startswith("2 runbooks, ")
 
@@ -63,12 +70,17 @@ def test_compile_tells_the_plan_in_words(capsys: pytest.CaptureFixture[str]) -> 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "RB_IMAGEPULL: ImagePullBackOff Remediation"
     assert lines[7:10] == [
-        "  problem    Pod container is in ImagePullBackOff state, indicating the image cannot be pulled from the registry.",
+        (
+            "  problem    Pod container is in ImagePullBackOff state, indicating the image cannot be pulled from "
+            "the registry."
+        ),
         "  notes      This runbook assumes a known good fallback image exists",
         "             If multiple containers in pod, patch only the affected container",
     ]
     assert "   33  01-get_pod_events: get events in {namespace} where involvedObject.name={pod}" in lines
-    assert any(line.startswith("   40  02-patch_image: if the pod is in ImagePullBackOff, patch Deployment ") for line in lines)
+    assert any(
+        line.startswith("   40  02-patch_image: if the pod is in ImagePullBackOff, patch Deployment ") for line in lines
+    )
     assert lines[-1] == "  settles within 10 minutes, then holds for 5 minutes"
 
 
@@ -81,7 +93,9 @@ def test_compile_as_json_is_the_plan_and_the_same_bytes_every_time(capsys: pytes
     assert first.encode() == dump_plan(compile_runbook(SEED.read_bytes(), str(SEED)).plan)
 
 
-def test_compile_of_a_broken_runbook_prints_its_diagnostics_and_no_plan(capsys: pytest.CaptureFixture[str], broken: Path) -> None:
+def test_compile_of_a_broken_runbook_prints_its_diagnostics_and_no_plan(
+    capsys: pytest.CaptureFixture[str], broken: Path
+) -> None:
     assert run(["compile", str(broken)]) == 1
 
     said = capsys.readouterr()

@@ -1,4 +1,5 @@
-"""`run`, `list` and `show` as processes, against a Temporal server, a cluster, a worker and a bridge that `runmend dev` started."""
+"""`run`, `list` and `show` as processes, against a Temporal server, a cluster, a worker and a bridge that `runmend dev`
+started."""
 
 import asyncio
 import signal
@@ -25,7 +26,12 @@ def test_a_run_is_started_followed_and_told(installation: Installation) -> None:
 
     assert done.returncode == 0, done.stderr
     assert f"started RB_IMAGEPULL for Deployment {namespace}/web\n" in done.stderr
-    for line in ("✓  patch_image", "✓  settle", "✓  verification window    held for 1 second", "✓  report                 resolved"):
+    for line in (
+        "✓  patch_image",
+        "✓  settle",
+        "✓  verification window    held for 1 second",
+        "✓  report                 resolved",
+    ):
         assert line in done.stdout
     assert "## ImagePullBackOff Remediation: resolved" in done.stdout
     assert f"container app: before `{MISSING}`, after `{FALLBACK}`" in done.stdout
@@ -37,7 +43,11 @@ def test_a_run_is_started_followed_and_told(installation: Installation) -> None:
     assert f"/namespaces/default/workflows/default%2F{namespace}%2FDeployment%2Fweb/" in shown.stdout.splitlines()[-1]
 
     [listed] = installation.told("list", "--target", f"{namespace}/web")
-    assert (listed["outcome"], listed["target"], listed["runbook_id"]) == ("resolved", f"Deployment {namespace}/web", "RB_IMAGEPULL")
+    assert (listed["outcome"], listed["target"], listed["runbook_id"]) == (
+        "resolved",
+        f"Deployment {namespace}/web",
+        "RB_IMAGEPULL",
+    )
 
     again = installation.told("show", f"{namespace}/web@{listed['run_id'][-8:]}")
     assert again["run_id"] == listed["run_id"]
@@ -55,9 +65,15 @@ def test_a_failed_run_is_told_with_what_it_found(installation: Installation) -> 
     assert "the pod must be owned by a Deployment, and Pod" in done.stdout
 
     told = installation.told("show", f"{namespace}/lonely")
-    assert (told["status"], told["result"]["outcome"], told["result"]["failed_step"]) == ("failed", "PreconditionFailed", "patch_image")
+    assert (told["status"], told["result"]["outcome"], told["result"]["failed_step"]) == (
+        "failed",
+        "PreconditionFailed",
+        "patch_image",
+    )
     assert told["result"]["observation"]["affected"][0]["image"] == MISSING
-    assert "## ImagePullBackOff Remediation: PreconditionFailed" in installation.run("show", f"{namespace}/lonely").stdout
+    assert (
+        "## ImagePullBackOff Remediation: PreconditionFailed" in installation.run("show", f"{namespace}/lonely").stdout
+    )
 
     failed = installation.told("list", "--failed")
     assert {run["outcome"] for run in failed} == {"PreconditionFailed"}
@@ -78,7 +94,9 @@ def test_a_run_that_only_recommends_changes_nothing_and_exits_with_0(installatio
 def test_a_runbook_may_be_named_by_its_file(installation: Installation) -> None:
     namespace, pod = installation.a_broken_deployment()
 
-    done = installation.run("run", str(installation.runbooks / "RB_IMAGEPULL.md"), *a_pod(namespace, pod), "--mode", "recommend")
+    done = installation.run(
+        "run", str(installation.runbooks / "RB_IMAGEPULL.md"), *a_pod(namespace, pod), "--mode", "recommend"
+    )
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"default/{namespace}/Deployment/web@")
@@ -130,8 +148,14 @@ def test_a_pod_or_run_that_is_not_there_is_one_line(installation: Installation) 
     unknown = installation.run("show", f"{namespace}/web")
 
     assert (gone.returncode, unknown.returncode) == (1, 1)
-    assert gone.stderr == f"runmend: error: there is no pod {namespace}/web-1; `kubectl get pods -n {namespace}` shows those there are\n"
-    assert unknown.stderr.startswith(f"runmend: error: no run of {namespace}/web among the newest 1000 of cluster default; ")
+    assert (
+        gone.stderr
+        == f"runmend: error: there is no pod {namespace}/web-1; `kubectl get pods -n {namespace}` shows those "
+        "there are\n"
+    )
+    assert unknown.stderr.startswith(
+        f"runmend: error: no run of {namespace}/web among the newest 1000 of cluster default; "
+    )
 
 
 def test_a_container_that_the_pod_does_not_have_is_one_line(installation: Installation) -> None:
@@ -163,7 +187,9 @@ def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_refused(installati
     done = installation.run("run", "RB_IMAGEPULL", *a_pod(namespace, name))
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith(f"runmend: error: the names of Pod {namespace}/{name} and of cluster default are too long: ")
+    assert done.stderr.startswith(
+        f"runmend: error: the names of Pod {namespace}/{name} and of cluster default are too long: "
+    )
     assert done.stderr.count("\n") == 1
 
 

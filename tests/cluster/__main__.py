@@ -1,4 +1,5 @@
-"""A real Kubernetes on this machine, of the project's own tests: `python -m tests.cluster build`, `python -m tests.cluster run`."""
+"""A real Kubernetes on this machine, of the project's own tests: `python -m tests.cluster build`,
+`python -m tests.cluster run`."""
 
 import argparse
 import signal

@@ -1,4 +1,5 @@
-"""What tests speak to a cluster with: by HTTP alone, with bodies as Kubernetes writes them. The sandbox and the real one look the same."""
+"""What tests speak to a cluster with: by HTTP alone, with bodies as Kubernetes writes them. The sandbox and the real
+one look the same."""
 
 import base64
 import json
@@ -40,9 +41,13 @@ class Cluster:
             user = _named(config["users"], context["user"])["user"]
             token = user["token"]
         except (yaml.YAMLError, KeyError, TypeError, StopIteration) as error:
-            raise NotHere(f"{kubeconfig} is no kubeconfig with a token in its current context ({type(error).__name__}: {error})") from error
+            raise NotHere(
+                f"{kubeconfig} is no kubeconfig with a token in its current context ({type(error).__name__}: {error})"
+            ) from error
         if not off_loopback and urlsplit(server["server"]).hostname not in ("127.0.0.1", "::1", "localhost"):
-            raise NotHere(f"--kubeconfig: {server['server']} is not on loopback, and these tests write; --off-loopback lets them")
+            raise NotHere(
+                f"--kubeconfig: {server['server']} is not on loopback, and these tests write; --off-loopback lets them"
+            )
         verify: ssl.SSLContext | bool = True
         if "certificate-authority" in server:
             verify = ssl.create_default_context(cafile=server["certificate-authority"])
@@ -51,7 +56,11 @@ class Cluster:
         self.name = name
         self.kubeconfig = kubeconfig
         self.http = httpx.Client(
-            base_url=server["server"], headers={"Authorization": f"Bearer {token}"}, verify=verify, timeout=20, trust_env=False
+            base_url=server["server"],
+            headers={"Authorization": f"Bearer {token}"},
+            verify=verify,
+            timeout=20,
+            trust_env=False,
         )
 
     @contextmanager
@@ -106,10 +115,14 @@ class Namespace:
         """The names of a collection's objects."""
         return [item["metadata"]["name"] for item in self.items(kind, **query)]
 
-    def try_patch(self, kind: str, name: str, patch: object, *, content_type: str = STRATEGIC, **query: str) -> httpx.Response:
+    def try_patch(
+        self, kind: str, name: str, patch: object, *, content_type: str = STRATEGIC, **query: str
+    ) -> httpx.Response:
         """Patch an object, and give the answer whatever it is."""
         content = patch if isinstance(patch, str) else json.dumps(patch)
-        return self.http.patch(self.path(kind, name), content=content, headers={"Content-Type": content_type}, params=query)
+        return self.http.patch(
+            self.path(kind, name), content=content, headers={"Content-Type": content_type}, params=query
+        )
 
     def patch(self, kind: str, name: str, patch: object, *, content_type: str = STRATEGIC, **query: str) -> Json:
         """Patch an object, which must be accepted."""
@@ -127,7 +140,8 @@ def _named(entries: list[Json], name: str) -> Json:
 
 
 def eventually(look: Callable[[], T], *, patience_s: float = PATIENCE_S) -> T:
-    """The first answer of `look` that is true; it is asked until then, for facts that a cluster arrives at by itself."""
+    """The first answer of `look` that is true; it is asked until then, for facts that a cluster arrives at by
+    itself."""
     deadline = time.monotonic() + patience_s
     while True:
         seen = look()
@@ -156,7 +170,10 @@ def a_template(image: str = "example.test/web:1", label: str = "web", **spec: ob
 def a_deployment(name: str = "web", image: str = "example.test/web:1", *, replicas: int = 1, **spec: object) -> Json:
     """A Deployment of such a template."""
     selector = {"matchLabels": {"app": name}}
-    return {"metadata": {"name": name}, "spec": {"replicas": replicas, "selector": selector, "template": a_template(image, name), **spec}}
+    return {
+        "metadata": {"name": name},
+        "spec": {"replicas": replicas, "selector": selector, "template": a_template(image, name), **spec},
+    }
 
 
 def image_patch(image: str, container: str = "app") -> Json:
@@ -173,4 +190,8 @@ def a_pull_secret(name: str = "pull", registry: str = "registry.example") -> Jso
     """A secret with credentials for a registry."""
     auth = base64.b64encode(b"robot:secret").decode()
     config = {"auths": {registry: {"username": "robot", "password": "secret", "auth": auth}}}
-    return {"metadata": {"name": name}, "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": json.dumps(config)}}
+    return {
+        "metadata": {"name": name},
+        "type": "kubernetes.io/dockerconfigjson",
+        "stringData": {".dockerconfigjson": json.dumps(config)},
+    }

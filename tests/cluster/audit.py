@@ -1,4 +1,5 @@
-"""What people and programs wrote, as the API server's audit log tells it. The control plane's own parts are not in it."""
+"""What people and programs wrote, as the API server's audit log tells it. The control plane's own parts are not in
+it."""
 
 import json
 from collections.abc import Iterator
@@ -44,7 +45,8 @@ class Write:
 
 
 def writes(log: Path, *, namespace: str | None = None, resource: str | None = None, agent: str = "") -> Iterator[Write]:
-    """The writes of a log, oldest first, those of a namespace, of a kind of object, of a program whose user agent begins so."""
+    """The writes of a log, oldest first, those of a namespace, of a kind of object, of a program whose user agent
+    begins so."""
     for line in log.read_text().splitlines():
         entry = json.loads(line)
         subject = entry.get("objectRef", {})

@@ -88,7 +88,16 @@ def _built(name: str, program: GoProgram, say: Callable[[str], None]) -> Path:
     binary.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=kept_in()) as folder:
         made = Path(folder) / name
-        command = ["go", "build", "-mod=readonly", "-buildvcs=false", f"-ldflags={flags}", "-o", str(made), program.package]
+        command = [
+            "go",
+            "build",
+            "-mod=readonly",
+            "-buildvcs=false",
+            f"-ldflags={flags}",
+            "-o",
+            str(made),
+            program.package,
+        ]
         done = subprocess.run(command, cwd=program.module, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             raise NotReady(f"{name} could not be built: {done.stderr.strip()[-1000:]}")
@@ -144,7 +153,16 @@ def _unpack(package: str, target: Path) -> None:
         folder = Path(temporary)
         lists, unpacked = kept_in() / "apt-lists", folder / "unpacked"
         (lists / "partial").mkdir(parents=True, exist_ok=True)
-        apt = ["apt-get", "-qq", "-o", f"Dir::State::Lists={lists}", "-o", f"Dir::Cache={folder}", "-o", "APT::Sandbox::User="]
+        apt = [
+            "apt-get",
+            "-qq",
+            "-o",
+            f"Dir::State::Lists={lists}",
+            "-o",
+            f"Dir::Cache={folder}",
+            "-o",
+            "APT::Sandbox::User=",
+        ]
         for command in ([*apt, "update"], [*apt, "download", package]):
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
             if done.returncode:

@@ -1,4 +1,5 @@
-"""A real control plane on loopback: etcd, kube-apiserver, controller manager, scheduler, and nodes that run the kubelet's own code."""
+"""A real control plane on loopback: etcd, kube-apiserver, controller manager, scheduler, and nodes that run the
+kubelet's own code."""
 
 import json
 import secrets
@@ -27,7 +28,8 @@ NODES = 3
 
 
 class ControlPlane:
-    """Its processes, each of which can be stopped, paused and killed by its name, and its administrator's kubeconfig."""
+    """Its processes, each of which can be stopped, paused and killed by its name, and its administrator's
+    kubeconfig."""
 
     def __init__(self, folder: Path, running: Processes) -> None:
         self.folder = folder
@@ -86,7 +88,8 @@ class ControlPlane:
                 "--service-account-issuer=https://kubernetes.default.svc",
                 "--service-cluster-ip-range=10.0.0.0/24",
                 "--endpoint-reconciler-type=none",
-                # So that the rest of a list expires within a test run, and not after the five minutes that are the default.
+                # So that the rest of a list expires within a test run, and not after the five minutes that are the
+                # default.
                 "--etcd-compaction-interval=10s",
                 f"--audit-policy-file={self.folder / 'audit.yaml'}",
                 f"--audit-log-path={self._audit}",
@@ -112,7 +115,9 @@ class ControlPlane:
         if not self._ca.exists():
             return False
         try:
-            with httpx.Client(verify=ssl.create_default_context(cafile=str(self._ca)), trust_env=False, timeout=2) as client:
+            with httpx.Client(
+                verify=ssl.create_default_context(cafile=str(self._ca)), trust_env=False, timeout=2
+            ) as client:
                 return client.get(f"{self.server}/readyz").status_code == httpx.codes.OK
         except (httpx.HTTPError, ssl.SSLError):
             return False
@@ -130,7 +135,9 @@ class ControlPlane:
             "--node-monitor-period=1s",
         ]
         for name, more in zip(CONTROLLERS, (manager, []), strict=True):
-            self.processes.start(name, [find(name), *common, f"--secure-port={free_port()}", *more], clean_environment())
+            self.processes.start(
+                name, [find(name), *common, f"--secure-port={free_port()}", *more], clean_environment()
+            )
 
     def stop_controllers(self) -> None:
         """Kill them: no pod is made, deleted or given a node, and no node is called lost."""

@@ -1,9 +1,11 @@
-"""The parent of a test run's servers: a program that ends them all when whoever started it goes away, however that happens.
+"""The parent of a test run's servers: a program that ends them all when whoever started it goes away, however that
+happens.
 
-It reads one JSON object a line from its standard input, and answers each with one line: `start` (name, argv, env, log) → pid;
-`signal` (name, number) → null; `state` (name) → the exit code, or null while it runs; `remove` (folder) → null. At the end of the input,
-every process that still runs gets SIGTERM, and SIGKILL where that is not enough, and the folder is removed. Where the keeper itself is
-killed, the processes get SIGKILL from the kernel. Standard library only: it is run by its path.
+It reads one JSON object a line from its standard input, and answers each with one line: `start` (name, argv, env, log)
+→ pid; `signal` (name, number) → null; `state` (name) → the exit code, or null while it runs; `remove` (folder) → null.
+At the end of the input, every process that still runs gets SIGTERM, and SIGKILL where that is not enough, and the
+folder is removed. Where the keeper itself is killed, the processes get SIGKILL from the kernel. Standard library only:
+it is run by its path.
 """
 
 import ctypes

@@ -23,6 +23,8 @@ class Kubectl:
             check: whether it must succeed.
         """
         where = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._cache}"]
-        done = subprocess.run([str(self.path), *where, *arguments], input=text, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [str(self.path), *where, *arguments], input=text, capture_output=True, text=True, check=False
+        )
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout

@@ -68,7 +68,9 @@ class OciRegistry:
 
     def _client(self) -> httpx.Client:
         trusted = ssl.create_default_context(cafile=str(self._certificate))
-        return httpx.Client(base_url=f"https://{self.host}", auth=(USER, PASSWORD), verify=trusted, trust_env=False, timeout=10)
+        return httpx.Client(
+            base_url=f"https://{self.host}", auth=(USER, PASSWORD), verify=trusted, trust_env=False, timeout=10
+        )
 
     def _answers(self) -> bool:
         try:

@@ -1,4 +1,5 @@
-"""Servers that tests start, stop, pause and kill, by their process ids. They end with the test run, however that ends."""
+"""Servers that tests start, stop, pause and kill, by their process ids. They end with the test run, however that
+ends."""
 
 import json
 import os
@@ -16,7 +17,8 @@ from typing import Any
 
 KEEPER = Path(__file__).with_name("keeper.py")
 LAST_WORDS = 600
-# Below the ports that Linux gives to connections, so that none of them is in the way when a server comes back to its own.
+# Below the ports that Linux gives to connections, so that none of them is in the way when a server comes back to its
+# own.
 PORTS = range(20_000, 32_000)
 
 
@@ -31,7 +33,11 @@ class Processes:
         self.logs = logs
         self._lock = threading.Lock()
         self._keeper = subprocess.Popen(
-            [sys.executable, "-I", str(KEEPER)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
+            [sys.executable, "-I", str(KEEPER)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
 
     def start(self, name: str, argv: Sequence[str | Path], env: Mapping[str, str] | None = None) -> int:
@@ -46,7 +52,11 @@ class Processes:
             NotReady: it cannot be run.
         """
         pid = self._ask(
-            "start", name=name, argv=[str(each) for each in argv], env=None if env is None else dict(env), log=str(self.log(name))
+            "start",
+            name=name,
+            argv=[str(each) for each in argv],
+            env=None if env is None else dict(env),
+            log=str(self.log(name)),
         )
         return int(pid)
 

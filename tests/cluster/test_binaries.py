@@ -67,13 +67,17 @@ def test_without_go_it_says_what_to_install(programs: Path, monkeypatch: pytest.
 
 
 def test_with_an_older_go_it_says_what_to_install(programs: Path) -> None:
-    (programs / "tools" / "go").write_text("#!/bin/sh\necho 'go: go.mod requires go >= 1.26.0 (running go 1.19)' >&2; exit 1\n")
+    (programs / "tools" / "go").write_text(
+        "#!/bin/sh\necho 'go: go.mod requires go >= 1.26.0 (running go 1.19)' >&2; exit 1\n"
+    )
     with pytest.raises(NotReady, match=r"requires go >= 1\.26\.0 .* Go 1\.26 or newer"):
         find("hello")
 
 
 def test_what_the_compiler_says_is_told(programs: Path) -> None:
-    (programs / "tools" / "go").write_text("#!/bin/sh\n[ $1 = version ] && exit\necho 'main.go:3: undefined: x' >&2; exit 1\n")
+    (programs / "tools" / "go").write_text(
+        "#!/bin/sh\n[ $1 = version ] && exit\necho 'main.go:3: undefined: x' >&2; exit 1\n"
+    )
     with pytest.raises(NotReady, match=r"hello could not be built: main\.go:3: undefined: x"):
         find("hello")
 

@@ -13,7 +13,11 @@ import pytest
 from tests.cluster.processes import NotReady, Processes, free_port, processes, wait_for
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
-STUBBORN = [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"]
+STUBBORN = [
+    sys.executable,
+    "-c",
+    "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)",
+]
 ROOT = Path(__file__).parents[2]
 
 
@@ -66,7 +70,9 @@ def test_they_end_with_a_test_run_that_is_interrupted(tmp_path: Path, number: si
         f"    print(some.start('one', {SLEEP!r}), flush=True)\n"
         "    time.sleep(600)"
     )
-    with subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as run:
         assert run.stdout is not None
         pid = int(run.stdout.readline())
         try:

@@ -1,4 +1,5 @@
-"""What an account without a right is answered. On a real cluster only: the sandbox has one account, which may do everything.
+"""What an account without a right is answered. On a real cluster only: the sandbox has one account, which may do
+everything.
 
 Tests of what the product makes of a 403 put one in front of the sandbox; here stands what such an answer says.
 """
@@ -30,7 +31,9 @@ class Account:
         for kind, body in (("roles", {"metadata": {"name": "own"}, "rules": rules}), ("rolebindings", binding)):
             made = namespace.http.post(f"{path}/{kind}", json=body)
             assert made.status_code == 201, made.text
-        asked = namespace.http.post(f"{namespace.core}/serviceaccounts/default/token", json={"spec": {"expirationSeconds": 600}})
+        asked = namespace.http.post(
+            f"{namespace.core}/serviceaccounts/default/token", json={"spec": {"expirationSeconds": 600}}
+        )
         self.token: str = asked.json()["status"]["token"]
 
     def ask(self, method: str, path: str, body: Json | None = None, **query: str) -> httpx.Response:

@@ -25,7 +25,9 @@ def test_the_client_lists_reads_and_patches(namespace: Namespace, api: client.Ap
     apps.create_namespaced_deployment(namespace.name, a_deployment(replicas=2))
 
     eventually(lambda: apps.read_namespaced_deployment("web", namespace.name).status.available_replicas == 2)
-    pods = core.list_namespaced_pod(namespace.name, label_selector="app=web", field_selector="status.phase=Running").items
+    pods = core.list_namespaced_pod(
+        namespace.name, label_selector="app=web", field_selector="status.phase=Running"
+    ).items
     replica_set = apps.read_namespaced_replica_set(pods[0].metadata.owner_references[0].name, namespace.name)
     patch = {"metadata": {"resourceVersion": "1"}, "spec": {"replicas": 1}}
 
@@ -35,7 +37,9 @@ def test_the_client_lists_reads_and_patches(namespace: Namespace, api: client.Ap
     with pytest.raises(client.ApiException, match="Conflict") as conflict:
         apps.patch_namespaced_deployment("web", namespace.name, patch)
     assert conflict.value.status == 409
-    patched = apps.patch_namespaced_deployment("web", namespace.name, {"spec": {"replicas": 1}}, field_manager="tester", dry_run="All")
+    patched = apps.patch_namespaced_deployment(
+        "web", namespace.name, {"spec": {"replicas": 1}}, field_manager="tester", dry_run="All"
+    )
     assert patched.spec.replicas == 1
     assert "tester" in {entry.manager for entry in patched.metadata.managed_fields}
 
@@ -43,9 +47,15 @@ def test_the_client_lists_reads_and_patches(namespace: Namespace, api: client.Ap
 def test_the_client_reads_events_nodes_secrets_and_accounts(namespace: Namespace, api: client.ApiClient) -> None:
     core: Any = client.CoreV1Api(api)
     core.create_namespaced_secret(namespace.name, a_pull_secret())
-    core.create_namespaced_pod(namespace.name, {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "a:1"}]}})
+    core.create_namespaced_pod(
+        namespace.name, {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "a:1"}]}}
+    )
 
-    events = eventually(lambda: core.list_namespaced_event(namespace.name, field_selector="involvedObject.name=web,reason=Started").items)
+    events = eventually(
+        lambda: (
+            core.list_namespaced_event(namespace.name, field_selector="involvedObject.name=web,reason=Started").items
+        )
+    )
 
     assert events[0].message == "Container started"
     assert ".dockerconfigjson" in core.read_namespaced_secret("pull", namespace.name).data
@@ -63,7 +73,9 @@ def test_what_is_not_there_is_an_api_exception(namespace: Namespace, api: client
 
 def test_a_pod_is_deleted_by_the_client(namespace: Namespace, api: client.ApiClient) -> None:
     core: Any = client.CoreV1Api(api)
-    core.create_namespaced_pod(namespace.name, {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "a:1"}]}})
+    core.create_namespaced_pod(
+        namespace.name, {"metadata": {"name": "web"}, "spec": {"containers": [{"name": "app", "image": "a:1"}]}}
+    )
 
     core.delete_namespaced_pod("web", namespace.name, grace_period_seconds=0)
 
@@ -80,7 +92,14 @@ def opened(cluster: Cluster) -> Iterator[door.Cluster]:
 
 def an_event(namespace: Namespace, name: str, **more: object) -> dict[str, object]:
     involved = {"kind": "Pod", "namespace": namespace.name, "name": "web"}
-    return {"metadata": {"name": name}, "involvedObject": involved, "reason": "Said", "message": name, "type": "Normal", **more}
+    return {
+        "metadata": {"name": name},
+        "involvedObject": involved,
+        "reason": "Said",
+        "message": name,
+        "type": "Normal",
+        **more,
+    }
 
 
 def test_the_product_reads_a_list_in_small_pages_as_it_was_when_it_was_begun(
@@ -114,4 +133,8 @@ def test_the_product_counts_a_series_of_events(namespace: Namespace, opened: doo
     namespace.create("events", an_event(namespace, "older", count=3))
     namespace.create("events", an_event(namespace, "single", **newer))
 
-    assert {event.message: event.count for event in opened.events(namespace.name)} == {"series": 7, "older": 3, "single": 1}
+    assert {event.message: event.count for event in opened.events(namespace.name)} == {
+        "series": 7,
+        "older": 3,
+        "single": 1,
+    }

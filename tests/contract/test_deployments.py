@@ -26,9 +26,15 @@ def rolled_out(namespace: Namespace, name: str = "web") -> Json:
     def look() -> Json | None:
         deployment = namespace.get("deployments", name)
         status, wanted = deployment["status"], deployment["spec"]["replicas"]
-        counts = {status.get(field, 0) for field in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")}
+        counts = {
+            status.get(field, 0) for field in ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+        }
         seen = status.get("observedGeneration") == deployment["metadata"]["generation"]
-        return deployment if seen and counts == {wanted} and condition(deployment, "Progressing")["status"] == "True" else None
+        return (
+            deployment
+            if seen and counts == {wanted} and condition(deployment, "Progressing")["status"] == "True"
+            else None
+        )
 
     done = eventually(look)
     assert done is not None
@@ -41,7 +47,10 @@ def stuck(namespace: Namespace, updated: int) -> Json:
     def look() -> Json | None:
         deployment = namespace.get("deployments", "web")
         status = deployment["status"]
-        fresh = status.get("observedGeneration") == deployment["metadata"]["generation"] and status.get("updatedReplicas") == updated
+        fresh = (
+            status.get("observedGeneration") == deployment["metadata"]["generation"]
+            and status.get("updatedReplicas") == updated
+        )
         return deployment if fresh and waiting_for_images(namespace) >= updated else None
 
     done = eventually(look)
@@ -84,7 +93,9 @@ def told(deployment: Json, kind: str) -> tuple[str, str, str]:
 
 def replica_sets(namespace: Namespace) -> dict[str, Json]:
     """The ReplicaSets by the image of their template."""
-    return {found["spec"]["template"]["spec"]["containers"][-1]["image"]: found for found in namespace.items("replicasets")}
+    return {
+        found["spec"]["template"]["spec"]["containers"][-1]["image"]: found for found in namespace.items("replicasets")
+    }
 
 
 def test_a_deployment_makes_a_replica_set_that_makes_pods(namespace: Namespace) -> None:
@@ -107,7 +118,12 @@ def test_a_deployment_makes_a_replica_set_that_makes_pods(namespace: Namespace) 
     for pod in living(namespace):
         assert re.fullmatch(rf"web-{digest}-[a-z0-9]{{5}}", pod["metadata"]["name"])
         assert pod["metadata"]["labels"] == {"app": "web", "pod-template-hash": digest}
-        owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": f"web-{digest}", "uid": replica_set["metadata"]["uid"]}
+        owner = {
+            "apiVersion": "apps/v1",
+            "kind": "ReplicaSet",
+            "name": f"web-{digest}",
+            "uid": replica_set["metadata"]["uid"],
+        }
         assert pod["metadata"]["ownerReferences"] == [owner | flags]
 
 
@@ -115,13 +131,21 @@ def test_a_finished_rollout_says_so(namespace: Namespace) -> None:
     namespace.create("deployments", a_deployment(image=GOOD, replicas=2))
 
     deployment = eventually(
-        lambda: found if condition(found := rolled_out(namespace), "Progressing")["reason"] == "NewReplicaSetAvailable" else None
+        lambda: (
+            found
+            if condition(found := rolled_out(namespace), "Progressing")["reason"] == "NewReplicaSetAvailable"
+            else None
+        )
     )
 
     assert deployment is not None
     (name,) = namespace.names("replicasets")
     assert told(deployment, "Available") == ("True", "MinimumReplicasAvailable", "Deployment has minimum availability.")
-    assert told(deployment, "Progressing") == ("True", "NewReplicaSetAvailable", f'ReplicaSet "{name}" has successfully progressed.')
+    assert told(deployment, "Progressing") == (
+        "True",
+        "NewReplicaSetAvailable",
+        f'ReplicaSet "{name}" has successfully progressed.',
+    )
     assert "unavailableReplicas" not in deployment["status"]
     events = {(event["reason"], event["message"]) for event in namespace.events_of("web")}
     assert events == {("ScalingReplicaSet", f"Scaled up replica set {name} from 0 to 2")}
@@ -149,13 +173,25 @@ def test_a_rollout_that_takes_too_long_says_so(namespace: Namespace) -> None:
     namespace.create("deployments", a_deployment(image=MISSING, replicas=2, progressDeadlineSeconds=2))
 
     deployment = eventually(
-        lambda: found if condition(found := namespace.get("deployments", "web"), "Progressing")["status"] == "False" else None
+        lambda: (
+            found
+            if condition(found := namespace.get("deployments", "web"), "Progressing")["status"] == "False"
+            else None
+        )
     )
 
     assert deployment is not None
     (name,) = namespace.names("replicasets")
-    assert told(deployment, "Progressing") == ("False", "ProgressDeadlineExceeded", f'ReplicaSet "{name}" has timed out progressing.')
-    assert told(deployment, "Available") == ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+    assert told(deployment, "Progressing") == (
+        "False",
+        "ProgressDeadlineExceeded",
+        f'ReplicaSet "{name}" has timed out progressing.',
+    )
+    assert told(deployment, "Available") == (
+        "False",
+        "MinimumReplicasUnavailable",
+        "Deployment does not have minimum availability.",
+    )
     assert deployment["status"]["unavailableReplicas"] == 2
     assert "availableReplicas" not in deployment["status"]
 
@@ -163,8 +199,12 @@ def test_a_rollout_that_takes_too_long_says_so(namespace: Namespace) -> None:
 def test_a_pod_is_available_when_it_has_been_ready_for_long_enough(namespace: Namespace) -> None:
     namespace.create("deployments", a_deployment(image=GOOD, minReadySeconds=4))
 
-    young = eventually(lambda: found if (found := namespace.get("deployments", "web"))["status"].get("readyReplicas") else None)
-    old = eventually(lambda: found if (found := namespace.get("deployments", "web"))["status"].get("availableReplicas") else None)
+    young = eventually(
+        lambda: found if (found := namespace.get("deployments", "web"))["status"].get("readyReplicas") else None
+    )
+    old = eventually(
+        lambda: found if (found := namespace.get("deployments", "web"))["status"].get("availableReplicas") else None
+    )
 
     assert young is not None
     assert old is not None
@@ -223,7 +263,8 @@ def test_a_paused_deployment_rolls_nothing_out_until_it_is_resumed(namespace: Na
     paused = eventually(
         lambda: (
             found
-            if (found := namespace.get("deployments", "web"))["status"].get("observedGeneration") == patched["metadata"]["generation"]
+            if (found := namespace.get("deployments", "web"))["status"].get("observedGeneration")
+            == patched["metadata"]["generation"]
             else None
         )
     )
@@ -246,7 +287,9 @@ def test_the_image_that_is_there_already_rolls_nothing_out(namespace: Namespace)
     rolled_out(namespace)
     before = namespace.names("pods")
 
-    patched = namespace.patch("deployments", "web", image_patch(GOOD) | {"metadata": {"annotations": {"example.test/run": "1"}}})
+    patched = namespace.patch(
+        "deployments", "web", image_patch(GOOD) | {"metadata": {"annotations": {"example.test/run": "1"}}}
+    )
     deployment = rolled_out(namespace)
 
     assert patched["metadata"]["generation"] == deployment["status"]["observedGeneration"] == 2
@@ -329,7 +372,11 @@ def test_one_of_two_broken_containers_patched_leaves_the_pod_pending(namespace: 
         states = {status["name"]: status for pod in fresh for status in pod["status"].get("containerStatuses", [])}
         if not states or "running" not in states["one"]["state"]:
             return None
-        return fresh[0] if states["two"]["state"].get("waiting", {}).get("reason") in ("ErrImagePull", "ImagePullBackOff") else None
+        return (
+            fresh[0]
+            if states["two"]["state"].get("waiting", {}).get("reason") in ("ErrImagePull", "ImagePullBackOff")
+            else None
+        )
 
     pod = eventually(half_way)
     assert pod is not None
@@ -365,7 +412,8 @@ def test_a_pod_of_a_deleted_owner_goes_with_it(namespace: Namespace) -> None:
     template = a_template(nodeSelector={"no": "node"})
     selector = {"matchLabels": {"app": "web"}}
     owner = namespace.create(
-        "statefulsets", {"metadata": {"name": "db"}, "spec": {"replicas": 0, "selector": selector, "template": template}}
+        "statefulsets",
+        {"metadata": {"name": "db"}, "spec": {"replicas": 0, "selector": selector, "template": template}},
     )
     pod = a_pod("owned")
     reference = {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "db", "uid": owner["metadata"]["uid"]}

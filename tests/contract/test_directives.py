@@ -82,13 +82,18 @@ def test_a_strategy_is_exchanged_as_a_whole(web: Namespace, strategy: Json) -> N
 def test_a_strategy_that_keeps_what_belongs_to_another_is_422(web: Namespace) -> None:
     why = "spec.strategy.rollingUpdate: Forbidden: may not be specified when strategy `type` is 'Recreate'"
 
-    assert refused(web, {"spec": {"strategy": {"type": "Recreate"}}}) == (422, f'Deployment.apps "web" is invalid: {why}')
+    assert refused(web, {"spec": {"strategy": {"type": "Recreate"}}}) == (
+        422,
+        f'Deployment.apps "web" is invalid: {why}',
+    )
 
 
 def test_an_order_puts_new_containers_where_they_belong(web: Namespace) -> None:
     order = {"$setElementOrder/containers": [{"name": "side"}, {"name": "app"}]}
 
-    spec = tried(web, template_patch(containers=[{"name": "side", "image": "s:1"}], **order))["spec"]["template"]["spec"]
+    spec = tried(web, template_patch(containers=[{"name": "side", "image": "s:1"}], **order))["spec"]["template"][
+        "spec"
+    ]
 
     assert [container["name"] for container in spec["containers"]] == ["side", "app"]
     assert not [key for key in spec if key.startswith("$")]
@@ -102,7 +107,9 @@ def test_a_list_that_says_nothing_of_a_container_leaves_it(web: Namespace, conta
 
 
 def test_of_two_items_of_a_name_the_last_one_holds(web: Namespace) -> None:
-    spec = tried(web, template_patch(containers=[{"name": "app", "image": "x:1"}, {"name": "app", "image": "y:1"}]))["spec"]
+    spec = tried(web, template_patch(containers=[{"name": "app", "image": "x:1"}, {"name": "app", "image": "y:1"}]))[
+        "spec"
+    ]
 
     assert [container["image"] for container in spec["template"]["spec"]["containers"]] == ["y:1"]
 

@@ -38,7 +38,9 @@ def test_a_group_is_described(cluster: Cluster) -> None:
         ("/apis/batch/v1", "jobs", "Job", True),
     ],
 )
-def test_a_version_lists_its_resources(cluster: Cluster, path: str, resource: str, kind: str, *, namespaced: bool) -> None:
+def test_a_version_lists_its_resources(
+    cluster: Cluster, path: str, resource: str, kind: str, *, namespaced: bool
+) -> None:
     answer = cluster.http.get(path).json()
 
     assert answer["kind"] == "APIResourceList"
@@ -113,7 +115,11 @@ def test_nodes_are_ready_and_say_so_as_a_condition(cluster: Cluster) -> None:
         conditions = {condition["type"]: condition for condition in node["status"]["conditions"]}
         assert {"Ready", "MemoryPressure", "DiskPressure", "PIDPressure"} <= set(conditions)
         ready = conditions["Ready"]
-        assert (ready["status"], ready["reason"], ready["message"]) == ("True", "KubeletReady", "kubelet is posting ready status")
+        assert (ready["status"], ready["reason"], ready["message"]) == (
+            "True",
+            "KubeletReady",
+            "kubelet is posting ready status",
+        )
         assert conditions["MemoryPressure"]["status"] == "False"
         assert "memory" in node["status"]["capacity"]
         assert {"type": "Hostname", "address": node["metadata"]["name"]} in node["status"]["addresses"]

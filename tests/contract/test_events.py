@@ -1,4 +1,5 @@
-"""Events as components send them: counted on one object, combined where only their messages differ, and rationed until they fall silent."""
+"""Events as components send them: counted on one object, combined where only their messages differ, and rationed until
+they fall silent."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -48,7 +49,9 @@ def pod_of(name: str, containers: list[Json]) -> Json:
 def probed(name: str, containers: int) -> Json:
     """A pod of containers that are asked every second whether they are ready, and never are."""
     probe = {"exec": {"command": ["check"]}, "periodSeconds": 1}
-    return pod_of(name, [a_container(f"c{number}", f"{R}/probed:unhealthy", readinessProbe=probe) for number in range(containers)])
+    return pod_of(
+        name, [a_container(f"c{number}", f"{R}/probed:unhealthy", readinessProbe=probe) for number in range(containers)]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +59,9 @@ def told(cluster: Cluster) -> Iterator[Told]:
     with cluster.namespace() as namespace:
         spec = {"replicas": 40, "selector": {"matchLabels": {"app": "web"}}, "template": a_template(nodeName="none")}
         namespace.create("replicasets", {"metadata": {"name": "burst"}, "spec": spec})
-        namespace.create("pods", pod_of("many", [a_container(f"c{number}", f"{R}/many-{number}:missing") for number in range(10)]))
+        namespace.create(
+            "pods", pod_of("many", [a_container(f"c{number}", f"{R}/many-{number}:missing") for number in range(10)])
+        )
         namespace.create("pods", probed("loud", 5))
         eventually(lambda: count(about(namespace.items("events"), "loud"), "Warning") >= RATION)
         when_spent = about(namespace.items("events"), "loud")
@@ -86,15 +91,27 @@ def test_events_that_differ_in_their_message_alone_are_combined(told: Told) -> N
 
 
 def test_the_message_of_combined_events_is_that_of_the_last_one_after_a_prefix(told: Told) -> None:
-    combined = [event["message"].removeprefix(COMBINED) for event in told.of("many") if event["message"].startswith(COMBINED)]
+    combined = [
+        event["message"].removeprefix(COMBINED) for event in told.of("many") if event["message"].startswith(COMBINED)
+    ]
 
     assert combined
-    starts = ("Pulling image", "Back-off pulling image", "Failed to pull image", "Error: ErrImagePull", "Error: ImagePullBackOff")
+    starts = (
+        "Pulling image",
+        "Back-off pulling image",
+        "Failed to pull image",
+        "Error: ErrImagePull",
+        "Error: ImagePullBackOff",
+    )
     assert all(message.startswith(starts) for message in combined)
 
 
 def test_runmend_takes_a_combined_event_for_what_it_combines(told: Told) -> None:
-    combined = [event for event in told.of("many") if event["message"].startswith(COMBINED) and event["reason"] in ("Failed", "BackOff")]
+    combined = [
+        event
+        for event in told.of("many")
+        if event["message"].startswith(COMBINED) and event["reason"] in ("Failed", "BackOff")
+    ]
 
     assert combined
     assert all(STATES["ImagePullBackOff"].spoken_of_by(facts.event(event)) for event in combined)

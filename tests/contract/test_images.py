@@ -23,7 +23,8 @@ WHY = {
         f"rpc error: code = Unknown desc = {RESOLVING}"
         "failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized"
     ),
-    "unreachable": f"rpc error: code = Unknown desc = {RESOLVING}failed to do request: dial tcp 192.0.2.1:443: i/o timeout",
+    "unreachable": f"rpc error: code = Unknown desc = {RESOLVING}failed to do request: dial tcp 192.0.2.1:443: "
+    "i/o timeout",
 }
 
 
@@ -47,7 +48,12 @@ class Watched:
 
     def statuses(self, pod: str, container: str = "app", kind: str = "containerStatuses") -> list[Json]:
         """One container's statuses over time."""
-        found = [status for state in self.seen[pod] for status in state["status"].get(kind, []) if status["name"] == container]
+        found = [
+            status
+            for state in self.seen[pod]
+            for status in state["status"].get(kind, [])
+            if status["name"] == container
+        ]
         assert found, f"nothing was seen of {container} in {pod}"
         return found
 
@@ -75,14 +81,18 @@ class Watched:
         return (
             told
             and pulled_twice
-            and all(self._has_come(pod) for pod in ("ok", "secret", "slow", "enough", "unhealthy", "crash", "oom", "once"))
+            and all(
+                self._has_come(pod) for pod in ("ok", "secret", "slow", "enough", "unhealthy", "crash", "oom", "once")
+            )
         )
 
     def _has_come(self, pod: str) -> bool:
         status = self.last(pod)["status"]
         containers = status.get("containerStatuses", [])
         if pod in ("crash", "oom"):
-            return any(container["restartCount"] >= 2 for container in containers) and "CrashLoopBackOff" in self.reasons(pod)
+            return any(
+                container["restartCount"] >= 2 for container in containers
+            ) and "CrashLoopBackOff" in self.reasons(pod)
         if pod == "once":
             return bool(status["phase"] == "Failed")
         if pod == "unhealthy":
@@ -98,17 +108,28 @@ PODS = {
     **{tag: a_pod(tag, f"{R}:{tag}") for tag in ("missing", "unauthorized", "unreachable", "crash", "ok", "slow")},
     "oom": a_pod("oom", f"{R}:needs-200mi", resources={"limits": {"memory": "100Mi"}}),
     "enough": a_pod("enough", f"{R}:needs-200mi", resources={"limits": {"memory": "200Mi"}}),
-    "unhealthy": a_pod("unhealthy", f"{R}:unhealthy", readinessProbe={"exec": {"command": ["check"]}, "periodSeconds": 1}),
+    "unhealthy": a_pod(
+        "unhealthy", f"{R}:unhealthy", readinessProbe={"exec": {"command": ["check"]}, "periodSeconds": 1}
+    ),
     "secret": with_spec(a_pod("secret", f"{R}:unauthorized"), imagePullSecrets=[{"name": "pull"}]),
     "nosecret": with_spec(a_pod("nosecret", f"{R}:unauthorized"), imagePullSecrets=[{"name": "absent"}]),
     "init": with_spec(a_pod("init", f"{R}:ok"), initContainers=[a_container("first", f"{R}:missing")]),
-    "two": with_spec(a_pod("two", f"{R}:ok"), containers=[a_container("app", f"{R}:ok"), a_container("bad", f"{R}:missing")]),
+    "two": with_spec(
+        a_pod("two", f"{R}:ok"), containers=[a_container("app", f"{R}:ok"), a_container("bad", f"{R}:missing")]
+    ),
     "once": with_spec(a_pod("once", f"{R}:crash"), restartPolicy="Never"),
 }
 
 
 # Events that come last: a node sends only so many in a second.
-TOLD = [("slow", "Started"), ("ok", "Scheduled"), ("crash", "BackOff"), ("oom", "BackOff"), ("nosecret", "BackOff"), ("init", "BackOff")]
+TOLD = [
+    ("slow", "Started"),
+    ("ok", "Scheduled"),
+    ("crash", "BackOff"),
+    ("oom", "BackOff"),
+    ("nosecret", "BackOff"),
+    ("init", "BackOff"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +185,9 @@ def test_a_good_image_s_events(watched: Watched) -> None:
         "fieldPath": "spec.containers{app}",
     }
     assert event["metadata"]["name"].startswith("slow.")
-    assert re.match(rf'Successfully pulled image "{R}:slow" in 10(\.\d+)?s \(10', watched.one("slow", "Pulled")["message"])
+    assert re.match(
+        rf'Successfully pulled image "{R}:slow" in 10(\.\d+)?s \(10', watched.one("slow", "Pulled")["message"]
+    )
     assert watched.one("slow", "Created")["message"] == "Container created"
     assert watched.one("slow", "Started")["message"] == "Container started"
 
@@ -172,7 +195,10 @@ def test_a_good_image_s_events(watched: Watched) -> None:
 def test_a_scheduled_pod_has_an_event_of_the_newer_kind(watched: Watched) -> None:
     event = watched.one("ok", "Scheduled")
 
-    assert event["message"] == f"Successfully assigned {watched.namespace.name}/ok to {watched.last('ok')['spec']['nodeName']}"
+    assert (
+        event["message"]
+        == f"Successfully assigned {watched.namespace.name}/ok to {watched.last('ok')['spec']['nodeName']}"
+    )
     assert event["reportingComponent"] == "default-scheduler"
     assert (event["type"], event["action"], event["source"]) == ("Normal", "Binding", {})
     assert event["firstTimestamp"] is None
@@ -225,7 +251,11 @@ def test_a_failed_pull_s_events(watched: Watched, pod: str) -> None:
     }
 
     by_kubelet = [event for event in watched.events if event["source"].get("component") == "kubelet"]
-    found = {(event["reason"], event["type"], event["message"]) for event in by_kubelet if event["involvedObject"]["name"] == pod}
+    found = {
+        (event["reason"], event["type"], event["message"])
+        for event in by_kubelet
+        if event["involvedObject"]["name"] == pod
+    }
 
     assert found == expected
 
@@ -236,7 +266,11 @@ def test_events_are_counted_on_one_object(watched: Watched) -> None:
     assert event["count"] >= 2
     assert event["firstTimestamp"] < event["lastTimestamp"]
     (failed,) = [found for found in watched.told("missing", "Failed") if found["message"] == "Error: ErrImagePull"]
-    tries = [watched.one("missing", "Pulling")["count"], watched.one("missing", "Failed", "Failed to pull image")["count"], failed["count"]]
+    tries = [
+        watched.one("missing", "Pulling")["count"],
+        watched.one("missing", "Failed", "Failed to pull image")["count"],
+        failed["count"],
+    ]
     # They are told one after the other, so the last try may be told in part.
     assert tries == sorted(tries, reverse=True)
     assert tries[0] >= 2
@@ -247,7 +281,10 @@ def test_a_pull_secret_that_is_not_there_is_told(watched: Watched) -> None:
     event = watched.one("nosecret", "FailedToRetrieveImagePullSecret")
 
     assert event["type"] == "Warning"
-    assert event["message"] == "Unable to retrieve some image pull secrets (absent); attempting to pull the image may not succeed."
+    assert (
+        event["message"]
+        == "Unable to retrieve some image pull secrets (absent); attempting to pull the image may not succeed."
+    )
     assert "fieldPath" not in event["involvedObject"]
     assert set(watched.reasons("nosecret")) & NOT_PULLED
 
@@ -275,8 +312,14 @@ def test_a_pod_is_pending_while_one_of_its_containers_waits_for_an_image(watched
 
 
 @pytest.mark.parametrize(("pod", "exit_code", "reason"), [("crash", 1, "Error"), ("oom", 137, "OOMKilled")])
-def test_a_container_that_ends_is_started_again_and_then_backs_off(watched: Watched, pod: str, exit_code: int, reason: str) -> None:
-    waits = [status for status in watched.statuses(pod) if status["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff"]
+def test_a_container_that_ends_is_started_again_and_then_backs_off(
+    watched: Watched, pod: str, exit_code: int, reason: str
+) -> None:
+    waits = [
+        status
+        for status in watched.statuses(pod)
+        if status["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff"
+    ]
     uid = watched.last(pod)["metadata"]["uid"]
     title = f"{pod}_{watched.namespace.name}({uid})"
 
@@ -337,7 +380,11 @@ def test_another_image_cures_an_init_container_in_place(namespace: Namespace) ->
 
     namespace.patch("pods", "web", {"spec": {"initContainers": [{"name": "first", "image": f"{R}:ok"}]}})
 
-    eventually(lambda: {"running", "terminated"} & set(namespace.get("pods", "web")["status"]["initContainerStatuses"][0]["state"]))
+    eventually(
+        lambda: (
+            {"running", "terminated"} & set(namespace.get("pods", "web")["status"]["initContainerStatuses"][0]["state"])
+        )
+    )
 
 
 def is_waiting(pod: Json) -> bool:
@@ -355,7 +402,9 @@ def test_a_secret_that_comes_later_cures_the_pod(namespace: Namespace) -> None:
     eventually(lambda: namespace.get("pods", "web")["status"]["phase"] == "Running")
 
 
-@pytest.mark.parametrize("secret", [a_pull_secret(registry="other.example"), {"metadata": {"name": "pull"}, "stringData": {"a": "b"}}])
+@pytest.mark.parametrize(
+    "secret", [a_pull_secret(registry="other.example"), {"metadata": {"name": "pull"}, "stringData": {"a": "b"}}]
+)
 def test_a_secret_for_something_else_does_not_help(namespace: Namespace, secret: Json) -> None:
     namespace.create("secrets", secret)
     namespace.create("pods", with_spec(a_pod("web", f"{R}:unauthorized"), imagePullSecrets=[{"name": "pull"}]))

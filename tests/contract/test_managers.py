@@ -59,7 +59,9 @@ def test_without_a_name_the_client_program_is_the_manager(namespace: Namespace) 
 def test_one_manager_s_annotation_is_not_another_s_image(namespace: Namespace) -> None:
     namespace.create("deployments", a_deployment(replicas=0), fieldManager="creator")
 
-    patched = namespace.patch("deployments", "web", {"metadata": {"annotations": {"example.test/run": "1"}}}, fieldManager="noter")
+    patched = namespace.patch(
+        "deployments", "web", {"metadata": {"annotations": {"example.test/run": "1"}}}, fieldManager="noter"
+    )
 
     assert managers_of_the_image(patched) == ["creator"]
     noter = next(entry for entry in patched["metadata"]["managedFields"] if entry["manager"] == "noter")

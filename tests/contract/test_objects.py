@@ -4,7 +4,17 @@ import re
 
 import pytest
 
-from tests.cluster.api import Cluster, Json, Namespace, a_container, a_deployment, a_pod, a_pull_secret, a_template, eventually
+from tests.cluster.api import (
+    Cluster,
+    Json,
+    Namespace,
+    a_container,
+    a_deployment,
+    a_pod,
+    a_pull_secret,
+    a_template,
+    eventually,
+)
 
 
 def test_a_created_object_has_identity_and_defaults(namespace: Namespace) -> None:
@@ -25,7 +35,8 @@ def test_a_created_object_has_identity_and_defaults(namespace: Namespace) -> Non
 
 
 @pytest.mark.parametrize(
-    ("image", "policy"), [("web", "Always"), ("web:latest", "Always"), ("web:1", "IfNotPresent"), ("host:5000/web", "Always")]
+    ("image", "policy"),
+    [("web", "Always"), ("web:latest", "Always"), ("web:1", "IfNotPresent"), ("host:5000/web", "Always")],
 )
 def test_an_image_without_a_fixed_tag_is_always_pulled(namespace: Namespace, image: str, policy: str) -> None:
     made = namespace.create("deployments", a_deployment(image=image, replicas=0), dryRun="All")
@@ -64,7 +75,11 @@ def test_a_list_in_a_namespace_that_is_not_there_is_empty(cluster: Cluster) -> N
         ("pods", 'pods "none" not found', {"name": "none", "kind": "pods"}),
         ("secrets", 'secrets "none" not found', {"name": "none", "kind": "secrets"}),
         ("deployments", 'deployments.apps "none" not found', {"name": "none", "group": "apps", "kind": "deployments"}),
-        ("statefulsets", 'statefulsets.apps "none" not found', {"name": "none", "group": "apps", "kind": "statefulsets"}),
+        (
+            "statefulsets",
+            'statefulsets.apps "none" not found',
+            {"name": "none", "group": "apps", "kind": "statefulsets"},
+        ),
         ("jobs", 'jobs.batch "none" not found', {"name": "none", "group": "batch", "kind": "jobs"}),
     ],
 )
@@ -115,7 +130,10 @@ def test_the_namespace_of_a_body_must_be_that_of_the_path(namespace: Namespace) 
     answer = namespace.http.post(namespace.path("secrets"), json={"metadata": {"name": "one", "namespace": "other"}})
 
     assert answer.status_code == 400
-    assert answer.json()["message"] == "the namespace of the provided object does not match the namespace sent on the request"
+    assert (
+        answer.json()["message"]
+        == "the namespace of the provided object does not match the namespace sent on the request"
+    )
 
 
 def test_a_body_of_another_kind_is_400(namespace: Namespace) -> None:
@@ -132,7 +150,9 @@ def test_a_body_that_is_no_json_is_400(namespace: Namespace) -> None:
     answer = namespace.http.post(namespace.path("pods"), content="{", headers={"Content-Type": "application/json"})
 
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("the object provided is unrecognized (must be of type Pod): couldn't get version/kind;")
+    assert answer.json()["message"].startswith(
+        "the object provided is unrecognized (must be of type Pod): couldn't get version/kind;"
+    )
 
 
 def test_a_body_of_an_unknown_format_is_415(namespace: Namespace) -> None:
@@ -210,7 +230,9 @@ def test_a_deletion_is_answered_by_a_status(namespace: Namespace) -> None:
 def test_a_deletion_of_something_else_is_409(namespace: Namespace, preconditions: Json, why: str) -> None:
     namespace.create("deployments", a_deployment(replicas=0))
 
-    answer = namespace.http.request("DELETE", namespace.path("deployments", "web"), json={"preconditions": preconditions})
+    answer = namespace.http.request(
+        "DELETE", namespace.path("deployments", "web"), json={"preconditions": preconditions}
+    )
 
     assert answer.status_code == 409
     body = answer.json()
@@ -240,11 +262,15 @@ def test_data_that_is_not_base64_is_400(namespace: Namespace) -> None:
     answer = namespace.http.post(namespace.path("secrets"), json={"metadata": {"name": "one"}, "data": {"key": "!!"}})
 
     assert answer.status_code == 400
-    assert answer.json()["message"] == 'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'
+    assert (
+        answer.json()["message"]
+        == 'Secret in version "v1" cannot be handled as a Secret: illegal base64 data at input byte 0'
+    )
 
 
 SUBDOMAIN = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+    "start and end with an "
     "alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
@@ -279,10 +305,16 @@ def test_an_invalid_name_is_422_with_its_cause(namespace: Namespace) -> None:
             a_template(containers=[a_container("app", "a:1"), a_container("app", "b:1")]),
             'spec.template.spec.containers[1].name: Duplicate value: "app"',
         ),
-        (a_template(initContainers=[a_container("app", "a:1")]), 'spec.template.spec.initContainers[0].name: Duplicate value: "app"'),
+        (
+            a_template(initContainers=[a_container("app", "a:1")]),
+            'spec.template.spec.initContainers[0].name: Duplicate value: "app"',
+        ),
         (
             a_template(label="other"),
-            'spec.template.metadata.labels: Invalid value: {"app":"other"}: `selector` does not match template `labels`',
+            (
+                'spec.template.metadata.labels: Invalid value: {"app":"other"}: `selector` does not match '
+                "template `labels`"
+            ),
         ),
     ],
 )
@@ -339,9 +371,13 @@ def test_a_second_namespace_of_a_name_is_409(namespace: Namespace) -> None:
 @pytest.mark.parametrize("kind", ["statefulsets", "daemonsets"])
 def test_other_workloads_are_stored_and_patched(namespace: Namespace, kind: str) -> None:
     template = a_template(nodeSelector={"no": "node"})
-    namespace.create(kind, {"metadata": {"name": "web"}, "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template}})
+    namespace.create(
+        kind, {"metadata": {"name": "web"}, "spec": {"selector": {"matchLabels": {"app": "web"}}, "template": template}}
+    )
 
-    patched = namespace.patch(kind, "web", {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "b:2"}]}}}})
+    patched = namespace.patch(
+        kind, "web", {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "b:2"}]}}}}
+    )
 
     assert patched["spec"]["template"]["spec"]["containers"][0]["image"] == "b:2"
     assert patched["metadata"]["generation"] == 2

@@ -11,9 +11,12 @@ from tests.cluster.api import Cluster, Json, Namespace, eventually
 
 NAMES = ["a", "b", "c", "d", "e", "f", "g"]
 TOO_OLD = (
-    "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
-    "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token "
-    "results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and "
+    "The provided continue parameter is too old to display a consistent list result. You can start a new list "
+    "without the continue "
+    "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing "
+    "with the provided token "
+    "results in an inconsistent list - objects that were created, modified, or deleted between the time the "
+    "first chunk was returned and "
     "now may show up in the list."
 )
 
@@ -72,7 +75,9 @@ def test_without_a_limit_the_next_page_is_the_rest(seven: Namespace) -> None:
     assert page(seven, **{"continue": first["continue"]})[0] == NAMES[2:]
 
 
-@pytest.mark.parametrize("query", [{"labelSelector": "late=True"}, {"fieldSelector": "metadata.name!=a,metadata.name!=b,metadata.name!=c"}])
+@pytest.mark.parametrize(
+    "query", [{"labelSelector": "late=True"}, {"fieldSelector": "metadata.name!=a,metadata.name!=b,metadata.name!=c"}]
+)
 def test_what_a_selector_leaves_is_not_counted(seven: Namespace, query: dict[str, str]) -> None:
     first, one = page(seven, limit=2, **query)
     second, two = page(seven, limit=2, **query, **{"continue": one["continue"]})
@@ -105,7 +110,11 @@ def test_later_pages_tell_of_the_moment_of_the_first(namespace: Namespace) -> No
     namespace.http.delete(namespace.path("secrets", "d"))
 
     rest = ask(namespace, **{"continue": first["continue"]}).json()["items"]
-    assert [(item["metadata"]["name"], "labels" in item["metadata"]) for item in rest] == [("b", False), ("c", False), ("d", False)]
+    assert [(item["metadata"]["name"], "labels" in item["metadata"]) for item in rest] == [
+        ("b", False),
+        ("c", False),
+        ("d", False),
+    ]
     assert page(namespace)[0] == ["a", "b", "bb", "c"]
 
 
@@ -131,7 +140,9 @@ def test_a_token_that_is_too_old_is_410_with_one_for_the_rest_as_it_is_now(names
     namespace.create("secrets", {"metadata": {"name": "bb"}})
 
     # A real server forgets only now and then.
-    answer = eventually(lambda: found if (found := ask(namespace, limit=2, **{"continue": aged})).status_code != 200 else None)
+    answer = eventually(
+        lambda: found if (found := ask(namespace, limit=2, **{"continue": aged})).status_code != 200 else None
+    )
 
     assert answer is not None
     body = answer.json()
@@ -161,7 +172,10 @@ def test_a_token_that_is_too_old_is_410_with_one_for_the_rest_as_it_is_now(names
         ("nonsense", ""),
         (written({"v": "v2", "rv": 1, "start": "a\0"}), "server does not recognize this encoded version v2"),
         (written({"v": "meta.k8s.io/v1", "rv": 1, "start": ""}), "encoded start key empty (version meta.k8s.io/v1)"),
-        (written({"v": "meta.k8s.io/v1", "rv": 0, "start": "a\0"}), "incorrect encoded start resourceVersion (version meta.k8s.io/v1)"),
+        (
+            written({"v": "meta.k8s.io/v1", "rv": 0, "start": "a\0"}),
+            "incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+        ),
     ],
 )
 def test_a_token_that_is_none_is_400(seven: Namespace, token: str, why: str) -> None:
@@ -176,7 +190,10 @@ def test_a_token_and_a_version_do_not_go_together(seven: Namespace) -> None:
 
     answer = ask(seven, resourceVersion="5", **{"continue": first["continue"]})
 
-    assert (answer.status_code, answer.json()["message"]) == (400, "specifying resource version is not allowed when using continue")
+    assert (answer.status_code, answer.json()["message"]) == (
+        400,
+        "specifying resource version is not allowed when using continue",
+    )
 
 
 def test_a_limit_that_is_no_number_is_400(seven: Namespace) -> None:

@@ -53,12 +53,20 @@ def test_a_container_that_is_not_there_is_added_in_front(web: Namespace) -> None
 
 def test_containers_keep_their_order(web: Namespace) -> None:
     web.patch(
-        "deployments", "web", template_patch(containers=[a_container("app", "a:1"), a_container("b", "b:1"), a_container("c", "c:1")])
+        "deployments",
+        "web",
+        template_patch(containers=[a_container("app", "a:1"), a_container("b", "b:1"), a_container("c", "c:1")]),
     )
 
-    containers = pod_spec(web, template_patch(containers=[{"name": "c", "image": "c:2"}, {"name": "b", "image": "b:2"}]))["containers"]
+    containers = pod_spec(
+        web, template_patch(containers=[{"name": "c", "image": "c:2"}, {"name": "b", "image": "b:2"}])
+    )["containers"]
 
-    assert [(container["name"], container["image"]) for container in containers] == [("app", "a:1"), ("c", "c:2"), ("b", "b:2")]
+    assert [(container["name"], container["image"]) for container in containers] == [
+        ("app", "a:1"),
+        ("c", "c:2"),
+        ("b", "b:2"),
+    ]
 
 
 def test_a_container_is_deleted_by_a_directive(web: Namespace) -> None:
@@ -70,7 +78,9 @@ def test_a_container_is_deleted_by_a_directive(web: Namespace) -> None:
 
 
 def test_a_list_is_replaced_by_a_directive(web: Namespace) -> None:
-    containers = pod_spec(web, template_patch(containers=[{"$patch": "replace"}, a_container("only", "z:1")]))["containers"]
+    containers = pod_spec(web, template_patch(containers=[{"$patch": "replace"}, a_container("only", "z:1")]))[
+        "containers"
+    ]
 
     assert [container["name"] for container in containers] == ["only"]
 
@@ -88,9 +98,16 @@ def test_environment_and_ports_are_merged_by_their_keys(web: Namespace) -> None:
     container = pod_spec(web, template_patch(containers=[change]))["containers"][0]
 
     assert container["env"] == [{"name": "A", "value": "1"}, {"name": "B", "value": "3"}, {"name": "C", "value": "4"}]
-    assert container["ports"] == [{"containerPort": 80, "protocol": "TCP"}, {"name": "y", "containerPort": 81, "protocol": "TCP"}]
+    assert container["ports"] == [
+        {"containerPort": 80, "protocol": "TCP"},
+        {"name": "y", "containerPort": 81, "protocol": "TCP"},
+    ]
 
-    gone = {"name": "app", "env": [{"name": "A", "$patch": "delete"}], "ports": [{"containerPort": 80, "$patch": "delete"}]}
+    gone = {
+        "name": "app",
+        "env": [{"name": "A", "$patch": "delete"}],
+        "ports": [{"containerPort": 80, "$patch": "delete"}],
+    }
     container = pod_spec(web, template_patch(containers=[gone]))["containers"][0]
 
     assert container["env"] == [{"name": "B", "value": "3"}, {"name": "C", "value": "4"}]
@@ -98,8 +115,16 @@ def test_environment_and_ports_are_merged_by_their_keys(web: Namespace) -> None:
 
 
 def test_init_containers_volumes_and_pull_secrets_are_merged_by_name(web: Namespace) -> None:
-    first = {"imagePullSecrets": [{"name": "a"}], "volumes": [{"name": "v", "emptyDir": {}}], "initContainers": [a_container("i", "x:1")]}
-    second = {"imagePullSecrets": [{"name": "b"}], "volumes": [{"name": "w", "emptyDir": {}}], "initContainers": [a_container("i", "y:1")]}
+    first = {
+        "imagePullSecrets": [{"name": "a"}],
+        "volumes": [{"name": "v", "emptyDir": {}}],
+        "initContainers": [a_container("i", "x:1")],
+    }
+    second = {
+        "imagePullSecrets": [{"name": "b"}],
+        "volumes": [{"name": "w", "emptyDir": {}}],
+        "initContainers": [a_container("i", "y:1")],
+    }
     web.patch("deployments", "web", template_patch(**first))
 
     spec = pod_spec(web, template_patch(**second))
@@ -110,7 +135,9 @@ def test_init_containers_volumes_and_pull_secrets_are_merged_by_name(web: Namesp
 
 
 def test_null_removes(web: Namespace) -> None:
-    web.patch("deployments", "web", template_patch(imagePullSecrets=[{"name": "a"}], initContainers=[a_container("i", "x:1")]))
+    web.patch(
+        "deployments", "web", template_patch(imagePullSecrets=[{"name": "a"}], initContainers=[a_container("i", "x:1")])
+    )
 
     spec = pod_spec(web, template_patch(imagePullSecrets=None, initContainers=None))
 
@@ -136,7 +163,9 @@ def test_the_conditions_of_a_status_are_merged_by_type(namespace: Namespace) -> 
         condition = {"type": kind, "status": "True"}
         namespace.patch("pods", "web/status", {"status": {"conditions": [condition], "message": "as told"}})
 
-    status = namespace.patch("pods", "web/status", {"status": {"conditions": [{"type": "One", "status": "False"}]}})["status"]
+    status = namespace.patch("pods", "web/status", {"status": {"conditions": [{"type": "One", "status": "False"}]}})[
+        "status"
+    ]
 
     found = {condition["type"]: condition["status"] for condition in status["conditions"]}
     assert {kind: found[kind] for kind in kinds} == {"One": "False", "Two": "True"}
@@ -173,7 +202,10 @@ def test_a_dry_run_answers_what_would_be_and_changes_nothing(web: Namespace) -> 
 def test_a_dry_run_finds_what_is_invalid(web: Namespace) -> None:
     code, message = refused(web, image_patch(""), dryRun="All")
 
-    assert (code, message) == (422, 'Deployment.apps "web" is invalid: spec.template.spec.containers[0].image: Required value')
+    assert (code, message) == (
+        422,
+        'Deployment.apps "web" is invalid: spec.template.spec.containers[0].image: Required value',
+    )
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/json"])
@@ -210,14 +242,20 @@ def test_the_live_resource_version_is_accepted(namespace: Namespace) -> None:
 def test_the_uid_of_another_object_is_422(web: Namespace) -> None:
     code, message = refused(web, {"metadata": {"uid": "another", "annotations": {"a": "b"}}})
 
-    assert (code, message) == (422, 'Deployment.apps "web" is invalid: metadata.uid: Invalid value: "another": field is immutable')
+    assert (code, message) == (
+        422,
+        'Deployment.apps "web" is invalid: metadata.uid: Invalid value: "another": field is immutable',
+    )
 
 
 @pytest.mark.parametrize(
     ("patch", "message"),
     [
         ({"metadata": {"name": "other"}}, "the name of the object (other) does not match the name on the URL (web)"),
-        ({"metadata": {"namespace": "other"}}, "the namespace of the provided object does not match the namespace sent on the request"),
+        (
+            {"metadata": {"namespace": "other"}},
+            "the namespace of the provided object does not match the namespace sent on the request",
+        ),
         ("{", "unexpected end of JSON input"),
         ("[]", "json: cannot unmarshal array into Go value of type map[string]interface {}"),
     ],
@@ -234,11 +272,13 @@ def test_an_item_without_its_key_is_500(web: Namespace) -> None:
 
 
 LABEL = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric "
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and "
+    "end with an alphanumeric "
     "character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 VALUE = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must "
+    "start and end with an "
     "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
@@ -253,7 +293,9 @@ CONTAINER = "spec.template.spec.containers[0]"
         (image_patch("a:1", "App"), f"{CONTAINER}.name", f'Invalid value: "App": {LABEL}'),
         ({"spec": {"replicas": -1}}, "spec.replicas", "Invalid value: -1: must be greater than or equal to 0"),
         (
-            template_patch(containers=[{"name": "app", "resources": {"limits": {"memory": "1Gi"}, "requests": {"memory": "2Gi"}}}]),
+            template_patch(
+                containers=[{"name": "app", "resources": {"limits": {"memory": "1Gi"}, "requests": {"memory": "2Gi"}}}]
+            ),
             f"{CONTAINER}.resources.requests",
             'Invalid value: "2Gi": must be less than or equal to memory limit of 1Gi',
         ),
@@ -270,7 +312,11 @@ def test_what_would_be_invalid_is_422(web: Namespace, patch: Json, field: str, w
     assert answer.status_code == 422
     body = answer.json()
     assert (body["reason"], body["message"]) == ("Invalid", f'Deployment.apps "web" is invalid: {field}: {why}')
-    assert {name: body["details"][name] for name in ("name", "group", "kind")} == {"name": "web", "group": "apps", "kind": "Deployment"}
+    assert {name: body["details"][name] for name in ("name", "group", "kind")} == {
+        "name": "web",
+        "group": "apps",
+        "kind": "Deployment",
+    }
     assert [(cause["field"], cause["message"]) for cause in body["details"]["causes"]] == [(field, why)]
 
 
@@ -284,7 +330,9 @@ def test_a_label_value_is_checked(namespace: Namespace) -> None:
 
 
 def test_an_init_container_put_under_containers_is_422(namespace: Namespace) -> None:
-    namespace.create("deployments", a_deployment(template=a_template(initContainers=[a_container("init", "i:1")]), replicas=0))
+    namespace.create(
+        "deployments", a_deployment(template=a_template(initContainers=[a_container("init", "i:1")]), replicas=0)
+    )
 
     answer = namespace.try_patch("deployments", "web", image_patch("i:2", "init"))
 
@@ -294,13 +342,19 @@ def test_an_init_container_put_under_containers_is_422(namespace: Namespace) -> 
 
 
 def test_the_selector_is_immutable(web: Namespace) -> None:
-    change: dict[str, Any] = {"selector": {"matchLabels": {"app": "z"}}, "template": {"metadata": {"labels": {"app": "z"}}}}
+    change: dict[str, Any] = {
+        "selector": {"matchLabels": {"app": "z"}},
+        "template": {"metadata": {"labels": {"app": "z"}}},
+    }
 
     code, message = refused(web, {"spec": change})
 
     assert (code, message) == (
         422,
-        'Deployment.apps "web" is invalid: spec.selector: Invalid value: {"matchLabels":{"app":"z"}}: field is immutable',
+        (
+            'Deployment.apps "web" is invalid: spec.selector: Invalid value: {"matchLabels":{"app":"z"}}: field '
+            "is immutable"
+        ),
     )
 
 
@@ -331,13 +385,19 @@ def test_a_pod_takes_another_image_and_little_else(namespace: Namespace) -> None
 
     patched = namespace.patch("pods", "web", {"spec": {"containers": [{"name": "app", "image": "b:2"}]}})
     more = namespace.try_patch("pods", "web", {"spec": {"containers": [{"name": "new", "image": "b:2"}]}})
-    other = namespace.try_patch("pods", "web", {"spec": {"containers": [{"name": "app", "resources": {"limits": {"memory": "1Gi"}}}]}})
+    other = namespace.try_patch(
+        "pods", "web", {"spec": {"containers": [{"name": "app", "resources": {"limits": {"memory": "1Gi"}}}]}}
+    )
 
     assert patched["spec"]["containers"][0]["image"] == "b:2"
     assert more.status_code == other.status_code == 422
-    assert more.json()["message"] == 'Pod "web" is invalid: spec.containers: Forbidden: pod updates may not add or remove containers'
+    assert (
+        more.json()["message"]
+        == 'Pod "web" is invalid: spec.containers: Forbidden: pod updates may not add or remove containers'
+    )
     assert other.json()["message"].startswith(
-        'Pod "web" is invalid: spec: Forbidden: pod updates may not change fields other than `spec.containers[*].image`,'
+        'Pod "web" is invalid: spec: Forbidden: pod updates may not change fields other than '
+        "`spec.containers[*].image`,"
     )
 
 

@@ -89,7 +89,9 @@ def test_a_reference_that_cannot_be_read_is_never_pulled(seen: Seen, image: str)
     waiting = seen.states[image]["waiting"]
 
     assert waiting["reason"] == "InvalidImageName"
-    assert waiting["message"].startswith(f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": ')
+    assert waiting["message"].startswith(
+        f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": '
+    )
     with pytest.raises(InvalidImageReference):
         parse_image(image)
 

@@ -1,4 +1,5 @@
-"""How pods are replaced, watched on many Deployments at once: the bounds of a rollout, a scale in the middle of one, and who counts."""
+"""How pods are replaced, watched on many Deployments at once: the bounds of a rollout, a scale in the middle of one,
+and who counts."""
 
 import time
 from collections.abc import Iterator
@@ -79,7 +80,9 @@ class Watched:
         """Look until every Deployment has come to its end."""
         deadline = time.monotonic() + seconds
         while missing := [name for name, end in ends.items() if name not in self.seen or not end(self.seen[name][-1])]:
-            assert time.monotonic() < deadline, f"not there yet: {missing}; {[self.last(name).status for name in missing]}"
+            assert time.monotonic() < deadline, (
+                f"not there yet: {missing}; {[self.last(name).status for name in missing]}"
+            )
             self.look()
             time.sleep(0.05)
 
@@ -129,12 +132,15 @@ SCALED: dict[str, tuple[Json, int, int]] = {
 }
 NEVER = "never-begun"
 # A container that is ready after more than a second, so that what is there meanwhile can be seen.
-SLOWLY = a_container("app", OLD, readinessProbe={"exec": {"command": ["check"]}, "initialDelaySeconds": 1, "periodSeconds": 1})
+SLOWLY = a_container(
+    "app", OLD, readinessProbe={"exec": {"command": ["check"]}, "initialDelaySeconds": 1, "periodSeconds": 1}
+)
 
 
 @dataclass(frozen=True)
 class Stages:
-    """What was seen before the templates changed, then until the rollouts ended or were stuck, then while the stuck ones were scaled."""
+    """What was seen before the templates changed, then until the rollouts ended or were stuck, then while the stuck
+    ones were scaled."""
 
     made: Watched
     rolled: Watched
@@ -231,7 +237,11 @@ def test_a_deployment_that_is_paused_from_its_start_makes_nothing_and_misses_not
     assert look.pods == []
     assert look.counts == (0, 0, 0, 0)
     assert "unavailableReplicas" not in look.status
-    assert look.condition("Available") == ("False", "MinimumReplicasUnavailable", "Deployment does not have minimum availability.")
+    assert look.condition("Available") == (
+        "False",
+        "MinimumReplicasUnavailable",
+        "Deployment does not have minimum availability.",
+    )
     assert look.condition("Progressing") == ("Unknown", "DeploymentPaused", "Deployment is paused")
 
 

@@ -88,7 +88,9 @@ def test_a_frozen_pod_keeps_the_status_that_a_test_gave_it(alone: Namespace) -> 
 
     # A pod like it, made later, that its kubelet has tried, given up and looked at again.
     alone.create("pods", a_pod("witness", "registry.example/app:missing"))
-    eventually(lambda: [event for event in alone.events_of("witness") if event["reason"] == "BackOff" and event["count"] > 1])
+    eventually(
+        lambda: [event for event in alone.events_of("witness") if event["reason"] == "BackOff" and event["count"] > 1]
+    )
 
     assert alone.get("pods", "web")["status"]["containerStatuses"] == [waiting]
     assert alone.events_of("web") == before

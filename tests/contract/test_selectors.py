@@ -6,7 +6,12 @@ import pytest
 
 from tests.cluster.api import Cluster, Namespace, a_pod, eventually
 
-LABELS = {"one": {"app": "web", "tier": "front"}, "two": {"app": "web", "tier": "back"}, "three": {"app": "db"}, "four": {}}
+LABELS = {
+    "one": {"app": "web", "tier": "front"},
+    "two": {"app": "web", "tier": "back"},
+    "three": {"app": "db"},
+    "four": {},
+}
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +20,11 @@ def labelled(cluster: Cluster) -> Iterator[Namespace]:
     with cluster.namespace() as namespace:
         for name, labels in LABELS.items():
             namespace.create(
-                "secrets", {"metadata": {"name": name, "labels": labels}, "type": "example.test/four" if name == "four" else "Opaque"}
+                "secrets",
+                {
+                    "metadata": {"name": name, "labels": labels},
+                    "type": "example.test/four" if name == "four" else "Opaque",
+                },
             )
         namespace.create("events", an_event(namespace, "e1"))
         namespace.create("pods", a_pod("web"))
@@ -24,7 +33,13 @@ def labelled(cluster: Cluster) -> Iterator[Namespace]:
 
 
 def an_event(namespace: Namespace, name: str) -> dict[str, object]:
-    involved = {"kind": "Made", "namespace": namespace.name, "name": "thing", "uid": "12-34", "apiVersion": "example.test/v1"}
+    involved = {
+        "kind": "Made",
+        "namespace": namespace.name,
+        "name": "thing",
+        "uid": "12-34",
+        "apiVersion": "example.test/v1",
+    }
     told = {"reason": "Broken", "message": "it broke", "type": "Warning", "count": 3, "source": {"component": "tester"}}
     return {"metadata": {"name": name}, "involvedObject": involved, **told}
 
@@ -105,7 +120,11 @@ def test_both_selectors_must_hold(labelled: Namespace) -> None:
     ],
 )
 def test_events_are_selected_by_what_they_are_about(labelled: Namespace, selector: str) -> None:
-    broken = [event for event in labelled.items("events", fieldSelector=selector) if event["involvedObject"]["name"] == "thing"]
+    broken = [
+        event
+        for event in labelled.items("events", fieldSelector=selector)
+        if event["involvedObject"]["name"] == "thing"
+    ]
 
     assert [event["metadata"]["name"] for event in broken] == ["e1"]
     assert labelled.names("events", fieldSelector=f"{selector},reason=Other") == []
@@ -125,7 +144,9 @@ def test_an_event_is_stored_as_it_was_told(labelled: Namespace) -> None:
 
 
 def test_an_event_of_another_namespace_is_invalid(labelled: Namespace) -> None:
-    answer = labelled.http.post(labelled.path("events"), json={"metadata": {"name": "e2"}, "reason": "x", "message": "m"})
+    answer = labelled.http.post(
+        labelled.path("events"), json={"metadata": {"name": "e2"}, "reason": "x", "message": "m"}
+    )
 
     assert answer.status_code == 422
     why = 'involvedObject.namespace: Invalid value: "": does not match event.namespace'
@@ -169,7 +190,10 @@ def test_a_field_that_cannot_be_selected_by_is_400(labelled: Namespace, kind: st
     ("selector", "message"),
     [
         ("nonsense", "invalid selector: 'nonsense'; can't understand 'nonsense'"),
-        ("metadata.name in (web)", "invalid selector: 'metadata.name in (web)'; can't understand 'metadata.name in (web)'"),
+        (
+            "metadata.name in (web)",
+            "invalid selector: 'metadata.name in (web)'; can't understand 'metadata.name in (web)'",
+        ),
         ("metadata.name=a=b", "invalid field selector: unescaped character in value: 61"),
         (r"metadata.name=a\b", r"invalid field selector: invalid escape sequence: \b"),
         ("metadata.name=a\\", "invalid field selector: invalid escape sequence: \\"),

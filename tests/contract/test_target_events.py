@@ -1,4 +1,5 @@
-"""Events as a run writes them on its target: what both API servers take, refuse, and give to whoever describes the target."""
+"""Events as a run writes them on its target: what both API servers take, refuse, and give to whoever describes the
+target."""
 
 import re
 from collections.abc import Iterator
@@ -24,15 +25,26 @@ def product(cluster: Cluster) -> Iterator[door.Cluster]:
         yield connected
 
 
-def told(namespace: str, name: str = "web", kind: str = "Deployment", words: str = "changed it", fact: Fact = Fact.CHANGED) -> Announcement:
+def told(
+    namespace: str, name: str = "web", kind: str = "Deployment", words: str = "changed it", fact: Fact = Fact.CHANGED
+) -> Announcement:
     target = Target(cluster="test", namespace=namespace, kind=kind, name=name)
-    return Announcement(fact, target, UID, words, Author(runbook="RB_IMAGEPULL", workflow=target.workflow_id, run="r-1"), step="02-patch")
+    return Announcement(
+        fact,
+        target,
+        UID,
+        words,
+        Author(runbook="RB_IMAGEPULL", workflow=target.workflow_id, run="r-1"),
+        step="02-patch",
+    )
 
 
 def described(namespace: Namespace, name: str = "web", kind: str = "Deployment") -> list[Json]:
     """The events that `kubectl describe` shows of an object: it asks for these four."""
     asked = {"name": name, "namespace": namespace.name, "kind": kind, "uid": UID}
-    return namespace.items("events", fieldSelector=",".join(f"involvedObject.{key}={value}" for key, value in asked.items()))
+    return namespace.items(
+        "events", fieldSelector=",".join(f"involvedObject.{key}={value}" for key, value in asked.items())
+    )
 
 
 def test_it_is_stored_as_it_was_built_under_our_field_manager(namespace: Namespace, product: door.Cluster) -> None:
@@ -50,7 +62,9 @@ def test_it_is_stored_as_it_was_built_under_our_field_manager(namespace: Namespa
     assert [entry["manager"] for entry in stored["metadata"]["managedFields"]] == ["runmend"]
 
 
-def test_a_second_one_of_its_name_is_told_from_a_conflict_and_leaves_the_first(namespace: Namespace, product: door.Cluster) -> None:
+def test_a_second_one_of_its_name_is_told_from_a_conflict_and_leaves_the_first(
+    namespace: Namespace, product: door.Cluster
+) -> None:
     event = told(namespace.name).event(NOW)
     product.create_event(namespace.name, event, seconds=10)
 
@@ -68,7 +82,9 @@ def test_any_kind_of_target_may_be_told_of(namespace: Namespace, product: door.C
     assert announce(product, told(namespace.name, kind=kind)) == ""
 
     (stored,) = described(namespace, kind=kind)
-    assert stored["involvedObject"].get("apiVersion") == told(namespace.name, kind=kind).event(NOW)["involvedObject"].get("apiVersion")
+    assert stored["involvedObject"].get("apiVersion") == told(namespace.name, kind=kind).event(NOW)[
+        "involvedObject"
+    ].get("apiVersion")
 
 
 def test_the_longest_name_and_the_longest_message_are_kept_whole(namespace: Namespace, product: door.Cluster) -> None:
@@ -105,15 +121,21 @@ def test_what_is_written_is_read_as_an_event_of_the_target(namespace: Namespace,
     ],
     ids=["no name", "about another namespace", "about none"],
 )
-def test_one_that_does_not_say_what_it_must_is_invalid(namespace: Namespace, product: door.Cluster, change: Json, why: str) -> None:
+def test_one_that_does_not_say_what_it_must_is_invalid(
+    namespace: Namespace, product: door.Cluster, change: Json, why: str
+) -> None:
     with pytest.raises(Invalid, match=f"^POST events {namespace.name}: 422: .*{re.escape(why)}$"):
         product.create_event(namespace.name, told(namespace.name).event(NOW) | change, seconds=10)
 
     assert namespace.names("events") == []
 
 
-def test_one_whose_namespace_is_another_than_the_requests_is_invalid(namespace: Namespace, product: door.Cluster) -> None:
-    with pytest.raises(Invalid, match="the namespace of the provided object does not match the namespace sent on the request"):
+def test_one_whose_namespace_is_another_than_the_requests_is_invalid(
+    namespace: Namespace, product: door.Cluster
+) -> None:
+    with pytest.raises(
+        Invalid, match="the namespace of the provided object does not match the namespace sent on the request"
+    ):
         product.create_event(namespace.name, told("other").event(NOW), seconds=10)
 
 
@@ -123,7 +145,10 @@ def test_a_namespace_that_is_not_there_is_not_found(product: door.Cluster) -> No
 
 
 def test_a_namespace_that_ends_takes_none(namespace: Namespace, product: door.Cluster) -> None:
-    namespace.create("pods", {"metadata": {"name": "stays"}, "spec": {"containers": [{"name": "app", "image": "example.test/web:1"}]}})
+    namespace.create(
+        "pods",
+        {"metadata": {"name": "stays"}, "spec": {"containers": [{"name": "app", "image": "example.test/web:1"}]}},
+    )
     eventually(lambda: namespace.get("pods", "stays")["spec"].get("nodeName"))
     namespace.http.delete(f"/api/v1/namespaces/{namespace.name}")
 

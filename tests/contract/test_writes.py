@@ -1,4 +1,5 @@
-"""What comes with a write: a dry run, a manager's name, the version that it rests on; and what is told of one that cannot be done."""
+"""What comes with a write: a dry run, a manager's name, the version that it rests on; and what is told of one that
+cannot be done."""
 
 import pytest
 
@@ -25,7 +26,9 @@ def test_a_dry_run_writes_nothing_at_all(namespace: Namespace) -> None:
     eventually(lambda: "NewReplicaSetAvailable" in reasons(namespace))
     before, (pod,) = namespace.get("deployments", "web"), namespace.items("pods")
 
-    tried = namespace.patch("deployments", "web", image_patch(BETTER) | annotated("1"), dryRun="All", fieldManager="tester")
+    tried = namespace.patch(
+        "deployments", "web", image_patch(BETTER) | annotated("1"), dryRun="All", fieldManager="tester"
+    )
     namespace.create("pods", a_pod("new"), dryRun="All")
     namespace.http.delete(namespace.path("pods", pod["metadata"]["name"]), params={"dryRun": "All"})
     # A change that is written afterwards, and that the controllers have acted on.
@@ -38,9 +41,9 @@ def test_a_dry_run_writes_nothing_at_all(namespace: Namespace) -> None:
     assert "tester" in managers(tried)
     assert "tester" not in managers(after)
     assert after["spec"] == before["spec"]
-    assert [(found["metadata"]["uid"], "deletionTimestamp" in found["metadata"]) for found in namespace.items("pods")] == [
-        (pod["metadata"]["uid"], False)
-    ]
+    assert [
+        (found["metadata"]["uid"], "deletionTimestamp" in found["metadata"]) for found in namespace.items("pods")
+    ] == [(pod["metadata"]["uid"], False)]
     assert len(namespace.items("replicasets")) == 1
 
 
@@ -65,7 +68,9 @@ def managers(deployment: Json) -> set[str]:
         ("deployments", "web", "[]", 400, "BadRequest"),
     ],
 )
-def test_a_dry_run_is_refused_as_the_write_would_be(web: Namespace, kind: str, name: str, patch: object, code: int, reason: str) -> None:
+def test_a_dry_run_is_refused_as_the_write_would_be(
+    web: Namespace, kind: str, name: str, patch: object, code: int, reason: str
+) -> None:
     tried, done = (web.try_patch(kind, name, patch, **query) for query in ({"dryRun": "All"}, {}))
 
     assert (tried.status_code, tried.json()["reason"]) == (code, reason)
@@ -131,7 +136,10 @@ def test_a_patch_with_two_faults_is_told_both(web: Namespace) -> None:
     first = ("spec.replicas", "Invalid value: -1: must be greater than or equal to 0", "FieldValueInvalid")
     second = ("spec.template.spec.containers[0].image", "Required value", "FieldValueRequired")
     body = answer.json()
-    assert [(cause["field"], cause["message"], cause["reason"]) for cause in body["details"]["causes"]] == [first, second]
+    assert [(cause["field"], cause["message"], cause["reason"]) for cause in body["details"]["causes"]] == [
+        first,
+        second,
+    ]
     assert body["message"] == f'Deployment.apps "web" is invalid: [{first[0]}: {first[1]}, {second[0]}: {second[1]}]'
 
 
@@ -148,7 +156,10 @@ PERCENT = (
         ({"maxSurge": -1}, "maxSurge: Invalid value: -1: must be greater than or equal to 0"),
         ({"maxUnavailable": "101%"}, 'maxUnavailable: Invalid value: "101%": must not be greater than 100%'),
         ({"maxSurge": 0, "maxUnavailable": 0}, "maxUnavailable: Invalid value: 0: may not be 0 when `maxSurge` is 0"),
-        ({"maxSurge": 0, "maxUnavailable": "0%"}, 'maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0'),
+        (
+            {"maxSurge": 0, "maxUnavailable": "0%"},
+            'maxUnavailable: Invalid value: "0%": may not be 0 when `maxSurge` is 0',
+        ),
     ],
 )
 def test_the_bounds_of_a_rollout_are_checked(namespace: Namespace, bounds: Json, why: str) -> None:
@@ -160,7 +171,9 @@ def test_the_bounds_of_a_rollout_are_checked(namespace: Namespace, bounds: Json,
     assert answer.json()["message"] == f'Deployment.apps "web" is invalid: spec.strategy.rollingUpdate.{why}'
 
 
-@pytest.mark.parametrize("bounds", [{"maxSurge": "250%"}, {"maxUnavailable": "100%"}, {"maxSurge": 0, "maxUnavailable": 1}])
+@pytest.mark.parametrize(
+    "bounds", [{"maxSurge": "250%"}, {"maxUnavailable": "100%"}, {"maxSurge": 0, "maxUnavailable": 1}]
+)
 def test_bounds_may_be_generous(namespace: Namespace, bounds: Json) -> None:
     strategy = {"type": "RollingUpdate", "rollingUpdate": bounds}
 
@@ -187,7 +200,10 @@ def test_the_times_of_a_rollout_are_checked(web: Namespace, change: Json, why: s
 def test_a_number_or_a_truth_that_is_a_text_is_422(web: Namespace, field: str, kind: str) -> None:
     code, message = refused(web, {"spec": {field: "x"}})
 
-    assert (code, message) == (422, f' "" is invalid: patch: Invalid value: "map[spec:map[{field}:x]]": unrecognized type: {kind}')
+    assert (code, message) == (
+        422,
+        f' "" is invalid: patch: Invalid value: "map[spec:map[{field}:x]]": unrecognized type: {kind}',
+    )
 
 
 def test_a_field_that_is_set_to_null_has_its_default_again(web: Namespace) -> None:

@@ -71,7 +71,13 @@ def test_the_demo_resolves_and_leaves_nothing(hostile: dict[str, str], tmp_path:
 
 def test_a_bad_rollout_ends_in_a_recommendation(hostile: dict[str, str], tmp_path: Path) -> None:
     done = subprocess.run(
-        demo("--scenario", "bad-rollout"), env=hostile, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False
+        demo("--scenario", "bad-rollout"),
+        env=hostile,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
@@ -82,8 +88,12 @@ def test_a_bad_rollout_ends_in_a_recommendation(hostile: dict[str, str], tmp_pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_the_demo_ends_all_of_it_when_it_is_interrupted(hostile: dict[str, str], tmp_path: Path, number: signal.Signals) -> None:
-    with subprocess.Popen(demo("--real-time"), env=hostile, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+def test_the_demo_ends_all_of_it_when_it_is_interrupted(
+    hostile: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    with subprocess.Popen(
+        demo("--real-time"), env=hostile, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout
         for line in process.stdout:
             if b"verification window" in line:
@@ -97,7 +107,9 @@ def test_the_demo_ends_all_of_it_when_it_is_interrupted(hostile: dict[str, str],
 
 
 def test_a_demo_that_is_kept_stays_up_until_it_is_ended(hostile: dict[str, str], tmp_path: Path) -> None:
-    with subprocess.Popen(demo("--keep"), env=hostile, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        demo("--keep"), env=hostile, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
         assert process.stdout
         for line in process.stdout:
             if b"logs  " in line:

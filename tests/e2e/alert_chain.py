@@ -1,4 +1,5 @@
-"""kube-state-metrics, Prometheus and two Alertmanagers as processes, on the files of deploy/monitoring, posting to a bridge."""
+"""kube-state-metrics, Prometheus and two Alertmanagers as processes, on the files of deploy/monitoring, posting to a
+bridge."""
 
 import json
 import re
@@ -44,7 +45,9 @@ class AlertChain:
         scraped: of `prometheus.yaml` each job about Runmend itself → the addresses that are scraped.
     """
 
-    def __init__(self, running: Processes, folder: Path, installation: Installation, scraped: dict[str, list[str]]) -> None:
+    def __init__(
+        self, running: Processes, folder: Path, installation: Installation, scraped: dict[str, list[str]]
+    ) -> None:
         self.processes = running
         self.installation = installation
         self._folder = folder
@@ -72,7 +75,11 @@ class AlertChain:
     def about_runmend(self) -> list[str]:
         """The alerts about Runmend itself that fire."""
         found = _get(f"{self._at_prometheus}/api/v1/alerts").json()["data"]["alerts"]
-        return [alert["labels"]["alertname"] for alert in found if alert["state"] == "firing" and "namespace" not in alert["labels"]]
+        return [
+            alert["labels"]["alertname"]
+            for alert in found
+            if alert["state"] == "firing" and "namespace" not in alert["labels"]
+        ]
 
     def asked(self, expression: str) -> dict[str, float]:
         """What Prometheus answers to an expression: the job's label → the value, which must be one for each."""
@@ -97,7 +104,8 @@ class AlertChain:
         return counted - self._counted(alertmanager, "alertmanager_notification_requests_failed_total")
 
     def failed(self, alertmanager: str) -> float:
-        """How many notifications an Alertmanager has given up, after several attempts at each; it begins anew with the next."""
+        """How many notifications an Alertmanager has given up, after several attempts at each; it begins anew with the
+        next."""
         return self._counted(alertmanager, "alertmanager_notifications_failed_total")
 
     def refused(self) -> dict[str, float]:
@@ -135,7 +143,11 @@ class AlertChain:
         folder = self._folder / name
         folder.mkdir()
         config = folder / "alertmanager.yaml"
-        config.write_text(yaml.safe_dump(alertmanager_config(f"{self.installation.bridge_url()}/alerts", self.installation.token_file)))
+        config.write_text(
+            yaml.safe_dump(
+                alertmanager_config(f"{self.installation.bridge_url()}/alerts", self.installation.token_file)
+            )
+        )
         port = self._alertmanagers[name]
         argv = [str(find("alertmanager")), f"--config.file={config}", f"--storage.path={folder / 'data'}"]
         # No gossip, so that each of the two delivers what it has.
@@ -175,7 +187,8 @@ def rules() -> Any:
 
 
 def prometheus_config(metrics: str, alertmanagers: list[str], ours: dict[str, list[str]]) -> Any:
-    """Prometheus' configuration that ships, with other addresses and shorter times. No name server knows the Services' names here."""
+    """Prometheus' configuration that ships, with other addresses and shorter times. No name server knows the Services'
+    names here."""
     changes: dict[Place, Any] = {
         ("global", "scrape_interval"): "1s",
         ("global", "evaluation_interval"): "1s",
@@ -225,7 +238,13 @@ def _rights() -> list[dict[str, Any]]:
         {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": MONITORING}},
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": MONITORING}},
         {"apiVersion": f"{rbac}/v1", "kind": "ClusterRole", "metadata": named, "rules": [may]},
-        {"apiVersion": f"{rbac}/v1", "kind": "ClusterRoleBinding", "metadata": named, "roleRef": role, "subjects": [subject]},
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": named,
+            "roleRef": role,
+            "subjects": [subject],
+        },
     ]
 
 

@@ -10,12 +10,13 @@ from tests.e2e.shop import FALLBACK, Pod, Shop
 from tests.runs import WINDOW, phases, until
 
 PATIENCE = 200.0
-"""Seconds to wait for a run to go on. Two tries of an activity can be lost, 30 seconds each, to a worker that is paused; and a kubelet may
-look for new pods a minute after the API server is back, because it asks ever more seldom."""
+"""Seconds to wait for a run to go on. Two tries of an activity can be lost, 30 seconds each, to a worker that is
+paused; and a kubelet may look for new pods a minute after the API server is back, because it asks ever more seldom."""
 PATCH = "patch_image"
 SETTLE = "runmend.settle"
 READ_BEFORE = 3
-"""How often a run's ReplicaSets are listed before the patch lists them: by the bridge, by observation and by the first step."""
+"""How often a run's ReplicaSets are listed before the patch lists them: by the bridge, by observation and by the first
+step."""
 Moment = Callable[[Proxy, Shop, list[Pod]], Awaitable[Hold | None]]
 
 
@@ -23,8 +24,9 @@ Moment = Callable[[Proxy, Shop, list[Pod]], Awaitable[Hold | None]]
 class Borne:
     """A run for one Deployment, after a fault.
 
-    `recovered`: the patch was found made by a try whose word of it was lost. `writes`: what the API server answered to each of Runmend's
-    requests that would change something. `runs`: how many there were for the target. `told`: the reasons of the events on the Deployment.
+    `recovered`: the patch was found made by a try whose word of it was lost. `writes`: what the API server answered to
+    each of Runmend's requests that would change something. `runs`: how many there were for the target. `told`: the
+    reasons of the events on the Deployment.
     """
 
     outcome: str
@@ -35,7 +37,8 @@ class Borne:
 
     @property
     def patched_once(self) -> bool:
-        """Resolved by one run and one patch; further ones may have come late, and must have been refused: a patch names its version."""
+        """Resolved by one run and one patch; further ones may have come late, and must have been refused: a patch names
+        its version."""
         once = (self.outcome, self.runs, self.writes.count(200), self.told) == ("resolved", 1, 1, ONCE.told)
         return once and set(self.writes) <= {200, 409}
 
@@ -47,7 +50,8 @@ FOUND = Borne("resolved", recovered=True, writes=(200,), runs=1)
 
 
 def writes(plane: ControlPlane, shop: Shop) -> tuple[int, ...]:
-    """The codes of all that Runmend would have changed in a shop's namespace: the Deployment; besides, nothing but events was written."""
+    """The codes of all that Runmend would have changed in a shop's namespace: the Deployment; besides, nothing but
+    events was written."""
     sent = [write for write in plane.writes(namespace=shop.name, agent="runmend") if not write.dry_run]
     found = [write for write in sent if (write.verb, write.resource) != ("create", "events")]
     assert {(write.verb, write.resource, write.name) for write in found} <= {("patch", "deployments", "web")}, found

@@ -1,4 +1,5 @@
-"""The product on a real cluster: Temporal, worker and bridge as processes under the shipped accounts, started once for all tests."""
+"""The product on a real cluster: Temporal, worker and bridge as processes under the shipped accounts, started once for
+all tests."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
@@ -21,13 +22,17 @@ from tests.e2e.shop import Shop
 
 @pytest.fixture(scope="session", autouse=True)
 def _without_an_installation(request: pytest.FixtureRequest) -> Iterator[None]:
-    """On a cluster that was there before, refuse to touch an installation of Runmend, and leave nothing of these tests' own."""
+    """On a cluster that was there before, refuse to touch an installation of Runmend, and leave nothing of these tests'
+    own."""
     if request.config.getoption("--cluster") == "built":
         yield
         return
     kubectl: Kubectl = request.getfixturevalue("kubectl")
     if kubectl("get", "namespace", SHIPPED, "--ignore-not-found"):
-        pytest.exit(f"the cluster has a namespace {SHIPPED}, and these tests would change the rights in it", pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(
+            f"the cluster has a namespace {SHIPPED}, and these tests would change the rights in it",
+            pytest.ExitCode.USAGE_ERROR,
+        )
     yield
     kubectl("delete", "namespace", SHIPPED, MONITORING, "--ignore-not-found", "--wait=false")
     kubectl("delete", "clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=runmend")
@@ -90,7 +95,8 @@ def proxy(built: ControlPlane) -> Iterator[Proxy]:
 
 @pytest.fixture
 def own(proxy: Proxy, tmp_path: Path, temporal: Temporal, accounts: dict[str, Path]) -> Iterator[Installation]:
-    """An installation of this test's own, behind the proxy: its processes, none of which runs yet, may be stopped and killed."""
+    """An installation of this test's own, behind the proxy: its processes, none of which runs yet, may be stopped and
+    killed."""
     with processes(tmp_path) as started:
         behind = {name: proxy.kubeconfig(path, tmp_path) for name, path in accounts.items()}
         yield Installation(started, tmp_path, temporal, behind, cluster=f"own-{tmp_path.name[:40]}")

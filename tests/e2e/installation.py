@@ -1,4 +1,5 @@
-"""Runmend as it is installed: a Temporal server, workers and bridges, each a process of its own, under the accounts that deploy/ ships."""
+"""Runmend as it is installed: a Temporal server, workers and bridges, each a process of its own, under the accounts
+that deploy/ ships."""
 
 import asyncio
 import json
@@ -63,7 +64,10 @@ class Temporal:
 
     def _answers(self) -> bool:
         try:
-            return httpx.get(f"{self.web_ui}/api/v1/namespaces/default", trust_env=False, timeout=2).status_code == httpx.codes.OK
+            return (
+                httpx.get(f"{self.web_ui}/api/v1/namespaces/default", trust_env=False, timeout=2).status_code
+                == httpx.codes.OK
+            )
         except httpx.HTTPError:
             return False
 
@@ -81,7 +85,13 @@ class Installation:
     """
 
     def __init__(
-        self, running: Processes, folder: Path, temporal: Temporal, accounts: dict[str, Path], cluster: str = "e2e", **settings: str
+        self,
+        running: Processes,
+        folder: Path,
+        temporal: Temporal,
+        accounts: dict[str, Path],
+        cluster: str = "e2e",
+        **settings: str,
     ) -> None:
         self.processes = running
         self.temporal = temporal
@@ -148,11 +158,16 @@ class Installation:
         """The id of a target's runs."""
         return f"{self.cluster}/{namespace}/{kind}/{name}"
 
-    async def command(self, *arguments: str, account: str = "bridge", **settings: str) -> subprocess.CompletedProcess[str]:
-        """What a person does at a terminal of their own, under one of the accounts: a command that nobody can answer questions of."""
+    async def command(
+        self, *arguments: str, account: str = "bridge", **settings: str
+    ) -> subprocess.CompletedProcess[str]:
+        """What a person does at a terminal of their own, under one of the accounts: a command that nobody can answer
+        questions of."""
         argv, pipe = [sys.executable, "-m", "runmend.cli", *arguments], asyncio.subprocess.PIPE
         env = self._environment(account) | settings
-        process = await asyncio.create_subprocess_exec(*argv, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
+        process = await asyncio.create_subprocess_exec(
+            *argv, env=env, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
+        )
         try:
             said, errors = await process.communicate()
         finally:
@@ -183,7 +198,8 @@ class Installation:
 
 
 def shipped_rights(kubectl: Kubectl) -> None:
-    """Create the accounts and roles that deploy/ ships, with the right to read Secrets, which is a component of its own."""
+    """Create the accounts and roles that deploy/ ships, with the right to read Secrets, which is a component of its
+    own."""
     folder = ROOT / "deploy" / "kubernetes"
     secrets_role = [folder / "components" / "read-secrets" / name for name in ("role.yaml", "cluster-binding.yaml")]
     text = "\n---\n".join([kubectl("kustomize", str(folder / "base")), *(path.read_text() for path in secrets_role)])

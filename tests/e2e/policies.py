@@ -1,4 +1,5 @@
-"""Admission policies that the API server itself evaluates, for one namespace of a test: they add to an object, or refuse it."""
+"""Admission policies that the API server itself evaluates, for one namespace of a test: they add to an object, or
+refuse it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,12 @@ from tests.cluster.api import Json, Namespace
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 PODS: Json = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
-DEPLOYMENTS: Json = {"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"], "resources": ["deployments"]}
+DEPLOYMENTS: Json = {
+    "apiGroups": ["apps"],
+    "apiVersions": ["v1"],
+    "operations": ["UPDATE"],
+    "resources": ["deployments"],
+}
 
 
 def adding(expression: str) -> Json:
@@ -26,7 +32,10 @@ def policy(namespace: Namespace, about: Json, says: Json) -> Iterator[str]:
     """A policy and its binding, while the block runs; its name. The API server takes a moment to obey it."""
     http, name = namespace.http, f"policy-{namespace.name}"
     kind = "mutatingadmissionpolic" if "mutations" in says else "validatingadmissionpolic"
-    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace.name}}, "resourceRules": [about]}
+    here = {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace.name}},
+        "resourceRules": [about],
+    }
     actions = {} if "mutations" in says else {"validationActions": ["Deny"]}
     objects = {
         f"{kind}ies": {"metadata": {"name": name}, "spec": {"matchConstraints": here} | says},

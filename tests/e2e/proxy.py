@@ -1,7 +1,8 @@
-"""A proxy in front of the API server, for tests: it holds a request before the server has it or the answer after, and refuses in its stead.
+"""A proxy in front of the API server, for tests: it holds a request before the server has it or the answer after, and
+refuses in its stead.
 
-It listens on loopback without TLS, in threads of the test's own process. Whoever uses it keeps its token and its user agent, so rights
-and audit log are those of the real thing.
+It listens on loopback without TLS, in threads of the test's own process. Whoever uses it keeps its token and its user
+agent, so rights and audit log are those of the real thing.
 """
 
 import asyncio
@@ -32,7 +33,8 @@ _OWN = frozenset({"connection", "content-encoding", "content-length", "host", "k
 
 @dataclass
 class Rule:
-    """What is done to the requests of a method for something in a namespace: to `times` of them, after the first `skip`."""
+    """What is done to the requests of a method for something in a namespace: to `times` of them, after the first
+    `skip`."""
 
     method: str
     namespace: str
@@ -59,8 +61,9 @@ class Rule:
 class Hold(Rule):
     """One request that waits in the proxy, until it is released or dropped.
 
-    `answered` says where: False before the API server has it, True with the server's answer, which nobody has seen yet. Whoever sent it has
-    no patience without end, and would try again: so all that comes later for the namespace waits behind it, and the moment lasts.
+    `answered` says where: False before the API server has it, True with the server's answer, which nobody has seen yet.
+    Whoever sent it has no patience without end, and would try again: so all that comes later for the namespace waits
+    behind it, and the moment lasts.
     """
 
     answered: bool = False
@@ -88,7 +91,8 @@ class Hold(Rule):
         self._others.set()
 
     def drop(self) -> None:
-        """End its connection: what was not sent on is lost, and what was answered is never heard of. The same for what waits behind it."""
+        """End its connection: what was not sent on is lost, and what was answered is never heard of. The same for what
+        waits behind it."""
         self._dropped = True
         self._on.set()
         self.let_others_pass()
@@ -120,19 +124,28 @@ class Refusal(Rule):
     def body(self) -> Json:
         """The answer's."""
         message = "Too many requests, please try again later."
-        return {"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": message, "reason": "TooManyRequests", "code": 429}
+        return {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "status": "Failure",
+            "message": message,
+            "reason": "TooManyRequests",
+            "code": 429,
+        }
 
 
 R = TypeVar("R", bound=Rule)
 
 
 class Proxy:
-    """One API server's proxy. What it does to which requests can be changed at any time; where nothing is said it passes them on."""
+    """One API server's proxy. What it does to which requests can be changed at any time; where nothing is said it
+    passes them on."""
 
     def __init__(self, kubeconfig: Path) -> None:
         self._config = yaml.safe_load(kubeconfig.read_text())
         upstream = self._config["clusters"][0]["cluster"]
-        # A connection for each request: one that was kept would break when the server is stopped, and not because of what a test does.
+        # A connection for each request: one that was kept would break when the server is stopped, and not because of
+        # what a test does.
         self._upstream = httpx.Client(
             base_url=upstream["server"],
             verify=ssl.create_default_context(cafile=upstream["certificate-authority"]),
@@ -185,7 +198,9 @@ class Proxy:
         self._server.server_close()
         self._upstream.close()
 
-    def answer_to(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes] | None:
+    def answer_to(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, str], bytes] | None:
         """What a request is answered; None where its connection ends instead."""
         now = time.monotonic()
         with self._lock:

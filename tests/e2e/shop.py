@@ -1,4 +1,5 @@
-"""A namespace of its own for each test on the real cluster: what is broken in it, the alerts of that, and the run that mends it."""
+"""A namespace of its own for each test on the real cluster: what is broken in it, the alerts of that, and the run that
+mends it."""
 
 import copy
 import hashlib
@@ -52,14 +53,18 @@ class Shop:
 
     # What is in it
 
-    def deploy(self, name: str = "web", *, images: dict[str, str] | None = None, broken: int | None = None, **how: Any) -> list[Pod]:
-        """Create a Deployment, by default of the image that is missing, and wait until `broken` pods cannot pull, all of them by default.
+    def deploy(
+        self, name: str = "web", *, images: dict[str, str] | None = None, broken: int | None = None, **how: Any
+    ) -> list[Pod]:
+        """Create a Deployment, by default of the image that is missing, and wait until `broken` pods cannot pull, all
+        of them by default.
 
         Args:
             name: the Deployment's; its pods are labelled app=NAME.
             images: container → image.
             broken: how many pods; 0 waits until all are Running instead.
-            how: `replicas` (2) and `init`, see `a_deployment`; `pods` goes into the template's spec, and the rest into the Deployment's.
+            how: `replicas` (2) and `init`, see `a_deployment`; `pods` goes into the template's spec, and the rest into
+                the Deployment's.
         """
         known = {key: how.pop(key) for key in ("replicas", "init") if key in how}
         body = a_deployment(name, images=images, **known)
@@ -67,7 +72,11 @@ class Shop:
         body["spec"] |= how
         self.namespace.create("deployments", body)
         wanted = body["spec"]["replicas"]
-        return self.until_running(wanted, name) if broken == 0 else self.until_broken(wanted if broken is None else broken, name)
+        return (
+            self.until_running(wanted, name)
+            if broken == 0
+            else self.until_broken(wanted if broken is None else broken, name)
+        )
 
     def set_image(self, image: str, container: str = "app", name: str = "web", manager: str = "tests") -> None:
         """What a person or a controller does: change one image of a Deployment's template."""
@@ -111,9 +120,13 @@ class Shop:
         return self.run()
 
     async def start_with(self, plan: Plan, pods: Sequence[Pod]) -> None:
-        """Start a run of a plan for the Deployment web as the bridge does, where the bridge has no runbook that would compile to it."""
+        """Start a run of a plan for the Deployment web as the bridge does, where the bridge has no runbook that would
+        compile to it."""
         webhook = firing(pods)["alerts"]
-        alerts = tuple(Alert(fingerprint=each["fingerprint"], starts_at=each["startsAt"], labels=each["labels"]) for each in webhook)
+        alerts = tuple(
+            Alert(fingerprint=each["fingerprint"], starts_at=each["startsAt"], labels=each["labels"])
+            for each in webhook
+        )
         target = Target(cluster=self.installation.cluster, namespace=self.name, kind="Deployment", name="web")
         await Starter(self.client, Settings(cluster=target.cluster)).start(plan, target, alerts, Options(), None)
 
@@ -171,13 +184,16 @@ class Shop:
     def assert_wrote(self, changes: int, dry_runs: int = 0) -> None:
         """Assert how often Runmend changed a Deployment here, and how many changes it tried in a dry run.
 
-        The API server's audit log tells. A cluster of somebody else's has none for us: there the managers of the Deployments tell whether
-        Runmend has written at all.
+        The API server's audit log tells. A cluster of somebody else's has none for us: there the managers of the
+        Deployments tell whether Runmend has written at all.
         """
         log = self.namespace.cluster.kubeconfig.with_name("audit.log")
         if log.exists():
             sent = list(writes(log, namespace=self.name, resource="deployments", agent="runmend"))
-            assert (sum(each.done for each in sent), sum(each.dry_run and each.code == OK for each in sent)) == (changes, dry_runs), sent
+            assert (sum(each.done for each in sent), sum(each.dry_run and each.code == OK for each in sent)) == (
+                changes,
+                dry_runs,
+            ), sent
             return
         found = self.namespace.items("deployments")
         managers = {field["manager"] for each in found for field in each["metadata"]["managedFields"]}
@@ -219,7 +235,12 @@ def firing(pods: Sequence[Pod], **labels: str) -> Json:
 def _alert(example: Json, pod: Pod, container: str, labels: dict[str, str]) -> Json:
     about = pod["metadata"]
     alert = copy.deepcopy(example)
-    alert["labels"] |= {"namespace": about["namespace"], "pod": about["name"], "uid": about["uid"], "container": container} | labels
+    alert["labels"] |= {
+        "namespace": about["namespace"],
+        "pod": about["name"],
+        "uid": about["uid"],
+        "container": container,
+    } | labels
     alert["fingerprint"] = hashlib.sha256(json.dumps(alert["labels"], sort_keys=True).encode()).hexdigest()[:16]
     return alert
 

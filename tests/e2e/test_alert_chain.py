@@ -1,8 +1,9 @@
-"""From a Deployment of a missing image to a run that mends it: kube-state-metrics, Prometheus, Alertmanager, bridge, Temporal, worker.
+"""From a Deployment of a missing image to a run that mends it: kube-state-metrics, Prometheus, Alertmanager, bridge,
+Temporal, worker.
 
-All of it is real, and nothing is done by hand but to create the Deployment: no test starts a run or posts a webhook. Only a run's own
-clock is moved past its window, because the wait is not what these tests are about. What is made for more than one test breaks at
-once, so that the waits overlap.
+All of it is real, and nothing is done by hand but to create the Deployment: no test starts a run or posts a webhook.
+Only a run's own clock is moved past its window, because the wait is not what these tests are about. What is made for
+more than one test breaks at once, so that the waits overlap.
 """
 
 import re
@@ -27,7 +28,8 @@ from tests.e2e.alert_chain import ALERTMANAGERS, SHIPPED, AlertChain
 from tests.e2e.installation import Installation, Temporal
 from tests.e2e.shop import Shop
 
-# In seconds: what waits for an outage of a minute, or for an alert that ends a minute after its pod, takes longer than other tests.
+# In seconds: what waits for an outage of a minute, or for an alert that ends a minute after its pod, takes longer than
+# other tests.
 pytestmark = pytest.mark.timeout(240)
 ALERT = "KubePodImagePullBackOff"
 AN_OUTAGE = 70
@@ -46,7 +48,11 @@ class Broken:
 
 @pytest.fixture(scope="module")
 def chain(
-    real: Cluster, kubectl: Kubectl, temporal: Temporal, accounts: dict[str, Path], tmp_path_factory: pytest.TempPathFactory
+    real: Cluster,
+    kubectl: Kubectl,
+    temporal: Temporal,
+    accounts: dict[str, Path],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[AlertChain]:
     """The whole chain, with a worker and a bridge of its own."""
     folder = tmp_path_factory.mktemp("chain")
@@ -164,16 +170,23 @@ async def test_prometheus_knows_of_the_run_the_alerts_and_the_worker_and_nothing
     resolved = 'sum by (job) (runmend_runs_ended_total{runbook="RB_IMAGEPULL", outcome="resolved"})'
     eventually(lambda: chain.asked(resolved).get("runmend-worker", 0) >= 1)
     assert chain.asked("sum by (job) (runmend_time_to_fix_seconds_count)") == chain.asked(resolved)
-    assert chain.asked('runmend_activity_try_seconds_count{activity="patch_image", result="completed"}')["runmend-worker"] >= 1
+    assert (
+        chain.asked('runmend_activity_try_seconds_count{activity="patch_image", result="completed"}')["runmend-worker"]
+        >= 1
+    )
     assert chain.asked('sum by (job) (runmend_alerts_total{answer="started"})')["runmend-bridge"] >= 1
     assert chain.asked('runmend_workers_polling{task_queue="runmend-chain"}') == {"runmend-bridge": 1}
-    assert chain.asked('sum by (job) (temporal_request{operation="SignalWithStartWorkflowExecution"})')["runmend-sdk"] >= 1
+    assert (
+        chain.asked('sum by (job) (temporal_request{operation="SignalWithStartWorkflowExecution"})')["runmend-sdk"] >= 1
+    )
     assert chain.asked("sum by (job) (temporal_workflow_task_execution_latency_count)")["runmend-sdk"] >= 1
     assert set(chain.scraped().values()) == {"up"}
     assert chain.about_runmend() == []
 
 
-async def test_what_fires_while_the_bridge_is_down_is_run_when_it_is_back(real: Cluster, chain: AlertChain, client: Client) -> None:
+async def test_what_fires_while_the_bridge_is_down_is_run_when_it_is_back(
+    real: Cluster, chain: AlertChain, client: Client
+) -> None:
     with real.namespace() as namespace:
         assert chain.processes.stop(chain.installation.process("bridge")) == 0
         try:
@@ -196,7 +209,9 @@ async def test_what_fires_while_the_bridge_is_down_is_run_when_it_is_back(real: 
         assert chain.refused() == {}
 
 
-async def test_a_run_in_its_window_is_told_that_its_alert_is_resolved_and_goes_on(single: Story, chain: AlertChain) -> None:
+async def test_a_run_in_its_window_is_told_that_its_alert_is_resolved_and_goes_on(
+    single: Story, chain: AlertChain
+) -> None:
     assert set(single.until_told_of_the_end()) == {"noted"}
 
     assert chain.alerts(single.name) == []
@@ -225,29 +240,39 @@ def tool(name: str, *arguments: object) -> str:
 
 
 def test_promtool_finds_nothing_wrong_with_the_files_that_ship() -> None:
-    assert "1 rules found" in tool("promtool", "check", "config", "--lint=all", "--lint-fatal", SHIPPED / "prometheus.yaml")
+    assert "1 rules found" in tool(
+        "promtool", "check", "config", "--lint=all", "--lint-fatal", SHIPPED / "prometheus.yaml"
+    )
 
 
 def test_amtool_finds_nothing_wrong_with_the_file_that_ships() -> None:
     assert "SUCCESS" in tool("amtool", "check-config", SHIPPED / "alertmanager.yaml")
 
 
-@pytest.mark.parametrize(("alertname", "receiver"), [(ALERT, "runmend"), (f"{ALERT}2", "nobody"), ("Watchdog", "nobody")])
+@pytest.mark.parametrize(
+    ("alertname", "receiver"), [(ALERT, "runmend"), (f"{ALERT}2", "nobody"), ("Watchdog", "nobody")]
+)
 def test_only_the_alert_of_the_runbook_goes_to_the_bridge(alertname: str, receiver: str) -> None:
     config = f"--config.file={SHIPPED / 'alertmanager.yaml'}"
 
-    assert tool("amtool", "config", "routes", "test", config, f"alertname={alertname}", "namespace=shop").split() == [receiver]
+    assert tool("amtool", "config", "routes", "test", config, f"alertname={alertname}", "namespace=shop").split() == [
+        receiver
+    ]
 
 
 def test_the_alert_neither_flaps_with_the_reason_nor_outlives_its_pod_by_more_than_a_minute(tmp_path: Path) -> None:
     labels = {"namespace": "shop", "pod": "web-1", "uid": "u", "container": "app"}
-    fires = {"exp_labels": {"alertname": ALERT, **labels, "reason": "ImagePullBackOff"}, "exp_annotations": annotations(labels)}
+    fires = {
+        "exp_labels": {"alertname": ALERT, **labels, "reason": "ImagePullBackOff"},
+        "exp_annotations": annotations(labels),
+    }
 
     def series(reason: str, values: str) -> dict[str, str]:
         told = ", ".join(f'{name}="{value}"' for name, value in {**labels, "reason": reason}.items())
         return {"series": f"kube_pod_container_status_waiting_reason{{{told}}}", "values": values}
 
-    # A scrape each 15 s: three minutes of a reason that alternates, then the pod is gone. What a scrape finds no more is stale.
+    # A scrape each 15 s: three minutes of a reason that alternates, then the pod is gone. What a scrape finds no more
+    # is stale.
     test = {
         "interval": "15s",
         "input_series": [
@@ -261,7 +286,9 @@ def test_the_alert_neither_flaps_with_the_reason_nor_outlives_its_pod_by_more_th
         ],
     }
     file = tmp_path / "test.yaml"
-    file.write_text(yaml.safe_dump({"rule_files": [str(SHIPPED / "rules.yaml")], "evaluation_interval": "15s", "tests": [test]}))
+    file.write_text(
+        yaml.safe_dump({"rule_files": [str(SHIPPED / "rules.yaml")], "evaluation_interval": "15s", "tests": [test]})
+    )
 
     assert "SUCCESS" in tool("promtool", "test", "rules", file)
 
@@ -269,4 +296,7 @@ def test_the_alert_neither_flaps_with_the_reason_nor_outlives_its_pod_by_more_th
 def annotations(labels: dict[str, str]) -> dict[str, str]:
     """The annotations that ship, for an alert with these labels."""
     (rule,) = yaml.safe_load((SHIPPED / "rules.yaml").read_text())["groups"][0]["rules"]
-    return {name: re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], text) for name, text in rule["annotations"].items()}
+    return {
+        name: re.sub(r"{{ \$labels\.(\w+) }}", lambda found: labels[found[1]], text)
+        for name, text in rule["annotations"].items()
+    }

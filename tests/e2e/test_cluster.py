@@ -32,7 +32,9 @@ def test_a_node_that_is_killed_is_noticed_and_can_be_brought_back(built: Control
     assert built.node_is_ready("node-2")
 
 
-def test_an_api_server_that_is_stopped_refuses_connections_and_comes_back(built: ControlPlane, namespace: Namespace) -> None:
+def test_an_api_server_that_is_stopped_refuses_connections_and_comes_back(
+    built: ControlPlane, namespace: Namespace
+) -> None:
     namespace.create("deployments", a_deployment())
     built.stop_api()
     try:
@@ -52,7 +54,9 @@ def test_an_api_server_that_is_paused_answers_nothing_until_it_is_resumed(built:
     assert eventually(built.answers)
 
 
-def test_the_audit_log_counts_what_people_write_and_nothing_of_the_cluster_s_own(built: ControlPlane, namespace: Namespace) -> None:
+def test_the_audit_log_counts_what_people_write_and_nothing_of_the_cluster_s_own(
+    built: ControlPlane, namespace: Namespace
+) -> None:
     namespace.create("deployments", a_deployment(replicas=2))
     namespace.patch("deployments", "web", image_patch("example.test/web:2"), dryRun="All")
     assert namespace.try_patch("deployments", "absent", {}).status_code == 404
@@ -79,7 +83,11 @@ def test_an_image_can_be_out_of_reach_of_one_node_alone(namespace: Namespace) ->
         pod["spec"]["nodeName"] = f"node-{number}"
         namespace.create("pods", pod)
     eventually(lambda: namespace.get("pods", "on-1")["status"]["phase"] == "Running")
-    waits = eventually(lambda: namespace.get("pods", "on-0")["status"].get("containerStatuses", [{}])[0].get("state", {}).get("waiting"))
+    waits = eventually(
+        lambda: (
+            namespace.get("pods", "on-0")["status"].get("containerStatuses", [{}])[0].get("state", {}).get("waiting")
+        )
+    )
     assert waits["reason"] in ("ContainerCreating", "ErrImagePull", "ImagePullBackOff")
     eventually(lambda: any("i/o timeout" in event["message"] for event in namespace.events_of("on-0")))
 
@@ -100,15 +108,35 @@ def test_tests_do_not_write_to_a_cluster_off_this_machine_unless_they_are_told(r
         Cluster("real", elsewhere)
     Cluster("real", elsewhere, off_loopback=True).http.close()
 
-    command = [sys.executable, "-m", "pytest", "tests/contract/test_discovery.py", "-q", "-k", "real", "--cluster=existing"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/contract/test_discovery.py",
+        "-q",
+        "-k",
+        "real",
+        "--cluster=existing",
+    ]
     run = subprocess.run([*command, "--kubeconfig", elsewhere], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == pytest.ExitCode.USAGE_ERROR
     assert "is not on loopback, and these tests write; --off-loopback lets them" in run.stdout + run.stderr
 
 
 def test_the_same_tests_run_on_an_existing_cluster(real: Cluster) -> None:
-    command = [sys.executable, "-m", "pytest", "tests/contract/test_discovery.py", "-q", "-k", "real", "--cluster=existing"]
-    run = subprocess.run([*command, "--kubeconfig", real.kubeconfig], cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/contract/test_discovery.py",
+        "-q",
+        "-k",
+        "real",
+        "--cluster=existing",
+    ]
+    run = subprocess.run(
+        [*command, "--kubeconfig", real.kubeconfig], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert run.returncode == 0, run.stdout
     assert " passed" in run.stdout
 

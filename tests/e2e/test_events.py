@@ -6,7 +6,9 @@ from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, described
 CHANGE = f"changed container app: {MISSING} → {FALLBACK}"
 
 
-async def test_a_deployment_that_was_mended_says_what_was_changed_that_it_held_and_by_which_run(shop: Shop, kubectl: Kubectl) -> None:
+async def test_a_deployment_that_was_mended_says_what_was_changed_that_it_held_and_by_which_run(
+    shop: Shop, kubectl: Kubectl
+) -> None:
     result = await shop.resolved(shop.deploy(replicas=1))
 
     run = f"(runbook RB_IMAGEPULL, run {shop.run().id} @ {(await shop.run().describe()).run_id})"

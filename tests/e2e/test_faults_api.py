@@ -1,4 +1,5 @@
-"""The API server is stopped, paused, and asks to slow down, in the middle of runs: they resolve, and each patch is made once."""
+"""The API server is stopped, paused, and asks to slow down, in the middle of runs: they resolve, and each patch is made
+once."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -115,7 +116,8 @@ async def test_an_api_server_that_asks_to_slow_down_is_asked_again_when_it_said(
 
     assert await borne(built, {"refused": shop}) == {"refused": ONCE}
     assert (looks.times, patches.times, checks.times) == (0, 0, 0)
-    # Nobody asks again before the time is over, however slow this machine is. After the window the run's clock is not the machine's.
+    # Nobody asks again before the time is over, however slow this machine is. After the window the run's clock is not
+    # the machine's.
     for refusal in (looks, patches):
         asked = [when for when in proxy.times_of(refusal) if when >= refusal.seen[0]][:3]
         assert all(later - earlier >= refusal.retry_after for earlier, later in pairwise(asked)), (refusal, asked)

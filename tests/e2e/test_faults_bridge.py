@@ -1,4 +1,5 @@
-"""The bridge is killed while it takes a webhook on a real cluster: Alertmanager sends the webhook again, and each target gets one run.
+"""The bridge is killed while it takes a webhook on a real cluster: Alertmanager sends the webhook again, and each
+target gets one run.
 
 No worker runs until the webhook has come again, or the pods that it is about could be gone by then.
 """

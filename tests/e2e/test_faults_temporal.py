@@ -1,4 +1,5 @@
-"""Temporal's server is stopped for 30 seconds in the middle of runs, and started again on its file: they resolve, and patch once."""
+"""Temporal's server is stopped for 30 seconds in the middle of runs, and started again on its file: they resolve, and
+patch once."""
 
 import asyncio
 from collections.abc import Callable, Iterator

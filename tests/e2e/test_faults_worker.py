@@ -7,7 +7,19 @@ import pytest
 from tests.cluster.api import eventually
 from tests.cluster.control_plane import ControlPlane
 from tests.e2e import bearing
-from tests.e2e.bearing import CHECKED, FOUND, MOMENTS, ONCE, Borne, Moment, borne, bring, pass_windows, reach_windows, writes
+from tests.e2e.bearing import (
+    CHECKED,
+    FOUND,
+    MOMENTS,
+    ONCE,
+    Borne,
+    Moment,
+    borne,
+    bring,
+    pass_windows,
+    reach_windows,
+    writes,
+)
 from tests.e2e.installation import Installation
 from tests.e2e.proxy import Proxy
 from tests.e2e.shop import Shop
@@ -60,7 +72,8 @@ async def test_a_worker_that_is_paused_in_a_patch_for_longer_than_its_try_and_co
     assert {name: writes(built, shop) for name, shop in runs.items()} == dict.fromkeys(moments, (200,))
     own.resume("first")
     holds["sent, not arrived"].release()
-    # A try whose time is over is cancelled in its worker too, so what was read may or may not lead to a request; what was sent arrives.
+    # A try whose time is over is cancelled in its worker too, so what was read may or may not lead to a request; what
+    # was sent arrives.
     eventually(lambda: len(writes(built, runs["sent, not arrived"])) > 1)
     read = runs["read, not sent"]
     eventually(lambda: len(writes(built, read)) > 1 or _gave_up(own.log("first"), own.workflow_id(read.name)))

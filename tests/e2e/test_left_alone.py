@@ -58,7 +58,8 @@ async def test_a_pod_that_cannot_pull_on_its_node_is_named_while_the_others_serv
     result = await recommended(shop, [stuck])
 
     assert result.summary.startswith(
-        f"2 of 3 replicas of the same revision serve; these pods cannot pull: {stuck['metadata']['name']} on node node-2; would change"
+        f"2 of 3 replicas of the same revision serve; these pods cannot pull: {stuck['metadata']['name']} on "
+        "node node-2; would change"
     )
     assert shop.images() == {"app": BAD_NODE}
 
@@ -85,7 +86,10 @@ async def test_a_pull_secret_that_was_repaired_by_hand_leaves_nothing_to_do(shop
     result = await shop.completed()
 
     assert result.outcome == "not_needed"
-    assert result.summary == f"no container of Deployment {shop.name}/web is in ImagePullBackOff: {healed['metadata']['name']}: Running"
+    assert (
+        result.summary
+        == f"no container of Deployment {shop.name}/web is in ImagePullBackOff: {healed['metadata']['name']}: Running"
+    )
     assert shop.images() == {"app": image}
     shop.assert_wrote(changes=0)
 
@@ -114,7 +118,10 @@ async def test_an_alert_for_a_healthy_container_leaves_the_broken_one_to_its_own
     result = await shop.completed()
 
     assert result.outcome == "not_needed"
-    assert result.summary == f"log of Deployment {shop.name}/web is not in ImagePullBackOff; app is, and is left to its own alerts"
+    assert (
+        result.summary
+        == f"log of Deployment {shop.name}/web is not in ImagePullBackOff; app is, and is left to its own alerts"
+    )
     shop.assert_wrote(changes=0)
 
 
@@ -155,7 +162,9 @@ async def test_alerts_of_a_namespace_that_is_not_allowed_are_unrouted(shop: Shop
     shop.assert_wrote(changes=0)
 
 
-async def test_an_installation_that_only_recommends_tries_the_change_in_a_dry_run(shop: Shop, installation: Installation) -> None:
+async def test_an_installation_that_only_recommends_tries_the_change_in_a_dry_run(
+    shop: Shop, installation: Installation
+) -> None:
     broken = shop.deploy(replicas=1)
     careful = installation.start_bridge("careful", RUNMEND_MODE="recommend")
     try:

@@ -41,18 +41,30 @@ class Applied:
 
     def template(self, component: str) -> Json:
         """The pods' template of the worker or of the bridge, to be changed."""
-        deployment = next(each for each in self.objects if (each["kind"], each["metadata"]["name"]) == ("Deployment", component))
+        deployment = next(
+            each for each in self.objects if (each["kind"], each["metadata"]["name"]) == ("Deployment", component)
+        )
         return json.loads(json.dumps(deployment["spec"]["template"]))  # type: ignore[no-any-return]
 
     def try_pod(self, spec: Json) -> httpx.Response:
         """What the API server answers to a pod; none is made."""
         path = f"/api/v1/namespaces/{SHIPPED}/pods"
-        return self.cluster.http.post(path, json={"metadata": {"name": "tried"}, "spec": spec}, params={"dryRun": "All"})
+        return self.cluster.http.post(
+            path, json={"metadata": {"name": "tried"}, "spec": spec}, params={"dryRun": "All"}
+        )
 
 
 def apply(kubectl: Kubectl, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`kubectl apply` with strict validation by the API server, whatever comes of it."""
-    command = [str(kubectl.path), f"--kubeconfig={kubectl.kubeconfig}", "apply", "--validate=strict", "-f", "-", *arguments]
+    command = [
+        str(kubectl.path),
+        f"--kubeconfig={kubectl.kubeconfig}",
+        "apply",
+        "--validate=strict",
+        "-f",
+        "-",
+        *arguments,
+    ]
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
@@ -65,12 +77,18 @@ def rendered(kubectl: Kubectl, folder: Path, **overlay: object) -> str:
 
 @pytest.fixture(scope="module")
 def applied(kubectl: Kubectl, real: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
-    """The base with the right to read Secrets, and the token that the bridge waits for. The rights stay: other tests use them."""
+    """The base with the right to read Secrets, and the token that the bridge waits for. The rights stay: other tests
+    use them."""
     folder = tmp_path_factory.mktemp("overlay")
     text = rendered(kubectl, folder, resources=["deploy/base"], components=["deploy/components/read-secrets"])
     done = apply(kubectl, text)
     assert done.returncode == 0, done.stderr
-    token = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": TOKEN, "namespace": SHIPPED}, "stringData": {"token": "of-tests"}}
+    token = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": TOKEN, "namespace": SHIPPED},
+        "stringData": {"token": "of-tests"},
+    }
     kubectl("apply", "-f", "-", text=json.dumps(token))
     objects = list(yaml.safe_load_all(text))
     yield Applied(objects, done.stdout.splitlines(), done.stderr, real)
@@ -110,7 +128,9 @@ def test_the_pods_are_admitted_and_run_under_their_account(applied: Applied, com
         return running if len(running) == 2 else []
 
     for pod in eventually(look):
-        sources = [source for volume in pod["spec"]["volumes"] for source in volume.get("projected", {}).get("sources", ())]
+        sources = [
+            source for volume in pod["spec"]["volumes"] for source in volume.get("projected", {}).get("sources", ())
+        ]
         assert pod["spec"]["serviceAccountName"] == component
         assert any("serviceAccountToken" in source for source in sources)
     refused = applied.items("/api/v1/events", fieldSelector="reason=FailedCreate")
@@ -118,7 +138,9 @@ def test_the_pods_are_admitted_and_run_under_their_account(applied: Applied, com
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_a_pod_of_it_is_accepted_so_what_follows_is_refused_for_what_it_changes(applied: Applied, component: str) -> None:
+def test_a_pod_of_it_is_accepted_so_what_follows_is_refused_for_what_it_changes(
+    applied: Applied, component: str
+) -> None:
     assert applied.try_pod(applied.template(component)["spec"]).status_code == 201
 
 
@@ -128,7 +150,10 @@ def test_a_pod_of_it_is_accepted_so_what_follows_is_refused_for_what_it_changes(
         ({"hostNetwork": True}, "host namespaces"),
         ({"hostPID": True}, "host namespaces"),
         ({"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]}, "restricted volume types"),
-        ({"securityContext": {"runAsUser": 0, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}}, "runAsUser=0"),
+        (
+            {"securityContext": {"runAsUser": 0, "runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}},
+            "runAsUser=0",
+        ),
     ],
 )
 def test_a_privileged_pod_is_refused(applied: Applied, asked: Json, named: str) -> None:
@@ -140,10 +165,17 @@ def test_a_privileged_pod_is_refused(applied: Applied, asked: Json, named: str) 
 
 @pytest.mark.parametrize(
     ("where", "field"),
-    [("pod", "runAsNonRoot"), ("pod", "seccompProfile"), ("container", "allowPrivilegeEscalation"), ("container", "capabilities")],
+    [
+        ("pod", "runAsNonRoot"),
+        ("pod", "seccompProfile"),
+        ("container", "allowPrivilegeEscalation"),
+        ("container", "capabilities"),
+    ],
 )
 @pytest.mark.parametrize("component", COMPONENTS)
-def test_nothing_that_restricted_asks_for_can_be_left_out(applied: Applied, component: str, where: str, field: str) -> None:
+def test_nothing_that_restricted_asks_for_can_be_left_out(
+    applied: Applied, component: str, where: str, field: str
+) -> None:
     spec = applied.template(component)["spec"]
     context = (spec if where == "pod" else spec["containers"][0])["securityContext"]
     del context[field]
@@ -164,7 +196,9 @@ def test_nothing_that_restricted_asks_for_can_be_left_out(applied: Applied, comp
 )
 def test_a_service_leads_to_both_pods(applied: Applied, service: str, component: str, ports: set[int]) -> None:
     def look() -> list[tuple[str, int]]:
-        slices = applied.items("/apis/discovery.k8s.io/v1/endpointslices", labelSelector=f"kubernetes.io/service-name={service}")
+        slices = applied.items(
+            "/apis/discovery.k8s.io/v1/endpointslices", labelSelector=f"kubernetes.io/service-name={service}"
+        )
         found = [
             (endpoint["targetRef"]["name"], port["port"])
             for each in slices
@@ -173,7 +207,9 @@ def test_a_service_leads_to_both_pods(applied: Applied, service: str, component:
         ]
         return found if len(found) == 2 * len(ports) else []
 
-    assert set(eventually(look)) == {(pod["metadata"]["name"], port) for pod in applied.pods(component) for port in ports}
+    assert set(eventually(look)) == {
+        (pod["metadata"]["name"], port) for pod in applied.pods(component) for port in ports
+    }
 
 
 def test_each_budget_counts_the_pods_of_its_deployment(applied: Applied) -> None:
@@ -197,7 +233,11 @@ def test_the_example_is_accepted_and_binds_nothing_in_the_whole_cluster(kubectl:
         for namespace in namespaces:
             kubectl("delete", "namespace", namespace, "--wait=false")
 
-    (bridge,) = [each for each in yaml.safe_load_all(text) if (each["kind"], each["metadata"]["name"]) == ("Deployment", "bridge")]
+    (bridge,) = [
+        each
+        for each in yaml.safe_load_all(text)
+        if (each["kind"], each["metadata"]["name"]) == ("Deployment", "bridge")
+    ]
 
     assert (done.returncode, done.stderr) == (0, "")
     assert {volume["name"] for volume in bridge["spec"]["template"]["spec"]["volumes"]} == {"runbooks", "tmp", "token"}
@@ -212,7 +252,9 @@ def test_the_example_is_accepted_and_binds_nothing_in_the_whole_cluster(kubectl:
 
 def test_an_overlay_can_install_it_in_another_namespace_with_its_rights(kubectl: Kubectl, tmp_path: Path) -> None:
     base, secrets = ["deploy/base"], ["deploy/components/read-secrets"]
-    objects = list(yaml.safe_load_all(rendered(kubectl, tmp_path, resources=base, components=secrets, namespace="elsewhere")))
+    objects = list(
+        yaml.safe_load_all(rendered(kubectl, tmp_path, resources=base, components=secrets, namespace="elsewhere"))
+    )
 
     assert [each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"] == ["elsewhere"]
     assert {each["metadata"].get("namespace", "elsewhere") for each in objects} == {"elsewhere"}

@@ -1,4 +1,5 @@
-"""Copies of RB_IMAGEPULL with something changed: a fallback image that fails too, and one that acts although pods serve."""
+"""Copies of RB_IMAGEPULL with something changed: a fallback image that fails too, and one that acts although pods
+serve."""
 
 from collections.abc import Callable, Iterator
 
@@ -18,7 +19,9 @@ FAILS, FAILS_ON_ONE_NODE, UNPROTECTED = "RB_FALLBACK_FAILS", "RB_FALLBACK_FAILS_
 BROKEN_FALLBACK, UNHEALTHY_FALLBACK = "registry.example/fallback:missing", "registry.example/fallback:unhealthy"
 TEXTS = {
     FAILS: a_runbook(FAILS, FAILS, fallback=BROKEN_FALLBACK),
-    FAILS_ON_ONE_NODE: a_runbook(FAILS_ON_ONE_NODE, FAILS_ON_ONE_NODE, fallback="registry.example/fallback:unreachable-on-node-2"),
+    FAILS_ON_ONE_NODE: a_runbook(
+        FAILS_ON_ONE_NODE, FAILS_ON_ONE_NODE, fallback="registry.example/fallback:unreachable-on-node-2"
+    ),
     UNPROTECTED: a_runbook(UNPROTECTED, UNPROTECTED).replace("workflow:\n", "protect_serving: false\nworkflow:\n", 1),
 }
 
@@ -52,10 +55,14 @@ async def test_a_runbook_may_act_although_the_old_revision_serves(shop: Shop) ->
 async def test_a_fallback_that_fails_too_is_not_tried_again_within_the_hour_and_another_is(shop: Shop) -> None:
     await shop.start_with(impatient(TEXTS[FAILS]), shop.deploy(replicas=1))
     failed = await shop.failed()
-    broken = eventually(lambda: [pod for pod in shop.until_broken(1) if pod["spec"]["containers"][0]["image"] == BROKEN_FALLBACK])
+    broken = eventually(
+        lambda: [pod for pod in shop.until_broken(1) if pod["spec"]["containers"][0]["image"] == BROKEN_FALLBACK]
+    )
 
     assert failed.kind == "VerificationFailed"
-    assert failed.message.startswith("settle spent its time: the image that this run wrote cannot be pulled either: app waits (")
+    assert failed.message.startswith(
+        "settle spent its time: the image that this run wrote cannot be pulled either: app waits ("
+    )
     assert "(image not found)" in failed.message
     assert f", {BROKEN_FALLBACK}" in failed.message
     assert shop.answers(firing(broken, runbook_id=FAILS), COPIES) == ["held"]
@@ -84,7 +91,9 @@ async def test_a_fallback_that_runs_and_never_becomes_ready_is_no_recovery(shop:
 async def test_a_new_pod_that_cannot_pull_on_its_node_fails_the_verification(shop: Shop, kubectl: Kubectl) -> None:
     kubectl("cordon", "node-2")
     try:
-        shop.start(shop.deploy(pods={"affinity": SPREAD}, strategy={"type": "Recreate"}), COPIES, runbook_id=FAILS_ON_ONE_NODE)
+        shop.start(
+            shop.deploy(pods={"affinity": SPREAD}, strategy={"type": "Recreate"}), COPIES, runbook_id=FAILS_ON_ONE_NODE
+        )
         await shop.until(WINDOW)
     finally:
         kubectl("uncordon", "node-2")
@@ -117,7 +126,11 @@ def put_back(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("happens", "kind", "says"),
     [
-        (scale_to_nothing, "VerificationFailed", "Deployment {0}/web was scaled to 0: there is no pod that could prove the fix"),
+        (
+            scale_to_nothing,
+            "VerificationFailed",
+            "Deployment {0}/web was scaled to 0: there is no pod that could prove the fix",
+        ),
         (delete, "VerificationFailed", "Deployment {0}/web no longer exists"),
         (put_back, "Reverted", "container app was set to {1} and is {2} now, by field manager 'argocd'"),
     ],

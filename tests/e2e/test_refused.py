@@ -26,7 +26,9 @@ def a_workload(kind: str) -> tuple[str, Json]:
     about = {"metadata": {"name": "web"}}
     match kind:
         case "StatefulSet":
-            return "statefulsets", about | {"spec": {"replicas": 1, "serviceName": "web", "selector": SELECTOR, "template": template}}
+            return "statefulsets", about | {
+                "spec": {"replicas": 1, "serviceName": "web", "selector": SELECTOR, "template": template}
+            }
         case "ReplicaSet":
             return "replicasets", about | {"spec": {"replicas": 1, "selector": SELECTOR, "template": template}}
         case "DaemonSet":
@@ -49,7 +51,9 @@ async def refused(shop: Shop, kind: str = "Deployment", name: str = "web") -> Fa
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "ReplicaSet", "DaemonSet", "Job"])
-async def test_a_pod_of_another_owner_is_refused_by_the_owners_name_and_the_owner_tells(shop: Shop, kind: str, kubectl: Kubectl) -> None:
+async def test_a_pod_of_another_owner_is_refused_by_the_owners_name_and_the_owner_tells(
+    shop: Shop, kind: str, kubectl: Kubectl
+) -> None:
     shop.namespace.create(*a_workload(kind))
     (pod,) = shop.until_broken(1)
 
@@ -57,10 +61,15 @@ async def test_a_pod_of_another_owner_is_refused_by_the_owners_name_and_the_owne
     failed = await refused(shop, kind)
 
     chain = f"Pod {pod['metadata']['name']} → {kind} web"
-    assert failed.message == f"the pod must be owned by a Deployment, and the pod is owned by {kind} {shop.name}/web ({chain})"
+    assert (
+        failed.message
+        == f"the pod must be owned by a Deployment, and the pod is owned by {kind} {shop.name}/web ({chain})"
+    )
     ((*seen, message),) = described(kubectl, shop, kind=kind)
     assert seen == ["Warning", "RemediationFailed"]
-    assert message.startswith(f"PreconditionFailed: {failed.message} (runbook RB_IMAGEPULL, run {shop.run(kind=kind).id} @ ")
+    assert message.startswith(
+        f"PreconditionFailed: {failed.message} (runbook RB_IMAGEPULL, run {shop.run(kind=kind).id} @ "
+    )
 
 
 async def test_a_bare_pod_is_refused(shop: Shop, kubectl: Kubectl) -> None:
@@ -71,7 +80,10 @@ async def test_a_bare_pod_is_refused(shop: Shop, kubectl: Kubectl) -> None:
     assert shop.answers(firing(shop.until_broken(1, "lonely"))) == ["started"]
     failed = await refused(shop, "Pod", "lonely")
 
-    assert failed.message == f"the pod must be owned by a Deployment, and Pod {shop.name}/lonely has no controller (Pod lonely)"
+    assert (
+        failed.message
+        == f"the pod must be owned by a Deployment, and Pod {shop.name}/lonely has no controller (Pod lonely)"
+    )
     assert [seen[:2] for seen in described(kubectl, shop, "lonely", "Pod")] == [("Warning", "RemediationFailed")]
 
 
@@ -83,7 +95,8 @@ async def test_a_paused_deployment_is_refused(shop: Shop) -> None:
     failed = await refused(shop)
 
     assert failed.message == (
-        f"Deployment {shop.name}/web is paused: it would take the change and replace no pod; `kubectl rollout resume` first"
+        f"Deployment {shop.name}/web is paused: it would take the change and replace no pod; `kubectl rollout "
+        "resume` first"
     )
     assert shop.images() == {"app": MISSING}
 
@@ -96,7 +109,8 @@ async def test_a_sidecar_that_was_injected_and_cannot_pull_is_refused_and_not_ad
         failed = await refused(shop)
 
     assert failed.message == (
-        f"container sidecar is in the pod and not in the template of Deployment {shop.name}/web (it was injected): a patch would add it"
+        f"container sidecar is in the pod and not in the template of Deployment {shop.name}/web (it was "
+        "injected): a patch would add it"
     )
     assert shop.images() == {"app": GOOD}
 
@@ -129,7 +143,10 @@ async def test_a_change_that_an_admission_policy_denies_fails_in_its_words(shop:
 
 async def test_a_change_that_an_admission_policy_alters_is_told_at_once(shop: Shop) -> None:
     broken = shop.deploy(replicas=1)
-    pods = f'Object.spec.template.spec{{containers: [Object.spec.template.spec.containers{{name: "app", image: "{MISSING}"}}]}}'
+    pods = (
+        'Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: "app", image: '
+        f'"{MISSING}"}}]}}'
+    )
     altered = f"Object{{spec: Object.spec{{template: Object.spec.template{{spec: {pods}}}}}}}"
     with policy(shop.namespace, DEPLOYMENTS, adding(altered)):
         eventually(lambda: not _may_have(shop, GOOD))
@@ -141,7 +158,9 @@ async def test_a_change_that_an_admission_policy_alters_is_told_at_once(shop: Sh
     assert shop.images() == {"app": MISSING}
 
 
-async def test_a_container_that_has_the_fallback_image_already_is_refused(shop: Shop, installation: Installation, tmp_path: Path) -> None:
+async def test_a_container_that_has_the_fallback_image_already_is_refused(
+    shop: Shop, installation: Installation, tmp_path: Path
+) -> None:
     (tmp_path / "missing.md").write_text(a_runbook(fallback=MISSING))
     bridge = installation.start_bridge("same", RUNMEND_RUNBOOKS=str(tmp_path))
     try:
@@ -164,7 +183,10 @@ async def test_a_worker_refuses_a_namespace_that_its_own_settings_do_not_allow(
             shop = Shop(namespace, strict, client)
             shop.start(shop.deploy(replicas=1))
             failed = await refused(shop)
-            assert failed.message == f"namespace {shop.name} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
+            assert (
+                failed.message
+                == f"namespace {shop.name} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
+            )
     finally:
         running.stop(bridge)
         running.stop(worker)
@@ -173,7 +195,9 @@ async def test_a_worker_refuses_a_namespace_that_its_own_settings_do_not_allow(
 @contextmanager
 def sidecars(shop: Shop) -> Iterator[None]:
     """Let the API server add a container to each pod of the namespace, as a service mesh does."""
-    added = f'Object{{spec: Object.spec{{containers: [Object.spec.containers{{name: "sidecar", image: "{SIDECAR}"}}]}}}}'
+    added = (
+        f'Object{{spec: Object.spec{{containers: [Object.spec.containers{{name: "sidecar", image: "{SIDECAR}"}}]}}}}'
+    )
     with policy(shop.namespace, PODS, adding(added)):
         eventually(lambda: _is_injected(shop))
         yield

@@ -85,7 +85,9 @@ def with_a_pull_secret(namespace: Namespace, secret: Json | None) -> None:
         namespace.create("secrets", secret)
     body = {"imagePullSecrets": [{"name": "pull"}]}
     answer = namespace.http.patch(
-        namespace.path("serviceaccounts", "default"), json=body, headers={"Content-Type": "application/merge-patch+json"}
+        namespace.path("serviceaccounts", "default"),
+        json=body,
+        headers={"Content-Type": "application/merge-patch+json"},
     )
     answer.raise_for_status()
 
@@ -111,7 +113,9 @@ def causes(result: RunResult) -> set[Cause]:
 
 
 @pytest.mark.parametrize("reference", [":2.0", f"@{NO_SUCH_DIGEST}"], ids=["tag", "digest"])
-async def test_what_the_registry_does_not_have_is_missing_and_what_it_has_exists(shop: Shop, place: Place, reference: str) -> None:
+async def test_what_the_registry_does_not_have_is_missing_and_what_it_has_exists(
+    shop: Shop, place: Place, reference: str
+) -> None:
     with_a_pull_secret(shop.namespace, a_pull_secret(registry=place.host))
     image, fallback = f"{place.host}/app{reference}", f"{place.host}/app:1.0"
     broken = shop.deploy(images={"app": image}, replicas=1)
@@ -162,10 +166,14 @@ async def test_a_pull_secret_with_a_wrong_password_is_said_to_be_refused(shop: S
     result = await shop.resolved(broken)
 
     assert causes(result) == {Cause.AUTHENTICATION}
-    refused = f"{place.host} answered 401 when asked with the pull secret's credentials for 1.0 of app: private, or not there"
+    refused = (
+        f"{place.host} answered 401 when asked with the pull secret's credentials for 1.0 of app: private, or not there"
+    )
     assert found(result, "exists in registry") == [(f"{image}: unauthorized: {refused}", False)]
     assert found(result, "has imagePullSecrets") == [("configured: pull", True)]
-    assert found(result, "exists and is valid") == [(f"pull has credentials for {image}, which do not let it be pulled: {refused}", False)]
+    assert found(result, "exists and is valid") == [
+        (f"pull has credentials for {image}, which do not let it be pulled: {refused}", False)
+    ]
     assert "not-the-password" not in result.model_dump_json()
 
 

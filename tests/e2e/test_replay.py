@@ -1,4 +1,5 @@
-"""Failed runs are taken up again by `runmend replay`, the real command, for each way to fail; the audit log tells how often was written."""
+"""Failed runs are taken up again by `runmend replay`, the real command, for each way to fail; the audit log tells how
+often was written."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -76,10 +77,13 @@ async def pass_window_of_another(shop: Shop, old: str) -> None:
 
 
 async def window_of(shop: Shop) -> timedelta:
-    """How long the window of Deployment web's latest run was, by the run's clock; it has begun and ended in that run."""
+    """How long the window of Deployment web's latest run was, by the run's clock; it has begun and ended in that
+    run."""
     run = await shop.run().describe()
     events = (await shop.client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()).events
-    timers = [event.event_time.ToDatetime(UTC) for event in events if str(event.WhichOneof("attributes")).startswith("timer_")]
+    timers = [
+        event.event_time.ToDatetime(UTC) for event in events if str(event.WhichOneof("attributes")).startswith("timer_")
+    ]
     began, fired = timers
     assert began > run.start_time
     return fired - began
@@ -93,7 +97,8 @@ async def shown(shop: Shop, run_id: str) -> str:
 
 
 async def assert_replayed(shop: Shop, old: str, *, changes: int, told: list[str]) -> None:
-    """Assert that a run stays Failed and names the one that went on, and what was written for both: on the Deployment, and as events."""
+    """Assert that a run stays Failed and names the one that went on, and what was written for both: on the Deployment,
+    and as events."""
     status = (await shop.client.get_workflow_handle(shop.run().id, run_id=old).describe()).status
     assert status is WorkflowExecutionStatus.FAILED
     assert f"It was resumed as {shop.name}/web@{(await latest(shop))[-8:]}." in await shown(shop, old)
@@ -107,7 +112,9 @@ async def test_a_run_that_failed_for_its_runbook_resolves_with_the_mended_one(sh
     await shop.start_with(plan_of(runbook, settle=12), shop.deploy(replicas=1))
     failed, old = await shop.failed(), await latest(shop)
     assert failed.kind == Outcome.VERIFICATION_FAILED
-    assert f"the image that this run wrote cannot be pulled either: app waits (ImagePullBackOff), {BAD}" in failed.message
+    assert (
+        f"the image that this run wrote cannot be pulled either: app waits (ImagePullBackOff), {BAD}" in failed.message
+    )
     runbook.write_text(a_runbook())
     command = ("replay", f"{shop.name}/web", "--latest", "--runbooks", str(tmp_path))
 
@@ -116,7 +123,11 @@ async def test_a_run_that_failed_for_its_runbook_resolves_with_the_mended_one(sh
     await shop.pass_window()
     result = await shop.completed()
 
-    difference = [line.strip() for line in unasked.stdout.splitlines() if line.startswith(("-  ", "+  ")) and "fallback_image" in line]
+    difference = [
+        line.strip()
+        for line in unasked.stdout.splitlines()
+        if line.startswith(("-  ", "+  ")) and "fallback_image" in line
+    ]
     assert difference == [f"-    fallback_image: {BAD}", f"+    fallback_image: {FALLBACK}"]
     assert (unasked.returncode, "nobody can be asked" in unasked.stderr) == (1, True)
     assert (started.returncode, started.stdout) == (0, f"{unasked.stdout}{shop.run().id}@{await latest(shop)}\n")
@@ -129,7 +140,8 @@ async def test_a_run_that_failed_for_its_runbook_resolves_with_the_mended_one(sh
 
 
 async def failed_in_an_outage(proxy: Proxy, *shops: Shop) -> list[str]:
-    """A run for Deployment web in each shop, all of which failed because the API server did not answer from their patch on; it does now."""
+    """A run for Deployment web in each shop, all of which failed because the API server did not answer from their patch
+    on; it does now."""
     broken = [shop.deploy(replicas=1) for shop in shops]
     holds: list[Hold] = [proxy.hold("PATCH", shop.name) for shop in shops]
     await asyncio.gather(*(shop.start_with(plan_of(SEED), pods) for shop, pods in zip(shops, broken, strict=True)))
@@ -140,7 +152,9 @@ async def failed_in_an_outage(proxy: Proxy, *shops: Shop) -> list[str]:
     return [await latest(shop) for shop in shops]
 
 
-async def test_after_an_outage_of_the_cluster_a_run_goes_on_at_its_write(own: Installation, proxy: Proxy, shops: Shops) -> None:
+async def test_after_an_outage_of_the_cluster_a_run_goes_on_at_its_write(
+    own: Installation, proxy: Proxy, shops: Shops
+) -> None:
     own.start_worker()
     shop = shops()
     (old,) = await failed_in_an_outage(proxy, shop)
@@ -151,7 +165,10 @@ async def test_after_an_outage_of_the_cluster_a_run_goes_on_at_its_write(own: In
         group.create_task(pass_window_of_another(shop, old))
     said = resumed.result()
 
-    assert (said.returncode, said.stderr.splitlines()[0]) == (0, f"resumed Deployment {shop.name}/web at {AT_THE_PATCH}")
+    assert (said.returncode, said.stderr.splitlines()[0]) == (
+        0,
+        f"resumed Deployment {shop.name}/web at {AT_THE_PATCH}",
+    )
     assert (await shop.completed()).outcome is Outcome.RESOLVED
     # The first run's failure could not be told on the Deployment: the API server did not answer that either.
     await assert_replayed(shop, old, changes=1, told=[PATCHED, RESOLVED])
@@ -172,12 +189,17 @@ class Lacking:
 
     def bind(self, name: str, kind: str) -> None:
         """Bind a role in the namespace, as deploy/kubernetes/namespace does."""
-        self.kubectl("create", "rolebinding", name, f"--{kind}={name}", f"--serviceaccount={self.who}", "-n", self.shop.name)
+        self.kubectl(
+            "create", "rolebinding", name, f"--{kind}={name}", f"--serviceaccount={self.who}", "-n", self.shop.name
+        )
 
     def may(self, verb: str) -> bool:
         """Whether the API server would let the worker."""
         asked = f"--as=system:serviceaccount:{self.who}"
-        return self.kubectl("auth", "can-i", verb, "deployments", "-n", self.shop.name, asked, check=False).strip() == "yes"
+        return (
+            self.kubectl("auth", "can-i", verb, "deployments", "-n", self.shop.name, asked, check=False).strip()
+            == "yes"
+        )
 
     async def fail(self) -> str:
         """The id of a run for Deployment web that failed for the right."""
@@ -227,7 +249,8 @@ async def test_a_dry_run_without_a_permission_says_which_and_writes_nothing(lack
     blind = await shop.installation.command(*command, account="bridge")
 
     would = (
-        f"  2 patch_image: would change container app: {MISSING} → {FALLBACK} (not checked by a dry run, which needs the right to patch: "
+        f"  2 patch_image: would change container app: {MISSING} → {FALLBACK} (not checked by a dry run, which "
+        "needs the right to patch: "
     )
     said = reading.stdout.splitlines()[-1]
     assert (reading.returncode, reading.stderr, said.startswith(would), lacking.refused in said) == (0, "", True, True)
@@ -262,7 +285,9 @@ async def test_after_a_failed_verification_settle_window_and_check_are_held_anew
     await assert_replayed(shop, old, changes=1, told=[PATCHED, FAILED, RESOLVED])
 
 
-async def test_a_run_that_met_a_fault_of_its_worker_goes_on_with_a_right_one(own: Installation, shops: Shops, tmp_path: Path) -> None:
+async def test_a_run_that_met_a_fault_of_its_worker_goes_on_with_a_right_one(
+    own: Installation, shops: Shops, tmp_path: Path
+) -> None:
     release = tmp_path / "faulty"
     release.mkdir()
     (release / "sitecustomize.py").write_text(FAULT)
@@ -299,7 +324,10 @@ async def test_a_run_that_was_resumed_and_failed_again_is_resumed_once_more(shop
 
     assert (await shop.completed()).outcome is Outcome.RESOLVED
     assert late.returncode == 1
-    assert f"is not the latest run of Deployment {shop.name}/web: {second} (failed) came after it; name that one" in late.stderr
+    assert (
+        f"is not the latest run of Deployment {shop.name}/web: {second} (failed) came after it; name that one"
+        in late.stderr
+    )
     assert len({first, second, third}) == 3
     assert f"It was resumed as {shop.name}/web@{second[-8:]}." in await shown(shop, first)
     assert f"It resumes {shop.name}/web@{first[-8:]} since " in await shown(shop, second)
@@ -307,7 +335,9 @@ async def test_a_run_that_was_resumed_and_failed_again_is_resumed_once_more(shop
     await assert_replayed(shop, second, changes=1, told=[FAILED, FAILED, PATCHED, RESOLVED])
 
 
-async def test_what_failed_in_an_outage_is_resumed_together_and_only_once(own: Installation, proxy: Proxy, shops: Shops) -> None:
+async def test_what_failed_in_an_outage_is_resumed_together_and_only_once(
+    own: Installation, proxy: Proxy, shops: Shops
+) -> None:
     own.start_worker()
     cart, pay, mended = runs = [shops() for _ in range(3)]
     old = dict(zip(runs, await failed_in_an_outage(proxy, *runs), strict=True))
@@ -326,9 +356,14 @@ async def test_what_failed_in_an_outage_is_resumed_together_and_only_once(own: I
     assert (said.returncode, said.stderr) == (0, "")
     lines = said.stdout.splitlines()
     assert lines[-1] == "3 failed runs: 3 resumed (1 not needed, 2 resolved), 0 not resumed"
-    assert set(lines[:3]) == {f"{shop.name}/web@{old[shop]}  StepFailed: would be resumed at patch_image" for shop in runs}
+    assert set(lines[:3]) == {
+        f"{shop.name}/web@{old[shop]}  StepFailed: would be resumed at patch_image" for shop in runs
+    }
     assert most_open(lines) == 2
-    assert (again.returncode, again.stderr.split(" since ")[0]) == (0, "none of the 3 runs that failed is to be resumed")
+    assert (again.returncode, again.stderr.split(" since ")[0]) == (
+        0,
+        "none of the 3 runs that failed is to be resumed",
+    )
     assert all("not resumed: not its target's latest run, which is" in line for line in again.stdout.splitlines())
     for shop in (cart, pay):
         await assert_replayed(shop, old[shop], changes=1, told=[PATCHED, RESOLVED])

@@ -1,4 +1,5 @@
-"""`runmend replay --dry-run` on the real cluster: what would be done is told, and by the audit log nothing is written, no event either."""
+"""`runmend replay --dry-run` on the real cluster: what would be done is told, and by the audit log nothing is written,
+no event either."""
 
 from tests.e2e.shop import FALLBACK, MISSING, Shop
 from tests.runs import WINDOW
@@ -37,6 +38,9 @@ async def test_what_a_run_has_written_is_recognised_and_not_told_again(shop: Sho
     settling, writing = await told(shop), await told(shop, "--from", "patch_image")
 
     assert settling[1] == "  settle would wait for nothing, and the window would begin"
-    assert writing[-1] == f"  2 patch_image: has written already, and would write nothing: container app: {MISSING} → {FALLBACK}"
+    assert (
+        writing[-1]
+        == f"  2 patch_image: has written already, and would write nothing: container app: {MISSING} → {FALLBACK}"
+    )
     assert shop.told() == events == ["ImagesPatched"]
     shop.assert_wrote(changes=1)

@@ -19,7 +19,9 @@ def found(result: RunResult, about: str) -> str:
     return "; ".join(finding.found for finding in result.observation.findings if about in finding.about)
 
 
-async def test_a_registry_that_is_unavailable_in_the_words_of_another_container_runtime_is_no_other_state(shop: Shop) -> None:
+async def test_a_registry_that_is_unavailable_in_the_words_of_another_container_runtime_is_no_other_state(
+    shop: Shop,
+) -> None:
     shop.namespace.create("deployments", a_deployment(images={"app": "registry.example/app:unavailable"}, replicas=1))
     eventually(lambda: "RegistryUnavailable" in json.dumps(shop.pods()))
 
@@ -31,7 +33,9 @@ async def test_a_registry_that_is_unavailable_in_the_words_of_another_container_
 
 @pytest.mark.parametrize("replicas", [1, 3])
 @pytest.mark.parametrize("why", CAUSES)
-async def test_an_image_that_cannot_be_pulled_is_replaced_and_the_cause_is_named(shop: Shop, why: str, replicas: int) -> None:
+async def test_an_image_that_cannot_be_pulled_is_replaced_and_the_cause_is_named(
+    shop: Shop, why: str, replicas: int
+) -> None:
     image = f"registry.example/app:{why}"
     broken = shop.deploy(images={"app": image}, replicas=replicas)
 
@@ -58,7 +62,10 @@ async def test_every_sentence_of_the_runbook_is_answered(shop: Shop) -> None:
     assert found(result, "name format is correct") == f"{MISSING}: well-formed"
     assert found(result, "service account has imagePullSecrets") == "none configured"
     assert found(result, "pull secret exists and is valid") == "there is none to check"
-    assert [(step.action_id, step.status) for step in result.steps] == [("get_pod_events", "done"), ("patch_image", "done")]
+    assert [(step.action_id, step.status) for step in result.steps] == [
+        ("get_pod_events", "done"),
+        ("patch_image", "done"),
+    ]
     assert [(verdict.text, verdict.status) for verdict in result.verdicts] == [
         ("Pod transitions from ImagePullBackOff to Running", "passed"),
         ("No new ImagePullBackOff events for 5 minutes", "passed"),
@@ -79,7 +86,9 @@ async def test_of_two_containers_the_broken_one_is_patched(shop: Shop) -> None:
     shop.assert_wrote(changes=1)
 
 
-@pytest.mark.parametrize("named", [("app", "log"), ("log",), ("",)], ids=["both alert", "one alerts", "no container is named"])
+@pytest.mark.parametrize(
+    "named", [("app", "log"), ("log",), ("",)], ids=["both alert", "one alerts", "no container is named"]
+)
 async def test_two_broken_containers_are_one_change_whoever_alerts(shop: Shop, named: tuple[str, ...]) -> None:
     shop.deploy(images={"app": MISSING, "log": "registry.example/log:unauthorized"}, replicas=1)
     (broken,) = eventually(lambda: [pod for pod in shop.pods() if waiting(pod) == ["app", "log"]])
@@ -164,7 +173,8 @@ async def test_a_deployment_that_has_exceeded_its_progress_deadline_is_mended_as
 async def test_pods_that_have_ended_and_are_still_there_keep_no_run_from_its_end(shop: Shop) -> None:
     ended, *_ = shop.deploy()
     name = ended["metadata"]["name"]
-    # The kubelet ends it as it ends the pods of a node that is shut down or short of memory: it stays, as Failed, and gets a successor.
+    # The kubelet ends it as it ends the pods of a node that is shut down or short of memory: it stays, as Failed, and
+    # gets a successor.
     shop.namespace.patch("pods", name, {"spec": {"activeDeadlineSeconds": 1}})
     eventually(lambda: shop.namespace.get("pods", name)["status"]["phase"] == "Failed")
     broken = eventually(lambda: _others(shop, ended) if len(_others(shop, ended)) == 2 else None)

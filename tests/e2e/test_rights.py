@@ -1,6 +1,8 @@
-"""Worker and bridge without each verb of the shipped roles in turn: what is missing is said in the API server's words, nothing is changed.
+"""Worker and bridge without each verb of the shipped roles in turn: what is missing is said in the API server's words,
+nothing is changed.
 
-One worker and one bridge serve all of it. Their accounts are bound in no cluster role: each test's namespace has roles of its own.
+One worker and one bridge serve all of it. Their accounts are bound in no cluster role: each test's namespace has roles
+of its own.
 """
 
 import json
@@ -66,7 +68,10 @@ class Right:
     def refused(self, namespace: str, accounts: str) -> str:
         """How the API server says that it is missing."""
         who = f'User "system:serviceaccount:{accounts}:{self.account}"'
-        return f'{who} cannot {self.verb} resource "{self.resource}" in API group "{self.group}" in the namespace "{namespace}"'
+        return (
+            f'{who} cannot {self.verb} resource "{self.resource}" in API group "{self.group}" in the namespace '
+            f'"{namespace}"'
+        )
 
 
 def rights_of(role: Json, owner: str) -> list[Right]:
@@ -82,7 +87,8 @@ def rights_of(role: Json, owner: str) -> list[Right]:
 
 OWNERS = {"runmend-bridge": "bridge", "runmend-worker": "worker", "runmend-read-secrets": "worker"}
 RIGHTS = [right for role in ROLES for right in rights_of(role, OWNERS[role["metadata"]["name"]])]
-"""All that the manifests give, the right to read Secrets too: read from them, so that none can be added without a test."""
+"""All that the manifests give, the right to read Secrets too: read from them, so that none can be added without a
+test."""
 OF_THE_BRIDGE = [right for right in RIGHTS if right.account == "bridge"]
 OF_THE_WORKER = [right for right in RIGHTS if right.account == "worker"]
 FAILS_AT = {
@@ -115,7 +121,8 @@ class Ground:
     installation: Installation
 
     def grant(self, namespace: Namespace, rights: list[Right]) -> None:
-        """Give these rights in a namespace, and wait until the API server goes by them: by these, and by no other of the manifests."""
+        """Give these rights in a namespace, and wait until the API server goes by them: by these, and by no other of
+        the manifests."""
         path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{namespace.name}"
         for name in ("worker", "bridge"):
             role = {"metadata": {"name": name}, "rules": [right.rule for right in rights if right.account == name]}
@@ -132,7 +139,9 @@ class Ground:
     def allowed(self, namespace: str, right: Right) -> bool:
         """Whether the API server would let the account."""
         asked = {"namespace": namespace, "verb": right.verb, "group": right.group, "resource": right.resource}
-        review = {"spec": {"user": f"system:serviceaccount:{self.accounts}:{right.account}", "resourceAttributes": asked}}
+        review = {
+            "spec": {"user": f"system:serviceaccount:{self.accounts}:{right.account}", "resourceAttributes": asked}
+        }
         answer = self.cluster.http.post("/apis/authorization.k8s.io/v1/subjectaccessreviews", json=review)
         return bool(answer.json()["status"]["allowed"])
 
@@ -141,7 +150,8 @@ class Ground:
         return right.refused(namespace, self.accounts)
 
     def wrote(self, plane: ControlPlane, namespace: str) -> list[tuple[str, str, int, bool]]:
-        """What the accounts wrote, or tried to, as the API server's audit log has it: who and what, the status, whether only a dry run."""
+        """What the accounts wrote, or tried to, as the API server's audit log has it: who and what, the status, whether
+        only a dry run."""
         ours = f"system:serviceaccount:{self.accounts}:"
         return [
             (write.user.removeprefix(ours), f"{write.verb} {write.resource}", write.code, write.dry_run)
@@ -173,7 +183,9 @@ def ground(real: Cluster, running: Processes, folder: Path, temporal: Temporal) 
         for name in ("worker", "bridge"):
             home.create("serviceaccounts", {"metadata": {"name": name}})
             kubeconfigs[name] = account(real, folder, name, home.name)
-        installed = Installation(running, folder, temporal, kubeconfigs, cluster="rights", RUNMEND_RUNBOOKS=str(runbooks))
+        installed = Installation(
+            running, folder, temporal, kubeconfigs, cluster="rights", RUNMEND_RUNBOOKS=str(runbooks)
+        )
         started = [installed.start_worker(), installed.start_bridge()]
         yield Ground(real, home.name, installed)
         for process in started:
@@ -260,7 +272,9 @@ async def test_a_run_that_may_write_no_events_resolves_and_its_report_remarks_it
         result = await shop.resolved(shop.deploy(replicas=1))
 
         (remark,) = result.remarks
-        assert remark.startswith(f"the event ImagesPatched was not written on Deployment {shop.name}/web: POST events {shop.name}: 403: ")
+        assert remark.startswith(
+            f"the event ImagesPatched was not written on Deployment {shop.name}/web: POST events {shop.name}: 403: "
+        )
         assert remark.endswith(ground.refused(right, shop.name))
         report = str((await results(shop.run()))["runmend.report"])
         assert remark in report
@@ -303,12 +317,16 @@ async def test_a_run_in_a_namespace_where_the_worker_is_not_bound_fails_and_says
         failed = await shop.failed()
 
         assert failed.kind == Outcome.STEP_FAILED
-        assert f'User "system:serviceaccount:{ground.accounts}:worker" cannot get resource "deployments"' in failed.message
+        assert (
+            f'User "system:serviceaccount:{ground.accounts}:worker" cannot get resource "deployments"' in failed.message
+        )
         assert failed.message.endswith(f'in the namespace "{shop.name}"')
         assert ground.wrote(built, shop.name) == []
 
 
-async def test_a_command_by_somebody_who_may_not_look_says_so_in_one_line(ground: Ground, client: Client, tmp_path: Path) -> None:
+async def test_a_command_by_somebody_who_may_not_look_says_so_in_one_line(
+    ground: Ground, client: Client, tmp_path: Path
+) -> None:
     with a_shop(ground, client, []) as shop:
         (pod,) = shop.deploy(replicas=1)
 
@@ -385,7 +403,9 @@ def test_in_a_pod_the_account_is_found_where_kubernetes_puts_it(
     server = urlsplit(config["clusters"][0]["cluster"]["server"])
     (tmp_path / "token").write_text(config["users"][0]["user"]["token"])
     monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", config["clusters"][0]["cluster"]["certificate-authority"])
+    monkeypatch.setattr(
+        incluster_config, "SERVICE_CERT_FILENAME", config["clusters"][0]["cluster"]["certificate-authority"]
+    )
     monkeypatch.setattr(kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(tmp_path / "none"))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", str(server.hostname))
     monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))

@@ -1,4 +1,5 @@
-"""deploy/monitoring/runmend-rules.yaml as promtool sees it: each alert about Runmend itself fires on the series that it is for."""
+"""deploy/monitoring/runmend-rules.yaml as promtool sees it: each alert about Runmend itself fires on the series that it
+is for."""
 
 import subprocess
 from pathlib import Path

@@ -1,4 +1,5 @@
-"""What happens between the change and the check: the fix is proven by what the cluster is like after the window, and by nothing else."""
+"""What happens between the change and the check: the fix is proven by what the cluster is like after the window, and by
+nothing else."""
 
 import json
 
@@ -75,7 +76,9 @@ async def test_a_rollback_takes_the_note_away_and_is_seen_all_the_same(shop: Sho
     failed = await shop.failed()
 
     assert failed.kind == "Reverted"
-    assert failed.message.startswith(f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'kubectl")
+    assert failed.message.startswith(
+        f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'kubectl"
+    )
 
 
 async def test_an_autoscaler_may_add_pods_and_those_that_find_no_node_are_reported(shop: Shop) -> None:
@@ -139,7 +142,10 @@ async def test_a_deployment_that_was_replaced_by_its_old_manifest_is_reverted(sh
     failed = await shop.failed()
 
     assert failed.kind == "Reverted"
-    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'kubectl-replace'"
+    assert (
+        failed.message
+        == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'kubectl-replace'"
+    )
 
 
 async def test_a_new_pod_whose_node_dies_fails_the_verification(shop: Shop, built: ControlPlane) -> None:
@@ -162,7 +168,9 @@ async def test_a_new_pod_whose_node_dies_fails_the_verification(shop: Shop, buil
     shop.assert_wrote(changes=1)
 
 
-async def test_nodes_that_were_silent_at_the_check_and_speak_again_fail_nothing(shop: Shop, built: ControlPlane) -> None:
+async def test_nodes_that_were_silent_at_the_check_and_speak_again_fail_nothing(
+    shop: Shop, built: ControlPlane
+) -> None:
     """As after an outage of the API server, when every node was silent."""
     shop.start(shop.deploy(replicas=1))
     await shop.until(WINDOW)
@@ -189,7 +197,10 @@ async def test_a_new_image_in_the_window_that_works_is_no_fix_of_this_run(shop: 
     failed = await shop.failed()
 
     assert failed.kind == "Reverted"
-    assert failed.message == f"container app was set to {FALLBACK} and is registry.example/app:2.0 now, by field manager 'kubectl-set'"
+    assert (
+        failed.message
+        == f"container app was set to {FALLBACK} and is registry.example/app:2.0 now, by field manager 'kubectl-set'"
+    )
 
 
 def an_autoscaler(least: int) -> Json:

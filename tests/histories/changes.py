@@ -10,7 +10,8 @@ SOURCE = Path(workflows.remediation.__file__)
 
 
 def changed(*changes: tuple[str, str]) -> type:
-    """The workflow's class with parts of its source, by regular expressions, replaced by others; each must be there once.
+    """The workflow's class with parts of its source, by regular expressions, replaced by others; each must be there
+    once.
 
     Its lines are named as the file's are.
     """

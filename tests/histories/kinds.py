@@ -304,7 +304,9 @@ async def another_runbooks_alert_dropped(world: World) -> Handle:
 
 async def unreadable_input(world: World) -> Handle:
     start = world.env.client.start_workflow
-    handle = await start("RB_IMAGEPULL", {"plan": "none"}, id=world.target.workflow_id, task_queue=world.settings.task_queue)
+    handle = await start(
+        "RB_IMAGEPULL", {"plan": "none"}, id=world.target.workflow_id, task_queue=world.settings.task_queue
+    )
     failure = await failure_of(handle)
     assert isinstance(failure, ApplicationError)
     assert failure.type == "ValidationError", repr(failure)

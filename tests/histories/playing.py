@@ -1,4 +1,5 @@
-"""What playing a kind of run takes: a broken Deployment, a run that is waited for, plans in a hurry, reports that fail or wait."""
+"""What playing a kind of run takes: a broken Deployment, a run that is waited for, plans in a hurry, reports that fail
+or wait."""
 
 import threading
 from collections.abc import AsyncIterator

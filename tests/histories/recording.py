@@ -43,7 +43,9 @@ async def record(say: Callable[[str], None], name: str) -> Path:
     folder = stored.RECORDED / name
     if folder.exists():
         raise FileExistsError(f"{folder} is there already; no recording is overwritten")
-    async with await WorkflowEnvironment.start_local(dev_server_existing_path=str(TEMPORAL), dev_server_log_level="never") as temporal:
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(TEMPORAL), dev_server_log_level="never"
+    ) as temporal:
         address = temporal.client.service_client.config.target_host
         client = await Client.connect(address, data_converter=data_converter, identity=NOBODY)
         await register_search_attributes(client)
@@ -75,7 +77,9 @@ def _keep(folder: Path, texts: Mapping[str, str]) -> None:
 async def _record(client: Client, kind: str) -> str:
     """The history of one kind of run, as it is kept."""
     with tempfile.TemporaryDirectory() as directory:
-        async with a_world_on(WorkflowEnvironment.from_client(client), Path(directory), Settings(cluster=kind)) as world:
+        async with a_world_on(
+            WorkflowEnvironment.from_client(client), Path(directory), Settings(cluster=kind)
+        ) as world:
             handle = await play(kind, world)
             events = History(events=(await handle.fetch_history()).events)
     anonymous(events)
@@ -90,7 +94,8 @@ async def _record(client: Client, kind: str) -> str:
 
 
 def anonymous(message: Message) -> None:
-    """Take out of a history what differs from machine to machine and means nothing to a replay: the worker's build, and stacks."""
+    """Take out of a history what differs from machine to machine and means nothing to a replay: the worker's build, and
+    stacks."""
     for field, value in message.ListFields():
         if field.name == "stack_trace":
             message.ClearField(field.name)
@@ -102,7 +107,8 @@ def anonymous(message: Message) -> None:
 
 
 def traces(message: Message) -> Iterator[str]:
-    """What a history says of the machine and the person that recorded it: names of host and folders, payloads included."""
+    """What a history says of the machine and the person that recorded it: names of host and folders, payloads
+    included."""
     names = (socket.gethostname(), str(ROOT), str(Path.home()), tempfile.gettempdir())
     telling = re.compile("|".join((*(rf"(?<![\w-]){re.escape(name)}(?![\w-])" for name in names), r"\d+@[\w.-]+")))
     for text in _texts(message):

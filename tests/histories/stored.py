@@ -1,4 +1,5 @@
-"""Where the recorded histories are: `recorded/RECORDING/KIND.json`, each a file as the `temporal` command exports it."""
+"""Where the recorded histories are: `recorded/RECORDING/KIND.json`, each a file as the `temporal` command exports
+it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -34,7 +35,12 @@ def newest(kind: str) -> Path:
 
 def next_name(version: str) -> str:
     """What a new recording of this version is called: no name is used twice."""
-    numbers = [number for recording in recordings() for of, number in [_order(recording.name)] if of == _order(f"{version}-1")[0]]
+    numbers = [
+        number
+        for recording in recordings()
+        for of, number in [_order(recording.name)]
+        if of == _order(f"{version}-1")[0]
+    ]
     return f"{version}-{max(numbers, default=0) + 1}"
 
 
@@ -56,7 +62,10 @@ async def unfit(workflow: type = Remediation, runner: WorkflowRunner | None = No
 
 def written(events: History) -> str:
     """A history as a file, an event on each line."""
-    lines = [json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True) for event in MessageToDict(events)["events"]]
+    lines = [
+        json.dumps(event, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        for event in MessageToDict(events)["events"]
+    ]
     return '{"events":[\n' + ",\n".join(lines) + "\n]}\n"
 
 

@@ -1,4 +1,5 @@
-"""Changes of the workflow that open runs do not survive are caught by a recording and explained; those made under a patch pass all."""
+"""Changes of the workflow that open runs do not survive are caught by a recording and explained; those made under a
+patch pass all."""
 
 from dataclasses import dataclass
 
@@ -59,7 +60,11 @@ CHANGES = {
         "_verify",
     ),
     "no window": Change(
-        ((SLEEP, ""),), "cancelled-in-the-window", "TimerStarted: a timer of 60 s, id 1", "activity runmend.check, id 5", "_verify"
+        ((SLEEP, ""),),
+        "cancelled-in-the-window",
+        "TimerStarted: a timer of 60 s, id 1",
+        "activity runmend.check, id 5",
+        "_verify",
     ),
     "another timer": Change(
         ((BEFORE_REPORT, r"\1await workflow.sleep(timedelta(seconds=5))\n\g<0>"),),
@@ -140,8 +145,12 @@ CHANGES = {
     ),
 }
 UNDER_A_PATCH = {
-    "another activity": ((r'"runmend\.settle"', '"runmend.wait" if workflow.patched("wait-not-settle") else "runmend.settle"'),),
-    "another timer": ((BEFORE_REPORT, r'\1if workflow.patched("a-pause"):\n\1    await workflow.sleep(timedelta(seconds=5))\n\g<0>'),),
+    "another activity": (
+        (r'"runmend\.settle"', '"runmend.wait" if workflow.patched("wait-not-settle") else "runmend.settle"'),
+    ),
+    "another timer": (
+        (BEFORE_REPORT, r'\1if workflow.patched("a-pause"):\n\1    await workflow.sleep(timedelta(seconds=5))\n\g<0>'),
+    ),
     "window before settle": (
         (SLEEP, r'        if not workflow.patched("window-first"):\n    \g<0>'),
         (SETTLE, rf'        if workflow.patched("window-first"):\n    {PAUSE}\g<0>'),

@@ -47,7 +47,9 @@ def knocked(door: socket.socket) -> bool:
     return True
 
 
-def test_a_file_is_replayed_without_a_connection_to_anything(nowhere: tuple[dict[str, str], list[socket.socket]]) -> None:
+def test_a_file_is_replayed_without_a_connection_to_anything(
+    nowhere: tuple[dict[str, str], list[socket.socket]],
+) -> None:
     env, doors = nowhere
     done = runmend(env, "replay", str(stored.newest("failed-at-the-check")), "--local")
 
@@ -73,7 +75,11 @@ def test_a_file_that_is_no_history_is_one_line_and_exits_with_1(
 ) -> None:
     env, _ = nowhere
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
-    for name, says in (("broken.json", "is cut off"), ("missing.json", "there is no file"), (".", "is a folder; name one file")):
+    for name, says in (
+        ("broken.json", "is cut off"),
+        ("missing.json", "there is no file"),
+        (".", "is a folder; name one file"),
+    ):
         done = runmend(env, "replay", str(tmp_path / name), "--local")
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
         assert done.stderr.startswith("runmend: error: ")
@@ -112,28 +118,43 @@ async def test_what_does_not_fit_is_named_with_event_line_remedy_and_temporals_w
 
     patterns = [
         r"does not replay: resolved/shop/Deployment/web, RB_IMAGEPULL: \d+ events, ended resolved",
-        r"  the history has event \d+, ActivityTaskScheduled at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: activity runmend\.settle, id 4",
+        (
+            r"  the history has event \d+, ActivityTaskScheduled at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: activity "
+            r"runmend\.settle, id 4"
+        ),
         r"  the code of this Runmend \(\S+\) has there activity runmend\.wait, id 4",
         r"  at workflows/remediation\.py:\d+ in _verify: settled: Settled = await self\._do\(",
         r"  called at workflows/remediation\.py:\d+ in _try",
         r"  called at workflows/remediation\.py:\d+ in _remediate",
         r"  called at workflows/remediation\.py:\d+ in run",
         r"  docs/changing-workflows\.md says how to change the workflow under open runs",
-        r"  Temporal says: \[TMPRL1100\] Nondeterminism error: Activity type of scheduled event 'runmend\.settle' does not match .*",
+        (
+            r"  Temporal says: \[TMPRL1100\] Nondeterminism error: Activity type of scheduled event "
+            r"'runmend\.settle' does not match .*"
+        ),
     ]
-    assert [bool(re.fullmatch(pattern, line)) for pattern, line in zip(patterns, lines, strict=True)] == [True] * len(patterns), lines
+    assert [bool(re.fullmatch(pattern, line)) for pattern, line in zip(patterns, lines, strict=True)] == [True] * len(
+        patterns
+    ), lines
 
 
-async def test_a_fault_of_the_code_is_told_with_its_line(capfd: pytest.CaptureFixture[str], other_code: list[type]) -> None:
+async def test_a_fault_of_the_code_is_told_with_its_line(
+    capfd: pytest.CaptureFixture[str], other_code: list[type]
+) -> None:
     other_code.append(changed((r"settled=settled\.summary", "settled=settled.sumary")))
     lines = await told(capfd, "resolved", 1)
 
-    assert lines[1] == "  the code itself fails, which is a fault and no change: 'Settled' object has no attribute 'sumary'"
+    assert (
+        lines[1]
+        == "  the code itself fails, which is a fault and no change: 'Settled' object has no attribute 'sumary'"
+    )
     assert lines[2].endswith(" in _verify: self._note(settled=settled.summary)")
     assert capfd.readouterr().err == ""
 
 
-async def test_a_history_cannot_write_control_characters_to_a_terminal(capfd: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+async def test_a_history_cannot_write_control_characters_to_a_terminal(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
     read = json.loads(stored.newest("resolved").read_text(encoding="utf-8"))
     read["events"][0]["workflowExecutionStartedEventAttributes"]["workflowId"] = "a\x1b[2Jb\nc"
     file = tmp_path / "history.json"

@@ -31,14 +31,17 @@ def saved(folder: Path, told: object) -> Path:
 
 @pytest.mark.parametrize("name", ["web-ui-encoded", "web-ui-human-readable"])
 async def test_what_the_web_ui_downloads_replays(name: str) -> None:
-    """Both are of one run, downloaded with Chromium from the Web UI 2.54.1; its third choice, Decoded, gave the bytes of Encoded."""
+    """Both are of one run, downloaded with Chromium from the Web UI 2.54.1; its third choice, Decoded, gave the bytes
+    of Encoded."""
     found = await fit(read_history(EXPORTED / f"{name}.json"))
 
     assert (found.problem, found.events, found.ended) == (None, 32, "PreconditionFailed")
     assert found.workflow_id == "failed-at-a-precondition/shop/Deployment/web"
 
 
-async def test_a_list_of_events_alone_a_byte_order_mark_and_powershells_utf_16_are_read(told: Json, tmp_path: Path) -> None:
+async def test_a_list_of_events_alone_a_byte_order_mark_and_powershells_utf_16_are_read(
+    told: Json, tmp_path: Path
+) -> None:
     text = json.dumps(told["events"])
     for number, raw in enumerate((codecs.BOM_UTF8 + text.encode(), codecs.BOM_UTF16_LE + text.encode("utf-16-le"))):
         file = tmp_path / f"{number}.json"
@@ -46,7 +49,9 @@ async def test_a_list_of_events_alone_a_byte_order_mark_and_powershells_utf_16_a
         assert (await fit(read_history(file))).problem is None
 
 
-@pytest.mark.parametrize("kind", ["failed-at-a-precondition", "cancelled-between-two-tries-of-its-write", "reset-to-settle"])
+@pytest.mark.parametrize(
+    "kind", ["failed-at-a-precondition", "cancelled-between-two-tries-of-its-write", "reset-to-settle"]
+)
 async def test_a_history_that_ends_early_replays_as_far_as_it_goes(tmp_path: Path, kind: str) -> None:
     events = json.loads(stored.newest(kind).read_text(encoding="utf-8"))["events"]
     for length in range(2, len(events)):
@@ -64,7 +69,9 @@ def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
     file = tmp_path / "cut.json"
     for length in (1, 20, 27, *range(100, len(text) - 3, 997), len(text) - 3):
         file.write_text(text[:length], encoding="utf-8")
-        with pytest.raises(NotAHistory, match=r"cut\.json is cut off; export one with `temporal workflow show -w WORKFLOW_ID -o json`"):
+        with pytest.raises(
+            NotAHistory, match=r"cut\.json is cut off; export one with `temporal workflow show -w WORKFLOW_ID -o json`"
+        ):
             read_history(file)
 
 
@@ -94,7 +101,10 @@ def test_what_is_no_history_says_so_in_one_line(tmp_path: Path, raw: bytes, says
 
 
 def test_a_history_without_its_start_says_where_it_begins(told: Json, tmp_path: Path) -> None:
-    with pytest.raises(NotAHistory, match="does not begin with its start: its first event is 6, ActivityTaskScheduled; export the whole"):
+    with pytest.raises(
+        NotAHistory,
+        match="does not begin with its start: its first event is 6, ActivityTaskScheduled; export the whole",
+    ):
         read_history(saved(tmp_path, told["events"][5:]))
 
 
@@ -143,5 +153,7 @@ async def test_a_history_of_a_foreign_workflow_is_refused_by_its_type(
     edit(started)
     history = read_history(saved(tmp_path, told))
 
-    with pytest.raises(NotAHistory, match=rf"^a workflow of type Greeting \(failed-at-a-precondition/shop/Deployment/web\).*{says}"):
+    with pytest.raises(
+        NotAHistory, match=rf"^a workflow of type Greeting \(failed-at-a-precondition/shop/Deployment/web\).*{says}"
+    ):
         await fit(history)

@@ -79,11 +79,15 @@ async def test_a_worker_that_gets_a_result_with_a_field_of_tomorrow_fails_the_ru
 
 
 async def test_a_result_of_yesterday_without_a_field_that_has_a_default_is_read() -> None:
-    assert (await fit(edited("resolved", "activity_task_completed", less("remarks"), activity="patch_image"))).problem is None
+    assert (
+        await fit(edited("resolved", "activity_task_completed", less("remarks"), activity="patch_image"))
+    ).problem is None
 
 
 async def test_a_result_of_yesterday_without_a_field_that_has_none_fails_the_run() -> None:
-    problem = (await fit(edited("resolved", "activity_task_completed", less("summary"), activity="patch_image"))).problem
+    problem = (
+        await fit(edited("resolved", "activity_task_completed", less("summary"), activity="patch_image"))
+    ).problem
 
     assert problem is not None
     assert problem.instead == "the run's failure: 1 validation error for StepResult"

@@ -22,12 +22,17 @@ from tests.histories.recording import MOST_BYTES, anonymous, record, traces
 
 STEPS = "observe get_pod_events patch_image"
 VERIFIED = f"{STEPS} settle window check report"
-SIGNALLED, RESET, CANCEL_ASKED = "workflow_execution_signaled", "workflow_task_failed", "workflow_execution_cancel_requested"
+SIGNALLED, RESET, CANCEL_ASKED = (
+    "workflow_execution_signaled",
+    "workflow_task_failed",
+    "workflow_execution_cancel_requested",
+)
 MEMO = "workflow_properties_modified"
 
 
 class Kind(NamedTuple):
-    """What a recording of a kind of run must show: how it ended, what it did, events, and how often the step that tried most was tried."""
+    """What a recording of a kind of run must show: how it ended, what it did, events, and how often the step that tried
+    most was tried."""
 
     ended: str
     did: str
@@ -59,7 +64,9 @@ EXPECTED = {
     "cancelled-at-observe": Kind("cancelled", "observe", frozenset({CANCEL_ASKED})),
     "cancelled-at-the-first-step": Kind("cancelled", "observe get_pod_events", frozenset({CANCEL_ASKED})),
     "cancelled-at-its-write": Kind("cancelled", STEPS, frozenset({CANCEL_ASKED, "activity_task_cancel_requested"})),
-    "cancelled-between-two-tries-of-its-write": Kind("cancelled", STEPS, frozenset({CANCEL_ASKED, "activity_task_canceled"})),
+    "cancelled-between-two-tries-of-its-write": Kind(
+        "cancelled", STEPS, frozenset({CANCEL_ASKED, "activity_task_canceled"})
+    ),
     "cancelled-at-settle": Kind("cancelled", f"{STEPS} settle", frozenset({CANCEL_ASKED})),
     "cancelled-in-the-window": Kind("cancelled", f"{STEPS} settle window", frozenset({CANCEL_ASKED, "timer_canceled"})),
     "cancelled-while-it-reports": Kind("resolved", VERIFIED, frozenset({CANCEL_ASKED})),
@@ -117,7 +124,9 @@ async def test_a_recording_shows_its_kind(kind: str) -> None:
     assert max(tries, default=0) >= expected.tries
 
 
-@pytest.mark.parametrize("runner", [RUNNER, SandboxedWorkflowRunner()], ids=["the product's runner", "Temporal's sandbox"])
+@pytest.mark.parametrize(
+    "runner", [RUNNER, SandboxedWorkflowRunner()], ids=["the product's runner", "Temporal's sandbox"]
+)
 async def test_all_recordings_replay(runner: WorkflowRunner) -> None:
     assert await stored.unfit(runner=runner) == {}
 
@@ -158,14 +167,20 @@ def test_what_tells_of_the_machine_is_found_in_texts_payloads_and_memos_and_take
     assert set(traces(events)) == {socket.gethostname()}
 
 
-def test_recordings_are_named_by_version_and_number_and_none_is_used_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recordings_are_named_by_version_and_number_and_none_is_used_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(stored, "RECORDED", tmp_path)
     assert stored.next_name("0.1.0") == "0.1.0-1"
     for name in ("0.1.0-1", "0.1.0-9", "0.1.0-10", "0.10.0-1", "0.9.0-3"):
         (tmp_path / name).mkdir()
 
     assert [path.name for path in stored.recordings()] == ["0.1.0-1", "0.1.0-9", "0.1.0-10", "0.9.0-3", "0.10.0-1"]
-    assert [stored.next_name(version) for version in ("0.1.0", "0.9.0", "0.11.0")] == ["0.1.0-11", "0.9.0-4", "0.11.0-1"]
+    assert [stored.next_name(version) for version in ("0.1.0", "0.9.0", "0.11.0")] == [
+        "0.1.0-11",
+        "0.9.0-4",
+        "0.11.0-1",
+    ]
 
 
 def test_a_recording_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 from kubernetes import client as api
 
-from runmend.core.errors import Conflict, Forbidden, Invalid, NotFound, RunmendError, ServerError, TemporaryError, Throttled, Unreachable
+from runmend.core.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    RunmendError,
+    ServerError,
+    TemporaryError,
+    Throttled,
+    Unreachable,
+)
 from runmend.kube import client
 from runmend.kube.client import AlreadyExists, Cluster, Expired, NotConfigured, cut, error_for
 from runmend.local.sandbox import Sandbox
@@ -81,7 +91,9 @@ def silent() -> Iterator[Cluster]:
         (504, ServerError),
     ],
 )
-def test_each_status_is_its_error_and_is_asked_for_once(cluster: Cluster, faults: Faults, status: int, error: type[RunmendError]) -> None:
+def test_each_status_is_its_error_and_is_asked_for_once(
+    cluster: Cluster, faults: Faults, status: int, error: type[RunmendError]
+) -> None:
     faults.add("PATCH", WEB, times=9, status=status, reason="because", headers={"Retry-After": "1"})
 
     with pytest.raises(error) as raised:
@@ -118,12 +130,18 @@ def test_a_lost_answer_is_unreachable_and_not_asked_for_again(
     assert len(faults.requests) == 1
 
 
-def test_an_event_is_sent_as_json_under_our_name_and_waits_no_longer_than_it_may(silent: Cluster, cluster: Cluster, faults: Faults) -> None:
+def test_an_event_is_sent_as_json_under_our_name_and_waits_no_longer_than_it_may(
+    silent: Cluster, cluster: Cluster, faults: Faults
+) -> None:
     with pytest.raises(NotFound):
         cluster.create_event("shop", {"message": "a → b"}, seconds=5)
 
     (request,) = faults.requests
-    assert (request.method, request.path, request.query) == ("POST", "/api/v1/namespaces/shop/events", "fieldManager=runmend")
+    assert (request.method, request.path, request.query) == (
+        "POST",
+        "/api/v1/namespaces/shop/events",
+        "fieldManager=runmend",
+    )
     assert json.loads(request.body) == {"message": "a → b"}
     began = time.monotonic()
     with pytest.raises(Unreachable, match="timed out"):
@@ -131,7 +149,9 @@ def test_an_event_is_sent_as_json_under_our_name_and_waits_no_longer_than_it_may
     assert 0.2 <= time.monotonic() - began < client.REQUEST_SECONDS[0]
 
 
-@pytest.mark.parametrize(("reason", "error"), [("AlreadyExists", AlreadyExists), ("Conflict", Conflict), (None, Conflict)])
+@pytest.mark.parametrize(
+    ("reason", "error"), [("AlreadyExists", AlreadyExists), ("Conflict", Conflict), (None, Conflict)]
+)
 def test_a_409_says_in_its_reason_whether_it_is_a_conflict(reason: str | None, error: type[RunmendError]) -> None:
     body = {"message": "because"} | ({"reason": reason} if reason else {})
 
@@ -147,7 +167,9 @@ def test_nothing_listening_is_unreachable() -> None:
 
 
 @requests
-def test_every_request_has_a_timeout(silent: Cluster, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Cluster], object]) -> None:
+def test_every_request_has_a_timeout(
+    silent: Cluster, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Cluster], object]
+) -> None:
     monkeypatch.setattr(client, "REQUEST_SECONDS", (0.05, 0.05))
 
     with pytest.raises(Unreachable, match="timed out"):
@@ -171,7 +193,9 @@ def test_the_timeout_is_shorter_than_a_steps_try() -> None:
     ],
 )
 @pytest.mark.parametrize("status", [429, 503])
-def test_the_delay_that_the_server_asks_for_is_kept_up_to_a_minute(status: int, header: str | None, delay: timedelta | None) -> None:
+def test_the_delay_that_the_server_asks_for_is_kept_up_to_a_minute(
+    status: int, header: str | None, delay: timedelta | None
+) -> None:
     error = error_for(status, None, header, "GET shop")
 
     assert isinstance(error, TemporaryError)
@@ -209,7 +233,9 @@ def test_an_answer_without_a_readable_body_still_names_the_request() -> None:
     assert str(error_for(403, {"message": None}, None, "GET shop/web")) == "GET shop/web: 403"
 
 
-@pytest.mark.parametrize("name", ["../secrets/x", "a/b", "a?dryRun=All", "a#b", "a%2Fb", "a b", "w\u0435b", "a;b", "a\nb"])
+@pytest.mark.parametrize(
+    "name", ["../secrets/x", "a/b", "a?dryRun=All", "a#b", "a%2Fb", "a b", "w\u0435b", "a;b", "a\nb"]
+)
 def test_a_hostile_name_stays_one_segment_of_the_path(cluster: Cluster, faults: Faults, name: str) -> None:
     with pytest.raises((NotFound, Invalid)):
         cluster.deployment("shop", name)
@@ -220,7 +246,9 @@ def test_a_hostile_name_stays_one_segment_of_the_path(cluster: Cluster, faults: 
 
 
 @pytest.mark.parametrize("name", ["", ".", ".."])
-def test_a_name_that_would_be_another_path_is_refused_before_anything_is_sent(cluster: Cluster, faults: Faults, name: str) -> None:
+def test_a_name_that_would_be_another_path_is_refused_before_anything_is_sent(
+    cluster: Cluster, faults: Faults, name: str
+) -> None:
     with pytest.raises(Invalid, match="is not a name"):
         cluster.pods(name)
     with pytest.raises(Invalid, match="is not a name"):
@@ -245,7 +273,9 @@ def test_a_patch_says_who_writes_and_only_a_dry_run_says_that_it_is_one(cluster:
     assert [request.query for request in faults.requests] == ["fieldManager=runmend", "fieldManager=runmend&dryRun=All"]
 
 
-def test_an_answer_that_is_no_json_object_is_the_servers_fault(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_is_no_json_object_is_the_servers_fault(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(client, "_parsed", lambda _: None)
 
     with pytest.raises(ServerError, match="something that is not a JSON object"):
@@ -253,7 +283,17 @@ def test_an_answer_that_is_no_json_object_is_the_servers_fault(cluster: Cluster,
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "not: [yaml", "apiVersion: v1\nkind: Config\n", "clusters: 5", "contexts: [5]", "users: [{}]", b"\xff\xfe"]
+    "content",
+    [
+        "",
+        "[]",
+        "not: [yaml",
+        "apiVersion: v1\nkind: Config\n",
+        "clusters: 5",
+        "contexts: [5]",
+        "users: [{}]",
+        b"\xff\xfe",
+    ],
 )
 def test_a_kubeconfig_that_cannot_be_used_is_not_configured(tmp_path: Path, content: str | bytes) -> None:
     path = tmp_path / "kubeconfig"

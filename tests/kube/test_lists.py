@@ -52,7 +52,9 @@ def cluster(shop: Namespace) -> Iterator[Cluster]:
 
 def tell(namespace: Namespace, name: str, message: str) -> None:
     involved = {"kind": "Pod", "namespace": namespace.name, "name": "web"}
-    namespace.create("events", {"metadata": {"name": name}, "involvedObject": involved, "reason": "Said", "message": message})
+    namespace.create(
+        "events", {"metadata": {"name": name}, "involvedObject": involved, "reason": "Said", "message": message}
+    )
 
 
 def messages(cluster: Cluster, namespace: Namespace) -> list[str]:
@@ -73,7 +75,9 @@ def asked(faults: Faults) -> list[str]:
     return ["later" if later_pages(request) else "first" for request in faults.requests]
 
 
-def test_a_list_is_read_page_by_page_and_each_asks_for_the_same(shop: Namespace, cluster: Cluster, faults: Faults) -> None:
+def test_a_list_is_read_page_by_page_and_each_asks_for_the_same(
+    shop: Namespace, cluster: Cluster, faults: Faults
+) -> None:
     assert messages(cluster, shop) == MESSAGES
 
     assert asked(faults) == ["first", "later", "later"]
@@ -113,7 +117,9 @@ def test_a_list_that_is_begun_anew_is_as_it_is_then(shop: Namespace, cluster: Cl
     assert messages(cluster, shop) == [MESSAGES[0], "new", *MESSAGES[1:]]
 
 
-def test_a_list_that_is_always_forgotten_is_given_up_and_worth_another_try(shop: Namespace, cluster: Cluster, faults: Faults) -> None:
+def test_a_list_that_is_always_forgotten_is_given_up_and_worth_another_try(
+    shop: Namespace, cluster: Cluster, faults: Faults
+) -> None:
     answers(faults, later_pages, 410, 99)
 
     with pytest.raises(Expired, match=rf"^GET events {shop.name}: 410: ") as raised:

@@ -1,4 +1,5 @@
-"""Telling of a run on its target: tried again where nobody knows whether it was written, for seconds only, and never a run's failure."""
+"""Telling of a run on its target: tried again where nobody knows whether it was written, for seconds only, and never a
+run's failure."""
 
 import logging
 import socket
@@ -86,7 +87,9 @@ def test_an_answer_that_does_not_say_is_asked_for_once_more(shop: Shop, what: Js
     assert (shop.tries, len(shop.events())) == (2, 1)
 
 
-def test_an_api_server_that_goes_on_failing_is_asked_twice_and_named(shop: Shop, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_api_server_that_goes_on_failing_is_asked_twice_and_named(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
     shop.faults.add("POST", EVENTS, times=9, status=500, reason="etcd is not there")
 
     assert announce(shop.cluster, TOLD) == f"{REMARK}POST events shop: 500: etcd is not there"
@@ -105,7 +108,9 @@ def test_a_refusal_is_a_remark_and_not_asked_for_again(shop: Shop, status: int) 
     assert (shop.tries, shop.events()) == (1, [])
 
 
-@pytest.mark.parametrize(("given", "patience"), [(0.2, 5.0), (60.0, 0.2)], ids=["what the caller has", "what is worth it"])
+@pytest.mark.parametrize(
+    ("given", "patience"), [(0.2, 5.0), (60.0, 0.2)], ids=["what the caller has", "what is worth it"]
+)
 def test_an_api_server_that_does_not_answer_is_waited_for_no_longer_than(
     given: float, patience: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,7 +80,8 @@ class ScriptedRegistry:
         return Credentials(self.host, "robot", SecretStr("secret"))
 
     def anew(self) -> "ScriptedRegistry":
-        """The same server with nothing scripted and nothing seen; one server for all tests, because each takes 0.2 s to stop."""
+        """The same server with nothing scripted and nothing seen; one server for all tests, because each takes 0.2 s to
+        stop."""
         self.challenge, self.scripted, self.seen = None, {}, []
         return self
 
@@ -99,9 +100,13 @@ class ScriptedRegistry:
 
 
 @contextmanager
-def serving(registry: ScriptedRegistry, certificate: Path | None = None, key: Path | None = None) -> Iterator[ScriptedRegistry]:
+def serving(
+    registry: ScriptedRegistry, certificate: Path | None = None, key: Path | None = None
+) -> Iterator[ScriptedRegistry]:
     app = Starlette(routes=[Route("/{path:path}", registry.answer, methods=["GET", "HEAD"])])
-    config = uvicorn.Config(app, log_level="error", lifespan="off", ws="none", ssl_certfile=certificate, ssl_keyfile=key)
+    config = uvicorn.Config(
+        app, log_level="error", lifespan="off", ws="none", ssl_certfile=certificate, ssl_keyfile=key
+    )
     server = uvicorn.Server(config)
     listener = socket.create_server(("127.0.0.1", 0))
     registry.port = listener.getsockname()[1]
@@ -151,7 +156,8 @@ def tls_registry(tls_server: ScriptedRegistry) -> ScriptedRegistry:
 
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[str]]:
-    """Names and their addresses, used up one after the other, the last one for good; every other name is looked up as always."""
+    """Names and their addresses, used up one after the other, the last one for good; every other name is looked up as
+    always."""
     known: dict[str, list[str]] = {}
     really = socket.getaddrinfo
 

@@ -82,7 +82,9 @@ def test_a_token_realm_is_trusted_on_the_registrys_own_host_or_below_it_or_when_
         asker._realm(realm, owner)
 
 
-def test_loopback_is_refused_by_default_without_a_connection(registry: "ScriptedRegistry", monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loopback_is_refused_by_default_without_a_connection(
+    registry: "ScriptedRegistry", monkeypatch: pytest.MonkeyPatch
+) -> None:
     def connected(*_: object) -> None:
         pytest.fail("a connection was made")
 
@@ -99,7 +101,16 @@ def test_loopback_is_refused_by_default_without_a_connection(registry: "Scripted
     "address",
     [
         *("127.0.0.1", "127.9.9.9", "169.254.169.254", "0.0.0.0", "0.1.2.3", "224.0.0.1", "255.255.255.255"),
-        *("::1", "::", "fe80::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "2002:7f00:1::"),
+        *(
+            "::1",
+            "::",
+            "fe80::1",
+            "ff02::1",
+            "::ffff:127.0.0.1",
+            "::ffff:169.254.169.254",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+        ),
         "192.0.2.1 127.0.0.1",
     ],
 )
@@ -112,7 +123,9 @@ def test_a_name_that_means_a_local_address_is_refused(names: dict[str, list[str]
     assert "registry.test is not asked: its address" in told.why
 
 
-@pytest.mark.parametrize("host", ["2130706433:5000", "0x7f.1", "127.1", "[::1]:5000", "[::ffff:7f00:1]:5000", "localhost"])
+@pytest.mark.parametrize(
+    "host", ["2130706433:5000", "0x7f.1", "127.1", "[::1]:5000", "[::ffff:7f00:1]:5000", "localhost"]
+)
 def test_loopback_in_disguise_is_refused(host: str) -> None:
     assert "is not asked: its address" in Registry().ask(f"{host}/app").why
 
@@ -186,7 +199,9 @@ def test_a_certificate_for_another_name_is_unknown(
     assert tls_registry.asked == []
 
 
-def test_an_unknown_certificate_authority_is_unknown(tls_registry: "ScriptedRegistry", names: dict[str, list[str]]) -> None:
+def test_an_unknown_certificate_authority_is_unknown(
+    tls_registry: "ScriptedRegistry", names: dict[str, list[str]]
+) -> None:
     names["registry.test"] = ["127.0.0.1"]
 
     told = Registry(allow_loopback=True).ask(f"registry.test:{tls_registry.port}/shop/web:1.0")
@@ -202,7 +217,10 @@ def test_proxies_of_the_environment_are_not_used(registry: "ScriptedRegistry", m
 
 
 def test_a_redirect_to_another_host_is_followed_by_https_and_without_the_credentials(
-    registry: "ScriptedRegistry", tls_registry: "ScriptedRegistry", tls_files: tuple[Path, Path], names: dict[str, list[str]]
+    registry: "ScriptedRegistry",
+    tls_registry: "ScriptedRegistry",
+    tls_files: tuple[Path, Path],
+    names: dict[str, list[str]],
 ) -> None:
     names["registry.test"] = ["127.0.0.1"]
     there = f"https://registry.test:{tls_registry.port}"

@@ -51,16 +51,25 @@ def test_a_digest_is_asked_for_by_the_digest(registry: "ScriptedRegistry") -> No
     assert registry.seen[0].path == f"/v2/shop/web/manifests/{digest}"
 
 
-def test_a_manifest_that_is_not_there_is_missing_and_the_reason_says_what_was_asked(registry: "ScriptedRegistry") -> None:
+def test_a_manifest_that_is_not_there_is_missing_and_the_reason_says_what_was_asked(
+    registry: "ScriptedRegistry",
+) -> None:
     answer = asking(registry).ask(f"{registry.host}/shop/web:2.0")
 
-    assert (answer.answer, answer.why) == (Answer.MISSING, f"{registry.host} answered 404 when asked for 2.0 of shop/web")
+    assert (answer.answer, answer.why) == (
+        Answer.MISSING,
+        f"{registry.host} answered 404 when asked for 2.0 of shop/web",
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "answer", "why"),
     [
-        (403, Answer.UNAUTHORIZED, "answered 403 when asked without credentials for 1.0 of shop/web: private, or not there"),
+        (
+            403,
+            Answer.UNAUTHORIZED,
+            "answered 403 when asked without credentials for 1.0 of shop/web: private, or not there",
+        ),
         (429, Answer.UNKNOWN, "limits requests (429)"),
         (500, Answer.UNKNOWN, "answered 500 when asked for 1.0 of shop/web"),
         (503, Answer.UNKNOWN, "answered 503 when asked for 1.0 of shop/web"),
@@ -90,7 +99,9 @@ def test_a_malformed_reference_is_unknown_and_nobody_is_asked(image: str) -> Non
     assert len(told.image) <= 201
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1:123456789012", "a" * 64 + ".test", "nowhere.invalid"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1:123456789012", "a" * 64 + ".test", "nowhere.invalid"]
+)
 def test_a_host_that_cannot_be_asked_is_unknown(host: str) -> None:
     assert Registry(allow_loopback=True, timeout=1).ask(f"{host}/app").answer is Answer.UNKNOWN
 
@@ -151,7 +162,10 @@ def test_wrong_credentials_are_unauthorized_and_not_shown(registry: "ScriptedReg
 
 def test_credentials_of_another_registry_are_never_sent(registry: "ScriptedRegistry") -> None:
     registry.challenge = bearer(f"http://{registry.host}/token")
-    others = [Credentials(host, "robot", SecretStr("secret")) for host in ("127.0.0.1", "127.0.0.1:1", "registry.example", "docker.io")]
+    others = [
+        Credentials(host, "robot", SecretStr("secret"))
+        for host in ("127.0.0.1", "127.0.0.1:1", "registry.example", "docker.io")
+    ]
 
     assert asking(registry).ask(registry.image, others).answer is Answer.EXISTS
     assert [authorization for _, _, authorization in registry.asked] == [None, None, BEARER]
@@ -163,7 +177,9 @@ def test_credentials_are_not_sent_to_a_registry_that_does_not_ask_for_them(regis
 
 
 def test_no_token_is_made_that_could_do_more_than_pull(registry: "ScriptedRegistry") -> None:
-    registry.challenge = bearer(f"http://{registry.host}/token", scope="repository:shop/web:pull,push,delete registry:catalog:*")
+    registry.challenge = bearer(
+        f"http://{registry.host}/token", scope="repository:shop/web:pull,push,delete registry:catalog:*"
+    )
 
     asking(registry).ask(registry.image, [registry.credentials])
 
@@ -194,7 +210,10 @@ def test_a_token_realm_may_answer_anything(registry: "ScriptedRegistry", token: 
 @pytest.mark.parametrize(
     ("header", "schemes"),
     [
-        ('Bearer realm="https://a/token",service="a b",scope="x:y:pull,push"', {"bearer": ["https://a/token", "a b", "x:y:pull,push"]}),
+        (
+            'Bearer realm="https://a/token",service="a b",scope="x:y:pull,push"',
+            {"bearer": ["https://a/token", "a b", "x:y:pull,push"]},
+        ),
         ('Basic realm="a, b", Bearer realm=c', {"basic": ["a, b"], "bearer": ["c"]}),
         (r'bearer Realm="a\"b"', {"bearer": ['a"b']}),
         ("Negotiate", {"negotiate": []}),
@@ -225,10 +244,15 @@ def test_a_redirect_on_the_same_host_is_followed_once_with_the_credentials(regis
 
 
 @pytest.mark.parametrize(
-    "location", ["http://localhost:{port}/v2/moved", "https://robot@127.0.0.1:{port}/v2/moved", "//evil.example/", "http://[::1"]
+    "location",
+    ["http://localhost:{port}/v2/moved", "https://robot@127.0.0.1:{port}/v2/moved", "//evil.example/", "http://[::1"],
 )
-def test_a_redirect_elsewhere_is_not_followed_without_https_or_with_a_name_in_it(registry: "ScriptedRegistry", location: str) -> None:
-    registry.scripted = {MANIFEST: lambda _: Response(status_code=307, headers={"Location": location.format(port=registry.port)})}
+def test_a_redirect_elsewhere_is_not_followed_without_https_or_with_a_name_in_it(
+    registry: "ScriptedRegistry", location: str
+) -> None:
+    registry.scripted = {
+        MANIFEST: lambda _: Response(status_code=307, headers={"Location": location.format(port=registry.port)})
+    }
 
     told = asking(registry).ask(registry.image)
 

@@ -1,4 +1,5 @@
-"""Many real workflow executions that end as a pattern says, with the search attributes of runs and nothing of what runs do."""
+"""Many real workflow executions that end as a pattern says, with the search attributes of runs and nothing of what runs
+do."""
 
 import asyncio
 import uuid

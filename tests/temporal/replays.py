@@ -20,7 +20,9 @@ Handle = WorkflowHandle[Any, Any]
 def short(plan: Plan, *, window: int = 1, budget: int = 1) -> Plan:
     """The plan with a window of seconds, and steps whose tries last seconds together."""
     plan = quick(plan, window=window, try_seconds=1)
-    return plan.model_copy(update={"steps": tuple(step.model_copy(update={"budget_seconds": budget}) for step in plan.steps)})
+    return plan.model_copy(
+        update={"steps": tuple(step.model_copy(update={"budget_seconds": budget}) for step in plan.steps)}
+    )
 
 
 async def broken(world: World, **how: Any) -> None:

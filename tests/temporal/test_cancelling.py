@@ -33,7 +33,9 @@ async def test_a_run_that_is_cancelled_while_it_writes_tells_in_its_history_what
     assert "timer_started" not in await events_of(handle)
 
 
-async def test_a_run_that_is_cancelled_while_its_worker_waits_for_the_write_is_cancelled_afterwards(world: World) -> None:
+async def test_a_run_that_is_cancelled_while_its_worker_waits_for_the_write_is_cancelled_afterwards(
+    world: World,
+) -> None:
     """The worker has heard of the cancellation before the write is answered."""
     world.deploy()
     await world.until_broken(count=2)

@@ -23,7 +23,10 @@ from tests.workflow.acts import events_until
 from tests.workflow.scenes import patches
 from tests.world import PATIENCE, Offline, World, a_worker
 
-PAUSED = (r"^( +)(text: str = await workflow\.execute_activity\(\n)", r"\1await workflow.sleep(timedelta(seconds=1))\n\g<0>")
+PAUSED = (
+    r"^( +)(text: str = await workflow\.execute_activity\(\n)",
+    r"\1await workflow.sleep(timedelta(seconds=1))\n\g<0>",
+)
 PATCHED = (PAUSED[0], r'\1if workflow.patched("a-pause"):\n\1    await workflow.sleep(timedelta(seconds=1))\n\g<0>')
 DEPRECATED = (PAUSED[0], r'\1workflow.deprecate_patch("a-pause")\n\1await workflow.sleep(timedelta(seconds=1))\n\g<0>')
 OF_TOMORROW = (r"^( +)SettleCall\((.*)\),$", r'\1SettleCall(\2).model_dump(mode="json") | {"of_tomorrow": 1},')
@@ -50,7 +53,9 @@ async def open_in_its_window(world: World, window: int = 3) -> WorkflowHandle[An
     return handle
 
 
-async def test_a_run_under_code_that_does_not_fit_stands_still_and_goes_on_when_the_code_fits_again(world: World) -> None:
+async def test_a_run_under_code_that_does_not_fit_stands_still_and_goes_on_when_the_code_fits_again(
+    world: World,
+) -> None:
     handle = await open_in_its_window(world)
     async with a_worker_of(world, NO_WINDOW):
         await events_until(handle, "workflow_task_failed")
@@ -61,7 +66,9 @@ async def test_a_run_under_code_that_does_not_fit_stands_still_and_goes_on_when_
     assert (result.outcome, len(patches(world))) == (Outcome.RESOLVED, 1)
 
 
-async def test_a_run_goes_on_under_a_patch_whose_marker_it_gets_and_the_server_can_be_asked_for_it(world: World) -> None:
+async def test_a_run_goes_on_under_a_patch_whose_marker_it_gets_and_the_server_can_be_asked_for_it(
+    world: World,
+) -> None:
     handle = await open_in_its_window(world)
     await until_listed(world, "TemporalChangeVersion IS NULL", 1)
     async with a_worker_of(world, PATCHED):
@@ -80,7 +87,8 @@ async def test_a_run_goes_on_under_a_patch_whose_marker_it_gets_and_the_server_c
 
 
 async def until_listed(world: World, condition: str, count: int) -> None:
-    """Wait until the server counts so many runs of this world: what it knows of a run that has just ended comes a moment later."""
+    """Wait until the server counts so many runs of this world: what it knows of a run that has just ended comes a
+    moment later."""
     query = f"TaskQueue = '{world.settings.task_queue}' AND ExecutionStatus IN ('Running', 'Completed') AND {condition}"
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while (counted := (await world.env.client.count_workflows(query)).count) != count:
@@ -122,7 +130,9 @@ async def test_a_run_and_what_the_temporal_command_exports_of_it_are_replayed_lo
     before = len((await handle.fetch_history()).events)
 
     assert await replay_locally(handle.id) == 0
-    assert f"replays as far as it goes: {handle.id}, RB_IMAGEPULL: {before} events, still open" in capsys.readouterr().out
+    assert (
+        f"replays as far as it goes: {handle.id}, RB_IMAGEPULL: {before} events, still open" in capsys.readouterr().out
+    )
 
     argv = (TEMPORAL, "workflow", "show", "-w", handle.id, "-o", "json", "--address", address)
     process = await asyncio.create_subprocess_exec(*argv, stdout=asyncio.subprocess.PIPE)

@@ -1,4 +1,5 @@
-"""The queries that docs/inspect.md offers are ones that the visibility store takes, and a failed run is found by what it says of itself."""
+"""The queries that docs/inspect.md offers are ones that the visibility store takes, and a failed run is found by what
+it says of itself."""
 
 import asyncio
 

@@ -25,7 +25,9 @@ async def told(world: World, handle: Handle, rehearse: Callable[..., Rehearsal],
     past = await past_of(world, handle)
     before, runs = len(world.faults.requests), len(await runs_of(world.env.client, handle.id, 1))
     rehearsal = rehearse(world.cluster, world.settings, past, *what)
-    writes = [each for each in world.faults.requests[before:] if each.method != "GET" and "dryRun=All" not in each.query]
+    writes = [
+        each for each in world.faults.requests[before:] if each.method != "GET" and "dryRun=All" not in each.query
+    ]
     assert writes == []
     assert len(await runs_of(world.env.client, handle.id, 1)) == runs
     return rehearsal
@@ -39,12 +41,17 @@ async def test_what_a_resumed_write_would_change_is_tried_with_a_dry_run(world: 
     rehearsal = await told(world, handle, rehearse_resume, await point_of(world, handle))
 
     assert rehearsal.lines[0].startswith("Deployment shop/web now: web-")
-    assert re.fullmatch(rf"  container app waits \((ErrImagePull|ImagePullBackOff)\), image {MISSING}, in 2 of 2 pods", rehearsal.lines[1])
+    assert re.fullmatch(
+        rf"  container app waits \((ErrImagePull|ImagePullBackOff)\), image {MISSING}, in 2 of 2 pods",
+        rehearsal.lines[1],
+    )
     assert (rehearsal.lines[2:], rehearsal.fails) == ([WOULD], False)
     assert (len(patches(world, dry_run=True)) - tried, world.images()) == (1, {"app": MISSING})
 
 
-async def test_a_person_s_mending_is_seen_by_what_would_be_resumed_and_by_what_would_be_done_again(world: World) -> None:
+async def test_a_person_s_mending_is_seen_by_what_would_be_resumed_and_by_what_would_be_done_again(
+    world: World,
+) -> None:
     async with a_worker(world):
         handle = await failed_at_its_write(world)
     world.set_image("app", GOOD)
@@ -53,7 +60,10 @@ async def test_a_person_s_mending_is_seen_by_what_would_be_resumed_and_by_what_w
     resuming = await told(world, handle, rehearse_resume, await point_of(world, handle))
     anew = await told(world, handle, rehearse_again, world.plan)
 
-    assert "2 patch_image: would change nothing, the problem is gone: no container of Deployment shop/web" in resuming.lines[-1]
+    assert (
+        "2 patch_image: would change nothing, the problem is gone: no container of Deployment shop/web"
+        in resuming.lines[-1]
+    )
     assert anew.lines[-1].startswith("observe: no container of Deployment shop/web is in ImagePullBackOff: ")
     assert anew.lines[-1].endswith("; the run would end here, not_needed")
 
@@ -78,7 +88,9 @@ async def test_what_would_be_refused_is_told_as_how_the_run_would_end(world: Wor
     rehearsal = await told(world, handle, rehearse_resume, await point_of(world, handle))
 
     assert rehearsal.fails
-    assert rehearsal.lines[-1].startswith("2 patch_image: would end the run, PreconditionFailed: Deployment shop/web is paused")
+    assert rehearsal.lines[-1].startswith(
+        "2 patch_image: would end the run, PreconditionFailed: Deployment shop/web is paused"
+    )
 
 
 async def test_what_the_api_server_does_not_accept_is_told(world: World) -> None:
@@ -99,7 +111,9 @@ async def test_an_installation_that_recommends_is_told_to_recommend(world: World
 
     rehearsal = await told(world, handle, rehearse_resume, await point_of(world, handle))
 
-    assert rehearsal.lines[-1].startswith("2 patch_image: would only recommend, the mode is recommend: would change container app: ")
+    assert rehearsal.lines[-1].startswith(
+        "2 patch_image: would only recommend, the mode is recommend: would change container app: "
+    )
 
 
 async def test_pods_that_serve_are_told(world: World) -> None:
@@ -121,7 +135,9 @@ async def test_what_the_run_has_written_itself_is_recognised(world: World) -> No
 
     rehearsal = await told(world, handle, rehearse_resume, await point_of(world, handle, "patch_image"))
 
-    assert rehearsal.lines[-1] == (f"2 patch_image: has written already, and would write nothing: container app: {MISSING} → {FALLBACK}")
+    assert rehearsal.lines[-1] == (
+        f"2 patch_image: has written already, and would write nothing: container app: {MISSING} → {FALLBACK}"
+    )
 
 
 async def test_what_a_resumed_run_wrote_is_recognised_by_the_first_one_s_id(world: World) -> None:
@@ -160,7 +176,9 @@ async def test_a_change_that_was_put_back_is_told(world: World) -> None:
     for step in ("settle", "patch_image"):
         rehearsal = await told(world, handle, rehearse_resume, await point_of(world, handle, step))
         assert rehearsal.fails
-        assert f"would end the run, Reverted: container app was set to {FALLBACK} and is {GOOD} now" in rehearsal.lines[-1]
+        assert (
+            f"would end the run, Reverted: container app was set to {FALLBACK} and is {GOOD} now" in rehearsal.lines[-1]
+        )
 
 
 async def test_a_cluster_that_does_not_answer_is_an_error(world: World) -> None:

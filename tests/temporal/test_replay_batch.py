@@ -1,4 +1,5 @@
-"""What failed in an outage is resumed together, a few at a time; a batch that was killed and is started again resumes none twice."""
+"""What failed in an outage is resumed together, a few at a time; a batch that was killed and is started again resumes
+none twice."""
 
 import asyncio
 import os
@@ -41,7 +42,9 @@ async def failed(world: World, *names: str, window: int = 1) -> dict[str, Handle
     world.faults.add("PATCH", "deployments/", times=1000, status=503)
     plan = short(world.plan, window=window)
     pods = {pod.name.rpartition("-")[0].rpartition("-")[0]: pod for pod in world.pods()}
-    handles = {name: await world.start((an_alert(pods[name]),), plan=plan, target=target_of(world, name)) for name in names}
+    handles = {
+        name: await world.start((an_alert(pods[name]),), plan=plan, target=target_of(world, name)) for name in names
+    }
     for handle in handles.values():
         assert (await world.failed(handle)).kind == "StepFailed"
     world.faults.clear()
@@ -64,7 +67,9 @@ def chosen(found: Iterable[Candidate]) -> list[Candidate]:
 
 def most_at_once(runs: Iterable[WorkflowExecution]) -> int:
     """How many of some closed runs were open at once at most."""
-    moments = [(run.start_time, 1) for run in runs] + [(run.close_time or datetime.max.replace(tzinfo=UTC), -1) for run in runs]
+    moments = [(run.start_time, 1) for run in runs] + [
+        (run.close_time or datetime.max.replace(tzinfo=UTC), -1) for run in runs
+    ]
     open_, most = 0, 0
     for _, step in sorted(moments):
         open_ += step
@@ -99,12 +104,16 @@ async def test_which_failed_runs_are_resumed_and_which_are_not_is_told_with_the_
         later = await world.start((an_alert("done-1"),), plan=short(world.plan), target=target_of(world, "done"))
         await world.completed(later)
         await back(world, "reverted")
-        await world.start((an_alert("terminated-1"),), plan=short(world.plan, window=60), target=target_of(world, "terminated"))
+        await world.start(
+            (an_alert("terminated-1"),), plan=short(world.plan, window=60), target=target_of(world, "terminated")
+        )
         await world.env.client.get_workflow_handle(handles["terminated"].id).terminate()
 
     found = await known(world, 9)
 
-    assert [(each.row.run_id, each.point) for each in chosen(found)] == [(handles["fresh"].run_id, await point_of(world, handles["fresh"]))]
+    assert [(each.row.run_id, each.point) for each in chosen(found)] == [
+        (handles["fresh"].run_id, await point_of(world, handles["fresh"]))
+    ]
     why = {each.row.run_id: each.why_not for each in found}
     assert why[handles["again"].run_id or ""] == f"not its target's latest run, which is {second.run_id} (closed)"
     assert why[second.run_id or ""] == why[anew] == "itself a replay; name it to resume it once more"
@@ -137,7 +146,9 @@ async def test_a_run_that_failed_again_and_one_that_is_no_longer_the_latest_are_
         tally = await resume_all(world.env.client, found, 5, told.append)
 
     assert (tally.words, tally.all_completed) == ("2 resumed (1 StepFailed, 1 resolved), 1 not resumed", False)
-    assert f"shop/late: not resumed: {handles['late'].id}@{handles['late'].run_id} is not the latest run" in "\n".join(told)
+    assert f"shop/late: not resumed: {handles['late'].id}@{handles['late'].run_id} is not the latest run" in "\n".join(
+        told
+    )
 
 
 async def test_a_refusal_of_temporal_ends_no_batch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +205,8 @@ async def test_a_batch_that_is_ended_in_its_middle_and_started_again_resumes_eac
     assert said.count(b": resumed at patch_image") == len(names) - before
     assert (
         said.decode().splitlines()[-1]
-        == f"{_runs(len(names) - before)}: {len(names) - before} resumed ({len(names) - before} resolved), 0 not resumed"
+        == f"{_runs(len(names) - before)}: {len(names) - before} resumed ({len(names) - before} resolved), 0 "
+        "not resumed"
     )
     assert {end.outcome for end in ends if not hasattr(end, "kind")} == {Outcome.RESOLVED}
 

@@ -52,7 +52,9 @@ async def test_of_an_open_run_it_is_said_what_it_waits_for(world: World) -> None
         await happens(written)
         await events_until(handle, "activity_task_completed")
         await world.until(lambda: len(world.faults.sent("GET", "deployments/web")) > 4)
-        with pytest.raises(NotReplayed, match=r"shop/Deployment/web@\S+ is open: settle, try \d+: ServerError: .*held by the test"):
+        with pytest.raises(
+            NotReplayed, match=r"shop/Deployment/web@\S+ is open: settle, try \d+: ServerError: .*held by the test"
+        ):
             await past_of(world, handle)
         world.faults.clear()
         await world.window(handle)
@@ -79,7 +81,9 @@ async def test_of_an_open_run_without_a_worker_that_is_said(world: World) -> Non
     await handle.terminate()
 
 
-async def test_of_an_open_run_whose_workflow_task_fails_the_remedy_is_said_and_helps(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_of_an_open_run_whose_workflow_task_fails_the_remedy_is_said_and_helps(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await broken(world)
 
     def faulty(*_: object) -> str:
@@ -94,7 +98,9 @@ async def test_of_an_open_run_whose_workflow_task_fails_the_remedy_is_said_and_h
             while (await handle.describe()).raw_description.pending_workflow_task.attempt < 2:  # noqa: ASYNC110  no event tells of it
                 await asyncio.sleep(0.1)
             with pytest.raises(
-                NotReplayed, match=r"its workflow task fails, try \d+ \('affected'\); deploy a fixed worker, and the run goes on by itself"
+                NotReplayed,
+                match=r"its workflow task fails, try \d+ \('affected'\); deploy a fixed worker, and the run goes "
+                r"on by itself",
             ):
                 await past_of(world, handle)
         await world.completed(handle, 60)
@@ -110,11 +116,15 @@ async def test_a_run_that_is_not_its_targets_latest_is_not_resumed(world: World)
         with Held(world, *PATCH) as held:
             later = await world.start((an_alert("web-1"),), plan=short(world.plan))
             await happens(held.reached)
-            with pytest.raises(NotReplayed, match=rf"is not the latest run of Deployment shop/web: {later.run_id} is open: patch_image"):
+            with pytest.raises(
+                NotReplayed, match=rf"is not the latest run of Deployment shop/web: {later.run_id} is open: patch_image"
+            ):
                 await refuse_unless_latest(world.env.client, past)
         await world.completed(later)
 
-    with pytest.raises(NotReplayed, match=rf"{later.run_id} \(completed\) came after it; `--again` does this one again"):
+    with pytest.raises(
+        NotReplayed, match=rf"{later.run_id} \(completed\) came after it; `--again` does this one again"
+    ):
         await refuse_unless_latest(world.env.client, past)
 
 
@@ -124,7 +134,8 @@ async def test_a_step_that_proves_nothing_or_had_not_begun_is_refused(world: Wor
         handle = await failed_at_its_write(world)
 
     with pytest.raises(
-        NotReplayed, match="`--from settle`" if step != "settle" else "had not begun settle; it can be resumed at observe, 1 "
+        NotReplayed,
+        match="`--from settle`" if step != "settle" else "had not begun settle; it can be resumed at observe, 1 ",
     ):
         await point_of(world, handle, step)
 
@@ -170,7 +181,8 @@ async def test_a_run_whose_retention_has_passed_is_said_to_be_gone(world: World,
             await asyncio.sleep(0.2)
 
     with pytest.raises(
-        NotReplayed, match=r"Temporal does not have .* any more: a closed run is kept for the namespace's retention; `runmend"
+        NotReplayed,
+        match=r"Temporal does not have .* any more: a closed run is kept for the namespace's retention; `runmend",
     ):
         await past_of(world, handle)
     assert world.images() == {"app": MISSING}

@@ -15,7 +15,9 @@ from tests.world import World, a_worker
 from workflows.remediation import Remediation
 
 
-async def test_a_run_that_is_reset_to_its_write_takes_the_result_from_the_annotation(world: World, client: Client) -> None:
+async def test_a_run_that_is_reset_to_its_write_takes_the_result_from_the_annotation(
+    world: World, client: Client
+) -> None:
     world.deploy()
     await world.until_broken(count=2)
     async with a_worker(world):

@@ -90,12 +90,17 @@ async def test_while_a_run_is_open_none_is_done_again(world: World) -> None:
         with Held(world, *PATCH) as held:
             new = await started(world, handle)
             await happens(held.reached)
-            with pytest.raises(NotReplayed, match=f"a run of RB_IMAGEPULL is open for Deployment shop/web, one at a time: .*@{new.run_id}"):
+            with pytest.raises(
+                NotReplayed,
+                match=f"a run of RB_IMAGEPULL is open for Deployment shop/web, one at a time: .*@{new.run_id}",
+            ):
                 await started(world, handle)
         await world.completed(new)
 
 
-async def test_a_run_that_somebody_else_starts_at_this_moment_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_somebody_else_starts_at_this_moment_is_left_alone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def none(*_: object) -> Latest | None:
         return None
 
@@ -105,7 +110,10 @@ async def test_a_run_that_somebody_else_starts_at_this_moment_is_left_alone(worl
     other = await world.start((an_alert("web-9"),))
     monkeypatch.setattr(Starter, "latest", none)
 
-    with pytest.raises(NotReplayed, match=f"somebody else's run of Deployment shop/web started at this moment: .*@{other.run_id}; nothing"):
+    with pytest.raises(
+        NotReplayed,
+        match=f"somebody else's run of Deployment shop/web started at this moment: .*@{other.run_id}; nothing",
+    ):
         await started(world, handle)
 
     kinds = [str(event.WhichOneof("attributes")) for event in (await other.fetch_history()).events]
@@ -140,7 +148,10 @@ async def test_a_runbook_that_requires_a_label_which_the_alerts_lack_is_refused(
     await closed(handle)
     steps = tuple(step.model_copy(update={"required_labels": ("team",)}) for step in world.plan.steps)
 
-    with pytest.raises(NotReplayed, match="requires the label team now, which the run's alert for pod web-1 does not carry; `runmend run"):
+    with pytest.raises(
+        NotReplayed,
+        match="requires the label team now, which the run's alert for pod web-1 does not carry; `runmend run",
+    ):
         refuse_without_labels(await past_of(world, handle), world.plan.model_copy(update={"steps": steps}))
 
 

@@ -1,4 +1,5 @@
-"""What is told of runs that were reset, and of those that go on from there: a reset run's history begins with another's."""
+"""What is told of runs that were reset, and of those that go on from there: a reset run's history begins with
+another's."""
 
 import asyncio
 import io
@@ -42,7 +43,9 @@ async def a_failed_run(world: World) -> WorkflowHandle[Any, Any]:
     return handle
 
 
-async def test_a_run_that_was_reset_stays_failed_and_names_its_successor_which_names_it(world: World, client: Client) -> None:
+async def test_a_run_that_was_reset_stays_failed_and_names_its_successor_which_names_it(
+    world: World, client: Client
+) -> None:
     async with a_worker(world):
         first = await a_failed_run(world)
         second = await reset(first, await id_of(first, "runmend.settle"), client)
@@ -96,7 +99,9 @@ async def test_a_reset_of_a_reset_names_the_run_that_it_was_made_from(world: Wor
     assert [step.recovered for step in runs[3].result.steps] == [False, True]
 
 
-async def test_a_run_that_is_reset_while_it_is_open_is_terminated_and_its_successor_is_told_so_far(world: World, client: Client) -> None:
+async def test_a_run_that_is_reset_while_it_is_open_is_terminated_and_its_successor_is_told_so_far(
+    world: World, client: Client
+) -> None:
     world.deploy()
     await world.until_broken(count=2)
     async with a_worker(world):
@@ -127,10 +132,17 @@ async def test_a_run_that_is_reset_while_it_is_followed_is_followed_on(world: Wo
             end = await following
 
     assert (end.run_id, end.result.outcome) == (second.run_id, Outcome.RESOLVED)
-    before, _, after = said.getvalue().partition(f"The run was reset meanwhile; it goes on as {first.id}@{second.run_id}.\n")
+    before, _, after = said.getvalue().partition(
+        f"The run was reset meanwhile; it goes on as {first.id}@{second.run_id}.\n"
+    )
     assert "patch_image" in before
     assert "report" not in before
-    assert [line.split()[1] for line in after.splitlines() if "✓" in line] == ["settle", "verification", "check", "report"]
+    assert [line.split()[1] for line in after.splitlines() if "✓" in line] == [
+        "settle",
+        "verification",
+        "check",
+        "report",
+    ]
 
 
 async def test_a_closed_run_is_not_followed_into_its_successor(world: World, client: Client) -> None:
@@ -145,7 +157,9 @@ async def test_a_closed_run_is_not_followed_into_its_successor(world: World, cli
 
 
 @pytest.mark.parametrize("memo", [None, {REPLAYS: "a-run-id"}])
-async def test_a_replay_names_the_run_whose_work_it_does_again(world: World, client: Client, memo: dict[str, str] | None) -> None:
+async def test_a_replay_names_the_run_whose_work_it_does_again(
+    world: World, client: Client, memo: dict[str, str] | None
+) -> None:
     given = RunInput(plan=world.plan, target=world.target, alerts=(an_alert("web-1"),))
     handle = await client.start_workflow(
         world.plan.runbook_id, given, id=world.target.workflow_id, task_queue=world.settings.task_queue, memo=memo

@@ -21,7 +21,19 @@ from runmend.runs.replaying.resuming import request_for, resume
 from runmend.runs.starting import time_for
 from tests.builders import FALLBACK, GOOD, an_alert
 from tests.runs import until
-from tests.temporal.replays import PATCH, Handle, broken, closed, failed_at_its_write, kept, past_of, point_of, resumed, runs_of, short
+from tests.temporal.replays import (
+    PATCH,
+    Handle,
+    broken,
+    closed,
+    failed_at_its_write,
+    kept,
+    past_of,
+    point_of,
+    resumed,
+    runs_of,
+    short,
+)
 from tests.temporal.support import quick
 from tests.workflow.acts import WEB, Held, events_of, happens, hold_settle, memo_of
 from tests.workflow.scenes import patches
@@ -45,7 +57,9 @@ async def test_after_an_outage_of_the_cluster_a_run_is_resumed_at_its_write(worl
 
 async def test_a_run_that_lacked_a_permission_is_resumed_at_its_write(world: World) -> None:
     await broken(world)
-    world.faults.add(*PATCH, status=403, reason='deployments.apps "web" is forbidden: User "a" cannot patch resource "deployments"')
+    world.faults.add(
+        *PATCH, status=403, reason='deployments.apps "web" is forbidden: User "a" cannot patch resource "deployments"'
+    )
     async with a_worker(world):
         handle = await world.start(plan=short(world.plan))
         assert "Forbidden" in (await world.failed(handle)).message
@@ -55,7 +69,9 @@ async def test_a_run_that_lacked_a_permission_is_resumed_at_its_write(world: Wor
     assert (result.outcome, await kept(handle, again)) == (Outcome.RESOLVED, BEFORE)
 
 
-async def test_a_run_that_met_a_fault_of_its_worker_is_resumed_once_that_is_mended(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_that_met_a_fault_of_its_worker_is_resumed_once_that_is_mended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await broken(world)
 
     def faulty(*_: Any, **__: Any) -> None:
@@ -128,7 +144,11 @@ async def test_a_resumed_write_rests_on_what_is_there_then(world: World) -> None
         result = await world.completed(await resumed(world, handle))
 
     [change] = result.steps[-1].changes
-    assert (result.outcome, change.before, change.after) == (Outcome.RESOLVED, "registry.example/other:missing", FALLBACK)
+    assert (result.outcome, change.before, change.after) == (
+        Outcome.RESOLVED,
+        "registry.example/other:missing",
+        FALLBACK,
+    )
 
 
 async def test_a_resumed_run_writes_nothing_where_a_person_has_mended_the_target_meanwhile(world: World) -> None:
@@ -139,7 +159,11 @@ async def test_a_resumed_run_writes_nothing_where_a_person_has_mended_the_target
         await world.until_running(2)
         result = await world.completed(await resumed(world, handle))
 
-    assert (result.outcome, result.steps[-1].status, len(patches(world))) == (Outcome.NOT_NEEDED, StepStatus.NOT_NEEDED, tried)
+    assert (result.outcome, result.steps[-1].status, len(patches(world))) == (
+        Outcome.NOT_NEEDED,
+        StepStatus.NOT_NEEDED,
+        tried,
+    )
     assert world.images() == {"app": GOOD}
 
 
@@ -250,7 +274,9 @@ async def test_a_resumed_run_has_all_of_its_time_and_nothing_of_the_old_end(worl
     assert [TRIED in memo for memo in memos] == [True, False]
     ends = new.raw_description.workflow_extended_info.execution_expiration_time.ToDatetime(new.start_time.tzinfo)
     assert new.start_time > old.start_time
-    assert abs(ends - new.start_time - time_for(world.plan.model_copy(update={"window_seconds": 1}))) < timedelta(seconds=1)
+    assert abs(ends - new.start_time - time_for(world.plan.model_copy(update={"window_seconds": 1}))) < timedelta(
+        seconds=1
+    )
 
 
 async def test_a_run_that_was_timed_out_has_as_much_time_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,13 +289,18 @@ async def test_a_run_that_was_timed_out_has_as_much_time_again(world: World, mon
         described = await again.describe()
         result = await world.completed(again)
 
-    ends = described.raw_description.workflow_extended_info.execution_expiration_time.ToDatetime(described.start_time.tzinfo)
+    ends = described.raw_description.workflow_extended_info.execution_expiration_time.ToDatetime(
+        described.start_time.tzinfo
+    )
     assert result.outcome is Outcome.RESOLVED
     assert abs(ends - described.start_time - timedelta(seconds=3)) < timedelta(seconds=0.5)
 
 
-async def test_a_run_that_is_started_in_the_gap_is_ended_by_the_reset(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What docs/replay.md says of it. The alerts of that run are nobody's then, and no episode of the run that goes on."""
+async def test_a_run_that_is_started_in_the_gap_is_ended_by_the_reset(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What docs/replay.md says of it. The alerts of that run are nobody's then, and no episode of the run that goes
+    on."""
     other = an_alert("web-9")
     async with a_worker(world):
         handle = await failed_at_its_write(world)
@@ -290,7 +321,9 @@ async def test_a_run_that_is_started_in_the_gap_is_ended_by_the_reset(world: Wor
     assert other.episode not in (await memo_of(again))["episodes"]
 
 
-async def test_a_lost_answer_is_looked_for_and_the_request_not_sent_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lost_answer_is_looked_for_and_the_request_not_sent_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     client = world.env.client
     sent: list[Any] = []
     reset = client.workflow_service.reset_workflow_execution
@@ -321,7 +354,9 @@ async def test_an_answer_that_says_no_is_an_error(world: World, monkeypatch: pyt
         await resumed(world, handle)
 
 
-async def test_the_server_makes_another_successor_of_the_same_request_so_it_is_sent_once(world: World, client: Client) -> None:
+async def test_the_server_makes_another_successor_of_the_same_request_so_it_is_sent_once(
+    world: World, client: Client
+) -> None:
     """Once this fails, Temporal heeds the request id of a reset, and `resume` need not look for a lost answer."""
     async with a_worker(world):
         handle = await failed_at_its_write(world)

@@ -28,7 +28,9 @@ def taken() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0"])
-async def test_what_the_sdk_asks_is_served_under_its_own_names(temporal: str, monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+async def test_what_the_sdk_asks_is_served_under_its_own_names(
+    temporal: str, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal)
     port = free_port()
 
@@ -51,13 +53,21 @@ def test_a_port_that_is_taken_is_an_error_in_one_line_that_names_the_setting(tak
 
 
 def test_a_host_that_is_none_is_an_error_in_words() -> None:
-    with pytest.raises(CannotServeMetrics, match=r"^RUNMEND_SDK_METRICS_PORT: metrics cannot be served on nowhere\.invalid port 9465: "):
+    with pytest.raises(
+        CannotServeMetrics, match=r"^RUNMEND_SDK_METRICS_PORT: metrics cannot be served on nowhere\.invalid port 9465: "
+    ):
         runtime_for(Settings(metrics_host="nowhere.invalid", sdk_metrics_port=9465))
 
 
-async def test_a_worker_process_serves_both_and_what_the_sdk_warns_of_is_a_line_like_any_other(world: World, tmp_path: Path) -> None:
+async def test_a_worker_process_serves_both_and_what_the_sdk_warns_of_is_a_line_like_any_other(
+    world: World, tmp_path: Path
+) -> None:
     wire, ports = Wire(world.env.client.service_client.config.target_host), (free_port(), free_port())
-    settings = {"RUNMEND_LOG_FORMAT": "json", "RUNMEND_METRICS_PORT": str(ports[0]), "RUNMEND_SDK_METRICS_PORT": str(ports[1])}
+    settings = {
+        "RUNMEND_LOG_FORMAT": "json",
+        "RUNMEND_METRICS_PORT": str(ports[0]),
+        "RUNMEND_SDK_METRICS_PORT": str(ports[1]),
+    }
     async with WorkerProcess(world, tmp_path / "kubeconfig", TEMPORAL_ADDRESS=await wire.open(), **settings) as process:
         async with httpx.AsyncClient(trust_env=False) as http:
             own, sdk = [(await http.get(f"http://127.0.0.1:{port}/metrics")).text for port in ports]

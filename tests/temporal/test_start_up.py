@@ -34,7 +34,9 @@ async def a_namespace(client: Client, retention: timedelta = timedelta(days=30))
     name = f"n-{uuid.uuid4().hex[:12]}"
     period = Duration()
     period.FromTimedelta(retention)
-    await client.workflow_service.register_namespace(RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=period))
+    await client.workflow_service.register_namespace(
+        RegisterNamespaceRequest(namespace=name, workflow_execution_retention_period=period)
+    )
     return await Client.connect(client.service_client.config.target_host, namespace=name, data_converter=data_converter)
 
 
@@ -45,7 +47,9 @@ async def add(client: Client, **attributes: Any) -> None:
 
 
 async def attributes_of(client: Client) -> dict[str, Any]:
-    known = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+    known = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
     return dict(known.custom_attributes)
 
 
@@ -92,12 +96,16 @@ async def test_a_namespace_that_does_not_exist_is_an_error_that_names_it(tempora
 
 
 @pytest.mark.parametrize(("days", "warnings"), [(7, 1), (30, 0)])
-async def test_a_short_retention_is_warned_of(client: Client, caplog: pytest.LogCaptureFixture, days: int, warnings: int) -> None:
+async def test_a_short_retention_is_warned_of(
+    client: Client, caplog: pytest.LogCaptureFixture, days: int, warnings: int
+) -> None:
     fresh = await a_namespace(client, timedelta(days=days))
     with caplog.at_level(logging.WARNING, "runmend.worker"):
         await warn_of_short_retention(fresh)
 
-    assert [record.levelname for record in caplog.records if "less than 30 days" in record.message] == ["WARNING"] * warnings
+    assert [record.levelname for record in caplog.records if "less than 30 days" in record.message] == [
+        "WARNING"
+    ] * warnings
 
 
 async def test_a_temporal_that_is_not_there_is_said_so_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,7 +126,9 @@ async def test_a_temporal_that_listens_and_says_nothing_is_not_waited_for(monkey
             await connect()
 
 
-async def test_the_address_and_namespace_are_temporals_own_variables(temporal: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_address_and_namespace_are_temporals_own_variables(
+    temporal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TEMPORAL_ADDRESS", temporal)
     monkeypatch.setenv("TEMPORAL_NAMESPACE", "billing")
 

@@ -38,14 +38,24 @@ def agree(stats: Stats, endings: list[Ending]) -> None:
         mine = [ending for ending in endings if ending.runbook == runbook.name]
         outcomes = Counter(ending.outcome for ending in mine)
         assert (runbook.runs, runbook.replays) == (len(mine), sum(ending.replay for ending in mine))
-        assert (runbook.resolved, runbook.not_needed, runbook.recommended) == tuple(outcomes[outcome] for outcome in BY_ITSELF[:3])
+        assert (runbook.resolved, runbook.not_needed, runbook.recommended) == tuple(
+            outcomes[outcome] for outcome in BY_ITSELF[:3]
+        )
         assert runbook.failed_by_outcome == {outcome: outcomes[outcome] for outcome in FAILING if outcomes[outcome]}
         assert runbook.cancelled == outcomes["cancelled"] + outcomes["terminated"]
-        assert Counter(runbook.failed_by_reason) == Counter(one.reason or one.outcome for one in mine if one.outcome in FAILING)
+        assert Counter(runbook.failed_by_reason) == Counter(
+            one.reason or one.outcome for one in mine if one.outcome in FAILING
+        )
     assert {runbook.name for runbook in stats.runbooks} == {ending.runbook for ending in endings}
-    troubled = Counter(one.target for one in endings if one.outcome in ("resolved", "recommended", *FAILING) and not one.replay)
-    assert {target.name: target.trouble for target in stats.offenders} == {name: times for name, times in troubled.items() if times > 1}
-    assert Counter({target.name: target.runs for target in stats.targets}) == Counter(ending.target for ending in endings)
+    troubled = Counter(
+        one.target for one in endings if one.outcome in ("resolved", "recommended", *FAILING) and not one.replay
+    )
+    assert {target.name: target.trouble for target in stats.offenders} == {
+        name: times for name, times in troubled.items() if times > 1
+    }
+    assert Counter({target.name: target.runs for target in stats.targets}) == Counter(
+        ending.target for ending in endings
+    )
 
 
 async def test_stats_agree_with_what_was_run_whatever_the_page_size(client: Client, settings: Settings) -> None:
@@ -76,7 +86,9 @@ async def test_stats_agree_with_what_was_run_whatever_the_page_size(client: Clie
 async def agrees_with_the_servers_counts(client: Client, queue: str, stats: Stats) -> None:
     for runbook in stats.runbooks:
         for outcome in BY_ITSELF:
-            found = await client.count_workflows(f"{queue} AND WorkflowType = '{runbook.name}' AND Outcome = '{outcome}'")
+            found = await client.count_workflows(
+                f"{queue} AND WorkflowType = '{runbook.name}' AND Outcome = '{outcome}'"
+            )
             told = {"resolved": runbook.resolved, "not_needed": runbook.not_needed, "recommended": runbook.recommended}
             assert found.count == (told | runbook.failed_by_outcome).get(outcome, 0)
 
@@ -88,7 +100,9 @@ async def agrees_with_what_each_run_says_of_its_time(runs: list[Run], stats: Sta
         if run.ending.outcome == "resolved":
             described = await run.handle.describe()
             assert described.close_time is not None
-            lasted.setdefault(run.ending.runbook, []).append((described.close_time - described.start_time).total_seconds())
+            lasted.setdefault(run.ending.runbook, []).append(
+                (described.close_time - described.start_time).total_seconds()
+            )
     for runbook in stats.runbooks:
         assert runbook.median_seconds == pytest.approx(median(lasted[runbook.name]), abs=2e-6)
 
@@ -100,7 +114,11 @@ async def test_a_run_that_starts_or_ends_while_stats_are_read_is_counted_once(
     async with a_worker_of_endings(client, settings):
         ended = await play(client, settings, pattern(60, SEED))
         waiting = [
-            await start(client, settings, Ending(runbook="RB_OOM", namespace="open", name=f"w-{number}", outcome="resolved", waits=True))
+            await start(
+                client,
+                settings,
+                Ending(runbook="RB_OOM", namespace="open", name=f"w-{number}", outcome="resolved", waits=True),
+            )
             for number in range(60)
         ]
         await known(client, queue, 120)
@@ -108,13 +126,18 @@ async def test_a_run_that_starts_or_ends_while_stats_are_read_is_counted_once(
         store = visibility.rows
 
         async def while_much_happens(asked: Client, query: str, page_size: int, *more: Any) -> AsyncIterator[Row]:
-            """Between any two rows and before the first a run ends, the latest started first, then the earliest; and another starts."""
+            """Between any two rows and before the first a run ends, the latest started first, then the earliest; and
+            another starts."""
             async for row in store(asked, query, page_size, *more):
                 if run := next(ending, None):
                     await end(run)
-                    late = Ending(runbook="RB_LATE", namespace="late", name=f"l-{next(started)}", outcome="resolved", waits=True)
+                    late = Ending(
+                        runbook="RB_LATE", namespace="late", name=f"l-{next(started)}", outcome="resolved", waits=True
+                    )
                     await start(client, settings, late)
-                    await known(client, f"{queue} AND WorkflowId = '{run.handle.id}' AND ExecutionStatus = 'Completed'", 1)
+                    await known(
+                        client, f"{queue} AND WorkflowId = '{run.handle.id}' AND ExecutionStatus = 'Completed'", 1
+                    )
                 yield row
 
         monkeypatch.setattr(visibility, "rows", while_much_happens)

@@ -25,7 +25,11 @@ async def test_open_runs_come_first_and_then_closed_ones_by_their_end_and_a_list
     queue = f"TaskQueue = '{settings.task_queue}'"
     async with a_worker_of_endings(client, settings):
         runs = [
-            await start(client, settings, Ending(runbook="RB", namespace="a", name=f"w-{number}", outcome="resolved", waits=True))
+            await start(
+                client,
+                settings,
+                Ending(runbook="RB", namespace="a", name=f"w-{number}", outcome="resolved", waits=True),
+            )
             for number in range(6)
         ]
         for number, run in enumerate((runs[3], runs[5], runs[0]), 1):
@@ -47,7 +51,11 @@ async def test_every_value_that_is_not_refused_finds_its_runs_and_no_other(clien
     await known(client, f"TaskQueue = '{settings.task_queue}'", len(NAMES))
 
     for name in NAMES:
-        for wanted in (Wanted(runbook=name), Wanted(namespace=name), Wanted(runbook=name, namespace=name, outcomes=("running",))):
+        for wanted in (
+            Wanted(runbook=name),
+            Wanted(namespace=name),
+            Wanted(runbook=name, namespace=name, outcomes=("running",)),
+        ):
             assert [row.runbook_id for row in await every(client, settings, wanted)] == [name]
 
 
@@ -56,9 +64,13 @@ async def test_a_namespace_that_no_worker_has_prepared_is_told_as_such(client: C
     request = RegisterNamespaceRequest(namespace=name)
     request.workflow_execution_retention_period.FromSeconds(86_400)
     await client.workflow_service.register_namespace(request)
-    fresh = await Client.connect(client.service_client.config.target_host, namespace=name, data_converter=data_converter)
+    fresh = await Client.connect(
+        client.service_client.config.target_host, namespace=name, data_converter=data_converter
+    )
 
     assert await newest(fresh, settings, Wanted(), 20) == []
     for wanted in (Wanted(outcomes=("resolved",)), Wanted(namespace="shop")):
-        with pytest.raises(NoWorkerYet, match=r"does not know the search attribute (Outcome|KubeNamespace); start a worker"):
+        with pytest.raises(
+            NoWorkerYet, match=r"does not know the search attribute (Outcome|KubeNamespace); start a worker"
+        ):
             await newest(fresh, settings, wanted, 20)

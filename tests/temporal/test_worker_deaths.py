@@ -18,7 +18,9 @@ TAKEN_OVER = 60.0
 pytestmark = pytest.mark.slow
 
 
-async def test_a_worker_that_is_killed_between_its_write_and_its_word_of_it_has_written_once(world: World, tmp_path: Path) -> None:
+async def test_a_worker_that_is_killed_between_its_write_and_its_word_of_it_has_written_once(
+    world: World, tmp_path: Path
+) -> None:
     world.deploy()
     await world.until_broken(count=2)
     async with WorkerProcess(world, tmp_path / "kubeconfig") as worker:

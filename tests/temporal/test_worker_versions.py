@@ -37,7 +37,14 @@ async def temporal(world: World, *command: str) -> Any:
     """What the operator types: `temporal worker deployment … --output json`."""
     address = world.env.client.service_client.config.target_host
     process = await asyncio.create_subprocess_exec(
-        TEMPORAL, *command, "--address", address, "--output", "json", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        TEMPORAL,
+        *command,
+        "--address",
+        address,
+        "--output",
+        "json",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     said, wrong = await process.communicate()
     assert process.returncode == 0, wrong.decode()
@@ -48,7 +55,9 @@ async def make_current(world: World, build_id: str) -> None:
     """Set the current version, once a worker of it polls."""
     await until_polling(world, build_id)
     name = world.settings.deployment
-    await temporal(world, "worker", "deployment", "set-current-version", "--deployment-name", name, "--build-id", build_id, "--yes")
+    await temporal(
+        world, "worker", "deployment", "set-current-version", "--deployment-name", name, "--build-id", build_id, "--yes"
+    )
 
 
 async def until_polling(world: World, build_id: str) -> None:
@@ -69,14 +78,22 @@ async def known_versions(world: World) -> set[str]:
 async def worked_on_by(handle: WorkflowHandle[Any, Any]) -> list[str]:
     """The versions that did a run's workflow tasks, each once."""
     events = (await handle.fetch_history()).events
-    done = [each.workflow_task_completed_event_attributes for each in events if each.HasField("workflow_task_completed_event_attributes")]
+    done = [
+        each.workflow_task_completed_event_attributes
+        for each in events
+        if each.HasField("workflow_task_completed_event_attributes")
+    ]
     return list(dict.fromkeys(task.deployment_version.build_id or UNVERSIONED for task in done))
 
 
 async def tried_by(handle: WorkflowHandle[Any, Any]) -> list[str]:
     """The versions whose workers did a run's activities."""
     events = (await handle.fetch_history()).events
-    begun = [each.activity_task_started_event_attributes for each in events if each.HasField("activity_task_started_event_attributes")]
+    begun = [
+        each.activity_task_started_event_attributes
+        for each in events
+        if each.HasField("activity_task_started_event_attributes")
+    ]
     return [task.worker_version.build_id for task in begun]
 
 
@@ -85,7 +102,9 @@ async def broken(world: World) -> None:
     await world.until_broken()
 
 
-async def test_a_run_in_its_window_moves_to_the_version_that_becomes_current_and_a_new_one_begins_there(world: World) -> None:
+async def test_a_run_in_its_window_moves_to_the_version_that_becomes_current_and_a_new_one_begins_there(
+    world: World,
+) -> None:
     """Both versions' workers poll from the beginning to the end, and none does anything of the other's."""
     await broken(world)
     async with a_version(world, "1.0"), a_version(world, "2.0"):
@@ -104,7 +123,9 @@ async def test_a_run_in_its_window_moves_to_the_version_that_becomes_current_and
     assert await worked_on_by(new) == ["2.0"]
 
 
-async def test_a_run_whose_versions_workers_are_gone_while_it_settles_goes_on_with_the_current_ones(world: World) -> None:
+async def test_a_run_whose_versions_workers_are_gone_while_it_settles_goes_on_with_the_current_ones(
+    world: World,
+) -> None:
     async with a_version(world, "1.0"):
         await make_current(world, "1.0")
         handle = await patched(world, quick(world.plan))
@@ -118,7 +139,9 @@ async def test_a_run_whose_versions_workers_are_gone_while_it_settles_goes_on_wi
     assert await worked_on_by(handle) == ["1.0", "2.0"]
 
 
-async def test_a_run_that_is_resumed_when_its_versions_workers_are_gone_runs_on_the_current_one(world: World, client: Client) -> None:
+async def test_a_run_that_is_resumed_when_its_versions_workers_are_gone_runs_on_the_current_one(
+    world: World, client: Client
+) -> None:
     await broken(world)
     async with a_version(world, "1.0"):
         await make_current(world, "1.0")
@@ -137,7 +160,9 @@ async def test_a_run_that_is_resumed_when_its_versions_workers_are_gone_runs_on_
     assert await worked_on_by(again) == ["1.0", "2.0"]
 
 
-async def test_an_unversioned_run_moves_to_the_first_version_that_is_made_current_and_new_ones_back_when_none_is(world: World) -> None:
+async def test_an_unversioned_run_moves_to_the_first_version_that_is_made_current_and_new_ones_back_when_none_is(
+    world: World,
+) -> None:
     await broken(world)
     async with a_version(world, None):
         handle = await world.start(plan=quick(world.plan, window=3))
@@ -146,7 +171,9 @@ async def test_an_unversioned_run_moves_to_the_first_version_that_is_made_curren
             await make_current(world, "1.0")
             assert (await world.completed(handle)).outcome is Outcome.RESOLVED
         name = world.settings.deployment
-        await temporal(world, "worker", "deployment", "set-current-version", "--deployment-name", name, "--unversioned", "--yes")
+        await temporal(
+            world, "worker", "deployment", "set-current-version", "--deployment-name", name, "--unversioned", "--yes"
+        )
         new = await world.start()
         assert (await world.completed(new)).outcome is Outcome.NOT_NEEDED
 

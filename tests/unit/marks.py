@@ -7,8 +7,24 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-_STRUCTURES = ["~~a~~", "**a**", " _a_ ", "[a](b)", "![a](b)", "<b>", "&lt;", "`a`", "<http://x>", "\n# a", "\n\n- a", "a | b\n-|-\n", "\\"]
-_ANY = st.sampled_from("`*_[]()<>!&#-+~|\\\"'=:/ \n\r\t\u2028\u202e\x1b\x00aZé1") | st.characters(exclude_categories=["Cs"])
+_STRUCTURES = [
+    "~~a~~",
+    "**a**",
+    " _a_ ",
+    "[a](b)",
+    "![a](b)",
+    "<b>",
+    "&lt;",
+    "`a`",
+    "<http://x>",
+    "\n# a",
+    "\n\n- a",
+    "a | b\n-|-\n",
+    "\\",
+]
+_ANY = st.sampled_from("`*_[]()<>!&#-+~|\\\"'=:/ \n\r\t\u2028\u202e\x1b\x00aZé1") | st.characters(
+    exclude_categories=["Cs"]
+)
 MARKS = st.lists(st.sampled_from(_STRUCTURES) | _ANY, max_size=12).map("".join)
 
 

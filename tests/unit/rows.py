@@ -11,13 +11,29 @@ MIDNIGHT = datetime(2026, 11, 23, tzinfo=UTC)
 _OPEN_LAST = datetime.max.replace(tzinfo=UTC)
 
 
-def a_row(number: int = 1, outcome: str = "resolved", *, begins: float = 0, lasts: float = 300, **more: str | bool) -> Row:
+def a_row(
+    number: int = 1, outcome: str = "resolved", *, begins: float = 0, lasts: float = 300, **more: str | bool
+) -> Row:
     """A run that begins so many seconds after midnight."""
     started = MIDNIGHT + timedelta(seconds=begins)
     ended = None if outcome == RUNNING else started + timedelta(seconds=lasts)
     name = str(more.pop("name", "web"))
-    runbook, reason, replay = str(more.pop("runbook", "RB_A")), str(more.pop("reason", "")), bool(more.pop("replay", False))
-    return Row(outcome, f"Deployment shop/{name}", runbook, reason, started, ended, f"c/shop/Deployment/{name}", f"run-{number:06}", replay)
+    runbook, reason, replay = (
+        str(more.pop("runbook", "RB_A")),
+        str(more.pop("reason", "")),
+        bool(more.pop("replay", False)),
+    )
+    return Row(
+        outcome,
+        f"Deployment shop/{name}",
+        runbook,
+        reason,
+        started,
+        ended,
+        f"c/shop/Deployment/{name}",
+        f"run-{number:06}",
+        replay,
+    )
 
 
 @st.composite

@@ -60,21 +60,36 @@ def freeze(world: World, pod: PodFacts, *, phase: str = "Running", **container: 
     """
     path = f"/api/v1/namespaces/shop/pods/{pod.name}"
     world.patch(path, {"metadata": {"annotations": {FROZEN: "true"}}})
-    runs = {"name": "app", "state": {"running": {}}, "ready": True, "started": True, "restartCount": 0, "image": "i", "imageID": ""}
+    runs = {
+        "name": "app",
+        "state": {"running": {}},
+        "ready": True,
+        "started": True,
+        "restartCount": 0,
+        "image": "i",
+        "imageID": "",
+    }
     state = container.get("state", {})
     idle = {} if "running" in state or not state else {"ready": False, "started": False}
     world.patch(f"{path}/status", {"status": {"phase": phase, "containerStatuses": [runs | idle | container]}})
 
 
 def node_is_silent(world: World, pod: PodFacts, *, silent: bool = True) -> None:
-    """What the node's controller writes when a node is not heard of, and the kubelet when it speaks again: the pod alone is not ready."""
+    """What the node's controller writes when a node is not heard of, and the kubelet when it speaks again: the pod
+    alone is not ready."""
     freeze(world, pod)
     ready = {"type": "Ready", "status": "False" if silent else "True", "lastTransitionTime": "2026-11-23T05:43:00Z"}
     world.patch(f"/api/v1/namespaces/shop/pods/{pod.name}/status", {"status": {"conditions": [ready]}})
 
 
 def an_event(
-    world: World, pod: PodFacts | None, message: str = PULL_FAILED, *, reason: str = "Failed", kind: str = "Warning", count: int = 1
+    world: World,
+    pod: PodFacts | None,
+    message: str = PULL_FAILED,
+    *,
+    reason: str = "Failed",
+    kind: str = "Warning",
+    count: int = 1,
 ) -> str:
     """Record an event about a pod (None: one that is not there) and return its path."""
     name, uid = (pod.name, pod.uid) if pod else ("other-1", "4711")
@@ -104,7 +119,8 @@ async def happens(moment: threading.Event) -> None:
 
 
 def hold_settle(world: World) -> threading.Event:
-    """Let the run that is started next wait between its patch and its settle, until the faults are cleared; set once it does."""
+    """Let the run that is started next wait between its patch and its settle, until the faults are cleared; set once it
+    does."""
     patched = threading.Event()
 
     def hold(_: Request) -> None:
@@ -116,7 +132,8 @@ def hold_settle(world: World) -> threading.Event:
 
 
 async def patched(world: World, plan: Plan | None = None, **how: Any) -> WorkflowHandle[Any, Any]:
-    """A run of two broken pods that has patched, and is held before it settles until the faults are cleared; `how` is `deploy`'s."""
+    """A run of two broken pods that has patched, and is held before it settles until the faults are cleared; `how` is
+    `deploy`'s."""
     world.deploy(**how)
     await world.until_broken(count=2)
     written = hold_settle(world)
@@ -167,7 +184,10 @@ async def results(handle: WorkflowHandle[Any, Any]) -> dict[str, Json]:
 
 async def events_of(handle: WorkflowHandle[Any, Any]) -> list[str]:
     """The kinds of the history's events."""
-    return [str(event.WhichOneof("attributes")).removesuffix("_event_attributes") for event in (await handle.fetch_history()).events]
+    return [
+        str(event.WhichOneof("attributes")).removesuffix("_event_attributes")
+        for event in (await handle.fetch_history()).events
+    ]
 
 
 async def events_until(handle: WorkflowHandle[Any, Any], kind: str) -> list[str]:

@@ -1,4 +1,5 @@
-"""What the tests of whole runs share: what was written, whose a pod is, runbooks that say a little more than the seed."""
+"""What the tests of whole runs share: what was written, whose a pod is, runbooks that say a little more than the
+seed."""
 
 import json
 from typing import Any
@@ -18,7 +19,9 @@ Json = dict[str, Any]
 
 def patches(world: World, *, dry_run: bool = False) -> list[Request]:
     """What the product sent to change something; tests patch under other field managers."""
-    return [request for request in world.faults.sent("PATCH", dry_run=dry_run) if "fieldManager=runmend" in request.query]
+    return [
+        request for request in world.faults.sent("PATCH", dry_run=dry_run) if "fieldManager=runmend" in request.query
+    ]
 
 
 def patched_spec(request: Request) -> Json:
@@ -46,7 +49,10 @@ async def a_stray_pod(world: World, owner: Json | None, name: str = "web-0") -> 
 
 def break_pod(world: World, pod: PodFacts, image: str, container: str = "app") -> None:
     """Change the image of one pod alone, as nothing but a node's own trouble does."""
-    world.patch(f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}", {"spec": {"containers": [{"name": container, "image": image}]}})
+    world.patch(
+        f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}",
+        {"spec": {"containers": [{"name": container, "image": image}]}},
+    )
 
 
 def a_runbook(*changes: tuple[str, str]) -> Plan:

@@ -39,7 +39,9 @@ async def test_two_affected_containers_with_an_alert_each_are_one_patch_and_one_
 
     assert (await world.completed(handle)).outcome is Outcome.RESOLVED
     (patch,) = patches(world)
-    assert patched_spec(patch) == {"containers": [{"name": "app", "image": FALLBACK}, {"name": "log", "image": FALLBACK}]}
+    assert patched_spec(patch) == {
+        "containers": [{"name": "app", "image": FALLBACK}, {"name": "log", "image": FALLBACK}]
+    }
     assert revisions(world) == 2
     assert world.images() == {"app": FALLBACK, "log": FALLBACK, "ok": GOOD}
 
@@ -84,7 +86,9 @@ async def test_a_container_that_breaks_behind_a_mended_init_container_ends_the_w
     failed = await world.failed(handle)
 
     assert failed.kind == Outcome.VERIFICATION_FAILED
-    assert failed.message.startswith(f"a container that this run did not change waits: app (ErrImagePull, image {MISSING}) in web-")
+    assert failed.message.startswith(
+        f"a container that this run did not change waits: app (ErrImagePull, image {MISSING}) in web-"
+    )
     assert world.images() == {"app": MISSING, "migrate": FALLBACK}
     # Only what was tried is held back: the alert of the other container may start the next run.
     assert (await (await handle.describe()).memo())[TRIED] == {"migrate": FALLBACK}
@@ -121,7 +125,9 @@ def injecting(monkeypatch: pytest.MonkeyPatch) -> Injecting:
     return arm
 
 
-async def test_an_injected_sidecar_that_cannot_be_pulled_is_refused_and_not_added(world: World, injecting: Injecting) -> None:
+async def test_an_injected_sidecar_that_cannot_be_pulled_is_refused_and_not_added(
+    world: World, injecting: Injecting
+) -> None:
     injecting(MISSING)
     world.deploy(replicas=1, images={"app": MISSING})
     await world.until_broken("app")
@@ -131,7 +137,10 @@ async def test_an_injected_sidecar_that_cannot_be_pulled_is_refused_and_not_adde
 
     assert (failed.kind, failed.message) == (
         Outcome.PRECONDITION_FAILED,
-        "container proxy is in the pod and not in the template of Deployment shop/web (it was injected): a patch would add it",
+        (
+            "container proxy is in the pod and not in the template of Deployment shop/web (it was injected): a patch "
+            "would add it"
+        ),
     )
     assert nothing_written(world)
     assert world.images() == {"app": MISSING}
@@ -212,14 +221,25 @@ async def test_what_a_step_has_changed_is_verified_whatever_a_later_one_finds(wo
     await world.skip()
     result = await world.completed(handle)
 
-    assert (result.outcome, [step.status for step in result.steps]) == (Outcome.RESOLVED, ["done", "done", "not_needed"])
+    assert (result.outcome, [step.status for step in result.steps]) == (
+        Outcome.RESOLVED,
+        ["done", "done", "not_needed"],
+    )
     assert len(result.verdicts) == 3
 
 
-async def test_an_admission_webhook_that_alters_the_change_is_told_at_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_admission_webhook_that_alters_the_change_is_told_at_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def mirrored(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
-        assert (namespace, name, patch["spec"]["template"]["spec"]["containers"][0]["image"]) == ("shop", "web", FALLBACK)
-        return self.deployment(namespace, name).model_copy(update={"containers": {"app": "mirror.local/hello-app:1.0"}, "paused": dry_run})
+        assert (namespace, name, patch["spec"]["template"]["spec"]["containers"][0]["image"]) == (
+            "shop",
+            "web",
+            FALLBACK,
+        )
+        return self.deployment(namespace, name).model_copy(
+            update={"containers": {"app": "mirror.local/hello-app:1.0"}, "paused": dry_run}
+        )
 
     world.deploy(replicas=1)
     await world.until_broken()

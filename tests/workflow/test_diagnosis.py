@@ -1,4 +1,5 @@
-"""Why images cannot be pulled: what the runbook's diagnostic steps find. Nothing that they find, or cannot tell, stops a run."""
+"""Why images cannot be pulled: what the runbook's diagnostic steps find. Nothing that they find, or cannot tell, stops
+a run."""
 
 import json
 from base64 import b64encode
@@ -69,7 +70,10 @@ async def test_events_that_may_not_be_read_fail_the_runbooks_step_and_not_the_di
 
     assert (failed.kind, failed.result.failed_step) == (Outcome.STEP_FAILED, "get_pod_events")
     assert "events is forbidden" in failed.message
-    assert only(finding(failed.result, "Check pod events")) == (None, "unknown: GET events shop: 403: events is forbidden")
+    assert only(finding(failed.result, "Check pod events")) == (
+        None,
+        "unknown: GET events shop: 403: events is forbidden",
+    )
 
 
 async def test_a_silent_kubelet_confirms_nothing_and_stops_nothing(world: World) -> None:
@@ -105,7 +109,9 @@ async def test_a_pull_secret_of_the_pod_that_covers_the_registry_is_found_and_ne
     assert "hunter2" not in result.model_dump_json()
 
 
-async def test_a_pull_secret_whose_credentials_the_registry_refuses_is_not_valid(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_pull_secret_whose_credentials_the_registry_refuses_is_not_valid(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refused(_: Registry, image: str, credentials: tuple[Credentials, ...]) -> RegistryAnswer:
         return RegistryAnswer(image, Answer.UNAUTHORIZED if credentials else Answer.UNKNOWN, "answered 401")
 
@@ -113,7 +119,10 @@ async def test_a_pull_secret_whose_credentials_the_registry_refuses_is_not_valid
     world.create(SECRETS, a_pull_secret())
     result = await diagnosed(world, pull_secrets=("regcred",))
 
-    assert only(finding(result, VALID)) == (False, f"regcred has credentials for {MISSING}, which do not let it be pulled: answered 401")
+    assert only(finding(result, VALID)) == (
+        False,
+        f"regcred has credentials for {MISSING}, which do not let it be pulled: answered 401",
+    )
 
 
 async def test_a_pull_secret_of_the_service_account_is_found(world: World) -> None:
@@ -131,9 +140,16 @@ async def test_a_pull_secret_of_the_service_account_is_found(world: World) -> No
     ("secret", "wrong"),
     [
         (None, "regcred: does not exist"),
-        ({"metadata": {"name": "regcred"}, "stringData": {"a": "b"}}, "regcred: Secret shop/regcred has type 'Opaque'; expected"),
         (
-            {"metadata": {"name": "regcred"}, "type": DOCKER_CONFIG, "stringData": {".dockerconfigjson": '{"auths": {}}'}},
+            {"metadata": {"name": "regcred"}, "stringData": {"a": "b"}},
+            "regcred: Secret shop/regcred has type 'Opaque'; expected",
+        ),
+        (
+            {
+                "metadata": {"name": "regcred"},
+                "type": DOCKER_CONFIG,
+                "stringData": {".dockerconfigjson": '{"auths": {}}'},
+            },
             "regcred: Secret shop/regcred: .dockerconfigjson has no auths",
         ),
     ],
@@ -177,7 +193,9 @@ async def test_a_service_account_that_may_not_be_read_leaves_the_pods_own_secret
 
     unknown = "unknown for the service account: GET serviceaccounts shop/default: 403: serviceaccounts is forbidden"
     assert only(finding(result, CONFIGURED)) == (True, f"configured: regcred; {unknown}")
-    assert (True, f"regcred has credentials for {MISSING}") in [(found.ok, found.found) for found in finding(result, VALID)]
+    assert (True, f"regcred has credentials for {MISSING}") in [
+        (found.ok, found.found) for found in finding(result, VALID)
+    ]
 
 
 async def test_the_registries_of_the_image_and_of_the_fallback_are_asked_and_silence_is_unknown(world: World) -> None:

@@ -21,13 +21,17 @@ SUCCESS = "- Container starts successfully"
     [
         (a_runbook((SUCCESS, f"{SUCCESS}\n- The customers are happy")), "resolved, 1 criterion unverified"),
         (
-            a_runbook((SUCCESS, "- The customers are happy"), ("- Pod transitions", "- The shop is full\n- Pod transitions")),
+            a_runbook(
+                (SUCCESS, "- The customers are happy"), ("- Pod transitions", "- The shop is full\n- Pod transitions")
+            ),
             "resolved, 2 criteria unverified",
         ),
     ],
     ids=["one", "two"],
 )
-async def test_a_criterion_that_cannot_be_read_is_unverified_and_never_passed(world: World, plan: Plan, says: str) -> None:
+async def test_a_criterion_that_cannot_be_read_is_unverified_and_never_passed(
+    world: World, plan: Plan, says: str
+) -> None:
     world.deploy(replicas=1)
     await world.until_broken()
 
@@ -40,7 +44,9 @@ async def test_a_criterion_that_cannot_be_read_is_unverified_and_never_passed(wo
     assert outcome_line(result) == says
     (happy,) = [verdict for verdict in result.verdicts if verdict.text == "The customers are happy"]
     assert (happy.status, happy.evidence) == (Status.UNVERIFIED, "not understood, so not checked")
-    assert f"? The customers are happy (line {happy.line}): unverified: not understood, so not checked" in render(result)
+    assert f"? The customers are happy (line {happy.line}): unverified: not understood, so not checked" in render(
+        result
+    )
 
 
 async def test_a_runbook_that_only_reads_ends_recommended(world: World) -> None:
@@ -65,13 +71,21 @@ async def test_a_runbook_that_only_reads_has_nothing_to_say_of_a_healthy_target(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"schema_version": 2}, {"steps": "none"}, {"colour": "green"}], ids=["another version", "a wrong type", "an unknown field"]
+    "wrong",
+    [{"schema_version": 2}, {"steps": "none"}, {"colour": "green"}],
+    ids=["another version", "a wrong type", "an unknown field"],
 )
-async def test_an_input_that_cannot_be_read_fails_the_run_and_does_not_hang(world: World, wrong: dict[str, object]) -> None:
-    given = RunInput(plan=world.plan, target=world.target, alerts=(an_alert("web-1"),), options=Options()).model_dump(mode="json")
+async def test_an_input_that_cannot_be_read_fails_the_run_and_does_not_hang(
+    world: World, wrong: dict[str, object]
+) -> None:
+    given = RunInput(plan=world.plan, target=world.target, alerts=(an_alert("web-1"),), options=Options()).model_dump(
+        mode="json"
+    )
     given["plan"] |= wrong
 
-    handle = await world.env.client.start_workflow("RB_IMAGEPULL", given, id=world.target.workflow_id, task_queue=world.settings.task_queue)
+    handle = await world.env.client.start_workflow(
+        "RB_IMAGEPULL", given, id=world.target.workflow_id, task_queue=world.settings.task_queue
+    )
     with pytest.raises(WorkflowFailureError) as failed:
         await handle.result()
 

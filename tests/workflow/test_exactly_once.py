@@ -60,18 +60,24 @@ async def test_a_change_whose_answer_was_lost_is_recognised_and_not_made_again(w
 async def test_a_lost_change_that_somebody_put_back_before_the_retry_is_reverted_and_not_done(world: World) -> None:
     world.deploy()
     await world.until_broken(count=2)
-    world.faults.add(*PATCH, lose_answer=True, then=lambda _: world.set_image("app", MISSING, manager="argocd-controller"))
+    world.faults.add(
+        *PATCH, lose_answer=True, then=lambda _: world.set_image("app", MISSING, manager="argocd-controller")
+    )
     handle = await world.start()
     await skip_to_end(world, handle)
     failed = await world.failed(handle)
 
     assert failed.kind == "Reverted"
-    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+    assert (
+        failed.message
+        == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+    )
     assert (failed.result.failed_step, len(patches(world))) == ("patch_image", 1)
 
 
 async def test_a_change_that_was_undone_with_its_annotation_before_the_retry_is_not_made_again(world: World) -> None:
-    """`kubectl rollout undo` takes the Deployment's annotations back too; the ReplicaSet of our revision keeps the copy."""
+    """`kubectl rollout undo` takes the Deployment's annotations back too; the ReplicaSet of our revision keeps the
+    copy."""
 
     def undo(_: Request) -> None:
         while len(world.cluster.replica_sets("shop")) < 2:  # until the controller has made our revision

@@ -11,7 +11,9 @@ from tests.workflow.scenes import patches
 from tests.world import World
 
 PATCH = ("PATCH", "deployments/web")
-MAY_NOT_READ = 'deployments.apps "web" is forbidden: User "system:serviceaccount:runmend:worker" cannot get resource "deployments"'
+MAY_NOT_READ = (
+    'deployments.apps "web" is forbidden: User "system:serviceaccount:runmend:worker" cannot get resource "deployments"'
+)
 
 
 async def resolved_after(world: World, *fault: Any, **what: Any) -> int:
@@ -61,7 +63,9 @@ async def test_a_throttled_write_waits_as_long_as_the_server_asked(world: World)
     assert len(patches(world)) == 2
 
 
-@pytest.mark.parametrize(("status", "kind"), [(403, "Forbidden"), (401, "Forbidden"), (422, "Invalid"), (404, "NotFound")])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, "Forbidden"), (401, "Forbidden"), (422, "Invalid"), (404, "NotFound")]
+)
 async def test_a_write_that_is_refused_for_good_is_sent_once(world: World, status: int, kind: str) -> None:
     world.deploy()
     await world.until_broken(count=2)
@@ -98,7 +102,10 @@ async def test_a_right_to_read_that_is_missing_fails_the_run_after_it_was_asked_
     await skip_to_end(world, handle)
     failed = await world.failed(handle)
 
-    assert (failed.kind, failed.message) == ("StepFailed", f"observe: Forbidden: GET deployments shop/web: 403: {MAY_NOT_READ}")
+    assert (failed.kind, failed.message) == (
+        "StepFailed",
+        f"observe: Forbidden: GET deployments shop/web: 403: {MAY_NOT_READ}",
+    )
     assert len(world.faults.sent("GET", "deployments/web")) == 4
 
 
@@ -163,9 +170,14 @@ async def test_an_api_server_that_stays_down_fails_the_step_and_says_so(world: W
     failed = await world.failed(handle)
 
     assert failed.kind == "StepFailed"
-    assert failed.message.startswith(f"patch_image spent its time: Unreachable: the API server at {world.sandbox.url} did not answer")
+    assert failed.message.startswith(
+        f"patch_image spent its time: Unreachable: the API server at {world.sandbox.url} did not answer"
+    )
     assert failed.result.remarks == (
-        "patch_image may have written all the same: its last tries got no answer that says; look at Deployment shop/web",
+        (
+            "patch_image may have written all the same: its last tries got no answer that says; look at "
+            "Deployment shop/web"
+        ),
     )
     world.sandbox.resume()
     assert world.api.get(WEB).json()["metadata"]["generation"] == 1

@@ -1,4 +1,5 @@
-"""What a run may do by itself: the strictest of worker, run and runbook, and only in the namespaces of this installation."""
+"""What a run may do by itself: the strictest of worker, run and runbook, and only in the namespaces of this
+installation."""
 
 import json
 from pathlib import Path
@@ -26,7 +27,9 @@ async def recommended_only(world: World, plan: Plan, options: Options) -> None:
     result = await world.completed(await world.start(plan=plan, options=options))
 
     assert result.outcome is Outcome.RECOMMENDED
-    assert recommendation(result) == (f"the mode is recommend; would change container app: {MISSING} → {FALLBACK} (accepted by a dry run)")
+    assert recommendation(result) == (
+        f"the mode is recommend; would change container app: {MISSING} → {FALLBACK} (accepted by a dry run)"
+    )
     assert patches(world) == []
     (tried,) = patches(world, dry_run=True)
     assert patched_spec(tried) == {"containers": [{"name": "app", "image": FALLBACK}]}
@@ -42,7 +45,9 @@ async def recommended_only(world: World, plan: Plan, options: Options) -> None:
     ],
     ids=["the runbook", "the runbook, whatever the run says", "the run"],
 )
-async def test_a_recommending_run_changes_nothing_and_says_what_it_would_change(world: World, plan: Plan, options: Options) -> None:
+async def test_a_recommending_run_changes_nothing_and_says_what_it_would_change(
+    world: World, plan: Plan, options: Options
+) -> None:
     await recommended_only(world, plan, options)
 
 
@@ -107,7 +112,9 @@ async def test_kube_system_is_touched_where_it_is_named_in_full(tmp_path: Path) 
 
 async def a_run_in_kube_system(world: World) -> Any:
     def broken() -> list[str]:
-        return [pod.name for pod in world.cluster.pods("kube-system") if pod.waiting_for("ErrImagePull", "ImagePullBackOff")]
+        return [
+            pod.name for pod in world.cluster.pods("kube-system") if pod.waiting_for("ErrImagePull", "ImagePullBackOff")
+        ]
 
     world.create("/apis/apps/v1/namespaces/kube-system/deployments", a_deployment(replicas=1))
     await world.until(broken)

@@ -21,7 +21,10 @@ async def test_a_pod_of_another_controller_is_refused_by_its_owners_name(world: 
     failed = await world.failed(await world.start((an_alert(pod),), target=target_of(world, pod)))
 
     assert failed.kind == Outcome.PRECONDITION_FAILED
-    assert failed.message == f"the pod must be owned by a Deployment, and the pod is owned by {kind} shop/web (Pod web-0 → {kind} web)"
+    assert (
+        failed.message
+        == f"the pod must be owned by a Deployment, and the pod is owned by {kind} shop/web (Pod web-0 → {kind} web)"
+    )
     assert failed.result.failed_step == "patch_image"
     assert nothing_written(world)
 
@@ -48,12 +51,17 @@ async def test_a_pod_of_a_bare_replica_set_is_refused(world: World) -> None:
 
     assert (failed.kind, failed.message) == (
         Outcome.PRECONDITION_FAILED,
-        f"the pod must be owned by a Deployment, and the pod is owned by ReplicaSet shop/web-1 (Pod {pod.name} → ReplicaSet web-1)",
+        (
+            f"the pod must be owned by a Deployment, and the pod is owned by ReplicaSet shop/web-1 (Pod {pod.name} → "
+            "ReplicaSet web-1)"
+        ),
     )
     assert nothing_written(world)
 
 
-async def test_a_controller_above_the_deployment_is_reported_and_the_deployment_is_what_gets_fixed(world: World) -> None:
+async def test_a_controller_above_the_deployment_is_reported_and_the_deployment_is_what_gets_fixed(
+    world: World,
+) -> None:
     deployment = a_deployment(replicas=1)
     above = {"apiVersion": "example.io/v1", "kind": "App", "name": "shop", "uid": "above", "controller": True}
     deployment["metadata"]["ownerReferences"] = [above]

@@ -1,4 +1,5 @@
-"""Never make it worse: while pods of the target serve, its template is left to a person, unless the runbook says otherwise."""
+"""Never make it worse: while pods of the target serve, its template is left to a person, unless the runbook says
+otherwise."""
 
 from pathlib import Path
 
@@ -54,7 +55,9 @@ async def test_the_rollback_goes_to_the_revision_that_serves_past_another_that_w
     assert "--to-revision=1` restores it" in recommendation(result)
 
 
-async def test_where_the_same_revision_serves_the_pods_that_cannot_pull_are_named_with_their_nodes(world: World) -> None:
+async def test_where_the_same_revision_serves_the_pods_that_cannot_pull_are_named_with_their_nodes(
+    world: World,
+) -> None:
     world.deploy(images={"app": GOOD}, replicas=3)
     await world.until_running(3)
     victim, other, _ = world.pods()
@@ -67,7 +70,8 @@ async def test_where_the_same_revision_serves_the_pods_that_cannot_pull_are_name
 
     assert result.outcome is Outcome.RECOMMENDED
     assert recommendation(result).startswith(
-        f"2 of 3 replicas of the same revision serve; these pods cannot pull: {victim.name} on node {victim.node}; would change"
+        f"2 of 3 replicas of the same revision serve; these pods cannot pull: {victim.name} on node "
+        f"{victim.node}; would change"
     )
     assert world.images() == {"app": GOOD}
     assert patches(world) == []

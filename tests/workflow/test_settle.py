@@ -43,7 +43,9 @@ async def test_settle_waits_until_nothing_of_the_old_revision_is_left(world: Wor
     await world.window(handle)
 
     assert all(pod.running and pod.containers[0].image == FALLBACK for pod in world.pods())
-    assert (await results(handle))["runmend.settle"]["summary"] == "2 of 2 pods are Running, nothing of an older revision is left"
+    assert (await results(handle))["runmend.settle"][
+        "summary"
+    ] == "2 of 2 pods are Running, nothing of an older revision is left"
 
 
 async def test_a_fallback_image_that_cannot_be_pulled_fails_with_what_was_seen_last(world: World) -> None:
@@ -61,7 +63,9 @@ async def test_a_fallback_image_that_cannot_be_pulled_fails_with_what_was_seen_l
     memo = await memo_of(handle)
 
     assert failed.kind == "VerificationFailed"
-    assert failed.message.startswith("settle spent its time: the image that this run wrote cannot be pulled either: app waits (")
+    assert failed.message.startswith(
+        "settle spent its time: the image that this run wrote cannot be pulled either: app waits ("
+    )
     assert f"{OTHER} (image not found)" in failed.message
     assert "app waits (" in failed.message
     assert failed.result.window_seconds is None
@@ -114,7 +118,10 @@ async def test_settle_sees_that_the_old_image_was_put_back(world: World) -> None
     failed = await world.failed(handle)
 
     assert (failed.kind, failed.result.window_seconds) == ("Reverted", None)
-    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+    assert (
+        failed.message
+        == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+    )
 
 
 async def test_settle_ends_when_the_deployment_was_deleted(world: World) -> None:

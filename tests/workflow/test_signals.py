@@ -95,7 +95,9 @@ async def test_alerts_of_another_runbook_are_dropped_and_remarked(world: World) 
     assert set((await memo_of(handle))["episodes"]) == {alert.episode}
 
 
-async def test_an_alert_that_joins_while_the_target_is_observed_may_name_the_container_that_is_affected(world: World) -> None:
+async def test_an_alert_that_joins_while_the_target_is_observed_may_name_the_container_that_is_affected(
+    world: World,
+) -> None:
     """It came while the run looked, and found that the container of the first alert is healthy."""
     world.deploy(images={"app": GOOD, "log": "registry.example/log:missing"})
     pods = await world.until_broken("log", 2)
@@ -124,7 +126,9 @@ async def test_a_run_that_fails_after_its_window_costs_49_events_and_remembers_w
     assert await outcome_of(handle) == "Reverted"
 
 
-async def test_an_alert_that_comes_when_the_outcome_stands_is_not_remembered(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_alert_that_comes_when_the_outcome_stands_is_not_remembered(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     """Nothing will deal with it, so its next delivery must not be a known one."""
     world.deploy(images={"app": GOOD})
     await world.until_running(2)

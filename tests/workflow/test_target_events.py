@@ -1,4 +1,5 @@
-"""What runs tell on their targets as events: each change and each end once, and nothing where nothing was meant to be changed."""
+"""What runs tell on their targets as events: each change and each end once, and nothing where nothing was meant to be
+changed."""
 
 import asyncio
 import time
@@ -27,7 +28,9 @@ PATCH = ("PATCH", "deployments/web")
 TELL = ("POST", "/namespaces/shop/events")
 CHANGE = f"changed container app: {MISSING} → {FALLBACK}"
 AUTHOR = Author(runbook="RB_IMAGEPULL", workflow="w", run="r")
-DENIED = 'events is forbidden: User "system:serviceaccount:runmend:worker" cannot create resource "events" in API group ""'
+DENIED = (
+    'events is forbidden: User "system:serviceaccount:runmend:worker" cannot create resource "events" in API group ""'
+)
 
 
 def told(world: World) -> list[Json]:
@@ -71,7 +74,11 @@ async def test_a_resolved_run_tells_of_its_change_and_its_end_once_on_the_deploy
     change, end = told(world)
     author = f" (runbook RB_IMAGEPULL, run {handle.id} @ {handle.result_run_id})"
     assert (change["reason"], change["type"], change["message"]) == ("ImagesPatched", "Normal", CHANGE + author)
-    assert (end["reason"], end["type"], end["message"]) == ("RemediationResolved", "Normal", f"resolved: {result.summary}{author}")
+    assert (end["reason"], end["type"], end["message"]) == (
+        "RemediationResolved",
+        "Normal",
+        f"resolved: {result.summary}{author}",
+    )
     uid = world.cluster.deployment("shop", "web").uid
     assert result.observation is not None
     assert {result.observation.target_uid, *(event["involvedObject"]["uid"] for event in (change, end))} == {uid}
@@ -104,7 +111,8 @@ async def test_a_change_whose_event_s_answer_was_lost_is_told_once(world: World)
 
 
 async def test_a_change_that_another_try_still_makes_is_told_once(world: World) -> None:
-    """The first try's answer is held past its end: the second try finds the change and tells it, and the first has no time left to."""
+    """The first try's answer is held past its end: the second try finds the change and tells it, and the first has no
+    time left to."""
     world.deploy()
     await world.until_broken(count=2)
     with Held(world, *PATCH) as held:
@@ -127,7 +135,9 @@ async def test_a_try_that_may_not_write_does_not_tell_of_an_earlier_ones_change_
     world.faults.add(*TELL, status=403, reason=DENIED)
     with caplog.at_level("INFO", "runmend.changes"):
         first = patch_images(world.cluster, call, AUTHOR, may_change=True)
-        recommending = patch_images(world.cluster, call.model_copy(update={"mode": Mode.RECOMMEND}), AUTHOR, may_change=True)
+        recommending = patch_images(
+            world.cluster, call.model_copy(update={"mode": Mode.RECOMMEND}), AUTHOR, may_change=True
+        )
         elsewhere = patch_images(world.cluster, call, AUTHOR, may_change=False)
 
         assert [len(result.remarks) for result in (first, recommending, elsewhere)] == [1, 0, 0]
@@ -142,7 +152,9 @@ async def test_a_try_that_may_not_write_does_not_tell_of_an_earlier_ones_change_
 async def test_a_lost_change_that_was_put_back_is_told_all_the_same_and_that_it_was_put_back(world: World) -> None:
     world.deploy()
     await world.until_broken(count=2)
-    world.faults.add(*PATCH, lose_answer=True, then=lambda _: world.set_image("app", MISSING, manager="argocd-controller"))
+    world.faults.add(
+        *PATCH, lose_answer=True, then=lambda _: world.set_image("app", MISSING, manager="argocd-controller")
+    )
     handle = await world.start()
     await skip_to_end(world, handle)
     failed = await world.failed(handle)
@@ -217,7 +229,9 @@ async def test_a_run_that_may_write_no_events_resolves_and_its_report_says_so(wo
     assert len(world.faults.sent(*TELL)) == 2
 
 
-async def test_an_api_server_that_is_slow_to_take_events_keeps_no_step_from_its_end(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_api_server_that_is_slow_to_take_events_keeps_no_step_from_its_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(target_events, "PATIENCE_SECONDS", 0.3)
     world.deploy()
     await world.until_broken(count=2)

@@ -63,7 +63,9 @@ async def test_a_resolved_run_is_counted_with_the_time_that_it_took(world: World
     await world.until_broken(count=2)
     handle = await world.start()
     await world.window(handle)
-    assert counted("runmend_runs_ended_total", runbook=RUNBOOK, outcome="StepFailed") == 0, "it is there before anything ended"
+    assert counted("runmend_runs_ended_total", runbook=RUNBOOK, outcome="StepFailed") == 0, (
+        "it is there before anything ended"
+    )
     await world.skip()
     result = await world.completed(handle)
 
@@ -93,7 +95,9 @@ async def test_a_try_after_a_fault_is_a_retry_and_a_wait_is_no_failure(world: Wo
     assert counted("runmend_activity_try_seconds_count", activity="runmend.settle", result="failed") == 0
 
 
-async def test_a_run_that_fails_is_counted_under_its_outcome_and_has_no_time_to_fix(world: World, counted: Counted) -> None:
+async def test_a_run_that_fails_is_counted_under_its_outcome_and_has_no_time_to_fix(
+    world: World, counted: Counted
+) -> None:
     world.deploy()
     await world.until_broken(count=2)
     world.faults.add("PATCH", "deployments/web", times=99, status=422)
@@ -106,7 +110,9 @@ async def test_a_run_that_fails_is_counted_under_its_outcome_and_has_no_time_to_
     assert counted("runmend_time_to_fix_seconds_count", runbook=RUNBOOK) == 0
 
 
-async def test_a_failed_try_is_one_line_of_the_sdk_that_names_run_target_step_and_attempt(world: World, lines: io.StringIO) -> None:
+async def test_a_failed_try_is_one_line_of_the_sdk_that_names_run_target_step_and_attempt(
+    world: World, lines: io.StringIO
+) -> None:
     world.deploy()
     await world.until_broken(count=2)
     world.faults.add("PATCH", "deployments/web", times=2, status=500, reason="said\nINFO forged")
@@ -130,7 +136,11 @@ async def test_the_line_of_a_runs_end_names_run_and_target(world: World, lines: 
     await world.failed(handle)
 
     (line,) = read(lines, "run ended")
-    assert (line["run"], line["target"], line["activity"]) == (handle.run_id, world.target.workflow_id, "runmend.report")
+    assert (line["run"], line["target"], line["activity"]) == (
+        handle.run_id,
+        world.target.workflow_id,
+        "runmend.report",
+    )
     assert (line["runbook"], line["outcome"], line["says"]) == (RUNBOOK, "StepFailed", "StepFailed")
 
 
@@ -154,7 +164,9 @@ class Broken:
 
 async def test_a_workflows_own_lines_name_run_and_target(world: World, lines: io.StringIO) -> None:
     client = world.env.client
-    async with Worker(client, task_queue="telling", workflows=[Talking, Broken], workflow_runner=UnsandboxedWorkflowRunner()):
+    async with Worker(
+        client, task_queue="telling", workflows=[Talking, Broken], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
         talking = await client.start_workflow("Talking", id="prod/shop/Deployment/web", task_queue="telling")
         await talking.result()
         broken = await client.start_workflow("Broken", id="prod/shop/Deployment/api", task_queue="telling")
@@ -162,7 +174,9 @@ async def test_a_workflows_own_lines_name_run_and_target(world: World, lines: io
         await broken.terminate()
 
     (said,) = read(lines, "said in a workflow")
-    failed = next(line for line in map(json.loads, lines.getvalue().splitlines()) if "KeyError" in line.get("error", ""))
+    failed = next(
+        line for line in map(json.loads, lines.getvalue().splitlines()) if "KeyError" in line.get("error", "")
+    )
     assert (said["run"], said["target"]) == (talking.result_run_id, talking.id)
     assert (failed["run"], failed["target"]) == (broken.result_run_id, broken.id)
     assert failed["logger"].startswith("temporalio")

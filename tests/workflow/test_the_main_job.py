@@ -34,7 +34,9 @@ async def test_a_run_started_by_one_webhook_costs_six_activities_and_48_events(w
     await world.completed(handle)
 
     events = (await handle.fetch_history()).events
-    activities = [event for event in events if event.WhichOneof("attributes") == "activity_task_scheduled_event_attributes"]
+    activities = [
+        event for event in events if event.WhichOneof("attributes") == "activity_task_scheduled_event_attributes"
+    ]
     assert [event.activity_task_scheduled_event_attributes.activity_type.name for event in activities] == [
         "runmend.observe",
         "get_pod_events",

@@ -30,7 +30,11 @@ def _text(payload: Payload) -> str:
 async def summaries(handle: WorkflowHandle[Any, Any], kind: str) -> list[str]:
     """The summaries of a history's events of one kind."""
     events = (await handle.fetch_history()).events
-    return [_text(event.user_metadata.summary) for event in events if event.WhichOneof("attributes") == f"{kind}_event_attributes"]
+    return [
+        _text(event.user_metadata.summary)
+        for event in events
+        if event.WhichOneof("attributes") == f"{kind}_event_attributes"
+    ]
 
 
 async def test_a_runs_history_reads_in_words(world: World) -> None:
@@ -61,7 +65,9 @@ async def test_an_init_containers_patch_says_so(world: World) -> None:
     handle = await world.start((an_alert(pod, "migrate"),))
     await world.window(handle)
 
-    assert "patch Deployment shop/web: init container migrate → hello-app:1.0" in await summaries(handle, "activity_task_scheduled")
+    assert "patch Deployment shop/web: init container migrate → hello-app:1.0" in await summaries(
+        handle, "activity_task_scheduled"
+    )
 
 
 async def test_a_run_is_found_by_its_runbook_target_namespace_alert_and_fingerprints(world: World) -> None:
@@ -130,9 +136,13 @@ async def test_a_runs_current_details_follow_it_and_end_as_its_report(world: Wor
     handle = await world.start()
     await world.window(handle)
     held = await details_of(handle)
-    [started] = [event for event in (await handle.fetch_history()).events if event.HasField("timer_started_event_attributes")]
+    [started] = [
+        event for event in (await handle.fetch_history()).events if event.HasField("timer_started_event_attributes")
+    ]
     until = started.event_time.ToDatetime(UTC) + timedelta(seconds=300)
-    assert held.startswith("## ImagePullBackOff Remediation: running\n\n**Now: verification window of 5 minutes, until ")
+    assert held.startswith(
+        "## ImagePullBackOff Remediation: running\n\n**Now: verification window of 5 minutes, until "
+    )
     assert f"until {moment(until)}; then the criteria are checked: " in held
     assert "### What was done" in held
     await world.skip()
@@ -159,9 +169,13 @@ async def test_while_it_settles_the_details_say_what_for_and_where_it_stands_wha
     while "**Now: step" in (told := await details_of(handle)):  # noqa: ASYNC110  the worker takes the step's answer
         await asyncio.sleep(0.05)
 
-    assert "**Now: settling, at most 10 minutes: waits until all pods of Deployment shop/web are of the new revision and running" in told
     assert (
-        "and: Pod transitions from ImagePullBackOff to Running; Container starts successfully; the pending activity runmend.settle" in told
+        "**Now: settling, at most 10 minutes: waits until all pods of Deployment shop/web are of the new "
+        "revision and running" in told
+    )
+    assert (
+        "and: Pod transitions from ImagePullBackOff to Running; Container starts successfully; the pending "
+        "activity runmend.settle" in told
     )
 
 

@@ -58,7 +58,10 @@ async def test_a_deployment_that_was_deleted_and_made_anew_with_the_new_image_fa
 
     failed = await window.fails()
 
-    assert failed.message == "Deployment shop/web was deleted and made anew in the window: what was changed no longer exists"
+    assert (
+        failed.message
+        == "Deployment shop/web was deleted and made anew in the window: what was changed no longer exists"
+    )
 
 
 @pytest_asyncio.fixture
@@ -171,7 +174,12 @@ async def test_an_event_that_was_there_at_settle_and_stays_as_it_was_passes(worl
 
 
 async def test_a_crash_loops_back_off_is_no_event_of_an_image(window: Window) -> None:
-    an_event(window.world, window.pods[0], "Back-off restarting failed container app in pod web-1_shop(4711)", reason="BackOff")
+    an_event(
+        window.world,
+        window.pods[0],
+        "Back-off restarting failed container app in pod web-1_shop(4711)",
+        reason="BackOff",
+    )
 
     await window.passes()
 
@@ -185,7 +193,9 @@ async def test_another_failure_and_another_pods_event_fail_nothing(window: Windo
 
 
 async def test_a_container_that_restarted_fails(window: Window) -> None:
-    freeze(window.world, window.pods[0], restartCount=1, lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}})
+    freeze(
+        window.world, window.pods[0], restartCount=1, lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+    )
     failed = await window.fails()
 
     assert verdicts(failed) == [Status.PASSED, Status.PASSED, Status.FAILED]
@@ -260,7 +270,10 @@ async def test_a_controller_that_puts_the_old_image_back_is_named(window: Window
     await window.world.until_broken()
     failed = await window.fails("Reverted")
 
-    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+    assert (
+        failed.message
+        == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'argocd-controller'"
+    )
 
 
 async def test_a_controller_that_puts_the_old_image_back_at_the_end_of_the_window_is_named(window: Window) -> None:

@@ -1,4 +1,7 @@
-"""Logs: constant messages with key-values. One record is one line, whatever is in it, and a line of a run names run and target."""
+"""Logs: constant messages with key-values.
+
+One record is one line, whatever is in it, and a line of a run names run and target.
+"""
 
 import json
 import logging
@@ -26,7 +29,10 @@ _NESTED_MOST: Final = 8
 
 
 class _Within(logging.Filter):
-    """Notes the run, target, activity and attempt that a record was made in, whoever made it. It lets every record pass."""
+    """Notes the run, target, activity and attempt that a record was made in, whoever made it.
+
+    It lets every record pass.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.within = _within(record)
@@ -36,7 +42,12 @@ class _Within(logging.Filter):
 def _within(record: logging.LogRecord) -> dict[str, Any]:
     if activity.in_activity():
         here = activity.info()
-        return {"run": here.workflow_run_id, "target": here.workflow_id, "activity": here.activity_type, "attempt": here.attempt}
+        return {
+            "run": here.workflow_run_id,
+            "target": here.workflow_id,
+            "activity": here.activity_type,
+            "attempt": here.attempt,
+        }
     if workflow.in_workflow():
         run = workflow.info()
         return {"run": run.run_id, "target": run.workflow_id}
@@ -47,7 +58,10 @@ def _within(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class Console(logging.Formatter):
-    """`2026-11-23T10:00:00Z INFO runmend.bridge alert answered answer="started"`: values are JSON, so is a message that is not plain."""
+    """`2026-11-23T10:00:00Z INFO runmend.bridge alert answered answer="started"`.
+
+    Values are JSON, so is a message that is not plain.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
@@ -82,7 +96,10 @@ def log_to(stream: TextIO | None = None, level: int = logging.INFO, form: Form =
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """The record's own fields, then where it was made. A field of its own that is called like one of ours gets another name."""
+    """The record's own fields, then where it was made.
+
+    A field of its own that is called like one of ours gets another name.
+    """
     within = vars(record).get("within", {})
     error = dict(_error(record))
     taken = {*_HEAD, "traceback", *within, *error}
@@ -147,9 +164,14 @@ def _sentence(message: str) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON in one line, of which a terminal shows every character: line ends of any kind, controls and bidi overrides are escaped."""
+    """JSON in one line, of which a terminal shows every character.
+
+    Line ends of any kind, controls and bidi overrides are escaped.
+    """
     text = json.dumps(value, ensure_ascii=False)
-    return text if text.isprintable() else "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    return (
+        text if text.isprintable() else "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in text)
+    )
 
 
 def _plain(value: object, depth: int = 0) -> object:

@@ -11,7 +11,9 @@ from runmend.core.outcomes import Outcome
 # Prometheus' text format has no place for when a count began, so each count would get a second series.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 METRICS: Final = CollectorRegistry()
-RUNS: Final = Counter("runmend_runs_ended", "Runs that ended, by runbook and outcome.", ("runbook", "outcome"), registry=METRICS)
+RUNS: Final = Counter(
+    "runmend_runs_ended", "Runs that ended, by runbook and outcome.", ("runbook", "outcome"), registry=METRICS
+)
 TIME_TO_FIX: Final = Histogram(
     "runmend_time_to_fix_seconds",
     "From a run's start to the proof that the fix held, of resolved runs.",
@@ -27,7 +29,9 @@ TRIES: Final = Histogram(
     buckets=(0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
     registry=METRICS,
 )
-RETRIES: Final = Counter("runmend_activity_retries", "Tries of an activity after its first.", ("activity",), registry=METRICS)
+RETRIES: Final = Counter(
+    "runmend_activity_retries", "Tries of an activity after its first.", ("activity",), registry=METRICS
+)
 
 
 class CannotServeMetrics(PermanentError):
@@ -43,7 +47,9 @@ def serve_metrics(host: str, port: int) -> None:
     try:
         start_http_server(port, addr=host, registry=METRICS)
     except OSError as error:
-        raise CannotServeMetrics(f"RUNMEND_METRICS_PORT: metrics cannot be served on {host} port {port}: {error.strerror}") from error
+        raise CannotServeMetrics(
+            f"RUNMEND_METRICS_PORT: metrics cannot be served on {host} port {port}: {error.strerror}"
+        ) from error
 
 
 def begin_runbook(runbook_id: str) -> None:

@@ -26,8 +26,14 @@ def sdk_runtime(host: str, port: int | None) -> Runtime:
         metrics = None if port is None else PrometheusConfig(bind_address=_address(host, port))
         return Runtime(telemetry=TelemetryConfig(logging=logs, metrics=metrics))
     except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else str(error).rpartition("exporter: ")[2].partition(" (os error")[0]
-        raise CannotServeMetrics(f"RUNMEND_SDK_METRICS_PORT: metrics cannot be served on {host} port {port}: {why}") from error
+        why = (
+            error.strerror
+            if isinstance(error, OSError)
+            else str(error).rpartition("exporter: ")[2].partition(" (os error")[0]
+        )
+        raise CannotServeMetrics(
+            f"RUNMEND_SDK_METRICS_PORT: metrics cannot be served on {host} port {port}: {why}"
+        ) from error
 
 
 def _address(host: str, port: int) -> str:

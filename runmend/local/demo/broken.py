@@ -1,4 +1,7 @@
-"""What is broken in the demo, and how: a Deployment in the embedded cluster, and the alert that Alertmanager would send for it."""
+"""What is broken in the demo, and how.
+
+A Deployment in the embedded cluster, and the alert that Alertmanager would send for it.
+"""
 
 import asyncio
 import json
@@ -87,7 +90,9 @@ class BrokenDeployment:
             deployments = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
             await _sent(api, "POST", deployments, _deployment(scenario))
             if scenario.then is not None:
-                await self._wait(lambda pods: len(pods) == scenario.replicas and all(pod.running for pod in pods), "to serve")
+                await self._wait(
+                    lambda pods: len(pods) == scenario.replicas and all(pod.running for pod in pods), "to serve"
+                )
                 patch = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": scenario.then}]}}}}
                 await _sent(api, "PATCH", f"{deployments}/{NAME}", patch)
         expected = scenario.replicas if scenario.then is None else 1
@@ -114,7 +119,9 @@ def broken(pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:
 
 def webhook(pods: tuple[PodFacts, ...]) -> dict[str, Any]:
     """Alertmanager's webhook as it was captured from a real one, with these pods for those that it was about."""
-    body: dict[str, Any] = json.loads(resources.files("runmend.local.demo").joinpath("payload.json").read_text(encoding="utf-8"))
+    body: dict[str, Any] = json.loads(
+        resources.files("runmend.local.demo").joinpath("payload.json").read_text(encoding="utf-8")
+    )
     adjusted = []
     for alert, pod in zip(body["alerts"], pods, strict=False):
         labels = alert["labels"] | {"cluster": CLUSTER, "namespace": pod.namespace, "pod": pod.name, "uid": pod.uid}

@@ -1,4 +1,6 @@
-"""What the demo runs in: Temporal, an embedded cluster, a worker and a bridge, on free ports of loopback and in a temporary folder.
+"""What the demo runs in.
+
+Temporal, an embedded cluster, a worker and a bridge, on free ports of loopback and in a temporary folder.
 
 Nothing of the user's surroundings has a say: no kubeconfig, no variable, no profile.
 """
@@ -50,7 +52,9 @@ async def environment() -> AsyncIterator[Environment]:
         RunmendError: something cannot be started.
     """
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="runmend-demo-", ignore_cleanup_errors=True)))
+        folder = Path(
+            stack.enter_context(tempfile.TemporaryDirectory(prefix="runmend-demo-", ignore_cleanup_errors=True))
+        )
         stack.enter_context(_own_surroundings())
         log_to(stack.enter_context((folder / "demo.log").open("w", encoding="utf-8")))
         # The server looks for its profile and keeps a note of its version under HOME.
@@ -93,7 +97,9 @@ def _runbooks() -> Path:
 @contextmanager
 def _own_surroundings() -> Iterator[None]:
     """Take the variables away that clients of Kubernetes, Temporal and HTTP would obey; they come back at the end."""
-    taken = {name: value for name, value in os.environ.items() if name.startswith(_OTHERS) or name.lower().endswith("_proxy")}
+    taken = {
+        name: value for name, value in os.environ.items() if name.startswith(_OTHERS) or name.lower().endswith("_proxy")
+    }
     for name in taken:
         del os.environ[name]
     try:

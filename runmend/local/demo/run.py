@@ -1,4 +1,7 @@
-"""The demo as it is seen: what is broken, what the bridge answers, the run as it proceeds, its report, and what it cost."""
+"""The demo as it is seen.
+
+What is broken, what the bridge answers, the run as it proceeds, its report, and what it cost.
+"""
 
 import asyncio
 import time
@@ -11,7 +14,17 @@ from rich.text import Text
 from temporalio.service import RPCError
 from temporalio.testing import TimeSkipper
 
-from runmend.local.demo.broken import CLUSTER, NAME, NAMESPACE, SCENARIOS, BrokenDeployment, DemoFailed, Scenario, broken, webhook
+from runmend.local.demo.broken import (
+    CLUSTER,
+    NAME,
+    NAMESPACE,
+    SCENARIOS,
+    BrokenDeployment,
+    DemoFailed,
+    Scenario,
+    broken,
+    webhook,
+)
 from runmend.local.demo.environment import Environment, environment
 from runmend.local.processes import unless_stopped
 from runmend.reports.report import duration
@@ -47,7 +60,9 @@ class _Demo:
 
     async def run(self) -> int:
         """Start everything, show the scenario, and end everything; where it is kept, only when cancelled."""
-        self._out.print(Text("Runmend's demo", "bold") + Text(": everything runs on this machine, and ends with it.", "dim"))
+        self._out.print(
+            Text("Runmend's demo", "bold") + Text(": everything runs on this machine, and ends with it.", "dim")
+        )
         async with environment() as env:
             self._print_line("✓", "Temporal", f"{env.temporal.address}, Web UI {env.temporal.web_ui}")
             self._print_line("✓", "embedded cluster", env.sandbox.url)
@@ -62,7 +77,9 @@ class _Demo:
     async def _show(self, env: Environment) -> Progress:
         pods = await BrokenDeployment(env.sandbox, env.cluster).make(self._scenario)
         self._heading("The problem")
-        self._out.print(Padding(Text(f"Deployment {NAMESPACE}/{NAME} {self._scenario.tells}."), (0, 0, 0, 2), expand=False))
+        self._out.print(
+            Padding(Text(f"Deployment {NAMESPACE}/{NAME} {self._scenario.tells}."), (0, 0, 0, 2), expand=False)
+        )
         for pod in pods:
             self._print_line("✗" if pod in broken(pods) else "✓", pod.name, pod.in_words.partition(": ")[2])
         self._heading("Alertmanager's webhook: what the bridge answers")
@@ -79,7 +96,7 @@ class _Demo:
         return progress
 
     async def _follow(self, env: Environment) -> Progress:
-        """Show the run; the window is entered in real time and skipped alone, so that the cluster has done what it does."""
+        """Show the run. The window is entered in real time and skipped alone, so that the cluster has done its part."""
         client = env.temporal.client
 
         async def skip(progress: Progress) -> None:

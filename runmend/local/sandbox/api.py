@@ -27,14 +27,24 @@ from runmend.local.sandbox.store import Store, copied, timestamp
 from runmend.local.sandbox.validation import check_types, problems
 
 # What a patch cannot change, whatever it says.
-_OURS = ("creationTimestamp", "generation", "managedFields", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+_OURS = (
+    "creationTimestamp",
+    "generation",
+    "managedFields",
+    "deletionTimestamp",
+    "deletionGracePeriodSeconds",
+    "selfLink",
+)
 # What is left out of metadata when it is empty.
 _LEFT_OUT = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a request is about; `name` is empty for a collection, `namespace` for all of them and for cluster-wide kinds."""
+    """What a request is about.
+
+    `name` is empty for a collection, `namespace` for all of them and for cluster-wide kinds.
+    """
 
     resource: Resource
     namespace: str = ""
@@ -58,7 +68,10 @@ class Api:
         self._pages = Pages(store)
 
     def list(self, at: Address, labels: str = "", fields: str = "", limit: int = 0, token: str = "") -> Page:
-        """The objects of a collection that both selectors take; `limit` of them where it is not 0, from a page's token on."""
+        """The objects of a collection that both selectors take.
+
+        `limit` of them where it is not 0, from a page's token on.
+        """
         tests = [by_fields(at.resource, fields), by_labels(labels)] if fields or labels else []
         namespace = at.namespace or None if at.resource.namespaced else ""
         return self._pages.page(at.resource, namespace, tests, limit, token)
@@ -87,7 +100,9 @@ class Api:
             raise forbidden(PODS, metadata["name"], why)
         if self.store.find(at.resource, at.namespace, metadata["name"]) is not None:
             raise already_exists(at.resource, metadata["name"])
-        metadata["managedFields"] = managed(at.resource, None, {key: obj[key] for key in obj if key != "status"}, write.manager)
+        metadata["managedFields"] = managed(
+            at.resource, None, {key: obj[key] for key in obj if key != "status"}, write.manager
+        )
         metadata |= {"uid": str(uuid.uuid4()), "creationTimestamp": timestamp()}
         if write.dry_run:
             return obj
@@ -138,9 +153,13 @@ class Api:
         resource = at.resource
         kind, version = body.get("kind", resource.kind), body.get("apiVersion", resource.api_version)
         if (kind, version) != (resource.kind, resource.api_version):
-            raise bad_request(f'{kind} in version "{version}" cannot be handled as a {resource.kind}: unknown conversion')
+            raise bad_request(
+                f'{kind} in version "{version}" cannot be handled as a {resource.kind}: unknown conversion'
+            )
         check_types(resource, body, None)
-        obj = copied({key: value for key, value in body.items() if key not in ("kind", "apiVersion") and value is not None})
+        obj = copied(
+            {key: value for key, value in body.items() if key not in ("kind", "apiVersion") and value is not None}
+        )
         metadata = obj["metadata"] = obj.get("metadata") or {}
         for name in (*_OURS, "uid", "resourceVersion"):
             metadata.pop(name, None)
@@ -169,7 +188,9 @@ class Api:
         metadata = new.get("metadata") or {}
         live = old["metadata"]
         if metadata.get("name") != live["name"]:
-            raise bad_request(f"the name of the object ({metadata.get('name')}) does not match the name on the URL ({at.name})")
+            raise bad_request(
+                f"the name of the object ({metadata.get('name')}) does not match the name on the URL ({at.name})"
+            )
         if metadata.get("namespace") != live.get("namespace"):
             raise bad_request("the namespace of the provided object does not match the namespace sent on the request")
         # A version that is empty or 0 asks for none in particular.
@@ -211,7 +232,11 @@ class Api:
         if "deletionTimestamp" in metadata or write.dry_run:
             return pod
         due = timestamp(datetime.now(UTC) + timedelta(seconds=grace))
-        ending = {"deletionTimestamp": due, "deletionGracePeriodSeconds": grace, "generation": metadata["generation"] + 1}
+        ending = {
+            "deletionTimestamp": due,
+            "deletionGracePeriodSeconds": grace,
+            "generation": metadata["generation"] + 1,
+        }
         return self.store.put(PODS, pod | {"metadata": metadata | ending})
 
 
@@ -222,7 +247,10 @@ def _check_preconditions(at: Address, metadata: Object, preconditions: Object) -
         raise precondition_failed(at.resource, at.name, f"{why}. The object might have been deleted and then recreated")
     if preconditions.get("resourceVersion", live[1]) != live[1]:
         given = preconditions["resourceVersion"]
-        why = f"the ResourceVersion in the precondition ({given}) does not match the ResourceVersion in record ({live[1]})"
+        why = (
+            f"the ResourceVersion in the precondition ({given}) does not match the ResourceVersion in record "
+            f"({live[1]})"
+        )
         raise precondition_failed(at.resource, at.name, f"{why}. The object might have been modified")
 
 

@@ -107,7 +107,11 @@ class Container:
             self._wait("InvalidImageName", why)
             await asyncio.sleep(SYNC_S)
         if self.spec.get("imagePullPolicy") != "Always" and self._pod.on_node(image):
-            self._record("Normal", "Pulled", f'Container image "{image}" already present on machine and can be accessed by the pod')
+            self._record(
+                "Normal",
+                "Pulled",
+                f'Container image "{image}" already present on machine and can be accessed by the pod',
+            )
             return
         while error := await self._try_to_pull(image):
             self._wait("ErrImagePull", error)
@@ -124,7 +128,9 @@ class Container:
         authorized, absent = self._pod.authorized(image)
         if absent:
             names = ", ".join(absent)
-            message = f"Unable to retrieve some image pull secrets ({names}); attempting to pull the image may not succeed."
+            message = (
+                f"Unable to retrieve some image pull secrets ({names}); attempting to pull the image may not succeed."
+            )
             self._pod.record("Warning", "FailedToRetrieveImagePullSecret", message)
         self._record("Normal", "Pulling", f'Pulling image "{image}"')
         took = images.SLOW_S if images.behaviour(image) == "slow" else 0.0
@@ -187,7 +193,9 @@ class Container:
         until = _now() + delay - SYNC_S / 2
         while _now() < until:
             self._record("Warning", "BackOff", f"Back-off restarting failed container {name} in pod {title}")
-            self._wait("CrashLoopBackOff", f"back-off {delay_text(delay)} restarting failed container={name} pod={title}")
+            self._wait(
+                "CrashLoopBackOff", f"back-off {delay_text(delay)} restarting failed container={name} pod={title}"
+            )
             await asyncio.sleep(max(0.0, min(SYNC_S, until - _now())))
 
     def _wait(self, reason: str, message: str) -> None:

@@ -68,7 +68,10 @@ def inject(store: Store, pod: Object) -> None:
 
 
 def admit_pod(store: Store, pod: Object) -> str:
-    """Copy the service account's pull secrets into a new pod, in place; the answer says what forbids the pod, or nothing."""
+    """Copy the service account's pull secrets into a new pod, in place.
+
+    The answer says what forbids the pod, or nothing.
+    """
     namespace, name = pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]
     account = store.find(SERVICE_ACCOUNTS, namespace, name)
     if account is None:
@@ -131,7 +134,12 @@ def _container(container: Object) -> None:
         port.setdefault("protocol", "TCP")
     for probe in (container.get("readinessProbe"), container.get("livenessProbe"), container.get("startupProbe")):
         if probe:
-            for name, value in (("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)):
+            for name, value in (
+                ("timeoutSeconds", 1),
+                ("periodSeconds", 10),
+                ("successThreshold", 1),
+                ("failureThreshold", 3),
+            ):
                 probe.setdefault(name, value)
 
 

@@ -38,24 +38,35 @@ class Deployments:
             self._queue.add(obj["metadata"]["namespace"], obj["metadata"]["name"])
             if change.new is None:
                 self._progress.pop(obj["metadata"]["uid"], None)
-        elif change.resource == REPLICA_SETS and (owner := controller_of(obj)) is not None and owner["kind"] == "Deployment":
+        elif (
+            change.resource == REPLICA_SETS
+            and (owner := controller_of(obj)) is not None
+            and owner["kind"] == "Deployment"
+        ):
             self._queue.add(obj["metadata"]["namespace"], owner["name"])
 
     def _reconcile(self, key: tuple[str, str]) -> None:
         deployment = self._store.find(DEPLOYMENTS, *key)
         if deployment is None:
             return
-        owned = [obj for resource, obj in self._store.dependants(deployment["metadata"]["uid"]) if resource == REPLICA_SETS]
+        owned = [
+            obj for resource, obj in self._store.dependants(deployment["metadata"]["uid"]) if resource == REPLICA_SETS
+        ]
         new = next((found for found in owned if _template(found) == _template(deployment)), None)
         if not deployment["spec"].get("paused"):
             new = self._renewed(deployment, owned, new)
             deployment = self._revised(deployment, new)
         if not self._scaled(deployment, owned, new) and new is not None and not deployment["spec"].get("paused"):
-            self._roll(deployment, new, [found for found in owned if found["metadata"]["uid"] != new["metadata"]["uid"]])
+            self._roll(
+                deployment, new, [found for found in owned if found["metadata"]["uid"] != new["metadata"]["uid"]]
+            )
         self._report(key)
 
     def _renewed(self, deployment: Object, owned: list[Object], new: Object | None) -> Object:
-        """The ReplicaSet of the current template: made, or brought up to the newest revision with the annotations of the Deployment."""
+        """The ReplicaSet of the current template.
+
+        Made, or brought up to the newest revision with the annotations of the Deployment.
+        """
         others = [found for found in owned if new is None or found["metadata"]["uid"] != new["metadata"]["uid"]]
         revision = 1 + max((_revision(found) for found in others), default=0)
         if new is None:
@@ -138,7 +149,9 @@ class Deployments:
         if grown != size:
             self._scale(deployment, new, grown)
             return
-        self._shrink(deployment, new, [found for found in old if found["spec"]["replicas"]], wanted - bounds.unavailable)
+        self._shrink(
+            deployment, new, [found for found in old if found["spec"]["replicas"]], wanted - bounds.unavailable
+        )
 
     def _shrink(self, deployment: Object, new: Object, old: list[Object], least: int) -> None:
         """Take down old pods: those that do not serve first, then as many as `least` available pods allow."""
@@ -165,7 +178,10 @@ class Deployments:
         if before == size and annotations == metadata.get("annotations"):
             return
         changed = {"annotations": annotations, "generation": metadata["generation"] + (before != size)}
-        self._store.put(REPLICA_SETS, replica_set | {"metadata": metadata | changed, "spec": replica_set["spec"] | {"replicas": size}})
+        self._store.put(
+            REPLICA_SETS,
+            replica_set | {"metadata": metadata | changed, "spec": replica_set["spec"] | {"replicas": size}},
+        )
         if before != size:
             verb = "up" if size > before else "down"
             message = f"Scaled {verb} replica set {metadata['name']} from {before} to {size}"
@@ -193,7 +209,11 @@ class Deployments:
         metadata, before = deployment["metadata"], deployment["status"]
         old, was_old = counts.replicas - counts.updated, before.get("replicas", 0) - before.get("updatedReplicas", 0)
         moved: bool = counts.updated > before.get("updatedReplicas", 0) or old < was_old
-        moved = moved or counts.ready > before.get("readyReplicas", 0) or counts.available > before.get("availableReplicas", 0)
+        moved = (
+            moved
+            or counts.ready > before.get("readyReplicas", 0)
+            or counts.available > before.get("availableReplicas", 0)
+        )
         now = time.monotonic()
         if moved or metadata["uid"] not in self._progress:
             self._progress[metadata["uid"]] = now
@@ -203,7 +223,11 @@ class Deployments:
         return left <= 0
 
     def _forget_history(self, deployment: Object, owned: list[Object], new: Object | None) -> None:
-        old = [found for found in owned if found is not new and not found["spec"]["replicas"] and not found["status"].get("replicas")]
+        old = [
+            found
+            for found in owned
+            if found is not new and not found["spec"]["replicas"] and not found["status"].get("replicas")
+        ]
         for found in sorted(old, key=_revision)[: max(0, len(old) - deployment["spec"]["revisionHistoryLimit"])]:
             self._store.drop(REPLICA_SETS, found)
 

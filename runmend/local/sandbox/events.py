@@ -15,7 +15,8 @@ from runmend.local.sandbox.store import Store, timestamp
 # Warning each. A broken pod falls silent by it.
 _BURST = 25
 _REFILL_S = 300.0
-# Events that differ in their message alone: the first ones each by itself, the next ones in one whose message is that of the last.
+# Events that differ in their message alone: the first ones each by itself, the next ones in one whose message is that
+# of the last.
 _SINGLE = 9
 COMBINED = "(combined from similar events): "
 
@@ -59,14 +60,18 @@ class _Memory:
 class Recorder:
     """Writes the events of one component, such as the kubelet of one node."""
 
-    def __init__(self, store: Store, component: str, host: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, store: Store, component: str, host: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._store = store
         self._component = component
         self._host = host
         self._clock = clock
         self._memories: dict[str, _Memory] = {}
 
-    def record(self, resource: Resource, about: Object, kind: str, reason: str, message: str, *, path: str = "") -> None:
+    def record(
+        self, resource: Resource, about: Object, kind: str, reason: str, message: str, *, path: str = ""
+    ) -> None:
         """Say something about an object; `kind` is Normal or Warning, `path` the container that is meant."""
         memory = self._memories.setdefault(about["metadata"]["uid"], _Memory())
         key: tuple[str, ...] = (path, kind, reason, message)
@@ -92,7 +97,13 @@ class Recorder:
         """An event of the newer kind, as the scheduler writes them: a time and no count."""
         event = self._new(resource, about, kind, "")
         moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        event |= {"reason": reason, "message": message, "firstTimestamp": None, "lastTimestamp": None, "eventTime": moment}
+        event |= {
+            "reason": reason,
+            "message": message,
+            "firstTimestamp": None,
+            "lastTimestamp": None,
+            "eventTime": moment,
+        }
         self._put(event | {"source": {}, "action": action})
 
     def forget(self, uid: str) -> None:
@@ -110,7 +121,10 @@ class Recorder:
             "resourceVersion": metadata.get("resourceVersion", ""),
         }
         return {
-            "metadata": {"name": f"{metadata['name']}.{time.time_ns():x}", "namespace": metadata.get("namespace", "default")},
+            "metadata": {
+                "name": f"{metadata['name']}.{time.time_ns():x}",
+                "namespace": metadata.get("namespace", "default"),
+            },
             "involvedObject": involved | ({"fieldPath": path} if path else {}),
             "source": {"component": self._component} | ({"host": self._host} if self._host else {}),
             "type": kind,

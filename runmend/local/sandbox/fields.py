@@ -21,7 +21,9 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "secrets": ("name",),
 }
 _ATOMIC = frozenset({"selector", "nodeSelector", "involvedObject", "state", "lastState", "fieldRef", "valueFrom"})
-_NOT_MANAGED = frozenset({"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "name", "namespace", "selfLink"})
+_NOT_MANAGED = frozenset(
+    {"managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "name", "namespace", "selfLink"}
+)
 _ITSELF = "."
 
 

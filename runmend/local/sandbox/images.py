@@ -18,7 +18,10 @@ EXIT_S = 1.0
 _NEEDED = Decimal(200 * 1024 * 1024)
 _REASONS = {
     "missing": ("NotFound", "{image}: not found"),
-    "unauthorized": ("Unknown", "failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized"),
+    "unauthorized": (
+        "Unknown",
+        "failed to authorize: failed to fetch anonymous token: unexpected status: 401 Unauthorized",
+    ),
     "unreachable": ("Unknown", "failed to do request: dial tcp 192.0.2.1:443: i/o timeout"),
 }
 
@@ -34,7 +37,10 @@ def misspelt(image: str) -> str:
     try:
         parse_image(image)
     except InvalidImageReference:
-        return f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid reference format'
+        return (
+            f'Failed to apply default image tag "{image}": couldn\'t parse image name "{image}": invalid '
+            "reference format"
+        )
     return ""
 
 
@@ -45,7 +51,10 @@ def pull_error(image: str, *, authorized: bool) -> str:
         return ""
     code, why = _REASONS[tag]
     reason = why.format(image=image)
-    return f'rpc error: code = {code} desc = failed to pull and unpack image "{image}": failed to resolve reference "{image}": {reason}'
+    return (
+        f'rpc error: code = {code} desc = failed to pull and unpack image "{image}": failed to resolve reference '
+        f'"{image}": {reason}'
+    )
 
 
 def exit_of(container: Object) -> tuple[int, str] | None:
@@ -61,7 +70,7 @@ def exit_of(container: Object) -> tuple[int, str] | None:
 
 
 def authorized(store: Store, pod: Object, image: str) -> tuple[bool, list[str]]:
-    """Whether one of the pod's pull secrets has credentials for the image's registry, and the names of those that are not there."""
+    """Whether a pull secret of the pod has credentials for the image's registry, and the names of those not there."""
     namespace, absent, found = pod["metadata"]["namespace"], [], False
     for reference in pod["spec"].get("imagePullSecrets") or []:
         secret = store.find(SECRETS, namespace, reference["name"])

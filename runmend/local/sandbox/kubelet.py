@@ -60,7 +60,9 @@ class Kubelets:
             node = fitting[self._turn % len(fitting)]
             self._turn += 1
             pod = self._bind(pod, {"status": "True"}, node)
-            self._scheduler.note(PODS, pod, "Normal", "Scheduled", "Binding", f"Successfully assigned {namespace}/{name} to {node}")
+            self._scheduler.note(
+                PODS, pod, "Normal", "Scheduled", "Binding", f"Successfully assigned {namespace}/{name} to {node}"
+            )
         if node in self._recorders:
             worker = Worker(self._store, self._recorders[node], self._images[node], pod)
             self._workers[pod["metadata"]["uid"]] = worker
@@ -73,7 +75,10 @@ class Kubelets:
     def _leave(self, pod: Object) -> None:
         """Say that no node fits. Nobody looks again, because no node of a sandbox changes."""
         count = len(self._nodes)
-        why = f"0/{count} nodes are available: {count} node(s) didn't match Pod's node affinity/selector. no new claims to deallocate, "
+        why = (
+            f"0/{count} nodes are available: {count} node(s) didn't match Pod's node affinity/selector. no new "
+            "claims to deallocate, "
+        )
         why += f"preemption: 0/{count} nodes are available: {count} Preemption is not helpful for scheduling."
         pod = self._bind(pod, {"status": "False", "reason": "Unschedulable", "message": why})
         self._scheduler.note(PODS, pod, "Warning", "FailedScheduling", "Scheduling", why)
@@ -197,7 +202,10 @@ class Worker:
         task.cancel()
         if "running" in container.state:
             self.record(
-                "Normal", "Killing", f"Container {spec['name']} definition changed, will be restarted", f"spec.containers{{{spec['name']}}}"
+                "Normal",
+                "Killing",
+                f"Container {spec['name']} definition changed, will be restarted",
+                f"spec.containers{{{spec['name']}}}",
             )
             container.restarts += 1
         self._live(container)
@@ -264,7 +272,11 @@ def _conditions(phase: str, inits: list[Object], containers: list[Object]) -> li
 
 def _because(missing: list[str], reason: str, message: str) -> Object:
     """True where nothing is missing, else false because of that."""
-    return {"status": "False", "reason": reason, "message": message.format(" ".join(missing))} if missing else {"status": "True"}
+    return (
+        {"status": "False", "reason": reason, "message": message.format(" ".join(missing))}
+        if missing
+        else {"status": "True"}
+    )
 
 
 def _kept(old: Object | None, new: Object) -> Object:
@@ -286,7 +298,14 @@ def _node(name: str, number: int) -> Object:
         ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
     )
     conditions = [
-        {"type": kind, "status": status, "lastHeartbeatTime": now, "lastTransitionTime": now, "reason": reason, "message": message}
+        {
+            "type": kind,
+            "status": status,
+            "lastHeartbeatTime": now,
+            "lastTransitionTime": now,
+            "reason": reason,
+            "message": message,
+        }
         for kind, status, reason, message in told
     ]
     amounts = {"cpu": "1", "memory": "3840Mi", "pods": "110"}
@@ -300,7 +319,9 @@ def _node(name: str, number: int) -> Object:
             "conditions": conditions,
             "addresses": addresses,
             "nodeInfo": {
-                **dict.fromkeys(("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion"), ""),
+                **dict.fromkeys(
+                    ("machineID", "systemUUID", "bootID", "kernelVersion", "osImage", "kubeProxyVersion"), ""
+                ),
                 "containerRuntimeVersion": "sandbox://1",
                 "kubeletVersion": "v1.36.3",
                 "operatingSystem": "linux",

@@ -1,4 +1,7 @@
-"""Lists in pages. A page's token names the moment of its list, which is kept for a while, so that all pages tell of that moment."""
+"""Lists in pages. A page's token names the moment of its list.
+
+It is kept for a while, so that all pages tell of that moment.
+"""
 
 import base64
 import binascii
@@ -12,7 +15,8 @@ from runmend.local.sandbox.resources import Object, Resource
 from runmend.local.sandbox.status import bad_request, expired
 from runmend.local.sandbox.store import Store
 
-# For how long a list may be continued. Real API servers forget after five to ten minutes, test clusters after ten seconds.
+# For how long a list may be continued. Real API servers forget after five to ten minutes, test clusters after ten
+# seconds.
 KEPT_S = 60.0
 _VERSION = "meta.k8s.io/v1"
 _NOW = -1
@@ -64,7 +68,9 @@ class Pages:
             revision, objects = self._store.revision, list(self._store.each(resource, namespace))
         else:
             objects = self._objects((resource, namespace, revision), start)
-        found = (obj for obj in objects if (not start or _key(obj, namespace) >= start) and all(test(obj) for test in tests))
+        found = (
+            obj for obj in objects if (not start or _key(obj, namespace) >= start) and all(test(obj) for test in tests)
+        )
         items = list(islice(found, limit or None))
         more = next(found, None)
         if more is None:

@@ -45,7 +45,11 @@ class Queue:
 def ready_since(pod: Object) -> str | None:
     """When the pod's condition Ready became true; None while it is not."""
     conditions = pod.get("status", {}).get("conditions") or []
-    since = (found.get("lastTransitionTime") or "" for found in conditions if found["type"] == "Ready" and found["status"] == "True")
+    since = (
+        found.get("lastTransitionTime") or ""
+        for found in conditions
+        if found["type"] == "Ready" and found["status"] == "True"
+    )
     return next(since, None)
 
 
@@ -74,7 +78,9 @@ class ReplicaSets:
             return
         owned = [pod for resource, pod in self._store.dependants(replica_set["metadata"]["uid"]) if resource == PODS]
         active = [
-            pod for pod in owned if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] not in ("Failed", "Succeeded")
+            pod
+            for pod in owned
+            if "deletionTimestamp" not in pod["metadata"] and pod["status"]["phase"] not in ("Failed", "Succeeded")
         ]
         ending = sum("deletionTimestamp" in pod["metadata"] for pod in owned)
         missing = replica_set["spec"]["replicas"] - len(active)
@@ -101,15 +107,21 @@ class ReplicaSets:
         try:
             made = self._api.create(Address(PODS, metadata["namespace"]), pod, MANAGER)
         except Refused as refused:
-            self._recorder.record(REPLICA_SETS, replica_set, "Warning", "FailedCreate", f"Error creating: {refused.message}")
+            self._recorder.record(
+                REPLICA_SETS, replica_set, "Warning", "FailedCreate", f"Error creating: {refused.message}"
+            )
             return False
-        self._recorder.record(REPLICA_SETS, replica_set, "Normal", "SuccessfulCreate", f"Created pod: {made['metadata']['name']}")
+        self._recorder.record(
+            REPLICA_SETS, replica_set, "Normal", "SuccessfulCreate", f"Created pod: {made['metadata']['name']}"
+        )
         return True
 
     def _delete(self, replica_set: Object, pod: Object) -> None:
         metadata = pod["metadata"]
         self._api.delete(Address(PODS, metadata["namespace"], metadata["name"]), {}, MANAGER)
-        self._recorder.record(REPLICA_SETS, replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata['name']}")
+        self._recorder.record(
+            REPLICA_SETS, replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata['name']}"
+        )
 
     def _report(self, replica_set: Object, active: list[Object], ending: int) -> None:
         times = [since for pod in active if (since := ready_since(pod)) is not None]

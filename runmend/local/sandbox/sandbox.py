@@ -67,7 +67,9 @@ class Sandbox:
         self._stopping = asyncio.Event()
         listening = _listening(self._port)
         self._port = listening.getsockname()[1]
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run(listening, ready)), name="sandbox", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._run(listening, ready)), name="sandbox", daemon=True
+        )
         self._thread.start()
         if not ready.wait(_START_S):
             raise RuntimeError(f"the sandbox did not start within {_START_S:.0f} s")
@@ -153,7 +155,9 @@ class Sandbox:
 
 
 def may_be_overwritten(path: Path) -> bool:
-    """Whether a sandbox may write its kubeconfig there: nothing is there yet, or one that a sandbox wrote and kubectl may have rewritten.
+    """Whether a sandbox may write its kubeconfig there.
+
+    Nothing is there yet, or one that a sandbox wrote and kubectl may have rewritten.
 
     Raises:
         OSError: what is there cannot be read.
@@ -171,7 +175,11 @@ def may_be_overwritten(path: Path) -> bool:
 
 
 def _names(entries: object) -> list[object]:
-    return [entry.get("name") if isinstance(entry, dict) else None for entry in entries] if isinstance(entries, list) else []
+    return (
+        [entry.get("name") if isinstance(entry, dict) else None for entry in entries]
+        if isinstance(entries, list)
+        else []
+    )
 
 
 def _listening(port: int) -> socket.socket:

@@ -89,7 +89,9 @@ class Server:
         token = query.get("continue", "")
         if token and query.get("resourceVersion"):
             raise bad_request("specifying resource version is not allowed when using continue")
-        page = self._api.list(at, query.get("labelSelector", ""), query.get("fieldSelector", ""), _limit(query.get("limit")), token)
+        page = self._api.list(
+            at, query.get("labelSelector", ""), query.get("fieldSelector", ""), _limit(query.get("limit")), token
+        )
         head = {"kind": f"{at.resource.kind}List", "apiVersion": at.resource.api_version}
         metadata: Object = {"resourceVersion": str(page.revision)}
         metadata |= {"continue": page.token} if page.token else {}
@@ -107,7 +109,9 @@ class Server:
         try:
             patch = json.loads(body)
         except ValueError as error:
-            raise bad_request("unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)) from None
+            raise bad_request(
+                "unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)
+            ) from None
         return self._one(at, self._api.patch(at, patch, write, strategic=kind == STRATEGIC_MERGE))
 
     async def _delete(self, request: Request, at: Address) -> Response:
@@ -138,7 +142,9 @@ def _parsed(body: bytes, resource: Resource) -> Object:
         parsed = json.loads(body)
     except ValueError as error:
         what = f"must be of type {resource.kind}"
-        raise bad_request(f"the object provided is unrecognized ({what}): couldn't get version/kind; json parse error: {error}") from None
+        raise bad_request(
+            f"the object provided is unrecognized ({what}): couldn't get version/kind; json parse error: {error}"
+        ) from None
     if not isinstance(parsed, dict):
         raise bad_request("the object provided is unrecognized: it is no JSON object")
     return parsed
@@ -180,7 +186,9 @@ def _address(path: str) -> Address | None:
     name, subresource, *more = [*steps[1:], "", ""]
     if resource is None or any(more) or (namespace and not resource.namespaced):
         raise no_such_path()
-    if (subresource and not (subresource == "status" and resource.status)) or (name and resource.namespaced and not namespace):
+    if (subresource and not (subresource == "status" and resource.status)) or (
+        name and resource.namespaced and not namespace
+    ):
         raise no_such_path()
     return Address(resource, namespace, name, subresource)
 
@@ -214,5 +222,7 @@ def _resources(group: str) -> list[Object]:
         common = {"namespaced": resource.namespaced, "kind": resource.kind}
         listed.append({"name": resource.plural, "singularName": resource.kind.lower(), **common, "verbs": _VERBS})
         if resource.status:
-            listed.append({"name": f"{resource.plural}/status", "singularName": "", **common, "verbs": ["get", "patch"]})
+            listed.append(
+                {"name": f"{resource.plural}/status", "singularName": "", **common, "verbs": ["get", "patch"]}
+            )
     return listed

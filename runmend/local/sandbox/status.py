@@ -22,7 +22,9 @@ class Cause:
 class Refused(Exception):
     """The request is answered with a Status."""
 
-    def __init__(self, code: HTTPStatus, reason: str, message: str, details: Object | None = None, metadata: Object | None = None) -> None:
+    def __init__(
+        self, code: HTTPStatus, reason: str, message: str, details: Object | None = None, metadata: Object | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.reason = reason
@@ -72,7 +74,12 @@ def no_such_path() -> Refused:
 
 def not_found(resource: Resource, name: str) -> Refused:
     """404 for an object."""
-    return Refused(HTTPStatus.NOT_FOUND, "NotFound", f'{resource.qualified} "{name}" not found', _details(resource, name, resource.plural))
+    return Refused(
+        HTTPStatus.NOT_FOUND,
+        "NotFound",
+        f'{resource.qualified} "{name}" not found',
+        _details(resource, name, resource.plural),
+    )
 
 
 def method_not_allowed(why: str = "the server does not allow this method on the requested resource") -> Refused:
@@ -83,7 +90,10 @@ def method_not_allowed(why: str = "the server does not allow this method on the 
 def already_exists(resource: Resource, name: str) -> Refused:
     """409 for a second object of the same name."""
     return Refused(
-        HTTPStatus.CONFLICT, "AlreadyExists", f'{resource.qualified} "{name}" already exists', _details(resource, name, resource.plural)
+        HTTPStatus.CONFLICT,
+        "AlreadyExists",
+        f'{resource.qualified} "{name}" already exists',
+        _details(resource, name, resource.plural),
     )
 
 
@@ -103,9 +113,12 @@ def modified(resource: Resource, name: str) -> Refused:
 def expired(token: str) -> Refused:
     """410 for a list that cannot be continued as it was begun; `token` continues it as it is now."""
     message = (
-        "The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue "
-        "parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided "
-        "token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was "
+        "The provided continue parameter is too old to display a consistent list result. You can start a new "
+        "list without the continue "
+        "parameter, or use the continue token in this response to retrieve the remainder of the results. "
+        "Continuing with the provided "
+        "token results in an inconsistent list - objects that were created, modified, or deleted between the "
+        "time the first chunk was "
         "returned and now may show up in the list."
     )
     return Refused(HTTPStatus.GONE, "Expired", message, metadata={"continue": token})

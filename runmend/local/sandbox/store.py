@@ -72,11 +72,17 @@ class Store:
 
     def dependants(self, uid: str) -> list[tuple[Resource, Object]]:
         """The objects with an owner reference to `uid`, oldest first."""
-        found = ((resource, self.find(resource, namespace, name)) for resource, namespace, name in self._dependants.get(uid, ()))
+        found = (
+            (resource, self.find(resource, namespace, name))
+            for resource, namespace, name in self._dependants.get(uid, ())
+        )
         return [(resource, obj) for resource, obj in found if obj is not None]
 
     def put(self, resource: Resource, obj: Object) -> Object:
-        """Store a new object, or the new version of one; it gets the next resourceVersion (and a uid where it has none)."""
+        """Store a new object, or the new version of one.
+
+        It gets the next resourceVersion (and a uid where it has none).
+        """
         metadata = obj["metadata"]
         key = (resource, metadata.get("namespace", ""), metadata["name"])
         old = self.find(*key)

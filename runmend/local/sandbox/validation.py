@@ -71,10 +71,31 @@ _SHAPES: dict[str, type] = {
         ),
         dict,
     ),
-    **dict.fromkeys(("containers", "initContainers", "env", "ports", "volumes", "imagePullSecrets", "ownerReferences", "conditions"), list),
-    **dict.fromkeys(("name", "namespace", "generateName", "image", "uid", "resourceVersion", "nodeName", "serviceAccountName"), str),
     **dict.fromkeys(
-        ("progressDeadlineSeconds", "revisionHistoryLimit", "terminationGracePeriodSeconds", "periodSeconds", "initialDelaySeconds"), int
+        (
+            "containers",
+            "initContainers",
+            "env",
+            "ports",
+            "volumes",
+            "imagePullSecrets",
+            "ownerReferences",
+            "conditions",
+        ),
+        list,
+    ),
+    **dict.fromkeys(
+        ("name", "namespace", "generateName", "image", "uid", "resourceVersion", "nodeName", "serviceAccountName"), str
+    ),
+    **dict.fromkeys(
+        (
+            "progressDeadlineSeconds",
+            "revisionHistoryLimit",
+            "terminationGracePeriodSeconds",
+            "periodSeconds",
+            "initialDelaySeconds",
+        ),
+        int,
     ),
 }
 _JSON_NAMES: dict[type, str] = {dict: "map", list: "slice", str: "string", int: "int64", float: "float64", bool: "bool"}
@@ -137,7 +158,11 @@ def _wrong_types(resource: Resource, obj: Object) -> Iterator[str]:
     if wrong:
         return
     spec = obj.get("spec") or {} if resource in TEMPLATED else {}
-    for name, wanted, shown in (("replicas", int, "int32"), ("minReadySeconds", int, "int32"), ("paused", bool, "bool")):
+    for name, wanted, shown in (
+        ("replicas", int, "int32"),
+        ("minReadySeconds", int, "int32"),
+        ("paused", bool, "bool"),
+    ):
         if spec.get(name) is not None and not isinstance(spec[name], wanted):
             yield f"unrecognized type: {shown}"
     for _, container in _containers(resource, obj):
@@ -169,7 +194,9 @@ def check_options(kind: str, manager: str, dry_run: list[str]) -> None:
         message = f'Unsupported value: {json.dumps(dry_run, separators=(",", ":"))}: supported values: "All"'
         found.append(Cause("dryRun", message, "FieldValueNotSupported"))
     if len(manager.encode()) > _LONGEST_MANAGER:
-        found.append(Cause("fieldManager", f"Too long: may not be more than {_LONGEST_MANAGER} bytes", "FieldValueTooLong"))
+        found.append(
+            Cause("fieldManager", f"Too long: may not be more than {_LONGEST_MANAGER} bytes", "FieldValueTooLong")
+        )
     if found:
         raise invalid(Resource("", kind, "meta.k8s.io"), "", found)
 
@@ -223,7 +250,9 @@ def _workload(resource: Resource, obj: Object) -> Iterator[Cause]:
         yield Cause("spec.selector", "Required value", "FieldValueRequired")
     if not wanted or any(labels.get(key) != value for key, value in wanted.items()):
         shown = json.dumps(labels or None, separators=(",", ":"), sort_keys=True)
-        yield Cause("spec.template.metadata.labels", f"Invalid value: {shown}: `selector` does not match template `labels`")
+        yield Cause(
+            "spec.template.metadata.labels", f"Invalid value: {shown}: `selector` does not match template `labels`"
+        )
 
 
 def _rollout(spec: Object) -> Iterator[Cause]:
@@ -293,7 +322,9 @@ def _limits(field: str, resources: Object) -> Iterator[Cause]:
     for name, requested in (resources.get("requests") or {}).items():
         limit = limits.get(name)
         if limit is not None and (quantity(str(requested)) or 0) > (quantity(str(limit)) or 0):
-            message = f"Invalid value: {json.dumps(str(requested))}: must be less than or equal to {name} limit of {limit}"
+            message = (
+                f"Invalid value: {json.dumps(str(requested))}: must be less than or equal to {name} limit of {limit}"
+            )
             yield Cause(f"{field}.resources.requests", message)
 
 
@@ -315,7 +346,9 @@ def _event(event: Object) -> Iterator[Cause]:
     involved = (event.get("involvedObject") or {}).get("namespace", "")
     namespace = event["metadata"]["namespace"]
     if involved != namespace and (involved or namespace != "default"):
-        yield Cause("involvedObject.namespace", f"Invalid value: {json.dumps(involved)}: does not match event.namespace")
+        yield Cause(
+            "involvedObject.namespace", f"Invalid value: {json.dumps(involved)}: does not match event.namespace"
+        )
 
 
 def _update(resource: Resource, old: Object, new: Object) -> Iterator[Cause]:
@@ -326,7 +359,9 @@ def _update(resource: Resource, old: Object, new: Object) -> Iterator[Cause]:
         return
     for field in ("containers", "initContainers"):
         if len(old["spec"].get(field) or []) != len(new["spec"].get(field) or []):
-            yield Cause(f"spec.{field}", "Forbidden: pod updates may not add or remove containers", "FieldValueForbidden")
+            yield Cause(
+                f"spec.{field}", "Forbidden: pod updates may not add or remove containers", "FieldValueForbidden"
+            )
             return
     if _without_images(old["spec"]) != _without_images(new["spec"]):
         yield Cause("spec", f"Forbidden: {_POD_UPDATES}", "FieldValueForbidden")

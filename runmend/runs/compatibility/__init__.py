@@ -38,8 +38,9 @@ _SILENT: Final = TelemetryConfig(logging=LoggingConfig(filter=TelemetryFilter(co
 class Problem:
     """Why a history does not replay.
 
-    `event` is the first that the code does not match, with what it was; None where the code itself failed. `instead` is what the code does,
-    or how it failed; `places` are the lines of ours, from within outwards; `says` is Temporal's own message.
+    `event` is the first that the code does not match, with what it was; None where the code itself failed. `instead` is
+    what the code does, or how it failed; `places` are the lines of ours, from within outwards; `says` is Temporal's own
+    message.
     """
 
     event: str | None
@@ -77,7 +78,12 @@ async def fit(history: WorkflowHistory, runner: WorkflowRunner | None = None, wo
     """
     _check_ours(history)
     watching = WatchingRunner(runner or UnsandboxedWorkflowRunner())
-    replayer = Replayer(workflows=[workflow], data_converter=data_converter, workflow_runner=watching, runtime=Runtime(telemetry=_SILENT))
+    replayer = Replayer(
+        workflows=[workflow],
+        data_converter=data_converter,
+        workflow_runner=watching,
+        runtime=Runtime(telemetry=_SILENT),
+    )
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     events: Sequence[HistoryEvent] = history.events
     problem = _problem(result.replay_failure, watching.runs[0] if watching.runs else Watched(), events)
@@ -94,7 +100,10 @@ def _check_ours(history: WorkflowHistory) -> None:
         raise NotAHistory(f"{foreign}: it has no input")
     encoding = payloads[0].metadata.get("encoding", b"").decode(errors="replace")
     if encoding != "json/plain":
-        raise NotAHistory(f"{foreign}, or its input is encoded ({encoding or 'as nothing known'}); download it as Decoded from the Web UI")
+        raise NotAHistory(
+            f"{foreign}, or its input is encoded ({encoding or 'as nothing known'}); download it as Decoded from "
+            "the Web UI"
+        )
     converter = data_converter.payload_converter
     try:
         given = converter.from_payload(payloads[0])

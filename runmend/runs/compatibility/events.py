@@ -40,7 +40,10 @@ _VERBS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first event that the code does not match, None where the code goes on after the last; and what it does, by its number."""
+    """The first event that the code does not match, None where the code goes on after the last.
+
+    And what it does, by its number.
+    """
 
     event: HistoryEvent | None
     command: int | None
@@ -102,7 +105,9 @@ def command_in_words(command: WorkflowCommand) -> str:
     return what
 
 
-def first_difference(events: Sequence[HistoryEvent], commands: Sequence[WorkflowCommand], void: Collection[int] = ()) -> Difference | None:
+def first_difference(
+    events: Sequence[HistoryEvent], commands: Sequence[WorkflowCommand], void: Collection[int] = ()
+) -> Difference | None:
     """Where the code leaves the history; None where each of its commands has its event, in their order.
 
     Args:
@@ -110,7 +115,9 @@ def first_difference(events: Sequence[HistoryEvent], commands: Sequence[Workflow
         commands: what the code gave, as far as it was replayed.
         void: the numbers of commands that were taken back at once.
     """
-    given = [number for number, command in enumerate(commands) if command_kind(command) in _EVENT_OF and number not in void]
+    given = [
+        number for number, command in enumerate(commands) if command_kind(command) in _EVENT_OF and number not in void
+    ]
     for event in filter(_of_the_code, events):
         while given and not _fits(event, commands[given[0]]) and command_kind(commands[given[0]]) in _MAY_LEAVE_NONE:
             del given[0]
@@ -124,12 +131,17 @@ def first_difference(events: Sequence[HistoryEvent], commands: Sequence[Workflow
 def _of_the_code(event: HistoryEvent) -> bool:
     """Whether the event is what a command of the code became."""
     if kind_of(event) == "upsert_workflow_search_attributes":
-        return set(event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields) != {_PATCHES}
+        return set(event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields) != {
+            _PATCHES
+        }
     return kind_of(event) in _EVENT_OF.values()
 
 
 def _fits(event: HistoryEvent, command: WorkflowCommand) -> bool:
-    """Whether the command may have become this event, as Temporal compares them: an activity by its type and id, a timer by its id."""
+    """Whether the command may have become this event, as Temporal compares them.
+
+    An activity by its type and id, a timer by its id.
+    """
     if _EVENT_OF.get(command_kind(command)) != kind_of(event):
         return False
     if kind_of(event) == "timer_started":

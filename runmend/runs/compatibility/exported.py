@@ -41,7 +41,11 @@ def read_history(path: Path) -> WorkflowHistory:
     except RecursionError as error:
         raise NotAHistory(f"{path} is no history; {HOW}") from error
     events = told.get("events") if isinstance(told, dict) else told
-    if not isinstance(events, list) or not events or not all(isinstance(event, dict) and "eventId" in event for event in events):
+    if (
+        not isinstance(events, list)
+        or not events
+        or not all(isinstance(event, dict) and "eventId" in event for event in events)
+    ):
         raise NotAHistory(f"{path} has no history's events; {HOW}")
     try:
         history = WorkflowHistory.from_json(path.stem, {"events": [_encoded(event) for event in events]})
@@ -58,7 +62,10 @@ def _text(raw: bytes) -> str:
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether a text was JSON up to where it ends: within a string, a word or a number, or where something more was to come."""
+    """Whether a text was JSON up to where it ends.
+
+    Within a string, a word or a number, or where something more was to come.
+    """
     return error.msg.startswith("Unterminated string") or not re.search(r"[^\w\s.+-]", text[error.pos :])
 
 
@@ -68,15 +75,21 @@ def _check_whole(name: str, events: Any) -> None:  # noqa: ANN401  a sequence of
         raise NotAHistory(f"{name} has events of no kind that is known; {HOW}")
     if kind_of(first) != "workflow_execution_started":
         raise NotAHistory(
-            f"{name} does not begin with its start: its first event is {first.event_id}, {named(first)}; export the whole history"
+            f"{name} does not begin with its start: its first event is {first.event_id}, {named(first)}; export "
+            "the whole history"
         )
     for number, event in enumerate(events, 1):
         if event.event_id != number:
-            raise NotAHistory(f"{name} is not whole: after event {number - 1} comes {event.event_id}; export the whole history")
+            raise NotAHistory(
+                f"{name} is not whole: after event {number - 1} comes {event.event_id}; export the whole history"
+            )
 
 
 def _encoded(value: Any) -> Any:  # noqa: ANN401  JSON
-    """The JSON with payloads as the server keeps them: the Web UI's Human Readable has their texts in place of base64."""
+    """The JSON with payloads as the server keeps them.
+
+    The Web UI's Human Readable has their texts in place of base64.
+    """
     if isinstance(value, list):
         return [_encoded(part) for part in value]
     if not isinstance(value, dict):

@@ -1,7 +1,7 @@
 """Watches workflow code while it is replayed: which commands it gives, and from which of our lines.
 
-Temporal says which command does not fit, and not where in the code it comes from. So the runner is wrapped, each activation's commands are
-kept, and meanwhile Python's profiler tells each call that our code makes of Temporal's.
+Temporal says which command does not fit, and not where in the code it comes from. So the runner is wrapped, each
+activation's commands are kept, and meanwhile Python's profiler tells each call that our code makes of Temporal's.
 """
 
 import inspect
@@ -53,7 +53,10 @@ class Place:
 
 @dataclass(slots=True)
 class Watched:
-    """What a replay has shown: commands, calls as (the kind of command, the places from within outwards), and how a task failed."""
+    """What a replay has shown.
+
+    Commands, calls as (the kind of command, the places from within outwards), and how a task failed.
+    """
 
     commands: list[WorkflowCommand] = field(default_factory=list)
     void: set[int] = field(default_factory=set)
@@ -67,8 +70,14 @@ class Watched:
     def take(self, completion: WorkflowActivationCompletion) -> None:
         """Keep what an activation has given."""
         given = completion.successful.commands
-        begun = {command.start_timer.seq: number for number, command in enumerate(given, len(self.commands)) if _is(command, "start_timer")}
-        self.void |= {begun[one.cancel_timer.seq] for one in given if _is(one, "cancel_timer") and one.cancel_timer.seq in begun}
+        begun = {
+            command.start_timer.seq: number
+            for number, command in enumerate(given, len(self.commands))
+            if _is(command, "start_timer")
+        }
+        self.void |= {
+            begun[one.cancel_timer.seq] for one in given if _is(one, "cancel_timer") and one.cancel_timer.seq in begun
+        }
         self.commands.extend(given)
         if completion.HasField("failed") and not self.failure:
             self.failure, self.stack = completion.failed.failure.message, completion.failed.failure.stack_trace

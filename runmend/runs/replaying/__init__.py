@@ -1,1 +1,4 @@
-"""A run that has ended is resumed where it failed, or done again. `points` and `difference` are pure; the rest talks to Temporal."""
+"""A run that has ended is resumed where it failed, or done again.
+
+`points` and `difference` are pure; the rest talks to Temporal.
+"""

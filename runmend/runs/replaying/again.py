@@ -23,9 +23,13 @@ async def start_again(client: Client, settings: Settings, past: Past, plan: Plan
     target = past.given.target
     latest = await starter.latest(target)
     if latest is not None and latest.open:
-        raise NotReplayed(f"a run of {latest.runbook_id} is open for {target}, one at a time: {past.workflow_id}@{latest.run_id}")
+        raise NotReplayed(
+            f"a run of {latest.runbook_id} is open for {target}, one at a time: {past.workflow_id}@{latest.run_id}"
+        )
     try:
-        return await starter.start(plan, target, past.alerts, options_for(past, starter.options), latest, replays=past.run_id)
+        return await starter.start(
+            plan, target, past.alerts, options_for(past, starter.options), latest, replays=past.run_id
+        )
     except OpenAlready as error:
         raise NotReplayed(
             f"somebody else's run of {target} started at this moment: {error}; nothing was started by this command"
@@ -52,6 +56,7 @@ def refuse_without_labels(past: Past, plan: Plan) -> None:
     for alert in past.alerts:
         if missing := [name for name in plan.required_labels if name not in alert.labels]:
             raise NotReplayed(
-                f"the runbook requires the label {missing[0]} now, which the run's alert for pod {alert.pod} does not carry; "
+                f"the runbook requires the label {missing[0]} now, which the run's alert for pod {alert.pod} "
+                "does not carry; "
                 f"`runmend run {plan.runbook_id}` takes labels"
             )

@@ -1,7 +1,7 @@
 """Runs that failed together, after an outage, are resumed together: which, and a few at a time.
 
-Interrupted and started again it resumes none twice: a run that was resumed is not its target's latest any more, and its successor is left
-to a person, who names it.
+Interrupted and started again it resumes none twice: a run that was resumed is not its target's latest any more, and its
+successor is left to a person, who names it.
 """
 
 import asyncio
@@ -98,8 +98,8 @@ async def _candidate(client: Client, settings: Settings, row: Row) -> Candidate:
 async def resume_all(client: Client, chosen: list[Candidate], at_once: int, tell: Callable[[str], None]) -> Tally:
     """Resume runs, at most `at_once` of them open at once: a successor has ended before the next one is begun.
 
-    Its end, not its settling, because the next run's target may hang on the same node, registry or quota, and whether the fix holds is
-    what the window says.
+    Its end, not its settling, because the next run's target may hang on the same node, registry or quota, and whether
+    the fix holds is what the window says.
 
     Args:
         client: where they are.

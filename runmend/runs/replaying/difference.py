@@ -10,10 +10,18 @@ from runmend.plan.plan import Plan
 
 
 def difference(before: Plan, after: Plan) -> str:
-    """A unified diff of both plans in full, without the lines where things stand in their files; empty where nothing differs."""
+    """A unified diff of both plans in full, without the lines where things stand in their files.
+
+    Empty where nothing differs.
+    """
     olds, news = in_words(before), in_words(after)
     lines = unified_diff(
-        olds.splitlines(), news.splitlines(), f"{before.file} (the run's)", f"{after.file} (as it is now)", lineterm="", n=2
+        olds.splitlines(),
+        news.splitlines(),
+        f"{before.file} (the run's)",
+        f"{after.file} (as it is now)",
+        lineterm="",
+        n=2,
     )
     return "\n".join(lines)
 
@@ -33,7 +41,11 @@ def does_the_same(before: Plan, after: Plan) -> bool:
 
 def _parts(plan: Plan) -> Iterator[Any]:
     told = _without_lines(plan.model_dump(mode="json"))
-    return (told[name] for name in sorted(told) if name not in ("file", "sha256", "title", "description", "problem", "notes"))
+    return (
+        told[name]
+        for name in sorted(told)
+        if name not in ("file", "sha256", "title", "description", "problem", "notes")
+    )
 
 
 def _without_lines(value: Any) -> Any:  # noqa: ANN401  JSON

@@ -24,9 +24,12 @@ class NotReplayed(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a run is taken up: its history is kept to before `event_id`, the end of the workflow task that asked for `step`.
+    """Where a run is taken up.
 
-    `number` is the step's place in the workflow list, 0 for `observe` and `settle`. `keeps` names what keeps its result.
+    Its history is kept to before `event_id`, the end of the workflow task that asked for `step`.
+
+    `number` is the step's place in the workflow list, 0 for `observe` and `settle`. `keeps` names what keeps its
+    result.
     """
 
     step: str
@@ -83,7 +86,11 @@ def where_named(history: History, step: str) -> Point:
     if step == OBSERVE and not points:
         return _at_its_beginning(history)
     there = ", ".join(f"{each.number} {each.name}" if each.number else each.name for each in points)
-    known = f"it can be resumed at {there}" if there else "it had begun nothing; without --from it is resumed at its beginning"
+    known = (
+        f"it can be resumed at {there}"
+        if there
+        else "it had begun nothing; without --from it is resumed at its beginning"
+    )
     raise NotReplayed(f"this run had not begun {step}; {known}")
 
 
@@ -91,17 +98,22 @@ def _refuse(history: History) -> None:
     if not history.ended:
         raise NotReplayed("the run is open")
     if history.ended == "completed":
-        raise NotReplayed("the run completed, so there is nothing to resume; `--again` starts a new one with the same plan and alerts")
+        raise NotReplayed(
+            "the run completed, so there is nothing to resume; `--again` starts a new one with the same plan and alerts"
+        )
     if history.error == Outcome.REVERTED:
         raise NotReplayed(
-            "the run ended Reverted: somebody has put its change back, and a resumed run would find that again; find out who and why, "
+            "the run ended Reverted: somebody has put its change back, and a resumed run would find that again; "
+            "find out who and why, "
             "then `--again` starts a new one with the same plan and alerts"
         )
 
 
 def _at_its_beginning(history: History) -> Point:
     if not history.start or (history.cancelled_at is not None and history.cancelled_at < history.start):
-        raise NotReplayed("the run had begun nothing when it ended; `--again` starts a new one with the same plan and alerts")
+        raise NotReplayed(
+            "the run had begun nothing when it ended; `--again` starts a new one with the same plan and alerts"
+        )
     return Point(OBSERVE, history.start)
 
 

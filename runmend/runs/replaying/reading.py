@@ -1,4 +1,7 @@
-"""A run of the past, read from Temporal: what it was given, the way that it took, and whether it is its target's latest."""
+"""A run of the past, read from Temporal.
+
+What it was given, the way that it took, and whether it is its target's latest.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,8 +28,8 @@ _Value = TypeVar("_Value")
 class Past:
     """A closed run.
 
-    `alerts` are its input's and those that joined by signal. `first_run_id` is that of the run which it resumes, directly or not; its
-    own where it resumes none. `results` are those of its steps, by the event that asked for them.
+    `alerts` are its input's and those that joined by signal. `first_run_id` is that of the run which it resumes,
+    directly or not; its own where it resumes none. `results` are those of its steps, by the event that asked for them.
     """
 
     workflow_id: str
@@ -45,7 +48,11 @@ class Past:
 
     def changes_before(self, point: Point) -> tuple[Change, ...]:
         """What the steps changed whose results are kept where the run is taken up at a point."""
-        looks = [each.scheduled for each in self.history.activities if each.is_own(OBSERVE) and each.scheduled < point.event_id]
+        looks = [
+            each.scheduled
+            for each in self.history.activities
+            if each.is_own(OBSERVE) and each.scheduled < point.event_id
+        ]
         # A run that looks a second time forgets what the steps of its first look said.
         since = max(looks, default=0)
         results = (result for event_id, result in self.results.items() if since < event_id < point.event_id)
@@ -78,9 +85,12 @@ def check_queue(described: WorkflowExecutionDescription, settings: Settings) -> 
     if queue == settings.task_queue:
         return
     if not queue.startswith(_QUEUES):
-        raise NotARun(f"{described.id} (workflow type {described.workflow_type}, task queue {queue}) is not a run of Runmend")
+        raise NotARun(
+            f"{described.id} (workflow type {described.workflow_type}, task queue {queue}) is not a run of Runmend"
+        )
     raise NotReplayed(
-        f"{described.id} is a run of cluster {queue.removeprefix(_QUEUES)} (task queue {queue}), and this installation's is "
+        f"{described.id} is a run of cluster {queue.removeprefix(_QUEUES)} (task queue {queue}), and this "
+        "installation's is "
         f"{settings.cluster} (task queue {settings.task_queue}); set RUNMEND_CLUSTER"
     )
 
@@ -99,7 +109,9 @@ async def refuse_unless_latest(client: Client, past: Past) -> None:
         says = f"{latest.run_id} is open: {await doing(client, latest)}"
     else:
         status = latest.status.name.lower() if latest.status else "closed"
-        rest = "`--again` does this one again" if latest.status is WorkflowExecutionStatus.COMPLETED else "name that one"
+        rest = (
+            "`--again` does this one again" if latest.status is WorkflowExecutionStatus.COMPLETED else "name that one"
+        )
         says = f"{latest.run_id} ({status}) came after it; {rest}"
     raise NotReplayed(f"{past.name} is not the latest run of {past.given.target}: {says}")
 
@@ -125,7 +137,9 @@ async def doing(client: Client, described: WorkflowExecutionDescription) -> str:
 
 
 async def _why_tasks_fail(client: Client, described: WorkflowExecutionDescription) -> str:
-    fetched = await client.get_workflow_handle(described.id, run_id=described.run_id).fetch_history(rpc_timeout=CALL_SECONDS)
+    fetched = await client.get_workflow_handle(described.id, run_id=described.run_id).fetch_history(
+        rpc_timeout=CALL_SECONDS
+    )
     failures = read_history(fetched.events).task_failures
     return f" ({' '.join(failures[-1].split())[:_MESSAGE_SHOWN]})" if failures and failures[-1] else ""
 
@@ -149,7 +163,8 @@ def _gone(error: RPCError, workflow_id: str, run_id: str) -> Exception:
         return error
     named = f"{workflow_id}@{run_id}" if run_id else workflow_id
     return NotReplayed(
-        f"Temporal does not have {named} any more: a closed run is kept for the namespace's retention; `runmend run` starts its runbook"
+        f"Temporal does not have {named} any more: a closed run is kept for the namespace's retention; `runmend "
+        "run` starts its runbook"
     )
 
 
@@ -173,7 +188,10 @@ async def read_described(client: Client, described: WorkflowExecutionDescription
 
     given = await value(history.given, RunInput)
     joined = [await value(payloads, Joining) for name, payloads in history.signals if name == JOIN_SIGNAL]
-    told = (*given.alerts, *(alert for each in joined if each.runbook_id == described.workflow_type for alert in each.alerts))
+    told = (
+        *given.alerts,
+        *(alert for each in joined if each.runbook_id == described.workflow_type for alert in each.alerts),
+    )
     steps = [each for each in history.activities if not each.own and each.result is not None]
     return Past(
         workflow_id=described.id,

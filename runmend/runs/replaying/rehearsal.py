@@ -1,4 +1,6 @@
-"""What a replay would do now: the target is looked at as the run would, and changes are tried with the API server's dry run.
+"""What a replay would do now.
+
+The target is looked at as the run would, and changes are tried with the API server's dry run.
 
 Changes nothing, and starts nothing.
 """
@@ -82,7 +84,11 @@ def _settle(cluster: Cluster, past: Past, point: Point) -> Iterator[tuple[str, b
     except (*_ENDINGS, NotYet) as error:
         yield _ending(SETTLE, error)
         return
-    says = f"settle would still wait: {missing}" if missing else "settle would wait for nothing, and the window would begin"
+    says = (
+        f"settle would still wait: {missing}"
+        if missing
+        else "settle would wait for nothing, and the window would begin"
+    )
     # That pods are still to come may be a matter of seconds; an image that cannot be pulled is not.
     yield says, bool(missing and plan.state and now.affected(plan.state))
     yield f"{target} now: {_pods(now)}", False
@@ -90,7 +96,10 @@ def _settle(cluster: Cluster, past: Past, point: Point) -> Iterator[tuple[str, b
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """The steps of a plan, and whose they would be; `run_id` is the one by which the run knows its own earlier writes."""
+    """The steps of a plan, and whose they would be.
+
+    `run_id` is the one by which the run knows its own earlier writes.
+    """
 
     cluster: Cluster
     settings: Settings
@@ -105,7 +114,10 @@ class _Steps:
         state = self.plan.state
         yield f"{now.target} now: {_pods(now)}", False
         for one in now.affected(state) if state else ():
-            yield f"  {one.named} waits ({one.reason}), image {one.image}, in {len(one.pods)} of {len(now.pods)} pods", False
+            yield (
+                f"  {one.named} waits ({one.reason}), image {one.image}, in {len(one.pods)} of {len(now.pods)} pods",
+                False,
+            )
         gone = now.problem_gone(state, self.past.alerts) if state else None
         if looks and gone:
             yield f"observe: {gone}; the run would end here, not_needed", False
@@ -119,14 +131,19 @@ class _Steps:
                 yield f"{number} {step.action_id}: reads only ({step.operation.verb})", False
 
     def _change(self, now: TargetNow, number: int, step: Step) -> tuple[str, bool]:
-        """What a changing step would do. In the mode recommend it asks all that it asks before it writes, and then only tries."""
+        """What a changing step would do.
+
+        In the mode recommend it asks all that it asks before it writes, and then only tries.
+        """
         named, call = f"{number} {step.action_id}", self._call(number)
         author = Author(runbook=self.past.runbook_id, workflow=self.past.workflow_id, run=_NO_RUN)
         trying = call.model_copy(update={"mode": Mode.RECOMMEND, "run_id": _NO_RUN})
         try:
             if now.deployment and (earlier := self._written_before(now, now.deployment, call)):
                 return f"{named}: {earlier}", False
-            result = patch_images(self.cluster, trying, author, may_change=self.settings.may_change(call.target.namespace))
+            result = patch_images(
+                self.cluster, trying, author, may_change=self.settings.may_change(call.target.namespace)
+            )
         except (*_ENDINGS, NotYet, Forbidden, Invalid, NotFound) as error:
             return _ending(named, error)
         return f"{named}: {_would(result, call.mode)}", False

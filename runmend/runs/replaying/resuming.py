@@ -13,17 +13,19 @@ from runmend.runs.replaying.points import Point
 from runmend.runs.replaying.reading import Past, refuse_unless_latest
 from runmend.runs.timeline import CALL_SECONDS
 
-_UNANSWERED: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNKNOWN})
+_UNANSWERED: Final = frozenset(
+    {RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED, RPCStatusCode.UNKNOWN}
+)
 
 
 async def resume(client: Client, past: Past, point: Point) -> str:
     """Resume a closed run at a point; the id of the run that goes on from there.
 
-    Looks a last time whether it is still its target's latest. Between that look and the reset somebody may start a run, which the reset
-    would end: docs/replay.md says what comes of it.
+    Looks a last time whether it is still its target's latest. Between that look and the reset somebody may start a run,
+    which the reset would end: docs/replay.md says what comes of it.
 
-    Sent once: this Temporal makes another successor of the same request, and ends the first. Where the answer is lost the old run is asked
-    for its successor instead.
+    Sent once: this Temporal makes another successor of the same request, and ends the first. Where the answer is lost
+    the old run is asked for its successor instead.
 
     Raises:
         NotReplayed: it is not the target's latest run any more.
@@ -31,7 +33,9 @@ async def resume(client: Client, past: Past, point: Point) -> str:
     """
     await refuse_unless_latest(client, past)
     try:
-        answer = await client.workflow_service.reset_workflow_execution(request_for(client.namespace, past, point), timeout=CALL_SECONDS)
+        answer = await client.workflow_service.reset_workflow_execution(
+            request_for(client.namespace, past, point), timeout=CALL_SECONDS
+        )
     except RPCError as error:
         if error.status in _UNANSWERED and (successor := await _successor(client, past)):
             return successor

@@ -9,7 +9,17 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.boundary import let_in, put_off, translated
 from activities.verification import SILENT
-from runmend.core.errors import Conflict, Forbidden, Invalid, NotFound, NotYet, RunmendError, ServerError, Throttled, Unreachable
+from runmend.core.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    NotFound,
+    NotYet,
+    RunmendError,
+    ServerError,
+    Throttled,
+    Unreachable,
+)
 from runmend.kube.client import error_for
 
 PLAIN, BENIGN = ApplicationErrorCategory.UNSPECIFIED, ApplicationErrorCategory.BENIGN
@@ -32,7 +42,12 @@ def test_what_would_end_the_same_way_is_not_tried_again(kind: type[RunmendError]
 def test_what_may_pass_is_tried_again(kind: type[RunmendError]) -> None:
     error = translation_of(kind("later"))
 
-    assert (error.type, error.non_retryable, error.next_retry_delay, error.category) == (kind.__name__, False, None, PLAIN)
+    assert (error.type, error.non_retryable, error.next_retry_delay, error.category) == (
+        kind.__name__,
+        False,
+        None,
+        PLAIN,
+    )
 
 
 @pytest.mark.parametrize("kind", [NotYet, Throttled])
@@ -50,9 +65,12 @@ def test_a_retry_after_is_the_delay_of_the_next_try(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "delay"), [("3600", timedelta(seconds=60)), ("Fri, 31 Dec 1999 23:59:59 GMT", None), ("-1", None), (None, None)]
+    ("said", "delay"),
+    [("3600", timedelta(seconds=60)), ("Fri, 31 Dec 1999 23:59:59 GMT", None), ("-1", None), (None, None)],
 )
-def test_a_retry_after_is_followed_for_a_minute_at_most_and_only_as_seconds(said: str | None, delay: timedelta | None) -> None:
+def test_a_retry_after_is_followed_for_a_minute_at_most_and_only_as_seconds(
+    said: str | None, delay: timedelta | None
+) -> None:
     assert translation_of(error_for(429, None, said, "GET shop")).next_retry_delay == delay
 
 

@@ -24,7 +24,9 @@ def a_pod(revision: int, number: int, *, serves: bool = True) -> PodFacts:
     owner = Owner(kind="ReplicaSet", name=f"web-{revision}", uid=f"rs-{revision}")
     name = f"web-{revision}-{number}"
     phase = "Running" if serves else "Pending"
-    return PodFacts(namespace="shop", name=name, uid=name, phase=phase, owner=owner, containers=(app if serves else stuck,))
+    return PodFacts(
+        namespace="shop", name=name, uid=name, phase=phase, owner=owner, containers=(app if serves else stuck,)
+    )
 
 
 def said(*pods: PodFacts, available: int, protect: bool = True) -> str | None:
@@ -47,7 +49,8 @@ def test_only_the_pods_of_the_newest_revision_that_serves_are_counted_for_it() -
     pods = (a_pod(1, 1), a_pod(2, 1), a_pod(2, 2), a_pod(3, 1), a_pod(3, 2, serves=False))
 
     assert said(*pods, available=4) == (
-        "2 of 4 replicas still serve revision 2 (image app:2); `kubectl rollout undo deployment/web -n shop --to-revision=2` restores it"
+        "2 of 4 replicas still serve revision 2 (image app:2); `kubectl rollout undo deployment/web -n shop "
+        "--to-revision=2` restores it"
     )
 
 

@@ -21,12 +21,22 @@ CRITERIA = (PodRunning(text="Pod is Running", line=1),)
 def a_pod(name: str, revision: int, *, ready: bool = True, deleting: bool = False) -> PodFacts:
     owner = Owner(kind="ReplicaSet", name=f"web-{revision}", uid=f"rs-{revision}")
     app = ContainerFacts(name="app", image="i", state="running", ready=ready, started=True)
-    return PodFacts(namespace="shop", name=name, uid=f"uid-{name}", phase="Running", owner=owner, deleting=deleting, containers=(app,))
+    return PodFacts(
+        namespace="shop",
+        name=name,
+        uid=f"uid-{name}",
+        phase="Running",
+        owner=owner,
+        deleting=deleting,
+        containers=(app,),
+    )
 
 
 def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
     owner = Owner(kind="Deployment", name="web", uid="web")
-    revisions = [ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)]
+    revisions = [
+        ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)
+    ]
     now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment_facts(replicas=replicas))
     return _missing(now, SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=()))
 
@@ -59,7 +69,10 @@ def test_fewer_running_pods_fail_even_where_every_criterion_only_speaks_of_silen
     now = TargetNow(WEB, Workloads(live.pods, {}), deployment_facts(replicas=2))
 
     found = _failure(now, call, mark, live, (judge(silent, mark, live),))
-    assert (str(found), found and found.reason) == ("1 pods are Running, 2 were when the target had settled", "fewer pods are Running")
+    assert (str(found), found and found.reason) == (
+        "1 pods are Running, 2 were when the target had settled",
+        "fewer pods are Running",
+    )
 
 
 def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:

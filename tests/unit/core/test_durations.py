@@ -34,7 +34,9 @@ def test_every_number_of_every_unit_is_a_duration(number: int, unit: str) -> Non
     assert parse_duration(f"{number}{unit}") == timedelta(**{UNITS[unit]: number})
 
 
-@pytest.mark.parametrize("text", ["", "1", "h", "1.5h", "-1h", "1H", "1 h", "1h30m", "٣h", "1y", "0s", "36501d", "999999999999w", "1h\x00"])
+@pytest.mark.parametrize(
+    "text", ["", "1", "h", "1.5h", "-1h", "1H", "1 h", "1h30m", "٣h", "1y", "0s", "36501d", "999999999999w", "1h\x00"]
+)
 def test_what_is_no_duration_is_refused_with_what_is_one(text: str) -> None:
     with pytest.raises(ValueError, match="write a whole number and its unit: 90s, 30m, 1h, 2d or 1w") as refused:
         parse_duration(text)
@@ -74,12 +76,15 @@ def test_a_time_that_is_to_come_is_refused() -> None:
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "04:00", "0001-01-01", "1h ago"])
 def test_what_is_no_time_is_refused_with_what_is_one(text: str) -> None:
-    with pytest.raises(ValueError, match="is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or "):
+    with pytest.raises(
+        ValueError, match="is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or "
+    ):
         parse_since(text, NOW)
 
 
 @pytest.mark.parametrize(
-    ("seconds", "says"), [(-1.0, "0s"), (0.4, "0s"), (59.6, "1m 00s"), (303.0, "5m 03s"), (7620.0, "2h 07m"), (273_600.0, "3d 04h")]
+    ("seconds", "says"),
+    [(-1.0, "0s"), (0.4, "0s"), (59.6, "1m 00s"), (303.0, "5m 03s"), (7620.0, "2h 07m"), (273_600.0, "3d 04h")],
 )
 def test_how_long_something_took_is_told_with_two_units(seconds: float, says: str) -> None:
     assert took(seconds) == says

@@ -116,7 +116,9 @@ def written(form: Form, message: str, extra: dict[str, Any], name: str = "runmen
 
 @pytest.mark.parametrize("form", get_args(Form))
 @given(message=anything, extra=extras, name=anything)
-def test_one_record_is_one_line_of_printable_characters(form: Form, message: str, extra: dict[str, Any], name: str) -> None:
+def test_one_record_is_one_line_of_printable_characters(
+    form: Form, message: str, extra: dict[str, Any], name: str
+) -> None:
     line = written(form, message, extra, name)
 
     assert line.splitlines() == [line]
@@ -158,7 +160,12 @@ def test_what_json_does_not_know_is_told_as_text(form: Form) -> None:
     line = written(form, "said", extra)
 
     read = json.loads(line) if form == "json" else read_console(line)[3]
-    assert {name: read[name] for name in extra} == {"odd": "odd\nthing", "nan": "nan", "names": ["a", "odd\nthing"], "by": {"1": ["x"]}}
+    assert {name: read[name] for name in extra} == {
+        "odd": "odd\nthing",
+        "nan": "nan",
+        "names": ["a", "odd\nthing"],
+        "by": {"1": ["x"]},
+    }
 
 
 # Our own lines, and the libraries'
@@ -231,9 +238,14 @@ def test_lines_outside_of_a_run_name_none() -> None:
 
 
 def test_a_line_of_the_sdks_core_has_its_fields_and_names_run_and_target() -> None:
-    core = SimpleNamespace(fields={"run_id": "r-1", "workflow_id": "prod/shop/Deployment/web", "error": "no answer", "level": "forged"})
+    core = SimpleNamespace(
+        fields={"run_id": "r-1", "workflow_id": "prod/shop/Deployment/web", "error": "no answer", "level": "forged"}
+    )
 
-    line = told("json", lambda: logging.getLogger("temporalio.core").warning("failing workflow task", extra={"temporal_log": core}))
+    line = told(
+        "json",
+        lambda: logging.getLogger("temporalio.core").warning("failing workflow task", extra={"temporal_log": core}),
+    )
 
     read = json.loads(line)
     assert (read["run"], read["target"], read["error"]) == ("r-1", "prod/shop/Deployment/web", "no answer")

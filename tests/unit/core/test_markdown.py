@@ -22,7 +22,15 @@ def test_two_plain_texts_in_one_line_make_nothing_together(one: str, other: str)
 
 @pytest.mark.parametrize(
     "address",
-    ["http://evil.example/a", "(https://evil.example)", "www.evil.example", "WWW.evil.example", "ftp://x", "me@evil.example", "mailto:x"],
+    [
+        "http://evil.example/a",
+        "(https://evil.example)",
+        "www.evil.example",
+        "WWW.evil.example",
+        "ftp://x",
+        "me@evil.example",
+        "mailto:x",
+    ],
 )
 def test_an_address_is_code_because_many_readers_would_make_a_link_of_it(address: str) -> None:
     assert plain(f"see {address} now") == f"see `{address}` now"
@@ -37,7 +45,9 @@ def test_a_reader_of_the_source_gets_the_text_without_backslashes(text: str) -> 
 def test_code_is_shown_as_it_is_and_ends_where_it_should(text: str) -> None:
     markdown = f"- before {code(text)}, after **z**"
 
-    assert kinds(markdown) == (kinds("- before `a`, after **z**") if one_line(text) else kinds("- before none, after **z**"))
+    assert kinds(markdown) == (
+        kinds("- before `a`, after **z**") if one_line(text) else kinds("- before none, after **z**")
+    )
     assert shown(markdown) == f"before {one_line(text) or 'none'}, after z"
 
 

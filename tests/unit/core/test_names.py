@@ -18,7 +18,8 @@ def test_a_label_is_returned_as_it_is(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["", "-a", "a-", "a.b", "Web", "a_b", "a b", "../etc", "a;b", "$(id)", "a/b", "w\u0435b", "web\uff11", "\uff57eb"]
+    "name",
+    ["", "-a", "a-", "a.b", "Web", "a_b", "a b", "../etc", "a;b", "$(id)", "a/b", "w\u0435b", "web\uff11", "\uff57eb"],
 )
 def test_what_is_not_a_label_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="is not a DNS-1123 label"):

@@ -18,7 +18,9 @@ def metadata(name: str = "web-1", **more: Any) -> Json:
 
 
 def a_pod(status: Json | None = None, **spec: Any) -> PodFacts:
-    return facts.pod({"metadata": metadata(), "spec": {"containers": [{"name": "app", "image": "a:1"}], **spec}, "status": status})
+    return facts.pod(
+        {"metadata": metadata(), "spec": {"containers": [{"name": "app", "image": "a:1"}], **spec}, "status": status}
+    )
 
 
 def an_app(status: Json) -> ContainerFacts:
@@ -47,8 +49,20 @@ def test_init_containers_come_first_and_are_matched_to_their_own_statuses() -> N
     }
     init, app = a_pod(status, initContainers=[{"name": "app", "image": "i:1"}]).containers
 
-    assert (init.init, init.image, init.state, init.reason, init.exit_code) == (True, "i:1", "terminated", "Completed", 0)
-    assert (app.init, app.image, app.state, app.reason, len(app.message)) == (False, "a:1", "waiting", "ErrImagePull", 300)
+    assert (init.init, init.image, init.state, init.reason, init.exit_code) == (
+        True,
+        "i:1",
+        "terminated",
+        "Completed",
+        0,
+    )
+    assert (app.init, app.image, app.state, app.reason, len(app.message)) == (
+        False,
+        "a:1",
+        "waiting",
+        "ErrImagePull",
+        300,
+    )
 
 
 def test_a_containers_image_is_the_specs_and_not_what_the_runtime_calls_it() -> None:
@@ -66,10 +80,18 @@ def test_a_restarted_container_keeps_how_it_died() -> None:
         }
     )
 
-    assert (app.state, app.ready, app.started, app.restarts, app.last_termination) == ("running", True, True, 3, "OOMKilled")
+    assert (app.state, app.ready, app.started, app.restarts, app.last_termination) == (
+        "running",
+        True,
+        True,
+        3,
+        "OOMKilled",
+    )
 
 
-@pytest.mark.parametrize(("phase", "ready", "running"), [("Running", True, True), ("Running", False, False), ("Pending", True, False)])
+@pytest.mark.parametrize(
+    ("phase", "ready", "running"), [("Running", True, True), ("Running", False, False), ("Pending", True, False)]
+)
 def test_running_means_the_phase_and_every_container_ready(phase: str, *, ready: bool, running: bool) -> None:
     status = {"phase": phase, "containerStatuses": [{"name": "app", "state": {"running": {}}, "ready": ready}]}
     assert a_pod(status).running is running
@@ -90,7 +112,9 @@ def test_a_pod_on_a_node_that_died_does_not_run_although_its_containers_are_said
 
 
 def test_a_pod_whose_readiness_gate_is_shut_does_not_run_and_says_why() -> None:
-    pod = a_healthy_pod_with(type="Ready", status="False", lastTransitionTime="t", reason="ReadinessGatesNotReady", message="no traffic")
+    pod = a_healthy_pod_with(
+        type="Ready", status="False", lastTransitionTime="t", reason="ReadinessGatesNotReady", message="no traffic"
+    )
 
     assert not pod.running
     assert pod.in_words == "web-1: Running, not ready since t (no traffic)"
@@ -104,7 +128,10 @@ def test_a_pod_that_counts_as_ready_runs() -> None:
 
 
 def test_what_a_container_waits_for_says_more_than_that_its_pod_is_not_ready() -> None:
-    status = {"phase": "Pending", "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "ErrImagePull"}}}]}
+    status = {
+        "phase": "Pending",
+        "containerStatuses": [{"name": "app", "state": {"waiting": {"reason": "ErrImagePull"}}}],
+    }
     pod = a_pod(status | {"conditions": [{"type": "Ready", "status": "False", "reason": "ContainersNotReady"}]})
 
     assert pod.in_words == "web-1: Pending, app waits (ErrImagePull)"
@@ -113,7 +140,10 @@ def test_what_a_container_waits_for_says_more_than_that_its_pod_is_not_ready() -
 @pytest.mark.parametrize(
     ("condition", "says"),
     [
-        ({"message": "0/3 nodes are available: 3 node(s) were unschedulable. preemption: 0/3 nodes"}, "3 node(s) were unschedulable)"),
+        (
+            {"message": "0/3 nodes are available: 3 node(s) were unschedulable. preemption: 0/3 nodes"},
+            "3 node(s) were unschedulable)",
+        ),
         ({"reason": "Unschedulable"}, "no node takes it (Unschedulable)"),
     ],
 )
@@ -127,18 +157,27 @@ def test_a_pod_that_no_node_takes_says_why(condition: Json, says: str) -> None:
 def test_a_pod_that_is_being_deleted_does_not_run() -> None:
     status = {"phase": "Running", "containerStatuses": [{"name": "app", "state": {"running": {}}, "ready": True}]}
     pod = facts.pod(
-        {"metadata": metadata(deletionTimestamp="x"), "spec": {"containers": [{"name": "app", "image": "a"}]}, "status": status}
+        {
+            "metadata": metadata(deletionTimestamp="x"),
+            "spec": {"containers": [{"name": "app", "image": "a"}]},
+            "status": status,
+        }
     )
     assert (pod.deleting, pod.running) == (True, False)
     assert pod.in_words == "web-1: Terminating"
 
 
 def test_only_the_controlling_owner_reference_counts() -> None:
-    others = [{"kind": "Backup", "name": "b", "uid": "1"}, {"kind": "Node", "name": "n", "uid": "2", "controller": False}]
+    others = [
+        {"kind": "Backup", "name": "b", "uid": "1"},
+        {"kind": "Node", "name": "n", "uid": "2", "controller": False},
+    ]
     controls = {"kind": "ReplicaSet", "name": "web-6b9", "uid": "3", "controller": True}
 
     assert facts.controller({"ownerReferences": others}) is None
-    assert facts.controller({"ownerReferences": [*others, controls]}) == Owner(kind="ReplicaSet", name="web-6b9", uid="3")
+    assert facts.controller({"ownerReferences": [*others, controls]}) == Owner(
+        kind="ReplicaSet", name="web-6b9", uid="3"
+    )
     assert facts.controller({"ownerReferences": None}) is None
 
 
@@ -155,8 +194,12 @@ def test_a_deployment_scaled_to_zero_wants_none() -> None:
 
 
 def test_a_deployments_images_are_those_of_its_template() -> None:
-    template = {"spec": {"containers": [{"name": "app", "image": "a:1"}], "initContainers": [{"name": "db", "image": "b:1"}]}}
-    found = facts.deployment({"metadata": metadata("web", annotations={facts.REVISION: "4"}), "spec": {"template": template}})
+    template = {
+        "spec": {"containers": [{"name": "app", "image": "a:1"}], "initContainers": [{"name": "db", "image": "b:1"}]}
+    }
+    found = facts.deployment(
+        {"metadata": metadata("web", annotations={facts.REVISION: "4"}), "spec": {"template": template}}
+    )
 
     assert (found.revision, found.containers, found.init_containers) == (4, {"app": "a:1"}, {"db": "b:1"})
     assert [found.image_of(name) for name in ("app", "db", "proxy")] == ["a:1", "b:1", None]
@@ -196,7 +239,9 @@ def test_an_events_count_is_its_own_or_its_series_whichever_is_larger(counts: Js
 
 
 def test_an_event_that_stands_for_many_that_are_alike_says_what_they_say() -> None:
-    found = facts.event({"metadata": metadata("e"), "message": "(combined from similar events): Error: ImagePullBackOff"})
+    found = facts.event(
+        {"metadata": metadata("e"), "message": "(combined from similar events): Error: ImagePullBackOff"}
+    )
     assert found.message == "Error: ImagePullBackOff"
 
 
@@ -208,7 +253,11 @@ OPTIONAL = ("phase", "containerStatuses", "initContainerStatuses", "conditions")
 
 
 @given(st.sets(st.sampled_from(OPTIONAL)), st.sampled_from([None, {}]), st.booleans())
-def test_a_status_with_any_of_its_fields_missing_is_read(missing: set[str], state: Json | None, restarted: bool) -> None:  # noqa: FBT001
+def test_a_status_with_any_of_its_fields_missing_is_read(
+    missing: set[str],
+    state: Json | None,
+    restarted: bool,  # noqa: FBT001  hypothesis passes it
+) -> None:
     whole: Json = {
         "phase": "Running",
         "containerStatuses": [{"name": "app", "state": state, "lastState": {} if restarted else None}],

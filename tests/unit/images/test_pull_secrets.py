@@ -17,7 +17,8 @@ PASSWORD = "hunter2-very-secret"
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
     lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text() | st.sampled_from(["auths", "auth", "username"]), inner, max_size=3)
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text() | st.sampled_from(["auths", "auth", "username"]), inner, max_size=3)
     ),
 )
 
@@ -41,7 +42,9 @@ def credentials_for(*registries: str) -> list[Credentials]:
 
 
 def test_a_dockerconfigjson_gives_the_credentials_of_each_registry() -> None:
-    found = parse_pull_secret(a_secret({"auths": {"registry.example": an_entry(), "https://index.docker.io/v1/": an_entry("me", "a:b")}}))
+    found = parse_pull_secret(
+        a_secret({"auths": {"registry.example": an_entry(), "https://index.docker.io/v1/": an_entry("me", "a:b")}})
+    )
 
     assert [(entry.registry, entry.username, entry.password.get_secret_value()) for entry in found] == [
         ("registry.example", "robot", PASSWORD),
@@ -64,7 +67,9 @@ def test_username_and_password_stand_in_for_auth_and_auth_wins_over_them() -> No
 
 def test_auth_without_padding_or_with_line_breaks_is_read_as_the_kubelet_reads_it() -> None:
     bare = encoded("robot:1234").rstrip("=")
-    found = parse_pull_secret(a_secret({"auths": {"a.example": {"auth": bare}, "b.example": {"auth": f"{bare[:4]}\n{bare[4:]}"}}}))
+    found = parse_pull_secret(
+        a_secret({"auths": {"a.example": {"auth": bare}, "b.example": {"auth": f"{bare[:4]}\n{bare[4:]}"}}})
+    )
 
     assert {entry.password.get_secret_value() for entry in found} == {"1234"}
 
@@ -85,10 +90,16 @@ def test_auth_without_padding_or_with_line_breaks_is_read_as_the_kubelet_reads_i
         (a_secret({"auths": {}}), "has no auths"),
         (a_secret({"auths": [PASSWORD]}), "has no auths"),
         (a_secret({"auths": {PASSWORD: PASSWORD}}), "entry 1 of 1 is not a JSON object"),
-        (a_secret({"auths": {"a.example": an_entry(), PASSWORD: {}}}), "entry 2 of 2 has neither auth nor username and password"),
+        (
+            a_secret({"auths": {"a.example": an_entry(), PASSWORD: {}}}),
+            "entry 2 of 2 has neither auth nor username and password",
+        ),
         (a_secret({"auths": {"a.example": {"auth": encoded(PASSWORD)}}}), "auth is not user:password in base64"),
         (a_secret({"auths": {"a.example": {"auth": f"*{PASSWORD}"}}}), "auth is not user:password in base64"),
-        (a_secret({"auths": {"a.example": {"auth": base64.b64encode(b"\xff:\xff").decode()}}}), "auth is not user:password in base64"),
+        (
+            a_secret({"auths": {"a.example": {"auth": base64.b64encode(b"\xff:\xff").decode()}}}),
+            "auth is not user:password in base64",
+        ),
         (a_secret({"auths": {"a.example": {"auth": 7}}}), "auth is not user:password in base64"),
     ],
 )

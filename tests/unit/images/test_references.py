@@ -34,7 +34,9 @@ def test_a_reference_is_normalised(text: str, whole: str) -> None:
 
 
 def test_the_parts_of_a_reference() -> None:
-    assert parse_image(f"registry.example:5000/team/app:v1@{SHA256}") == ImageReference("registry.example:5000", "team/app", "v1", SHA256)
+    assert parse_image(f"registry.example:5000/team/app:v1@{SHA256}") == ImageReference(
+        "registry.example:5000", "team/app", "v1", SHA256
+    )
 
 
 @pytest.mark.parametrize(
@@ -104,7 +106,9 @@ def test_a_refusal_quotes_the_beginning_only() -> None:
 
 
 @given(
-    st.text() | st.text(alphabet="aB0.:/@_-[]\n") | st.from_regex(r"[a-z.:/@]{1,12}(:[a-z0-9]+)?(@sha256:[0-9a-f]{64})?", fullmatch=True)
+    st.text()
+    | st.text(alphabet="aB0.:/@_-[]\n")
+    | st.from_regex(r"[a-z.:/@]{1,12}(:[a-z0-9]+)?(@sha256:[0-9a-f]{64})?", fullmatch=True)
 )
 def test_any_text_is_a_reference_that_reads_back_equal_or_is_refused(text: str) -> None:
     try:

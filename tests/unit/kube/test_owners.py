@@ -26,7 +26,10 @@ def workloads(pods: list[PodFacts], *replica_sets: ReplicaSetFacts) -> Workloads
 
 
 DEPLOYMENT = an_owner("Deployment", "web")
-OLD, NEW = a_replica_set("web-1", revision=1, owned_by=DEPLOYMENT), a_replica_set("web-2", revision=2, owned_by=DEPLOYMENT)
+OLD, NEW = (
+    a_replica_set("web-1", revision=1, owned_by=DEPLOYMENT),
+    a_replica_set("web-2", revision=2, owned_by=DEPLOYMENT),
+)
 
 
 @pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "Job", "Rollout"])
@@ -68,7 +71,9 @@ def test_a_replica_set_that_was_made_anew_under_the_same_name_is_another() -> No
 def test_a_bare_pod_is_its_own_target() -> None:
     pod = a_pod("lonely")
 
-    assert workloads([pod]).target_of(pod, "test") == Target(cluster="test", namespace="shop", kind="Pod", name="lonely")
+    assert workloads([pod]).target_of(pod, "test") == Target(
+        cluster="test", namespace="shop", kind="Pod", name="lonely"
+    )
     assert workloads([pod]).chain_of(pod) == "Pod lonely"
 
 
@@ -96,9 +101,15 @@ def test_a_pod_that_is_being_deleted_stands_for_nothing() -> None:
 
 @pytest.mark.parametrize("phase", ["Failed", "Succeeded"])
 def test_a_pod_that_has_ended_and_is_still_there_stands_for_nothing(phase: str) -> None:
-    evicted, successor = (a_pod(name, an_owner("ReplicaSet", "web-2"), phase=each) for name, each in (("a", phase), ("b", "Pending")))
+    evicted, successor = (
+        a_pod(name, an_owner("ReplicaSet", "web-2"), phase=each) for name, each in (("a", phase), ("b", "Pending"))
+    )
 
-    assert workloads([evicted, successor], NEW).pods_of(WEB) == workloads([evicted, successor], NEW).current_pods_of(WEB) == (successor,)
+    assert (
+        workloads([evicted, successor], NEW).pods_of(WEB)
+        == workloads([evicted, successor], NEW).current_pods_of(WEB)
+        == (successor,)
+    )
 
 
 def test_a_target_of_another_kind_has_no_revisions_of_its_own() -> None:

@@ -9,7 +9,9 @@ from runmend.language.target import TargetNow
 from tests.builders import deployment_facts
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
-OF_WEB = ReplicaSetFacts(namespace="shop", name="web-1", uid="rs-1", revision=1, owner=Owner(kind="Deployment", name="web", uid="web"))
+OF_WEB = ReplicaSetFacts(
+    namespace="shop", name="web-1", uid="rs-1", revision=1, owner=Owner(kind="Deployment", name="web", uid="web")
+)
 
 
 def a_pod(name: str, owner: Owner | None = None) -> PodFacts:
@@ -39,7 +41,10 @@ def test_a_controller_s_above_a_replica_set_is_what_the_replica_set_says() -> No
     above = OF_WEB.model_copy(update={"owner": Owner(kind="Rollout", name="web", uid="uid-of-rollout")})
     pod = a_pod("web-1-a", Owner(kind="ReplicaSet", name="web-1", uid="rs-1"))
 
-    assert TargetNow(WEB.model_copy(update={"kind": "Rollout"}), Workloads((pod,), {above.uid: above}), None).uid == "uid-of-rollout"
+    assert (
+        TargetNow(WEB.model_copy(update={"kind": "Rollout"}), Workloads((pod,), {above.uid: above}), None).uid
+        == "uid-of-rollout"
+    )
 
 
 def test_a_bare_pod_s_is_the_pod_s() -> None:

@@ -17,7 +17,9 @@ from runmend.plan.messages import Change
 from runmend.plan.plan import FieldTerm, GetEvents
 
 Json = dict[str, Any]
-QUERY = GetEvents(namespace="{namespace}", field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="{pod}"),))
+QUERY = GetEvents(
+    namespace="{namespace}", field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="{pod}"),)
+)
 HOSTILE = [
     "$(reboot)",
     "a; rm -rf /",
@@ -60,7 +62,9 @@ def asked(values: dict[str, str], operation: GetEvents = QUERY) -> list[tuple[st
     return queries
 
 
-def a_deployment(containers: dict[str, str], init: dict[str, str] | None = None, note: str | None = None) -> DeploymentFacts:
+def a_deployment(
+    containers: dict[str, str], init: dict[str, str] | None = None, note: str | None = None
+) -> DeploymentFacts:
     listed = {
         "containers": [{"name": name, "image": image} for name, image in containers.items()],
         "initContainers": [{"name": name, "image": image} for name, image in (init or {}).items()],
@@ -82,7 +86,9 @@ def test_literal_terms_are_sent_as_they_are_written() -> None:
     terms = (FieldTerm(field="type", operator="!=", value="Normal"), *QUERY.field_selector)
     operation = QUERY.model_copy(update={"field_selector": terms})
 
-    assert asked({"namespace": "shop", "pod": "web-1"}, operation) == [("shop", "type!=Normal,involvedObject.name=web-1")]
+    assert asked({"namespace": "shop", "pod": "web-1"}, operation) == [
+        ("shop", "type!=Normal,involvedObject.name=web-1")
+    ]
 
 
 @pytest.mark.parametrize("value", HOSTILE)
@@ -145,7 +151,10 @@ def test_a_value_that_looks_like_a_placeholder_is_not_filled_again() -> None:
 
 def test_a_patch_holds_the_version_the_note_and_each_container_where_it_stands() -> None:
     deployment = a_deployment({"app": "a:1", "log": "l:1"}, {"db": "d:1"})
-    changes = (Change(container="app", before="a:1", after="f:1"), Change(container="db", init=True, before="d:1", after="f:1"))
+    changes = (
+        Change(container="app", before="a:1", after="f:1"),
+        Change(container="db", init=True, before="d:1", after="f:1"),
+    )
     note = a_note(app=("a:1", "f:1"), db=("d:1", "f:1"))
 
     patch = image_patch(deployment, changes, note)
@@ -153,12 +162,18 @@ def test_a_patch_holds_the_version_the_note_and_each_container_where_it_stands()
     assert patch["metadata"]["resourceVersion"] == "7"
     assert ChangeNote.model_validate_json(patch["metadata"]["annotations"][LAST_CHANGE]) == note
     assert patch["spec"] == {
-        "template": {"spec": {"containers": [{"name": "app", "image": "f:1"}], "initContainers": [{"name": "db", "image": "f:1"}]}}
+        "template": {
+            "spec": {
+                "containers": [{"name": "app", "image": "f:1"}],
+                "initContainers": [{"name": "db", "image": "f:1"}],
+            }
+        }
     }
 
 
 @pytest.mark.parametrize(
-    "change", [Change(container="proxy", before="p", after="f"), Change(container="app", init=True, before="a", after="f")]
+    "change",
+    [Change(container="proxy", before="p", after="f"), Change(container="app", init=True, before="a", after="f")],
 )
 def test_a_container_that_is_not_in_its_list_of_the_template_is_never_patched(change: Change) -> None:
     with pytest.raises(PreconditionFailed, match="a patch would add it"):
@@ -178,7 +193,9 @@ def test_whatever_a_value_holds_a_patch_keeps_its_shape(container: str, image: s
     assert body["spec"] == {"template": {"spec": {"containers": [{"name": container, "image": image}]}}}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"workflow": "w"}', '{"workflow":"w","run":"r","step":"s","containers":{"app":"a"}}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", '{"workflow": "w"}', '{"workflow":"w","run":"r","step":"s","containers":{"app":"a"}}']
+)
 def test_an_annotation_that_is_not_ours_to_read_is_no_note(text: str) -> None:
     assert list(notes_on(a_deployment({"app": "a:1"}, note=text))) == []
 

@@ -4,7 +4,16 @@ import pytest
 
 from runmend.facts.objects import ContainerFacts, EventFacts, PodFacts
 from runmend.language.verdicts import Live, judge, new_events, restarts_of, settled_pods, unmet
-from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Status, Unreadable, Watermark
+from runmend.plan.criteria import (
+    ContainerStarted,
+    Criterion,
+    NoNewEvents,
+    NoRestarts,
+    PodRunning,
+    Status,
+    Unreadable,
+    Watermark,
+)
 
 RUNNING = PodRunning(text="Pod is Running", line=1)
 LEAVING = PodRunning(text="Pod transitions from ImagePullBackOff to Running", line=1, leaves="ImagePullBackOff")
@@ -14,16 +23,25 @@ STEADY = NoRestarts(text="No container restarts for 5 minutes", line=4, seconds=
 BACK_OFF = 'Back-off pulling image "registry.example/app:missing"'
 
 
-def a_container(name: str = "app", *, reason: str = "", ready: bool = True, init: bool = False, restarts: int = 0) -> ContainerFacts:
+def a_container(
+    name: str = "app", *, reason: str = "", ready: bool = True, init: bool = False, restarts: int = 0
+) -> ContainerFacts:
     """A container that runs, or waits for a reason."""
     if reason:
         return ContainerFacts(name=name, init=init, image="x", state="waiting", reason=reason, restarts=restarts)
-    return ContainerFacts(name=name, init=init, image="x", state="running", ready=ready, started=True, restarts=restarts)
+    return ContainerFacts(
+        name=name, init=init, image="x", state="running", ready=ready, started=True, restarts=restarts
+    )
 
 
 def a_pod(name: str = "web-1", *containers: ContainerFacts, phase: str = "Running", deleting: bool = False) -> PodFacts:
     return PodFacts(
-        namespace="shop", name=name, uid=f"uid-of-{name}", phase=phase, deleting=deleting, containers=containers or (a_container(),)
+        namespace="shop",
+        name=name,
+        uid=f"uid-of-{name}",
+        phase=phase,
+        deleting=deleting,
+        containers=containers or (a_container(),),
     )
 
 
@@ -74,7 +92,9 @@ def live(*pods: PodFacts, events: tuple[EventFacts, ...] = ()) -> Live:
         (Unreadable(text="Users are happy", line=9), (), None),
     ],
 )
-def test_what_must_become_true_says_what_it_waits_for(criterion: Criterion, pods: tuple[PodFacts, ...], waits_for: str | None) -> None:
+def test_what_must_become_true_says_what_it_waits_for(
+    criterion: Criterion, pods: tuple[PodFacts, ...], waits_for: str | None
+) -> None:
     assert unmet(criterion, pods) == waits_for
 
 
@@ -126,7 +146,9 @@ def test_silence_passes_where_no_container_waits_in_the_state() -> None:
     assert (verdict.text, verdict.line) == (SILENT.text, SILENT.line)
 
 
-@pytest.mark.parametrize("reason", ["ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"])
+@pytest.mark.parametrize(
+    "reason", ["ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "SignatureValidationFailed"]
+)
 def test_silence_never_passes_while_a_container_waits_in_the_state(reason: str) -> None:
     verdict = judge(SILENT, a_mark(a_pod()), live(a_waiting_pod(reason=reason)))
 

@@ -36,7 +36,9 @@ def a_look() -> Step:
 
 
 def a_plan(*steps: Step) -> Plan:
-    return Plan(sha256="0", file="rb.md", runbook_id="RB", alertname="A", title="T", state="ImagePullBackOff", steps=steps)
+    return Plan(
+        sha256="0", file="rb.md", runbook_id="RB", alertname="A", title="T", state="ImagePullBackOff", steps=steps
+    )
 
 
 def test_a_placeholder_is_filled_wherever_it_stands() -> None:

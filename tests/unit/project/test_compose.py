@@ -101,7 +101,9 @@ def test_no_password_or_token_stands_in_the_file() -> None:
     }
 
     assert secret.keys() == {"postgres.POSTGRES_PASSWORD", "schema.SQL_PASSWORD", "temporal.POSTGRES_PWD"}
-    assert all(re.fullmatch(r"\$\{POSTGRES_PASSWORD:\?[^}]+\}", value) for value in secret.values()), "asked for, with no default"
+    assert all(re.fullmatch(r"\$\{POSTGRES_PASSWORD:\?[^}]+\}", value) for value in secret.values()), (
+        "asked for, with no default"
+    )
 
 
 def test_the_bridge_listens_off_loopback_with_a_token_from_a_file_that_git_ignores() -> None:

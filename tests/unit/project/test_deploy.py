@@ -1,4 +1,5 @@
-"""deploy/kubernetes and its page in docs/. No cluster is asked: these are facts of the files; tests/e2e applies them."""
+"""deploy/kubernetes and its page in docs/. No cluster is asked: these are facts of the files; tests/e2e applies
+them."""
 
 import re
 import tomllib
@@ -54,13 +55,17 @@ def settings_of(kustomization: str, generator: str = "runmend-settings") -> dict
 
 
 def environment(component: str) -> dict[str, str]:
-    return settings_of("base/kustomization.yaml") | {each["name"]: each["value"] for each in container(component)["env"]}
+    return settings_of("base/kustomization.yaml") | {
+        each["name"]: each["value"] for each in container(component)["env"]
+    }
 
 
 def rights(path: str) -> dict[str, set[tuple[str, str]]]:
     """Role → the verbs that it gives, each with its kind of object."""
     return {
-        role["metadata"]["name"]: {(verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+        role["metadata"]["name"]: {
+            (verb, resource) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]
+        }
         for role in read(path)
     }
 
@@ -89,7 +94,10 @@ def bindings(path: str) -> set[tuple[str, str, str]]:
 @pytest.mark.parametrize("path", KUSTOMIZATIONS, ids=lambda path: str(path.parent.relative_to(DEPLOY)))
 def test_a_kustomization_names_all_that_lies_beside_it_and_nothing_else(path: Path) -> None:
     kustomized = yaml.safe_load(path.read_text(encoding="utf-8"))
-    named = {str((path.parent / each).resolve()) for each in (*kustomized.get("resources", ()), *kustomized.get("components", ()))}
+    named = {
+        str((path.parent / each).resolve())
+        for each in (*kustomized.get("resources", ()), *kustomized.get("components", ()))
+    }
     beside = {str(file) for file in path.parent.glob("*.yaml")} - {str(path)}
 
     assert [each for each in named if not Path(each).exists()] == []
@@ -101,7 +109,9 @@ def test_its_environment_holds_settings_and_values_that_can_be_used(component: s
     variables = environment(component)
     check_names(variables)
 
-    values = {name.removeprefix("RUNMEND_").lower(): value for name, value in variables.items() if name.startswith("RUNMEND_")}
+    values = {
+        name.removeprefix("RUNMEND_").lower(): value for name, value in variables.items() if name.startswith("RUNMEND_")
+    }
     assert Settings(**values).namespaces == "*"  # type: ignore[arg-type]
     assert {name for name in variables if not name.startswith("RUNMEND_")} == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
 
@@ -112,7 +122,9 @@ def test_the_examples_settings_are_settings_and_agree_with_the_rights_that_it_bi
     (kustomized,) = read("example/kustomization.yaml")
     bound = [each for each in kustomized["resources"] if not each.startswith("..")]
 
-    assert variables["RUNMEND_NAMESPACES"].split(",") == [read(f"example/{folder}/kustomization.yaml")[0]["namespace"] for folder in bound]
+    assert variables["RUNMEND_NAMESPACES"].split(",") == [
+        read(f"example/{folder}/kustomization.yaml")[0]["namespace"] for folder in bound
+    ]
     assert kustomized["components"][-1] == "../components/bound-namespaces-only", "it takes away what stands before it"
 
 
@@ -176,16 +188,25 @@ def test_the_token_is_where_the_setting_says_and_in_no_file() -> None:
 
     assert environment("bridge")["RUNMEND_TOKEN_FILE"] == f"{mount['mountPath']}/token"
     assert volume["secret"]["secretName"] == "runmend-bridge-token"
-    assert [path for path in DEPLOY.rglob("*.yaml") if re.search(r"^kind: Secret$|secretGenerator", path.read_text(), re.MULTILINE)] == []
+    assert [
+        path
+        for path in DEPLOY.rglob("*.yaml")
+        if re.search(r"^kind: Secret$|secretGenerator", path.read_text(), re.MULTILINE)
+    ] == []
 
 
 def test_only_the_two_deployments_ask_for_their_accounts_token() -> None:
-    assert {account["metadata"]["name"]: account["automountServiceAccountToken"] for account in read("base/accounts.yaml")} == {
+    assert {
+        account["metadata"]["name"]: account["automountServiceAccountToken"] for account in read("base/accounts.yaml")
+    } == {
         "worker": False,
         "bridge": False,
     }
     for component in COMPONENTS:
-        assert (pod(component)["serviceAccountName"], pod(component)["automountServiceAccountToken"]) == (component, True)
+        assert (pod(component)["serviceAccountName"], pod(component)["automountServiceAccountToken"]) == (
+            component,
+            True,
+        )
 
 
 @pytest.mark.parametrize("component", COMPONENTS)
@@ -235,7 +256,9 @@ def test_runmend_reads_changes_nothing_but_deployments_and_writes_nothing_but_ev
 
 def test_one_namespaces_bindings_are_the_clusters() -> None:
     assert bindings("namespace/role-bindings.yaml") == bindings("base/cluster-bindings.yaml")
-    assert bindings("namespace-with-secrets/role-binding.yaml") == bindings("components/read-secrets/cluster-binding.yaml")
+    assert bindings("namespace-with-secrets/role-binding.yaml") == bindings(
+        "components/read-secrets/cluster-binding.yaml"
+    )
 
 
 def test_the_page_says_what_happens_without_each_right() -> None:
@@ -253,11 +276,15 @@ def test_the_page_says_what_happens_without_each_right() -> None:
 def test_the_page_names_folders_that_exist_and_each_that_can_be_used() -> None:
     named = set(re.findall(r"`deploy/kubernetes/([a-z/-]+)`", DOCS))
 
-    assert named == {str(path.parent.relative_to(DEPLOY)) for path in KUSTOMIZATIONS if path.parent.parent.name != "example"}
+    assert named == {
+        str(path.parent.relative_to(DEPLOY)) for path in KUSTOMIZATIONS if path.parent.parent.name != "example"
+    }
 
 
 def test_alertmanager_s_receiver_posts_to_the_service() -> None:
-    receivers = yaml.safe_load((ROOT / "deploy" / "monitoring" / "alertmanager.yaml").read_text(encoding="utf-8"))["receivers"]
+    receivers = yaml.safe_load((ROOT / "deploy" / "monitoring" / "alertmanager.yaml").read_text(encoding="utf-8"))[
+        "receivers"
+    ]
     (url,) = [urlsplit(webhook["url"]) for receiver in receivers for webhook in receiver.get("webhook_configs", ())]
 
     (port,) = service("runmend-bridge")["ports"]
@@ -280,7 +307,9 @@ def test_prometheus_scrapes_the_ports_that_are_open_and_every_one_of_them() -> N
 
     assert {each["type"] for each in found} == {"A"}
     assert sorted((name, each["port"]) for each in found for name in each["names"]) == sorted(
-        (f"runmend-{component}-pods.runmend.svc", port) for component in COMPONENTS for port in ports(component).values()
+        (f"runmend-{component}-pods.runmend.svc", port)
+        for component in COMPONENTS
+        for port in ports(component).values()
     )
 
 
@@ -305,7 +334,9 @@ def test_the_network_policies_let_out_to_dns_the_api_server_registries_and_tempo
 
 def test_one_pod_of_each_may_leave_at_a_time_and_none_that_is_broken_keeps_a_node() -> None:
     budgets = read("base/disruption-budgets.yaml")
-    assert [(each["spec"]["maxUnavailable"], each["spec"]["unhealthyPodEvictionPolicy"]) for each in budgets] == [(1, "AlwaysAllow")] * 2
+    assert [(each["spec"]["maxUnavailable"], each["spec"]["unhealthyPodEvictionPolicy"]) for each in budgets] == [
+        (1, "AlwaysAllow")
+    ] * 2
 
 
 @pytest.mark.parametrize("component", COMPONENTS)

@@ -1,5 +1,5 @@
-"""deploy/monitoring and the pages in docs/ say the same, every runbook that ships has its alert, and every metric that a rule names is one
-that the code exports. The end-to-end tests run the files.
+"""deploy/monitoring and the pages in docs/ say the same, every runbook that ships has its alert, and every metric that
+a rule names is one that the code exports. The end-to-end tests run the files.
 """
 
 import re
@@ -80,7 +80,9 @@ SUFFIXES = {"counter": ("_total",), "gauge": ("",), "histogram": ("_bucket", "_c
 ADDED = {"job", "instance"}
 """The labels that Prometheus gives to every series."""
 ITSELF: list[dict[str, Any]] = shipped("runmend-rules.yaml")["groups"][0]["rules"]
-TRIED: list[dict[str, Any]] = yaml.safe_load((ROOT / "tests" / "e2e" / "runmend_rules.yaml").read_text(encoding="utf-8"))["tests"]
+TRIED: list[dict[str, Any]] = yaml.safe_load(
+    (ROOT / "tests" / "e2e" / "runmend_rules.yaml").read_text(encoding="utf-8")
+)["tests"]
 PAGE = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
 WORDS = {"sum", "max", "min", "by", "and", "increase", "absent"}
 
@@ -101,7 +103,11 @@ SERIES = {
 
 def parts(expression: str) -> tuple[set[str], set[str]]:
     """The series that an expression names, and the labels that it selects or groups by."""
-    labels = {name for braces in re.findall(r"{([^}]*)}", expression) for name in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", braces)}
+    labels = {
+        name
+        for braces in re.findall(r"{([^}]*)}", expression)
+        for name in re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", braces)
+    }
     labels |= {name for group in re.findall(r"by \(([^)]*)\)", expression) for name in re.findall(r"\w+", group)}
     bare = re.sub(r"{[^}]*}|by \([^)]*\)|\[\w+\]", " ", expression)
     return set(re.findall(r"\b[a-z_]+\b", bare)) - WORDS, labels
@@ -124,9 +130,15 @@ def test_a_rule_about_runmend_says_what_it_is_how_bad_and_what_to_do(rule: dict[
 
 
 @pytest.mark.parametrize("rule", ITSELF, ids=lambda rule: rule["alert"])
-def test_a_rule_about_runmend_is_tried_with_series_that_fire_it_and_its_words_use_labels_that_it_has(rule: dict[str, Any]) -> None:
-    expected = [sample["labels"] for test in TRIED for query in test["promql_expr_test"] for sample in query["exp_samples"]]
-    (fired, *_) = [labels for labels in expected if f'alertname="{rule["alert"]}"' in labels and 'alertstate="firing"' in labels]
+def test_a_rule_about_runmend_is_tried_with_series_that_fire_it_and_its_words_use_labels_that_it_has(
+    rule: dict[str, Any],
+) -> None:
+    expected = [
+        sample["labels"] for test in TRIED for query in test["promql_expr_test"] for sample in query["exp_samples"]
+    ]
+    (fired, *_) = [
+        labels for labels in expected if f'alertname="{rule["alert"]}"' in labels and 'alertstate="firing"' in labels
+    ]
     used = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
 
     assert used <= set(re.findall(r"(\w+)=", fired))

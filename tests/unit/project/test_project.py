@@ -24,7 +24,8 @@ def canonical(requirement: str) -> str:
 
 
 def tracked_texts() -> Iterator[tuple[str, str]]:
-    """Every file that is or would be committed, by its path from the root; without asking git, which a tarball has not."""
+    """Every file that is or would be committed, by its path from the root; without asking git, which a tarball has
+    not."""
     for folder, folders, names in os.walk(ROOT):
         made = {".git", ".venv", ".runmend", "__pycache__", "build", "dist", "secrets", ".hypothesis"}
         folders[:] = [name for name in folders if name not in made and not name.endswith(("_cache", ".egg-info"))]
@@ -66,7 +67,9 @@ def test_worker_py_imports_only_the_commands_and_holds_no_logic() -> None:
             imported.add(node.module or "")
 
     assert {name for name in imported if name.partition(".")[0] not in sys.stdlib_module_names} == {"runmend.cli"}
-    assert not [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
+    assert not [
+        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
 
 
 def modules_that_import(package: str) -> set[str]:
@@ -82,14 +85,18 @@ def modules_that_import(package: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize(("package", "module"), [("kubernetes", "runmend/kube/client.py"), ("frontmatter", "runmend/runbook/document.py")])
+@pytest.mark.parametrize(
+    ("package", "module"), [("kubernetes", "runmend/kube/client.py"), ("frontmatter", "runmend/runbook/document.py")]
+)
 def test_a_library_without_types_is_spoken_to_in_one_module(package: str, module: str) -> None:
     assert modules_that_import(package) == {module}
 
 
 def test_all_code_is_looked_at() -> None:
     made = {".venv", ".git", "build", "dist"}
-    folders = {path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in made and any(path.rglob("*.py"))}
+    folders = {
+        path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in made and any(path.rglob("*.py"))
+    }
 
     assert folders == {*CODE, "tests"}
 

@@ -54,7 +54,8 @@ def test_every_outcome_has_its_line(outcome: Outcome | None, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unverified", "said"), [(0, "resolved"), (1, "resolved, 1 criterion unverified"), (2, "resolved, 2 criteria unverified")]
+    ("unverified", "said"),
+    [(0, "resolved"), (1, "resolved, 1 criterion unverified"), (2, "resolved, 2 criteria unverified")],
 )
 def test_what_was_not_verified_is_in_the_outcomes_line(unverified: int, said: str) -> None:
     verdicts = (a_verdict(Status.PASSED), *[a_verdict(Status.UNVERIFIED)] * unverified)
@@ -135,7 +136,9 @@ def test_a_failed_step_is_named_after_those_that_were_done() -> None:
 
 
 def test_a_recommended_change_is_not_told_as_one_that_was_made() -> None:
-    step = StepResult(action_id="patch_image", status=StepStatus.RECOMMENDED, summary="would change it", changes=(CHANGE,))
+    step = StepResult(
+        action_id="patch_image", status=StepStatus.RECOMMENDED, summary="would change it", changes=(CHANGE,)
+    )
     text = render(a_result(Outcome.RECOMMENDED, steps=(step,), mode=Mode.RECOMMEND))
 
     assert "- Mode: recommend" in text
@@ -144,7 +147,13 @@ def test_a_recommended_change_is_not_told_as_one_that_was_made() -> None:
 
 
 def test_a_change_that_an_earlier_try_made_says_so() -> None:
-    step = StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it (earlier)", changes=(CHANGE,), recovered=True)
+    step = StepResult(
+        action_id="patch_image",
+        status=StepStatus.DONE,
+        summary="changed it (earlier)",
+        changes=(CHANGE,),
+        recovered=True,
+    )
 
     assert "1. patch_image: done: changed it (earlier)" in render(a_result(steps=(step,)))
 
@@ -184,7 +193,15 @@ def test_whatever_comes_from_outside_the_report_has_the_same_structure(text: str
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(0, "0 seconds"), (1, "1 second"), (90, "90 seconds"), (60, "1 minute"), (300, "5 minutes"), (3600, "1 hour"), (7200, "2 hours")],
+    [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (90, "90 seconds"),
+        (60, "1 minute"),
+        (300, "5 minutes"),
+        (3600, "1 hour"),
+        (7200, "2 hours"),
+    ],
 )
 def test_a_duration_is_told_in_its_largest_whole_unit(seconds: int, said: str) -> None:
     assert duration(seconds) == said
@@ -213,7 +230,9 @@ def test_a_failed_run_says_what_its_kind_means_and_what_a_person_can_do(outcome:
     assert "What you can do" not in render(failed, advise=False)
 
 
-@pytest.mark.parametrize("outcome", [None, Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED])
+@pytest.mark.parametrize(
+    "outcome", [None, Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED]
+)
 def test_a_run_that_has_not_failed_asks_nothing_of_anybody(outcome: Outcome | None) -> None:
     text = render(a_result(outcome))
 

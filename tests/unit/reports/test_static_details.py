@@ -11,9 +11,7 @@ from tests.unit.marks import MARKS, kinds, shown
 
 PLAN = compile_runbook(SEED.read_bytes(), "RB_IMAGEPULL.md").plan
 WEB = Target(cluster="prod", namespace="shop", kind="Deployment", name="web")
-RULE = (
-    "http://prometheus.example:9090/graph?g0.expr=kube_pod_container_status_waiting_reason%7Breason%3D%22ErrImagePull%22%7D+%3E+0&g0.tab=1"
-)
+RULE = "http://prometheus.example:9090/graph?g0.expr=kube_pod_container_status_waiting_reason%7Breason%3D%22ErrImagePull%22%7D+%3E+0&g0.tab=1"
 
 
 def an_alert_with(**labels: str) -> Alert:
@@ -35,7 +33,9 @@ def test_labels_that_are_too_many_to_show_are_counted() -> None:
     alert = an_alert_with(**many)
     [line] = [line for line in details_of(PLAN, WEB, (alert,)).splitlines() if line.startswith("- **Alert**")]
 
-    left = len(alert.labels.keys() - {"alertname", "pod", "container"}) - line.count("label_") - line.count("`namespace=")
+    left = (
+        len(alert.labels.keys() - {"alertname", "pod", "container"}) - line.count("label_") - line.count("`namespace=")
+    )
     assert line.endswith(f"and {left} more")
     assert left > 100
 
@@ -43,7 +43,9 @@ def test_labels_that_are_too_many_to_show_are_counted() -> None:
 @given(MARKS, MARKS)
 def test_whatever_an_alert_says_the_details_have_the_same_structure(name: str, value: str) -> None:
     hostile = an_alert_with(alertname=f"x{value}", pod=f"x{value}", container=f"x{value}", **{f"x{name}": value})
-    hostile = hostile.model_copy(update={"starts_at": f"x{value}", "fingerprint": f"x{value}", "generator": RULE + value})
+    hostile = hostile.model_copy(
+        update={"starts_at": f"x{value}", "fingerprint": f"x{value}", "generator": RULE + value}
+    )
     harmless = an_alert_with(x="y")
 
     assert kinds(details_of(PLAN, WEB, (hostile,))) == kinds(details_of(PLAN, WEB, (harmless,)))

@@ -16,7 +16,11 @@ NOW = datetime(2026, 11, 23, 6, 43, 7, 999999, tzinfo=timezone(timedelta(hours=1
 
 
 def told(
-    fact: Fact = Fact.CHANGED, target: Target = WEB, words: str = "changed it", author: Author = AUTHOR, step: str = "02-patch_image"
+    fact: Fact = Fact.CHANGED,
+    target: Target = WEB,
+    words: str = "changed it",
+    author: Author = AUTHOR,
+    step: str = "02-patch_image",
 ) -> Announcement:
     return Announcement(fact, target, "uid-1", words, author, step)
 
@@ -26,7 +30,13 @@ def test_an_event_is_about_its_target_and_says_who_wrote_it_when() -> None:
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": told().name, "namespace": "shop"},
-        "involvedObject": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "shop", "name": "web", "uid": "uid-1"},
+        "involvedObject": {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "namespace": "shop",
+            "name": "web",
+            "uid": "uid-1",
+        },
         "type": "Normal",
         "reason": "ImagesPatched",
         "message": f"changed container app: a:1 → b:2{SAYS}",
@@ -69,7 +79,9 @@ def test_a_long_target_s_name_is_cut_so_that_the_events_is_a_name(name: str) -> 
     assert name.startswith(event.rpartition(".")[0])
 
 
-@pytest.mark.parametrize(("fact", "kind"), [(Fact.CHANGED, "Normal"), (Fact.RESOLVED, "Normal"), (Fact.FAILED, "Warning")])
+@pytest.mark.parametrize(
+    ("fact", "kind"), [(Fact.CHANGED, "Normal"), (Fact.RESOLVED, "Normal"), (Fact.FAILED, "Warning")]
+)
 def test_a_failure_is_a_warning(fact: Fact, kind: str) -> None:
     assert told(fact).event(NOW)["type"] == kind
 

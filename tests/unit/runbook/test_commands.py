@@ -21,7 +21,9 @@ def parsed(command: str, **parameters: str) -> tuple[Operation | None, list[str]
     report = Report("rb.md")
     values = Values(report, 7, {name: Parameter(name, value, 9) for name, value in parameters.items()})
     operation = parse_command(command, values)
-    return operation, [f"{diagnostic.severity}: {diagnostic.problem}; {diagnostic.remedy}" for diagnostic in report.diagnostics]
+    return operation, [
+        f"{diagnostic.severity}: {diagnostic.problem}; {diagnostic.remedy}" for diagnostic in report.diagnostics
+    ]
 
 
 def refused(command: str, **parameters: str) -> list[str]:
@@ -53,7 +55,8 @@ def test_the_spellings_of_one_query_are_one_operation(command: str) -> None:
 
 def test_the_terms_of_a_field_selector_keep_their_order_and_their_operators() -> None:
     operation, said = parsed(
-        f"{EVENTS} --field-selector involvedObject.kind=Pod,type!=Normal,reason==BackOff,metadata.namespace={{namespace}}"
+        f"{EVENTS} --field-selector "
+        "involvedObject.kind=Pod,type!=Normal,reason==BackOff,metadata.namespace={namespace}"
     )
 
     assert said == []
@@ -78,7 +81,8 @@ def test_the_terms_of_a_field_selector_keep_their_order_and_their_operators() ->
             "\"spec: {template: {spec: {containers: [{name: '{container}', image: nginx:1.27}]}}}\""
         ),
         (
-            "kubectl patch deployment {deployment} -n {namespace} -p '\nspec:\n  template:\n    spec:\n      containers:\n"
+            "kubectl patch deployment {deployment} -n {namespace} -p '\nspec:\n  template:\n    spec:\n      "
+            "containers:\n"
             '      - name: "{container}"\n        image: nginx:1.27\n\''
         ),
     ],
@@ -93,19 +97,23 @@ def test_the_actions_own_parameters_are_filled_into_names_and_selectors_at_once(
     assert isinstance(events, GetEvents)
     assert [term.value for term in events.field_selector] == ["BackOff", "{pod}"]
 
-    patch, said = parsed(patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"sidecar","image":"envoy"}]'), which="app")
+    patch, said = parsed(
+        patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"sidecar","image":"envoy"}]'), which="app"
+    )
     assert said == []
     assert isinstance(patch, PatchDeployment)
     assert [entry.name for entry in patch.containers] == ["app", "sidecar"]
 
-    assert refused(patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"app","image":"envoy"}]'), which="app") == [
-        'the patch names the container "app" twice; name it once; a pod\'s containers have different names'
-    ]
+    assert refused(
+        patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"app","image":"envoy"}]'), which="app"
+    ) == ['the patch names the container "app" twice; name it once; a pod\'s containers have different names']
 
 
 def test_literal_containers_and_init_containers_are_patched_where_they_are_named() -> None:
     operation, said = parsed(
-        patching('"containers":[{"name":"app","image":"{app}"}],"initContainers":[{"image":"busybox:{tag}","name":"setup"}]'),
+        patching(
+            '"containers":[{"name":"app","image":"{app}"}],"initContainers":[{"image":"busybox:{tag}","name":"setup"}]'
+        ),
         app="registry.example:5000/shop/web@sha256:" + "0" * 64,
         tag="1.36",
     )
@@ -181,36 +189,65 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
         ("", f"the command is empty; write a command; {SUPPORTED}"),
         ("kubectl", f"the command has no verb; {SUPPORTED}"),
         ("oc get events", 'the program "oc" is not kubectl; write a command that begins with kubectl'),
-        ("/usr/bin/kubectl get events", 'the program "/usr/bin/kubectl" is not kubectl; write a command that begins with kubectl'),
+        (
+            "/usr/bin/kubectl get events",
+            'the program "/usr/bin/kubectl" is not kubectl; write a command that begins with kubectl',
+        ),
         ("kubectl delete pod {pod} -n {namespace}", f'the verb "delete" is not supported yet; {SUPPORTED}'),
-        ("kubectl rollout undo deployment/{deployment} -n {namespace}", f'the verb "rollout" is not supported yet; {SUPPORTED}'),
-        ("kubectl {verb} events", "the placeholder {verb} stands in the verb; write it out; a placeholder fills a value"),
-        ("kubectl get events --{flag} x", "the placeholder {flag} stands in a flag's name; write it out; a placeholder fills a value"),
+        (
+            "kubectl rollout undo deployment/{deployment} -n {namespace}",
+            f'the verb "rollout" is not supported yet; {SUPPORTED}',
+        ),
+        (
+            "kubectl {verb} events",
+            "the placeholder {verb} stands in the verb; write it out; a placeholder fills a value",
+        ),
+        (
+            "kubectl get events --{flag} x",
+            "the placeholder {flag} stands in a flag's name; write it out; a placeholder fills a value",
+        ),
         ("kubectl get", "kubectl get names no resource; write kubectl get events"),
         ("kubectl get pods -n {namespace}", f'kubectl get reads "pods", which is not supported yet; {SUPPORTED}'),
-        (f"{EVENTS} web-1.17", '"web-1.17" is one word too many; narrow the events with --field-selector involvedObject.name={pod}'),
+        (
+            f"{EVENTS} web-1.17",
+            '"web-1.17" is one word too many; narrow the events with --field-selector involvedObject.name={pod}',
+        ),
         ("kubectl get events", "the command says no namespace; say it: -n {namespace}"),
-        ("kubectl get events -n shop", 'the namespace is "shop"; write -n {namespace}: a run stays in its alert\'s namespace'),
+        (
+            "kubectl get events -n shop",
+            'the namespace is "shop"; write -n {namespace}: a run stays in its alert\'s namespace',
+        ),
         ("kubectl get events -n", "the flag -n has no value; write one"),
         (f"{EVENTS} -n {{namespace}}", "the flag --namespace stands there twice; write it once"),
         (f"{EVENTS} -w", "the flag --watch is refused: a step ends; it does not watch; remove it"),
-        (f"{EVENTS} -A", "the flag --all-namespaces is refused: a step does not leave the alert's namespace; write -n {namespace}"),
+        (
+            f"{EVENTS} -A",
+            "the flag --all-namespaces is refused: a step does not leave the alert's namespace; write -n {namespace}",
+        ),
         (f"{EVENTS} -p x", "--patch is not a flag of kubectl get events; remove it"),
         (f"{EVENTS} --verbose", 'unknown flag "--verbose"; remove it; known are -n, --field-selector, -p and --type'),
         (
             f"{EVENTS} --context prod",
-            "the flag --context is refused: the worker decides which cluster it talks to, and as whom; remove it; set up the worker",
+            (
+                "the flag --context is refused: the worker decides which cluster it talks to, and as whom; remove "
+                "it; set up the worker"
+            ),
         ),
         (
             f"{EVENTS} --as=admin",
-            "the flag --as is refused: the worker acts under its own account; remove it; grant the worker's account what it needs",
+            (
+                "the flag --as is refused: the worker acts under its own account; remove it; grant the worker's "
+                "account what it needs"
+            ),
         ),
         (
             f"{EVENTS} --field-selector status.phase=Pending",
             (
-                'events cannot be selected by "status.phase"; use one of involvedObject.kind, involvedObject.namespace, '
+                'events cannot be selected by "status.phase"; use one of involvedObject.kind, '
+                "involvedObject.namespace, "
                 "involvedObject.name, involvedObject.uid, involvedObject.apiVersion, involvedObject.resourceVersion, "
-                "involvedObject.fieldPath, reason, reportingComponent, source, type, metadata.name or metadata.namespace"
+                "involvedObject.fieldPath, reason, reportingComponent, source, type, metadata.name or "
+                "metadata.namespace"
             ),
         ),
         (
@@ -222,7 +259,10 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
         ),
         (
             f"{EVENTS} --field-selector involvedObject.name={{pod}}-x",
-            'the placeholder {pod} is only a part of "{pod}-x"; write {pod} alone; a name is not put together from parts',
+            (
+                'the placeholder {pod} is only a part of "{pod}-x"; write {pod} alone; a name is not put together '
+                "from parts"
+            ),
         ),
         (
             f"{EVENTS} --field-selector involvedObject.name={{container}}",
@@ -230,7 +270,10 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
         ),
         (
             f"{EVENTS} --field-selector metadata.namespace=kube-system",
-            'the field metadata.namespace is "kube-system"; write metadata.namespace={namespace}: a run stays in its namespace',
+            (
+                'the field metadata.namespace is "kube-system"; write metadata.namespace={namespace}: a run stays in '
+                "its namespace"
+            ),
         ),
         (
             f"{EVENTS} --field-selector type=Error",
@@ -238,10 +281,16 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
         ),
         (
             f"{EVENTS} --field-selector involvedObject.name={{node}}",
-            "unknown placeholder {node}; known are {container}, {deployment}, {namespace} and {pod}; or add - **node**: `value`",
+            (
+                "unknown placeholder {node}; known are {container}, {deployment}, {namespace} and {pod}; or add - "
+                "**node**: `value`"
+            ),
         ),
         ("kubectl get events 'x", "a single quote is not closed; close it; within '…' every letter stands for itself"),
-        ('kubectl get events "x', 'a double quote is not closed; close it, or write \\" for a quote that is meant as one'),
+        (
+            'kubectl get events "x',
+            'a double quote is not closed; close it, or write \\" for a quote that is meant as one',
+        ),
         ("kubectl get events \\", "the command ends in a backslash; remove it"),
     ],
 )
@@ -292,7 +341,10 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
         ),
         (
             f"{PATCH} -f patch.yaml",
-            "the flag --filename is refused: a plan holds all that it does, and no file is read later; write the patch with -p",
+            (
+                "the flag --filename is refused: a plan holds all that it does, and no file is read later; write the "
+                "patch with -p"
+            ),
         ),
         (
             patching('"containers":[{"name":"app","image":"nginx"}],"nodeName":"n1"'),
@@ -304,7 +356,10 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
         ),
         (
             patching('"containers":[{"name":"app","image":"nginx","$patch":"delete"}]'),
-            f'the patch holds the directive "$patch" at spec.template.spec.containers[0]; {ONLY}, and nothing deleted or replaced',
+            (
+                f'the patch holds the directive "$patch" at spec.template.spec.containers[0]; {ONLY}, and nothing '
+                "deleted or replaced"
+            ),
         ),
         (
             patching('"containers":[{"{key}":"app","name":"a","image":"b"}]'),
@@ -325,7 +380,10 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
             patching('"containers":[{"name":"app","image":{pod}}]'),
             'the patch\'s spec.template.spec.containers[0].image is a mapping, not text; put it in double quotes: "…"',
         ),
-        (patching('"containers":[]'), "the patch's spec.template.spec.containers is empty; name the containers to patch, or leave it out"),
+        (
+            patching('"containers":[]'),
+            "the patch's spec.template.spec.containers is empty; name the containers to patch, or leave it out",
+        ),
         (
             patching('"containers":[{"name":"app","image":"a"},{"name":"app","image":"b"}]'),
             'the patch names the container "app" twice; name it once; a pod\'s containers have different names',
@@ -344,7 +402,8 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
         (
             patching('"containers":[{"name":"App","image":"a"}]'),
             (
-                "a container's name: 'App' is not a DNS-1123 label: lower-case letters, digits and '-', a letter or digit at both ends; "
+                "a container's name: 'App' is not a DNS-1123 label: lower-case letters, digits and '-', a letter "
+                "or digit at both ends; "
                 "write a container's name that Kubernetes accepts"
             ),
         ),
@@ -381,7 +440,8 @@ def test_a_literal_image_is_checked_when_the_runbook_is_compiled() -> None:
 
 def test_a_patch_of_other_fields_is_refused_for_each_of_them() -> None:
     assert refused(
-        f"""{PATCH} -p '{{"metadata":{{"labels":{{}}}},"spec":{{"replicas":3,"template":{{"spec":{{"containers":[]}}}}}}}}'"""
+        f"""{PATCH} -p '{{"metadata":{{"labels":{{}}}},"""
+        """"spec":{"replicas":3,"template":{"spec":{"containers":[]}}}}'"""
     ) == [
         f'the patch sets "metadata"; {ONLY}',
         f'the patch sets "spec.replicas"; {ONLY}',

@@ -58,32 +58,50 @@ YAML = "correct it; put text that holds : or # in quotes"
         (
             "title: Image",
             "anchored: &a [1]\ntitle: Image",
-            f"rb.md:4: error: the front matter is not YAML: it holds an anchor or an alias (& or *), which Runmend does not read; {YAML}",
+            (
+                "rb.md:4: error: the front matter is not YAML: it holds an anchor or an alias (& or *), which "
+                f"Runmend does not read; {YAML}"
+            ),
         ),
         (
             "workflow:\n",
             "mode: approve\nworkflow:\n",
-            "rb.md:6: error: mode: approve is not supported yet, there are no approvals; write mode: recommend, which changes nothing",
+            (
+                "rb.md:6: error: mode: approve is not supported yet, there are no approvals; write mode: recommend, "
+                "which changes nothing"
+            ),
         ),
         (
             "workflow:\n",
             "mode: fast\nworkflow:\n",
-            "rb.md:6: error: mode is neither recommend nor auto; write mode: recommend (change nothing) or mode: auto, or leave it out",
+            (
+                "rb.md:6: error: mode is neither recommend nor auto; write mode: recommend (change nothing) or mode: "
+                "auto, or leave it out"
+            ),
         ),
         (
             "workflow:\n",
             'protect_serving: "no"\nworkflow:\n',
-            "rb.md:6: error: protect_serving is text, not a boolean; write protect_serving: true or false, without quotes",
+            (
+                "rb.md:6: error: protect_serving is text, not a boolean; write protect_serving: true or false, "
+                "without quotes"
+            ),
         ),
         (
             "workflow:\n  - action_id: get_pod_events\n  - action_id: patch_image\n",
             "",
-            "rb.md:1: error: workflow is missing; add a workflow list, one '- action_id: …' for each action, in their order",
+            (
+                "rb.md:1: error: workflow is missing; add a workflow list, one '- action_id: …' for each action, in "
+                "their order"
+            ),
         ),
         (
             "workflow:\n  - action_id: get_pod_events\n  - action_id: patch_image\n",
             "workflow: []\n",
-            "rb.md:6: error: workflow is empty; write a workflow list, one '- action_id: …' for each action, in their order",
+            (
+                "rb.md:6: error: workflow is empty; write a workflow list, one '- action_id: …' for each action, in "
+                "their order"
+            ),
         ),
         (
             "  - action_id: patch_image\n",
@@ -93,7 +111,10 @@ YAML = "correct it; put text that holds : or # in quotes"
         (
             "  - action_id: patch_image\n",
             "  - action_id: patch_image\n  - action_id: patch_image\n",
-            "rb.md:9: error: the workflow runs patch_image twice (first in line 8); remove one; to repeat an action is not supported yet",
+            (
+                "rb.md:9: error: the workflow runs patch_image twice (first in line 8); remove one; to repeat an "
+                "action is not supported yet"
+            ),
         ),
         (
             "  - action_id: patch_image\n",
@@ -116,12 +137,19 @@ def test_a_mistake_in_the_front_matter_is_said_with_its_line(old: str, new: str,
             "# A runbook\n",
             (
                 "rb.md:1: error: the file has no front matter; "
-                "begin it with a line of ---, the keys runbook_id, alertname, title, description and workflow, and a line of ---"
+                "begin it with a line of ---, the keys runbook_id, alertname, title, description and workflow, "
+                "and a line of ---"
             ),
         ),
         ("---\ntitle: x\n", "rb.md:1: error: the front matter is not closed; end it with a line of ---"),
-        ("---\n- a\n---\n", "rb.md:1: error: the front matter is a list, not a mapping; write keys and values: runbook_id: RB_EXAMPLE"),
-        ("---\n---\n", "rb.md:1: error: the front matter is empty, not a mapping; write keys and values: runbook_id: RB_EXAMPLE"),
+        (
+            "---\n- a\n---\n",
+            "rb.md:1: error: the front matter is a list, not a mapping; write keys and values: runbook_id: RB_EXAMPLE",
+        ),
+        (
+            "---\n---\n",
+            "rb.md:1: error: the front matter is empty, not a mapping; write keys and values: runbook_id: RB_EXAMPLE",
+        ),
         (b"---\ntitle: caf\xe9\n---\n", "rb.md:2: error: the file is not UTF-8 (byte 0xe9); save it as UTF-8"),
         (b" " * 300_000, "rb.md:1: error: the file has more than 256 KiB; keep a runbook short; link to what is long"),
         (
@@ -134,7 +162,10 @@ def test_a_mistake_in_the_front_matter_is_said_with_its_line(old: str, new: str,
         ),
         (
             '---\ntitle: "\\ud800"\n---\n',
-            f"rb.md:2: error: the front matter is not YAML: it holds half of a surrogate pair, which is no character; {YAML}",
+            (
+                "rb.md:2: error: the front matter is not YAML: it holds half of a surrogate pair, which is no "
+                f"character; {YAML}"
+            ),
         ),
         (
             "---\ntitle: \x07\n---\n",

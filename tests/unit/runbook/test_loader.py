@@ -16,7 +16,13 @@ def files(path: Path, **contents: str) -> Path:
 
 
 def test_every_markdown_file_is_loaded_and_other_files_are_not(tmp_path: Path) -> None:
-    files(tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_B", "B"), README="# Our runbooks\n", broken="# no front matter\n")
+    files(
+        tmp_path,
+        a=a_runbook("RB_A", "A"),
+        b=a_runbook("RB_B", "B"),
+        README="# Our runbooks\n",
+        broken="# no front matter\n",
+    )
     (tmp_path / ".hidden.md").write_text("x")
     (tmp_path / "notes.txt").write_text("x")
     (tmp_path / "more.md").mkdir()
@@ -35,7 +41,9 @@ def test_a_readme_with_front_matter_is_a_runbook(tmp_path: Path) -> None:
 
 
 def test_the_later_of_two_files_with_one_id_or_one_alert_is_a_problem(tmp_path: Path) -> None:
-    files(tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_A", "B"), c=a_runbook("RB_C", "A"), d=a_runbook("RB_D", "B"))
+    files(
+        tmp_path, a=a_runbook("RB_A", "A"), b=a_runbook("RB_A", "B"), c=a_runbook("RB_C", "A"), d=a_runbook("RB_D", "B")
+    )
 
     loaded = load_directory(tmp_path)
 
@@ -54,7 +62,8 @@ def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path: Path) -> N
 
     assert list(loaded.plans) == ["RB_A"]
     assert str(loaded.problems["b.md"]) == (
-        f"{tmp_path}/b.md:1: error: the file cannot be read: No such file or directory; let the process read it, or remove it"
+        f"{tmp_path}/b.md:1: error: the file cannot be read: No such file or directory; let the process read it, "
+        "or remove it"
     )
 
 
@@ -130,7 +139,11 @@ def test_a_reload_that_fails_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_lint_says_everything_of_files_and_directories(tmp_path: Path) -> None:
-    files(tmp_path, a=a_runbook("RB_A", "A").replace("- Container starts", "- Users are happy\n- Container starts"), b="# nothing\n")
+    files(
+        tmp_path,
+        a=a_runbook("RB_A", "A").replace("- Container starts", "- Users are happy\n- Container starts"),
+        b="# nothing\n",
+    )
 
     linted = lint([tmp_path])
 
@@ -145,7 +158,8 @@ def test_lint_says_everything_of_files_and_directories(tmp_path: Path) -> None:
         "line": 1,
         "severity": "error",
         "problem": "the file has no front matter",
-        "remedy": "begin it with a line of ---, the keys runbook_id, alertname, title, description and workflow, and a line of ---",
+        "remedy": "begin it with a line of ---, the keys runbook_id, alertname, title, description and workflow, and "
+        "a line of ---",
     }
 
 

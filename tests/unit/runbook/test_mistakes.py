@@ -25,23 +25,33 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, SEED, STATES, changed, com
         (
             "- **action_id**: `patch_image`\n",
             "",
-            "rb.md:41: error: an action has a command and no action_id; add - **action_id**: `name_of_the_action` beside it",
+            (
+                "rb.md:41: error: an action has a command and no action_id; add - **action_id**: "
+                "`name_of_the_action` beside it"
+            ),
         ),
         (
             "- **command**: `kubectl get",
             "- **commando**: `kubectl get",
-            "rb.md:33: error: the action get_pod_events has no command; add - **command**: `kubectl …`; what you read is what runs",
+            (
+                "rb.md:33: error: the action get_pod_events has no command; add - **command**: `kubectl …`; what you "
+                "read is what runs"
+            ),
         ),
         (
             "- **command**: `kubectl get",
             "- **command**: run `kubectl get",
-            "rb.md:35: error: the command is mixed with other text; put the whole command, and nothing else, in one pair of backticks",
+            (
+                "rb.md:35: error: the command is mixed with other text; put the whole command, and nothing else, in "
+                "one pair of backticks"
+            ),
         ),
         (
             "- **fallback_image**: `us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0`",
             "- **fallback_image**: `Hello App`",
             (
-                "rb.md:43: error: fallback_image is used as an image reference: 'Hello App': the repository must be lower-case; "
+                "rb.md:43: error: fallback_image is used as an image reference: 'Hello App': the repository must "
+                "be lower-case; "
                 "write an image reference that Kubernetes accepts"
             ),
         ),
@@ -71,17 +81,26 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, SEED, STATES, changed, com
         (
             "- **fallback_image**: `us",
             "- **requires**: `pod`\n- **fallback_image**: `us",
-            'rb.md:43: error: the item "requires" is not supported yet; write a condition as an item of the list under conditions',
+            (
+                'rb.md:43: error: the item "requires" is not supported yet; write a condition as an item of the list '
+                "under conditions"
+            ),
         ),
         (
             "  - Pod must be owned by a Deployment",
             "  - Only on weekdays",
-            f'rb.md:46: error: the condition "Only on weekdays" is not understood; write for example {CONDITIONS}; {STATES}',
+            (
+                'rb.md:46: error: the condition "Only on weekdays" is not understood; write for example '
+                f"{CONDITIONS}; {STATES}"
+            ),
         ),
         (
             "  - Pod must be owned by a Deployment",
             "  - Requires: approval",
-            f'rb.md:46: error: the condition "Requires: approval" is not understood; write for example {CONDITIONS}; {STATES}',
+            (
+                'rb.md:46: error: the condition "Requires: approval" is not understood; write for example '
+                f"{CONDITIONS}; {STATES}"
+            ),
         ),
         (
             "  - Pod must be owned by a Deployment",
@@ -102,7 +121,10 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, SEED, STATES, changed, com
         (
             "If pod is in ImagePullBackOff, patch",
             "If the moon is full, patch",
-            f'rb.md:41: error: the condition "If the moon is full" is not understood; write for example {CONDITIONS}; {STATES}',
+            (
+                'rb.md:41: error: the condition "If the moon is full" is not understood; write for example '
+                f"{CONDITIONS}; {STATES}"
+            ),
         ),
         (
             "If pod is in ImagePullBackOff, patch",
@@ -115,20 +137,27 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, SEED, STATES, changed, com
         (
             "If pod is in ImagePullBackOff, patch",
             "If pod is in CrashLoopBackOff, patch",
-            f'rb.md:41: error: the condition "If pod is in CrashLoopBackOff" is not understood; write for example {CONDITIONS}; {STATES}',
+            (
+                'rb.md:41: error: the condition "If pod is in CrashLoopBackOff" is not understood; write for '
+                f"example {CONDITIONS}; {STATES}"
+            ),
         ),
         (
             "No new `ImagePullBackOff` events for 5 minutes",
             "No new `ImagePullBackOff` events for 2 days",
             (
-                'rb.md:51: error: the criterion "No new ImagePullBackOff events for 2 days" asks for more than 24 hours; '
+                'rb.md:51: error: the criterion "No new ImagePullBackOff events for 2 days" asks for more than '
+                "24 hours; "
                 "name 1 second to 24 hours"
             ),
         ),
         (
             "No new `ImagePullBackOff` events for 5 minutes",
             "No new `ImagePullBackOff` events for 0 minutes",
-            'rb.md:51: error: the criterion "No new ImagePullBackOff events for 0 minutes" asks for no time; name 1 second to 24 hours',
+            (
+                'rb.md:51: error: the criterion "No new ImagePullBackOff events for 0 minutes" asks for no time; '
+                "name 1 second to 24 hours"
+            ),
         ),
     ],
 )
@@ -140,7 +169,10 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
     messages = said(
         changed(
             ("title: ImagePullBackOff Remediation\n", ""),
-            ("kubectl get events -n {namespace} --field-selector involvedObject.name={pod}`\n- **cond", "kubectl exec {pod}`\n- **cond"),
+            (
+                "kubectl get events -n {namespace} --field-selector involvedObject.name={pod}`\n- **cond",
+                "kubectl exec {pod}`\n- **cond",
+            ),
             ("kubectl patch deployment {deployment} -n {namespace}", "kubectl patch deployment web"),
             ("for 5 minutes", "for 0 s"),
         )
@@ -149,7 +181,8 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
     assert messages == [
         "rb.md:1: error: title is missing; add title: What the runbook repairs",
         (
-            "rb.md:34: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell what that changed; "
+            "rb.md:34: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell "
+            "what that changed; "
             "write what should change; supported are kubectl get events and kubectl patch deployment"
         ),
         (
@@ -157,7 +190,10 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
             "write {deployment}: a run changes its own target only, which nobody else changes meanwhile"
         ),
         "rb.md:41: error: the command says no namespace; say it: -n {namespace}",
-        'rb.md:50: error: the criterion "No new ImagePullBackOff events for 0 s" asks for no time; name 1 second to 24 hours',
+        (
+            'rb.md:50: error: the criterion "No new ImagePullBackOff events for 0 s" asks for no time; name 1 second '
+            "to 24 hours"
+        ),
     ]
 
 
@@ -170,7 +206,8 @@ def test_a_changing_runbook_needs_a_criterion_that_can_be_checked() -> None:
             f"under ## Success Criteria write {CRITERIA}"
         ),
         (
-            'rb.md:50: warning: the criterion "Users are happy" is not understood, so it will be reported as unverified; '
+            'rb.md:50: warning: the criterion "Users are happy" is not understood, so it will be reported as '
+            "unverified; "
             f"write for example {CRITERIA}"
         ),
     ]
@@ -178,7 +215,8 @@ def test_a_changing_runbook_needs_a_criterion_that_can_be_checked() -> None:
 
 def test_a_changing_runbook_must_say_in_which_state() -> None:
     source = changed(
-        ("If pod is in ImagePullBackOff, patch", "Patch"), ("Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running")
+        ("If pod is in ImagePullBackOff, patch", "Patch"),
+        ("Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running"),
     )
 
     assert said(source) == [
@@ -198,7 +236,10 @@ def test_the_state_may_be_said_by_a_criterion_alone() -> None:
 
 def test_two_names_of_one_state_are_no_contradiction() -> None:
     assert (
-        compiled(("If pod is in ImagePullBackOff,", "If the pod is in `ErrImagePull` or `ImagePullBackOff`,")).plan.state == "ErrImagePull"
+        compiled(
+            ("If pod is in ImagePullBackOff,", "If the pod is in `ErrImagePull` or `ImagePullBackOff`,")
+        ).plan.state
+        == "ErrImagePull"
     )
 
 

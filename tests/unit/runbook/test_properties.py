@@ -1,4 +1,5 @@
-"""What holds for every text: the compiler raises nothing but its own error, and no value changes an operation's structure."""
+"""What holds for every text: the compiler raises nothing but its own error, and no value changes an operation's
+structure."""
 
 import time
 from pathlib import Path
@@ -19,7 +20,8 @@ SEED = (Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md").read_text()
 LINES = SEED.splitlines()
 PIECES = [
     *LINES,
-    "---", "- ", "> ", "```", "    ", "| a | b |", "|---|---|", "<!--", "-->", "<pod>", "**a**: `b`", "&a", "*a", "\t", "\\", "{pod}",
+    "---", "- ", "> ", "```", "    ", "| a | b |", "|---|---|", "<!--", "-->", "<pod>", "**a**: `b`",
+    "&a", "*a", "\t", "\\", "{pod}",
     "[[", "workflow:", "- action_id: x", "mode: yes", "protect_serving: 1", "!!python/object:os.system",
     "## Success Criteria", "# Notes",
     "  - Requires: `pod` labels", "If pod is in", "\x00", "\u2028", "\ufeff", "0x_", "2001-99-99", "? : :",
@@ -27,7 +29,8 @@ PIECES = [
 ]  # fmt: skip
 COMMAND_PIECES = [
     "kubectl", "get",
-    "events", "patch", "deployment", "{deployment}", "-n", "{namespace}", "--field-selector", "involvedObject.name={pod}",
+    "events", "patch", "deployment", "{deployment}", "-n", "{namespace}", "--field-selector",
+    "involvedObject.name={pod}",
     "-p", "'", '"', "\\", '{"spec":', "{pod}", "[", "]", "}", ":", ",", "=", "!=", "--", "-", "-nx", "--type=", "$",
     "$(", "`", "&&", "|", "\n",
     "{}", "- ", "*a", "&a", "containers", "{x}", "\x00", "exec", "\u00a0",
@@ -126,7 +129,11 @@ def test_a_mutated_seed_compiles_or_is_a_runbook_error(changes: list[tuple[int, 
 def test_a_large_and_deep_file_takes_seconds_and_overflows_nothing(piece: str) -> None:
     started = time.monotonic()
 
-    for where in (SEED + "\n\n", SEED[: SEED.index("- Pod transitions")], SEED[: SEED.index("- **command**: `kubectl patch")]):
+    for where in (
+        SEED + "\n\n",
+        SEED[: SEED.index("- Pod transitions")],
+        SEED[: SEED.index("- **command**: `kubectl patch")],
+    ):
         compiles_or_says_why((where + piece * ((SIZE_MAX // 16 - len(where)) // len(piece))).encode())
 
     assert time.monotonic() - started < 30
@@ -187,7 +194,9 @@ def test_no_value_changes_the_structure_of_an_operation(values: dict[str, str]) 
             case GetEvents():
                 filled: Operation = GetEvents(
                     namespace=fill(operation.namespace, known),
-                    field_selector=tuple(term.model_copy(update={"value": fill(term.value, known)}) for term in operation.field_selector),
+                    field_selector=tuple(
+                        term.model_copy(update={"value": fill(term.value, known)}) for term in operation.field_selector
+                    ),
                 )
             case PatchDeployment():
                 filled = PatchDeployment(
@@ -201,7 +210,9 @@ def test_no_value_changes_the_structure_of_an_operation(values: dict[str, str]) 
         assert shape(filled.model_dump()) == shape(operation.model_dump())
         assert filled.namespace == values["namespace"]
         if isinstance(filled, PatchDeployment):
-            assert [(entry.name, entry.image) for entry in filled.containers] == [(values["container"], step.parameters["fallback_image"])]
+            assert [(entry.name, entry.image) for entry in filled.containers] == [
+                (values["container"], step.parameters["fallback_image"])
+            ]
         else:
             assert [(term.field, term.operator, term.value) for term in filled.field_selector] == [
                 ("involvedObject.name", "=", values["pod"])

@@ -6,7 +6,10 @@ from tests.unit.runbooks import CONDITIONS, SEED, changed, compiled, said
 
 DESCRIPTION = "If pod is in ImagePullBackOff, patch the owning Deployment to a known-good fallback image."
 ACTION = "### Action 2: Patch Image\n"
-REMEDY = f"write it as a condition that Runmend reads ({CONDITIONS}), take it to Notes, where it binds nothing, or leave the word out"
+REMEDY = (
+    f"write it as a condition that Runmend reads ({CONDITIONS}), take it to Notes, where it binds nothing, or "
+    "leave the word out"
+)
 LAST_CONDITION = "  - Pod must be owned by a Deployment\n"
 
 
@@ -33,7 +36,10 @@ LAST_CONDITION = "  - Pod must be owned by a Deployment\n"
 )
 def test_a_description_that_restricts_the_change_is_an_error(description: str, word: str) -> None:
     assert said(changed((DESCRIPTION, description))) == [
-        f'rb.md:41: error: the description of patch_image says "{word}", and nothing would hold the change to it; {REMEDY}'
+        (
+            f'rb.md:41: error: the description of patch_image says "{word}", and nothing would hold the change to '
+            f"it; {REMEDY}"
+        )
     ]
 
 
@@ -55,7 +61,8 @@ def test_a_description_says_what_is_done_and_what_for(description: str, remark: 
     if remark:
         assert message.removeprefix("rb.md:41: error: ") == (
             f'the description of patch_image says "{remark}", which is neither what is done nor what for; '
-            'say what is done ("Patch \u2026"), what for ("so that \u2026"), and take the rest to Notes, where it binds nothing'
+            'say what is done ("Patch \u2026"), what for ("so that \u2026"), and take the rest to Notes, where '
+            "it binds nothing"
         )
 
 
@@ -74,7 +81,12 @@ def test_a_plain_description_is_fine(description: str) -> None:
 
 
 def test_a_reading_action_may_be_described_as_its_writer_likes() -> None:
-    assert compiled(("Fetch recent events for the pod", "Before anything else, ask the API server for the events")).warnings == ()
+    assert (
+        compiled(
+            ("Fetch recent events for the pod", "Before anything else, ask the API server for the events")
+        ).warnings
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
@@ -90,7 +102,9 @@ def test_a_reading_action_may_be_described_as_its_writer_likes() -> None:
     ("after", "line"),
     [(ACTION, 41), (LAST_CONDITION, 48), ("## Remediation Actions\n", 32), (f"{LAST_CONDITION}\n#### Caveats\n", 50)],
 )
-def test_prose_beside_a_change_that_restricts_it_is_an_error(prose: str, said_of_it: str, after: str, line: int) -> None:
+def test_prose_beside_a_change_that_restricts_it_is_an_error(
+    prose: str, said_of_it: str, after: str, line: int
+) -> None:
     source = changed((LAST_CONDITION, after)) if after.startswith(LAST_CONDITION) else SEED
     messages = said(source.replace(after, f"{after}\n{prose}\n\n", 1))
 
@@ -132,8 +146,16 @@ def test_prose_beside_a_change_that_restricts_it_is_an_error(prose: str, said_of
             "# ImagePullBackOff Remediation\n\nDo not use in production.\n",
             'rb.md:13: error: the paragraph "Do not use in production." says "do not"',
         ),
-        ("## Notes", "## Prerequisites\n\nTea.\n\n## Notes", 'rb.md:54: error: the heading "Prerequisites" says "prerequisites"'),
-        ("## Notes", "## When not to use\n\nTea.\n\n## Notes", 'rb.md:54: error: the heading "When not to use" says "when not to use"'),
+        (
+            "## Notes",
+            "## Prerequisites\n\nTea.\n\n## Notes",
+            'rb.md:54: error: the heading "Prerequisites" says "prerequisites"',
+        ),
+        (
+            "## Notes",
+            "## When not to use\n\nTea.\n\n## Notes",
+            'rb.md:54: error: the heading "When not to use" says "when not to use"',
+        ),
         (
             "## Diagnostic Steps\n",
             "## Diagnostic Steps\n\nIf the registry is down, do not patch.\n",
@@ -146,13 +168,17 @@ def test_a_restriction_elsewhere_in_a_changing_runbook_is_an_error(old: str, new
 
 
 @pytest.mark.parametrize(
-    ("after", "line"), [(ACTION, 41), (LAST_CONDITION, 48), ("## Remediation Actions\n", 32), ("### Action 1: Inspect Events\n", 34)]
+    ("after", "line"),
+    [(ACTION, 41), (LAST_CONDITION, 48), ("## Remediation Actions\n", 32), ("### Action 1: Inspect Events\n", 34)],
 )
 def test_other_prose_beside_an_action_is_a_warning(after: str, line: int) -> None:
     warnings = compiled((after, f"{after}\nThe image is small.\n\n")).warnings
 
     assert [str(warning) for warning in warnings] == [
-        f'rb.md:{line}: warning: the paragraph "The image is small." is prose and binds nothing; leave it if it is for people'
+        (
+            f'rb.md:{line}: warning: the paragraph "The image is small." is prose and binds nothing; leave it if it '
+            "is for people"
+        )
     ]
 
 
@@ -178,13 +204,21 @@ def test_a_runbook_that_only_reads_may_hold_any_prose() -> None:
         ("  - action_id: patch_image\n", ""), ("## Remediation Actions\n", "## Remediation Actions\n\nOnly by hand.\n")
     ).warnings
 
-    assert 'rb.md:31: warning: the paragraph "Only by hand." is prose and binds nothing; leave it if it is for people' in map(str, warnings)
+    assert (
+        'rb.md:31: warning: the paragraph "Only by hand." is prose and binds nothing; leave it if it is for people'
+        in map(str, warnings)
+    )
 
 
 def test_a_workflow_changes_something_once() -> None:
     action = SEED[SEED.index(ACTION) : SEED.index("## Success")].replace("`patch_image`", "`patch_again`")
 
-    assert said(changed(("  - action_id: patch_image\n", "  - patch_image\n  - patch_again\n"), ("## Success", f"{action}## Success"))) == [
+    assert said(
+        changed(
+            ("  - action_id: patch_image\n", "  - patch_image\n  - patch_again\n"),
+            ("## Success", f"{action}## Success"),
+        )
+    ) == [
         (
             "rb.md:9: error: a workflow may change something once; patch_image in line 8 does already; "
             "put both changes into one patch, or remove one"

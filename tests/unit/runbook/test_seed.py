@@ -7,7 +7,17 @@ import pytest
 
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import ContainerStarted, NoNewEvents, PodRunning
-from runmend.plan.plan import ContainerImage, DiagnosticStep, FieldTerm, GetEvents, PatchDeployment, Plan, Probe, Step, SubPoint
+from runmend.plan.plan import (
+    ContainerImage,
+    DiagnosticStep,
+    FieldTerm,
+    GetEvents,
+    PatchDeployment,
+    Plan,
+    Probe,
+    Step,
+    SubPoint,
+)
 from runmend.runbook import Compiled, compile_runbook, dump_plan
 
 SEED = Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md"
@@ -71,7 +81,9 @@ def test_its_second_step_patches_the_deployment_of_a_pod_in_that_state(plan: Pla
         command="kubectl patch deployment {deployment} -n {namespace} -p "
         """'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"{fallback_image}"}]}}}}'""",
         operation=PatchDeployment(
-            name="{deployment}", namespace="{namespace}", containers=(ContainerImage(name="{container}", image="{fallback_image}"),)
+            name="{deployment}",
+            namespace="{namespace}",
+            containers=(ContainerImage(name="{container}", image="{fallback_image}"),),
         ),
         parameters={"fallback_image": FALLBACK},
         required_labels=("namespace", "pod"),
@@ -103,7 +115,11 @@ def test_its_diagnosis_knows_the_query_the_causes_and_all_four_probes(plan: Plan
             name="Check pull secrets",
             line=26,
             points=(
-                SubPoint(text="Verify service account has imagePullSecrets configured", line=27, probe=Probe.PULL_SECRETS_CONFIGURED),
+                SubPoint(
+                    text="Verify service account has imagePullSecrets configured",
+                    line=27,
+                    probe=Probe.PULL_SECRETS_CONFIGURED,
+                ),
                 SubPoint(text="Check if pull secret exists and is valid", line=28, probe=Probe.PULL_SECRET_VALID),
             ),
         ),
@@ -113,14 +129,19 @@ def test_its_diagnosis_knows_the_query_the_causes_and_all_four_probes(plan: Plan
 def test_its_criteria_are_typed_and_their_window_is_five_minutes(plan: Plan) -> None:
     assert plan.criteria == (
         PodRunning(text="Pod transitions from ImagePullBackOff to Running", line=50, leaves="ImagePullBackOff"),
-        NoNewEvents(text="No new ImagePullBackOff events for 5 minutes", line=51, state="ImagePullBackOff", seconds=300),
+        NoNewEvents(
+            text="No new ImagePullBackOff events for 5 minutes", line=51, state="ImagePullBackOff", seconds=300
+        ),
         ContainerStarted(text="Container starts successfully", line=52),
     )
     assert plan.window_seconds == 300
 
 
 def test_its_prose_is_kept(plan: Plan) -> None:
-    assert plan.problem == "Pod container is in ImagePullBackOff state, indicating the image cannot be pulled from the registry."
+    assert (
+        plan.problem
+        == "Pod container is in ImagePullBackOff state, indicating the image cannot be pulled from the registry."
+    )
     assert plan.notes == (
         "This runbook assumes a known good fallback image exists",
         "If multiple containers in pod, patch only the affected container",

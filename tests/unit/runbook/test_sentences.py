@@ -241,7 +241,10 @@ def test_a_condition_that_says_something_else_is_not_understood(text: str) -> No
         ("When a container is in ErrImagePull or ImagePullBackOff, patch it.", InState("ErrImagePull")),
         ("If the pod is owned by a Deployment, patch it.", OwnedBy("Deployment")),
         ("If pod is in ImagePullBackOff and it is Monday, patch it.", "If pod is in ImagePullBackOff and it is Monday"),
-        ("If pod is in ImagePullBackOff, and only if asked, patch it.", "If pod is in ImagePullBackOff, and only if asked, patch it."),
+        (
+            "If pod is in ImagePullBackOff, and only if asked, patch it.",
+            "If pod is in ImagePullBackOff, and only if asked, patch it.",
+        ),
         ("If needed patch it.", "If needed patch it."),
         ("Once the pod is in ImagePullBackOff, patch it.", "Once the pod is in ImagePullBackOff"),
         ("Patch it if pod is in ImagePullBackOff.", None),
@@ -274,7 +277,8 @@ def test_a_diagnostic_point_is_a_probe_or_manual(text: str, probe: Probe | None)
 
     assert [point.probe for point in step.points] == [probe]
     manual = (
-        f'rb.md:4: warning: the diagnostic point "{text}" is not understood, so it will be reported as not done; do it by hand, or leave it'
+        f'rb.md:4: warning: the diagnostic point "{text}" is not understood, so it will be reported as not '
+        "done; do it by hand, or leave it"
     )
     assert said == ([] if probe else [manual])
 

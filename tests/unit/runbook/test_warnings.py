@@ -8,16 +8,26 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("workflow:\n", "severity: page\nworkflow:\n", "rb.md:6: warning: the key severity is not read; leave it if it is for people"),
+        (
+            "workflow:\n",
+            "severity: page\nworkflow:\n",
+            "rb.md:6: warning: the key severity is not read; leave it if it is for people",
+        ),
         (
             "  - action_id: get_pod_events\n",
             "",
-            "rb.md:32: warning: the action get_pod_events is not in the workflow, so it never runs; add it to the workflow, or remove it",
+            (
+                "rb.md:32: warning: the action get_pod_events is not in the workflow, so it never runs; add it to "
+                "the workflow, or remove it"
+            ),
         ),
         (
             "- **fallback_image**: `us",
             "- **registry**: `example`\n- **fallback_image**: `us",
-            'rb.md:43: warning: nothing in patch_image uses the item "registry"; write {registry} in the command, or remove it',
+            (
+                'rb.md:43: warning: nothing in patch_image uses the item "registry"; write {registry} in the '
+                "command, or remove it"
+            ),
         ),
         (
             "- **fallback_image**: `us",
@@ -38,7 +48,10 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
         (
             "Fetch recent events",
             "If pod is in ImagePullBackOff, fetch recent events",
-            "rb.md:34: warning: the condition on ImagePullBackOff gates nothing, because the action only reads; remove it",
+            (
+                "rb.md:34: warning: the condition on ImagePullBackOff gates nothing, because the action only "
+                "reads; remove it"
+            ),
         ),
         (
             "## Notes",
@@ -51,13 +64,17 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
         (
             "### Action 2",
             "### Background\n\nSome words.\n\n### Action 2",
-            'rb.md:39: warning: "Background" is no action, it has no action_id; add - **action_id**: `…` and - **command**: `…`',
+            (
+                'rb.md:39: warning: "Background" is no action, it has no action_id; add - **action_id**: `…` and - '
+                "**command**: `…`"
+            ),
         ),
         (
             "- Container starts successfully",
             "- Container starts successfully\n- Latency is back to normal",
             (
-                'rb.md:53: warning: the criterion "Latency is back to normal" is not understood, so it will be reported as unverified; '
+                'rb.md:53: warning: the criterion "Latency is back to normal" is not understood, so it will be '
+                "reported as unverified; "
                 f"write for example {CRITERIA}"
             ),
         ),
@@ -65,7 +82,8 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
             "- Container starts successfully",
             "- Container starts successfully\n- No `OOMKilled` events for 5 minutes",
             (
-                'rb.md:53: warning: the criterion "No OOMKilled events for 5 minutes" names an unknown state "OOMKilled", '
+                'rb.md:53: warning: the criterion "No OOMKilled events for 5 minutes" names an unknown state '
+                '"OOMKilled", '
                 f"so it will be reported as unverified; {STATES}"
             ),
         ),

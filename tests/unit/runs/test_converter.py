@@ -25,7 +25,8 @@ GIVEN = RunInput(
                 line=1,
                 command="kubectl get events",
                 operation=GetEvents(
-                    namespace="{namespace}", field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="x"),)
+                    namespace="{namespace}",
+                    field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="x"),),
                 ),
             ),
         ),
@@ -38,7 +39,9 @@ GIVEN = RunInput(
 def test_a_payload_is_the_stock_converters() -> None:
     values = [GIVEN, None, b"bytes", {"key": ["text", 1, None]}]
 
-    assert data_converter.payload_converter.to_payloads(values) == pydantic_data_converter.payload_converter.to_payloads(values)
+    assert data_converter.payload_converter.to_payloads(
+        values
+    ) == pydantic_data_converter.payload_converter.to_payloads(values)
 
 
 def test_a_payload_is_read_back_as_what_it_was() -> None:

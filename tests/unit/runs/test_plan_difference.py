@@ -30,7 +30,10 @@ def test_the_file_and_its_digest_come_first() -> None:
 
 
 def test_what_changed_is_named_line_by_line() -> None:
-    assert changed(a_runbook(), a_runbook(fallback=GOOD)) == [f"-    fallback_image: {FALLBACK}", f"+    fallback_image: {GOOD}"]
+    assert changed(a_runbook(), a_runbook(fallback=GOOD)) == [
+        f"-    fallback_image: {FALLBACK}",
+        f"+    fallback_image: {GOOD}",
+    ]
     assert not does_the_same(plan(a_runbook()), plan(a_runbook(fallback=GOOD)))
 
 

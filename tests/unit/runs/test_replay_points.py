@@ -100,7 +100,12 @@ def test_a_step_that_failed_is_where_the_run_is_resumed(kind: str, place: int) -
 
     point = writer.fails(kind).point()
 
-    assert (point.step, point.event_id, point.number, point.keeps) == (WAY[place], tasks[WAY[place]], place, WAY[:place])
+    assert (point.step, point.event_id, point.number, point.keeps) == (
+        WAY[place],
+        tasks[WAY[place]],
+        place,
+        WAY[:place],
+    )
 
 
 def test_a_run_that_failed_in_its_check_is_resumed_at_settle() -> None:
@@ -123,7 +128,12 @@ def test_a_run_whose_verification_broke_is_resumed_at_settle(place: str) -> None
 @pytest.mark.parametrize("end", ["canceled", "terminated", "timed_out"])
 @pytest.mark.parametrize(
     ("done", "at", "step"),
-    [((), "", "observe"), ((), "observe", "observe"), (WAY[:2], "patch_image", "patch_image"), (WAY[:3], "settle", "settle")],
+    [
+        ((), "", "observe"),
+        ((), "observe", "observe"),
+        (WAY[:2], "patch_image", "patch_image"),
+        (WAY[:3], "settle", "settle"),
+    ],
 )
 def test_a_run_that_was_ended_is_resumed_where_it_stood(done: tuple[str, ...], at: str, step: str, end: str) -> None:
     writer, tasks = a_run(*done)
@@ -178,7 +188,9 @@ def test_a_run_that_was_cancelled_before_it_began_is_not_resumed() -> None:
 def test_a_run_that_completed_is_not_resumed(step: str) -> None:
     writer, _ = a_run(*WAY[:4], "window", "check", "report")
 
-    with pytest.raises(NotReplayed, match="the run completed, so there is nothing to resume; `--again` starts a new one"):
+    with pytest.raises(
+        NotReplayed, match="the run completed, so there is nothing to resume; `--again` starts a new one"
+    ):
         writer.ends("completed").point(step)
 
 
@@ -220,7 +232,9 @@ def test_what_would_prove_nothing_alone_is_refused(step: str) -> None:
 def test_a_step_that_had_not_begun_is_refused_with_those_that_had(step: str) -> None:
     writer, _ = a_run("observe", "get_events", failed="patch_image")
 
-    with pytest.raises(NotReplayed, match=f"had not begun {step}; it can be resumed at observe, 1 get_events, 2 patch_image$"):
+    with pytest.raises(
+        NotReplayed, match=f"had not begun {step}; it can be resumed at observe, 1 get_events, 2 patch_image$"
+    ):
         where_named(read_history(writer.fails("StepFailed").events), step)
 
 
@@ -247,7 +261,11 @@ def test_of_a_workflow_task_that_asked_for_several_things_all_are_done_anew() ->
 Moves = st.lists(st.sampled_from([*WAY, "window", "signal", "empty"]), max_size=12)
 
 
-@given(moves=Moves, failing=st.sampled_from(WAY), end=st.sampled_from(["StepFailed", "VerificationFailed", "canceled", "terminated"]))
+@given(
+    moves=Moves,
+    failing=st.sampled_from(WAY),
+    end=st.sampled_from(["StepFailed", "VerificationFailed", "canceled", "terminated"]),
+)
 def test_every_point_is_before_what_failed_and_after_all_that_is_kept(moves: list[str], failing: str, end: str) -> None:
     writer, failed_at = a_history(moves, failing, end)
     story = read_history(writer.events)
@@ -260,11 +278,14 @@ def test_every_point_is_before_what_failed_and_after_all_that_is_kept(moves: lis
         kept = [each for each in done.values() if each.done is not None and each.done < point.event_id]
         assert {each.name for each in kept} == set(point.keeps)
         assert all(each.scheduled < point.event_id for each in kept)
-        assert not [each for each in story.activities if each.scheduled < point.event_id and each not in kept], "half done at the point"
+        assert not [each for each in story.activities if each.scheduled < point.event_id and each not in kept], (
+            "half done at the point"
+        )
 
 
 def a_history(moves: list[str], failing: str, end: str) -> tuple[Writer, int]:
-    """Any order of activities, windows, signals and empty workflow tasks, then one that fails; with the event that asked for it."""
+    """Any order of activities, windows, signals and empty workflow tasks, then one that fails; with the event that
+    asked for it."""
     writer = Writer()
     for move in moves:
         if move == "signal":

@@ -103,8 +103,18 @@ def test_failures_are_told_by_outcome_and_reason_the_most_frequent_first() -> No
         ]
     ).total
 
-    assert list(total.failed_by_outcome.items()) == [("StepFailed", 2), ("PreconditionFailed", 1), ("Reverted", 1), ("timed out", 1)]
-    assert list(total.failed_by_reason.items()) == [("owner is a Pod", 2), ("Forbidden", 1), ("Unreachable", 1), ("timed out", 1)]
+    assert list(total.failed_by_outcome.items()) == [
+        ("StepFailed", 2),
+        ("PreconditionFailed", 1),
+        ("Reverted", 1),
+        ("timed out", 1),
+    ]
+    assert list(total.failed_by_reason.items()) == [
+        ("owner is a Pod", 2),
+        ("Forbidden", 1),
+        ("Unreachable", 1),
+        ("timed out", 1),
+    ]
 
 
 def test_a_replay_is_a_run_and_no_new_trouble() -> None:

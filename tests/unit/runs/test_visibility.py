@@ -72,7 +72,10 @@ def test_a_wildcard_is_refused_because_the_store_would_look_for_the_character(fi
         (Wanted(outcomes=("running",)), " AND (ExecutionStatus = 'Running')"),
         (
             Wanted(outcomes=("resolved", "timed out")),
-            " AND ((ExecutionStatus IN ('Completed', 'Failed') AND Outcome = 'resolved') OR ExecutionStatus = 'TimedOut')",
+            (
+                " AND ((ExecutionStatus IN ('Completed', 'Failed') AND Outcome = 'resolved') OR ExecutionStatus = "
+                "'TimedOut')"
+            ),
         ),
         (Wanted(outcomes=("failed",)), " AND (ExecutionStatus IN ('Failed', 'TimedOut'))"),
         (Wanted(runbook="RB_A", namespace="shop"), " AND WorkflowType = 'RB_A' AND KubeNamespace = 'shop'"),
@@ -108,14 +111,17 @@ def test_a_part_of_a_name_is_looked_for_in_the_rows(target: str, fits: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("text", "outcome"), [("resolved", "resolved"), ("Not-Needed", "not_needed"), ("timed out", "timed out"), ("stepfailed", "StepFailed")]
+    ("text", "outcome"),
+    [("resolved", "resolved"), ("Not-Needed", "not_needed"), ("timed out", "timed out"), ("stepfailed", "StepFailed")],
 )
 def test_an_outcome_is_known_however_it_is_written(text: str, outcome: str) -> None:
     assert check_outcome(text) == outcome
 
 
 def test_a_wrong_outcome_is_answered_with_the_right_ones() -> None:
-    with pytest.raises(ValueError, match=r"'fixed' is no outcome; there are resolved, .*Reverted, .*, timed out, terminated"):
+    with pytest.raises(
+        ValueError, match=r"'fixed' is no outcome; there are resolved, .*Reverted, .*, timed out, terminated"
+    ):
         check_outcome("fixed")
     assert {outcome.value for outcome in Outcome} < set(OUTCOMES)
 
@@ -129,7 +135,9 @@ def test_the_newest_are_the_last_started_whatever_the_stores_order(found: list[R
     assert kept == sorted(found, key=lambda row: (row.started, row.run_id), reverse=True)[:limit]
 
 
-async def test_closed_runs_are_not_read_beyond_those_that_may_be_among_the_newest(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_closed_runs_are_not_read_beyond_those_that_may_be_among_the_newest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     given_out: list[Row] = []
     store = store_of([a_row(number, begins=number * 10, lasts=5) for number in range(1000)])
 
@@ -140,5 +148,9 @@ async def test_closed_runs_are_not_read_beyond_those_that_may_be_among_the_newes
 
     monkeypatch.setattr(visibility, "rows", counting)
 
-    assert [row.run_id for row in await newest(NO_CLIENT, SETTINGS, Wanted(), 3)] == ["run-000999", "run-000998", "run-000997"]
+    assert [row.run_id for row in await newest(NO_CLIENT, SETTINGS, Wanted(), 3)] == [
+        "run-000999",
+        "run-000998",
+        "run-000997",
+    ]
     assert len(given_out) < 10

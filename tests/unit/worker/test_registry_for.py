@@ -11,7 +11,9 @@ from tests.registry.conftest import CERTIFICATE
 NOT_THERE = "No such file or directory"
 
 
-@pytest.mark.parametrize("text", ["", "not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"])
+@pytest.mark.parametrize(
+    "text", ["", "not a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+)
 def test_a_file_without_a_certificate_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
     file = tmp_path / "ca.crt"
     file.write_text(text)
