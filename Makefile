@@ -10,6 +10,9 @@ PYTHON ?=
 # Passed to the command of demo, test, e2e, cluster and bench: `make demo ARGS="--scenario bad-rollout"`
 ARGS ?=
 
+# How many processes run the tests; they wait more than they work. `make test WORKERS=0` runs them in one.
+WORKERS ?= 6
+
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -29,7 +32,7 @@ demo: $(STAMP) ## break a Deployment in an embedded cluster and watch its runboo
 	@$(BIN)/runmend demo $(ARGS)
 
 test: $(STAMP) ## the tests
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with Go where that was not done yet
 	@$(BIN)/python -m tests.cluster build

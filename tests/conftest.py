@@ -1,5 +1,6 @@
 """Options of the whole test suite; pytest reads them here because a subfolder's conftest is loaded too late."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="let the tests write to an existing cluster that is not on this machine",
     )
+
+
+def pytest_configure() -> None:
+    """What is printed is as wide as its text, whatever the terminal, or the process that runs the tests, says."""
+    os.environ.pop("COLUMNS", None)
 
 
 @pytest.fixture(scope="session")

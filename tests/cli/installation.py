@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 
 from tests.builders import MISSING
+from tests.commands import run_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,15 +26,7 @@ def runmend(
     env: dict[str, str], *arguments: str, cwd: Path = ROOT, timeout: float = 60
 ) -> subprocess.CompletedProcess[str]:
     """A command as a process."""
-    return subprocess.run(
-        [sys.executable, "-m", "runmend.cli", *arguments],
-        env=env,
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=timeout,
-        check=False,
-    )
+    return run_command(arguments, env, cwd, timeout)
 
 
 def children_of(pid: int) -> set[int]:

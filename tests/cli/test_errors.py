@@ -6,10 +6,11 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
-from runmend.cli.main import run
+from runmend.cli.main import main, run
 from runmend.local.processes import free_port
 from runmend.local.sandbox.sandbox import Sandbox, may_be_overwritten
 from tests.builders import SEED
@@ -41,6 +42,28 @@ def test_a_usage_error_is_one_line_and_exits_with_2(
     assert said.err.startswith("runmend: error: ")
     assert says in said.err
     assert said.err.count("\n") == 1
+
+
+class Left(Exception):
+    """The process would be gone."""
+
+
+@pytest.mark.parametrize(("argv", "code"), [(["--version"], 0), (["bogus"], 2)])
+def test_a_command_leaves_without_the_interpreters_way_out_after_all_is_printed(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, argv: list[str], code: int
+) -> None:
+    # On that way a Temporal client aborts the process now and then, after the right answer.
+    def leave(code: int) -> NoReturn:
+        raise Left(code)
+
+    monkeypatch.setattr("os._exit", leave)
+
+    with pytest.raises(Left) as left:
+        main(argv)
+
+    assert left.value.args == (code,)
+    said = capfd.readouterr()
+    assert said.out + said.err != ""
 
 
 @pytest.fixture

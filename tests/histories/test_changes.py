@@ -13,8 +13,8 @@ SLEEP = r"^ +await workflow\.sleep\(.*\n"
 SETTLE = r"^ +settled: Settled = await self\._do\(\n"
 REPORT = r'^ +"runmend\.report",\n'
 SETTLED = r"^ +self\._note\(settled=settled\.summary\)\n"
-OUTCOME = r"^ +workflow\.upsert_search_attributes\(\[OUTCOME_KEY\.value_set\(outcome\).*\n"
-CANCELLED = r"^ +workflow\.upsert_search_attributes\(\[OUTCOME_KEY\.value_set\(Outcome\.CANCELLED\).*\n"
+OUTCOME = r"^ +workflow\.upsert_search_attributes\(\n +\[OUTCOME_KEY\.value_set\(outcome\).*\n +\)\n"
+CANCELLED = r"^ +workflow\.upsert_search_attributes\(\n +\[OUTCOME_KEY\.value_set\(Outcome\.CANCELLED\).*\n +\)\n"
 BEFORE_REPORT = r"^( +)(text: str = await workflow\.execute_activity\(\n)"
 PAUSE = "        await workflow.sleep(timedelta(seconds=9))\n"
 
@@ -209,7 +209,7 @@ async def test_a_fault_in_the_code_is_told_as_one_with_its_line() -> None:
         (r"maximum_interval=timedelta\(seconds=10\)", "maximum_interval=timedelta(seconds=30)"),
         (r"workflow\.sleep\(timedelta\(seconds=plan\.window_seconds\)", "workflow.sleep(timedelta(seconds=7)"),
         (r"^MOST_REMARKS = 50", "MOST_REMARKS = 5"),
-        (r'"the runbook only reads"\)', '"it reads")'),
+        (r'"the runbook only reads"', '"it reads"'),
     ],
     ids=["a summary", "a retry policy", "a timer's duration", "a limit", "words"],
 )
