@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.cluster.api import (
     Json,
     Namespace,
@@ -96,6 +98,43 @@ def replica_sets(namespace: Namespace) -> dict[str, Json]:
     return {
         found["spec"]["template"]["spec"]["containers"][-1]["image"]: found for found in namespace.items("replicasets")
     }
+
+
+def test_a_selector_may_be_of_expressions_alone(namespace: Namespace) -> None:
+    expressions = [
+        {"key": "app", "operator": "In", "values": ["web", "api"]},
+        {"key": "tier", "operator": "NotIn", "values": ["back"]},
+        {"key": "app", "operator": "Exists"},
+        {"key": "canary", "operator": "DoesNotExist"},
+    ]
+    namespace.create("deployments", a_deployment(image=GOOD, selector={"matchExpressions": expressions}))
+
+    rolled_out(namespace)
+
+    (replica_set,) = namespace.items("replicasets")
+    digest = replica_set["metadata"]["labels"]["pod-template-hash"]
+    selector = {"matchExpressions": expressions, "matchLabels": {"pod-template-hash": digest}}
+    assert replica_set["spec"]["selector"] == selector
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        {"key": "app", "operator": "In", "values": ["api"]},
+        {"key": "tier", "operator": "In", "values": ["front"]},
+        {"key": "app", "operator": "NotIn", "values": ["web"]},
+        {"key": "tier", "operator": "Exists"},
+        {"key": "app", "operator": "DoesNotExist"},
+    ],
+    ids=str,
+)
+def test_a_selector_s_expressions_must_take_the_template(namespace: Namespace, expression: Json) -> None:
+    selector = {"matchLabels": {"app": "web"}, "matchExpressions": [expression]}
+
+    answer = namespace.http.post(namespace.path("deployments"), json=a_deployment(selector=selector))
+
+    assert answer.status_code == 422
+    assert "`selector` does not match template `labels`" in answer.json()["message"]
 
 
 def test_a_deployment_makes_a_replica_set_that_makes_pods(namespace: Namespace) -> None:

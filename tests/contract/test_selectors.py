@@ -57,6 +57,9 @@ def an_event(namespace: Namespace, name: str) -> dict[str, object]:
         ("app in (db), tier", set()),
         ("tier notin (front)", {"two", "three", "four"}),
         ("app in (web),tier notin (back),!none", {"one"}),
+        ("app in (,db)", {"three"}),
+        ("app in ()", set()),
+        ("app notin (),app", {"one", "two", "three"}),
         ("", set(LABELS)),
     ],
 )
@@ -128,6 +131,11 @@ def test_events_are_selected_by_what_they_are_about(labelled: Namespace, selecto
 
     assert [event["metadata"]["name"] for event in broken] == ["e1"]
     assert labelled.names("events", fieldSelector=f"{selector},reason=Other") == []
+
+
+def test_events_are_selected_by_the_uid_of_what_they_are_about_and_by_no_other(labelled: Namespace) -> None:
+    assert labelled.names("events", fieldSelector="involvedObject.uid=12-34") == ["e1"]
+    assert labelled.names("events", fieldSelector="involvedObject.uid=12-3") == []
 
 
 def test_events_are_selected_by_their_namespace(labelled: Namespace) -> None:

@@ -88,6 +88,7 @@ class Deployments:
         digest = hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()[:10].translate(_SAFE)
         labels = {**(template.get("metadata", {}).get("labels") or {}), _HASH: digest}
         template["metadata"] = {**(template.get("metadata") or {}), "labels": labels}
+        wanted = spec["selector"].get("matchLabels") or {}
         owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"], "uid": metadata["uid"]}
         replica_set = {
             "metadata": {
@@ -100,7 +101,7 @@ class Deployments:
             },
             "spec": {
                 "replicas": 0,
-                "selector": {"matchLabels": {**spec["selector"]["matchLabels"], _HASH: digest}},
+                "selector": {**spec["selector"], "matchLabels": wanted | {_HASH: digest}},
                 "template": template,
                 **({"minReadySeconds": spec["minReadySeconds"]} if spec.get("minReadySeconds") else {}),
             },

@@ -97,10 +97,25 @@ def by_labels(selector: str) -> Test:
     return _Labels(selector).parsed()
 
 
-def by_selector(selector: Object) -> Callable[[dict[str, str]], bool]:
-    """A test of labels for a workload's `matchLabels`."""
+def selects(selector: Object, labels: dict[str, str]) -> bool:
+    """Whether a workload's selector takes an object of these labels."""
     wanted: dict[str, str] = selector.get("matchLabels") or {}
-    return lambda labels: all(labels.get(key) == value for key, value in wanted.items())
+    return all(labels.get(key) == value for key, value in wanted.items()) and all(
+        _expressed(expression, labels) for expression in selector.get("matchExpressions") or ()
+    )
+
+
+def _expressed(expression: Object, labels: dict[str, str]) -> bool:
+    key, values = expression.get("key"), expression.get("values") or []
+    match expression.get("operator"):
+        case "In":
+            return key in labels and labels[key] in values
+        case "NotIn":
+            return key not in labels or labels[key] not in values
+        case "Exists":
+            return key in labels
+        case _:
+            return key not in labels
 
 
 class _Labels:
@@ -156,7 +171,8 @@ class _Labels:
             raise bad_request(f"unable to parse requirement: found '{opening}' expected: '('")
         values = set()
         while True:
-            values.add(self._next())
+            # Nothing between two of these is an empty value.
+            values.add("" if self._tokens and self._tokens[0] in (",", ")") else self._next())
             end = self._next()
             if end == ")":
                 return frozenset(values)

@@ -15,6 +15,7 @@ from runmend.local.sandbox.status import (
     bad_request,
     method_not_allowed,
     no_such_path,
+    not_acceptable,
     unauthorized,
     unknown_format,
     unsupported_media_type,
@@ -23,6 +24,10 @@ from runmend.local.sandbox.validation import check_options
 
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_MERGE = "application/merge-patch+json"
+_METADATA, _METADATA_LIST = "PartialObjectMetadata", "PartialObjectMetadataList"
+_METADATA_HEAD, _METADATA_LIST_HEAD = (
+    {"kind": kind, "apiVersion": "meta.k8s.io/v1"} for kind in (_METADATA, _METADATA_LIST)
+)
 _VERSION = {
     "major": "1",
     "minor": "36",
@@ -72,7 +77,7 @@ class Server:
             case "GET", False:
                 return self._list(request, at)
             case "GET", True:
-                return self._one(at, self._api.get(at))
+                return self._get(request, at)
             case "POST", False:
                 if _content_type(request) not in ("application/json", ""):
                     raise unknown_format()
@@ -92,13 +97,25 @@ class Server:
         page = self._api.list(
             at, query.get("labelSelector", ""), query.get("fieldSelector", ""), _limit(query.get("limit")), token
         )
+        asked = _metadata_only(request)
+        if asked == _METADATA:
+            raise not_acceptable(f"you requested {asked}, but the requested object is a list")
         head = {"kind": f"{at.resource.kind}List", "apiVersion": at.resource.api_version}
+        head |= _METADATA_LIST_HEAD if asked else {}
         metadata: Object = {"resourceVersion": str(page.revision)}
         metadata |= {"continue": page.token} if page.token else {}
         metadata |= {"remainingItemCount": page.left} if page.left is not None else {}
-        encoded = b",".join(map(self._api.store.encoded, page.items))
+        encoded = b",".join(map(_encoded_metadata if asked else self._api.store.encoded, page.items))
         start = json.dumps(head | {"metadata": metadata}, separators=(",", ":"))[:-1].encode()
-        return Response(start + b',"items":[' + encoded + b"]}", media_type="application/json")
+        # A list of nothing's metadata has no items, where any other has none of them.
+        items = b"null" if asked and not page.items else b"[" + encoded + b"]"
+        return Response(start + b',"items":' + items + b"}", media_type="application/json")
+
+    def _get(self, request: Request, at: Address) -> Response:
+        asked, found = _metadata_only(request), self._api.get(at)
+        if asked == _METADATA_LIST:
+            raise not_acceptable(f"you requested {asked}, but the requested object is not a list")
+        return Response(_encoded_metadata(found), media_type="application/json") if asked else self._one(at, found)
 
     async def _patch(self, request: Request, at: Address) -> Response:
         kind = _content_type(request)
@@ -131,6 +148,19 @@ class Server:
 
 def _json(body: Object, code: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(json.dumps(body, separators=(",", ":")), code, media_type="application/json")
+
+
+def _metadata_only(request: Request) -> str:
+    """What a request asks for instead of the object or the list: their metadata alone; empty where it does not."""
+    _, *parameters = request.headers.get("accept", "").replace(" ", "").split(";")
+    asked = dict(parameter.partition("=")[::2] for parameter in parameters)
+    kind = asked.get("as", "")
+    meta = (asked.get("g"), asked.get("v")) == ("meta.k8s.io", "v1")
+    return kind if meta and kind in (_METADATA, _METADATA_LIST) else ""
+
+
+def _encoded_metadata(obj: Object) -> bytes:
+    return json.dumps(_METADATA_HEAD | {"metadata": obj["metadata"]}, separators=(",", ":")).encode()
 
 
 def _content_type(request: Request) -> str:

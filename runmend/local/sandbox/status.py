@@ -124,6 +124,11 @@ def expired(token: str) -> Refused:
     return Refused(HTTPStatus.GONE, "Expired", message, metadata={"continue": token})
 
 
+def not_acceptable(message: str) -> Refused:
+    """406."""
+    return Refused(HTTPStatus.NOT_ACCEPTABLE, "NotAcceptable", message)
+
+
 def unknown_format() -> Refused:
     """415 for a new object."""
     message = "the body of the request was in an unknown format - accepted media types include: application/json"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from runmend.local.sandbox.resources import DEPLOYMENTS, EVENTS, JOBS, PODS, SECRETS, TEMPLATED, Object, Resource
+from runmend.local.sandbox.selectors import selects
 from runmend.local.sandbox.status import Cause, bad_request, invalid, unreadable
 
 _LONGEST_NAME = 253
@@ -245,10 +246,10 @@ def _workload(resource: Resource, obj: Object) -> Iterator[Cause]:
     if spec.get("replicas", 0) < 0:
         yield Cause("spec.replicas", f"Invalid value: {spec['replicas']}: must be greater than or equal to 0")
     labels = (spec.get("template", {}).get("metadata") or {}).get("labels") or {}
-    wanted = (spec.get("selector") or {}).get("matchLabels") or {}
-    if not wanted:
+    wanted = spec.get("selector") or {}
+    if not any(wanted.values()):
         yield Cause("spec.selector", "Required value", "FieldValueRequired")
-    if not wanted or any(labels.get(key) != value for key, value in wanted.items()):
+    if not any(wanted.values()) or not selects(wanted, labels):
         shown = json.dumps(labels or None, separators=(",", ":"), sort_keys=True)
         yield Cause(
             "spec.template.metadata.labels", f"Invalid value: {shown}: `selector` does not match template `labels`"
