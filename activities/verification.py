@@ -3,6 +3,7 @@
 `runmend.check` judges the criteria after the window.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from temporalio import activity
@@ -20,6 +21,8 @@ from runmend.plan.criteria import Criterion, NoNewEvents, Status, Verdict, Water
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 
 GONE = "the target is gone"
+FEW_PODS = 5
+"""The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
 SILENT = (5, 10, 15, 30)
 """After how many seconds the check looks again at pods whose node was not heard of."""
 
@@ -90,12 +93,26 @@ class Verifier:
         states = {criterion.state for criterion in criteria if isinstance(criterion, NoNewEvents)}
         if not states:
             return ()
-        events = self._cluster.events(namespace, "involvedObject.kind=Pod")
-        return tuple(
-            event
-            for event in events
-            if event.object_uid in uids and any(STATES[state].spoken_of_by(event) for state in states)
-        )
+        signs = [sign for state in states for sign in STATES[state].events]
+        events = events_of(self._cluster, namespace, uids, {sign.reason for sign in signs})
+        return tuple(event for event in events if any(sign.matches(event) for sign in signs))
+
+
+def events_of(
+    cluster: Cluster, namespace: str, uids: Collection[str], reasons: Collection[str]
+) -> tuple[EventFacts, ...]:
+    """The events about pods of these uids for these reasons.
+
+    Each pod's are asked for while the pods are few, else they are looked for among all pods' for each reason.
+    """
+    few = len(uids) <= FEW_PODS
+    selectors = (
+        [f"involvedObject.uid={uid}" for uid in sorted(uids)]
+        if few
+        else [f"involvedObject.kind=Pod,reason={reason}" for reason in sorted(reasons)]
+    )
+    found = (event for selector in selectors for event in cluster.events(namespace, selector))
+    return tuple(event for event in found if event.object_uid in uids and event.reason in reasons)
 
 
 def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, str | None, tuple[str, ...]]:
@@ -122,12 +139,11 @@ def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ..
     """Why the target's pods cannot be pulled, where they cannot; none where nobody can say."""
     if not call.state or not now.affected(call.state):
         return ()
-    uids = {pod.uid for pod in now.pods}
+    uids, reasons = {pod.uid for pod in now.pods}, {sign.reason for sign in STATES[call.state].events}
     try:
-        events = cluster.events(call.target.namespace, "involvedObject.kind=Pod")
+        return tuple(classified(events_of(cluster, call.target.namespace, uids, reasons)))
     except Forbidden:
         return ()
-    return tuple(classified(tuple(event for event in events if event.object_uid in uids)))
 
 
 def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:

@@ -33,12 +33,18 @@ class StubCluster(Cluster):
         self._lock = threading.Lock()
         self._written: dict[str, Json] = {}
 
-    def pods(self, namespace: str) -> tuple[PodFacts, ...]:
+    def pods(
+        self,
+        namespace: str,
+        selector: str = "",  # noqa: ARG002
+        *,
+        metadata_only: bool = False,  # noqa: ARG002
+    ) -> tuple[PodFacts, ...]:
         """Two pods of the current revision."""
         patched = self._image(namespace)
         return tuple(_pod(namespace, number, patched) for number in range(REPLICAS))
 
-    def replica_sets(self, namespace: str) -> tuple[ReplicaSetFacts, ...]:
+    def replica_sets(self, namespace: str, selector: str = "") -> tuple[ReplicaSetFacts, ...]:  # noqa: ARG002
         """One for each revision."""
         revisions = 2 if self._image(namespace) else 1
         return tuple(_replica_set(namespace, revision) for revision in range(1, revisions + 1))

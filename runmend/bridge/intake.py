@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 from weakref import WeakValueDictionary
 
@@ -114,7 +115,9 @@ class Intake:
     async def _namespace(self, namespace: str, firing: list[Routed], taking: _Taking) -> None:
         targets: dict[Target, list[Routed]] = defaultdict(list)
         try:
-            workloads = await anyio.to_thread.run_sync(Workloads.of, self._cluster, namespace, limiter=self._threads)
+            names = {routed.alert.pod for routed in firing}
+            read = partial(Workloads.named, self._cluster, namespace, names, metadata_only=True)
+            workloads = await anyio.to_thread.run_sync(read, limiter=self._threads)
         except RunmendError as error:
             _log.warning("cluster did not answer", extra={"kube_namespace": namespace, "error": str(error)})
             taking.fail((routed.index for routed in firing), error)

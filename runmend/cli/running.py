@@ -122,7 +122,7 @@ def _remedy(labels: Mapping[str, str], settings: Settings) -> str:
 
 
 def _target(cluster: Cluster, alert: Alert, settings: Settings) -> Target:
-    workloads = Workloads.of(cluster, alert.namespace)
+    workloads = Workloads.named(cluster, alert.namespace, [alert.pod])
     try:
         pod = check_pod(alert, workloads.pod(alert.pod))
     except PodGone as error:

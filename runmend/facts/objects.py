@@ -106,7 +106,6 @@ class ReplicaSetFacts(Frozen):
     uid: str
     revision: int = 0
     owner: Owner | None = None
-    images: dict[str, str] = {}
     annotations: dict[str, str] = {}
     """With those of the Deployment when this was its current revision."""
 
@@ -127,6 +126,8 @@ class DeploymentFacts(Frozen):
     containers: dict[str, str]
     init_containers: dict[str, str]
     annotations: dict[str, str] = {}
+    selector: str = ""
+    """Its label selector as a list's query has it."""
     owner: Owner | None = None
     image_managers: dict[str, str] = {}
     """Container name → the field manager that last set its image, where the API server names one."""

@@ -44,6 +44,21 @@ LIST_TRIES = 3
 """How often a list is begun, where the API server forgets it before its last page."""
 
 
+_PODS = "/api/v1/namespaces/{namespace}/pods"
+_REPLICA_SETS = "/apis/apps/v1/namespaces/{namespace}/replicasets"
+_DEPLOYMENT = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
+SELECTING = {
+    "ReplicaSet": f"{_REPLICA_SETS}/{{name}}",
+    "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
+    "DaemonSet": "/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}",
+    "Job": "/apis/batch/v1/namespaces/{namespace}/jobs/{name}",
+}
+"""The kinds besides Deployment whose selector is read, and where an object of them is."""
+_JSON = "application/json"
+_METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
+_METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
 class NotConfigured(PermanentError):
     """There is no way to a cluster: no kubeconfig, and not in a pod."""
 
@@ -120,13 +135,28 @@ class Cluster:
         """The API server's version, `v1.36.3`."""
         return str(self._send("GET", "/version").get("gitVersion", "unknown"))
 
-    def pods(self, namespace: str) -> tuple[PodFacts, ...]:
-        """The pods of a namespace."""
-        return self._list("/api/v1/namespaces/{namespace}/pods", namespace, facts.pod)
+    def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
+        """The pods of a namespace, those that a label selector chooses; of metadata alone, which names their owners."""
+        return self._list(_PODS, namespace, facts.pod, metadata_only=metadata_only, labelSelector=selector)
 
-    def replica_sets(self, namespace: str) -> tuple[ReplicaSetFacts, ...]:
-        """The ReplicaSets of a namespace."""
-        return self._list("/apis/apps/v1/namespaces/{namespace}/replicasets", namespace, facts.replica_set)
+    def pod(self, namespace: str, name: str, *, metadata_only: bool = False) -> PodFacts:
+        """A pod as it is now; of metadata alone, which names its owner."""
+        path, names = f"{_PODS}/{{name}}", {"namespace": namespace, "name": name}
+        return facts.pod(self._send("GET", path, names, accept=_METADATA if metadata_only else _JSON))
+
+    def replica_sets(self, namespace: str, selector: str = "") -> tuple[ReplicaSetFacts, ...]:
+        """The ReplicaSets of a namespace, those that a label selector chooses."""
+        return self._list(_REPLICA_SETS, namespace, facts.replica_set, metadata_only=True, labelSelector=selector)
+
+    def replica_set(self, namespace: str, name: str) -> ReplicaSetFacts:
+        """A ReplicaSet as it is now."""
+        path, names = f"{_REPLICA_SETS}/{{name}}", {"namespace": namespace, "name": name}
+        return facts.replica_set(self._send("GET", path, names, accept=_METADATA))
+
+    def selector(self, kind: str, namespace: str, name: str) -> str:
+        """The label selector of a workload, one of `SELECTING`."""
+        answer = self._send("GET", SELECTING[kind], {"namespace": namespace, "name": name})
+        return facts.selector(answer.get("spec") or {})
 
     def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
         """The events of a namespace, those that a field selector chooses."""
@@ -167,20 +197,25 @@ class Cluster:
             return False
         return True
 
-    def _list(self, path: str, namespace: str, read: Callable[[Json], T], **query: str) -> tuple[T, ...]:
+    def _list(
+        self, path: str, namespace: str, read: Callable[[Json], T], *, metadata_only: bool = False, **query: str
+    ) -> tuple[T, ...]:
         """What `read` makes of each object of a list; see the class for what is guaranteed."""
         chosen = {name: value for name, value in query.items() if value} | {"limit": str(PAGE)}
+        accept = _METADATA_LIST if metadata_only else _JSON
         for _ in range(LIST_TRIES - 1):
             with suppress(Expired):
-                return self._pages(path, namespace, read, chosen)
-        return self._pages(path, namespace, read, chosen)
+                return self._pages(path, namespace, read, chosen, accept)
+        return self._pages(path, namespace, read, chosen, accept)
 
-    def _pages(self, path: str, namespace: str, read: Callable[[Json], T], query: Mapping[str, str]) -> tuple[T, ...]:
+    def _pages(
+        self, path: str, namespace: str, read: Callable[[Json], T], query: Mapping[str, str], accept: str
+    ) -> tuple[T, ...]:
         """A list from its first page to its last. The JSON of two answers at most is held at a time."""
         found: list[T] = []
         more: dict[str, str] = {}
         while True:
-            answer = self._send("GET", path, {"namespace": namespace}, {**query, **more})
+            answer = self._send("GET", path, {"namespace": namespace}, {**query, **more}, accept=accept)
             items, metadata = answer.get("items"), answer.get("metadata")
             found += map(read, items) if isinstance(items, list) else ()
             token = metadata.get("continue") if isinstance(metadata, dict) else None
@@ -197,13 +232,14 @@ class Cluster:
         body: Json | None = None,
         *,
         seconds: float | None = None,
+        accept: str = _JSON,
     ) -> Json:
         for name in (names or {}).values():
             # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists
             # all of them.
             if name in ("", ".", ".."):
                 raise Invalid(f"{method} {path}: {name!r} is not a name")
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = f"application/{'strategic-merge-patch+json' if method == 'PATCH' else 'json'}"
         request = self._api.param_serialize(
@@ -233,9 +269,6 @@ class Cluster:
                 f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
             )
         return parsed
-
-
-_DEPLOYMENT = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
 
 
 def _where(kubeconfig: Path | None) -> str:

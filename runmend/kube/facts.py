@@ -132,9 +132,28 @@ def replica_set(item: Json) -> ReplicaSetFacts:
         uid=metadata["uid"],
         revision=_revision(metadata),
         owner=controller(metadata),
-        images=_template_images(item.get("spec") or {}, "containers"),
         annotations=metadata.get("annotations") or {},
     )
+
+
+def selector(spec: Json) -> str:
+    """A workload's label selector as a list's query has it; empty where it has none."""
+    given = spec.get("selector") or {}
+    labels = (f"{key}={value}" for key, value in (given.get("matchLabels") or {}).items())
+    return ",".join((*labels, *map(_requirement, given.get("matchExpressions") or ())))
+
+
+def _requirement(expression: Json) -> str:
+    key, among = expression["key"], ",".join(expression.get("values") or ())
+    match expression["operator"]:
+        case "In":
+            return f"{key} in ({among})"
+        case "NotIn":
+            return f"{key} notin ({among})"
+        case "Exists":
+            return str(key)
+        case _:
+            return f"!{key}"
 
 
 def deployment(item: Json) -> DeploymentFacts:
@@ -148,6 +167,7 @@ def deployment(item: Json) -> DeploymentFacts:
         generation=metadata.get("generation") or 0,
         observed_generation=status.get("observedGeneration") or 0,
         revision=_revision(metadata),
+        selector=selector(spec),
         paused=bool(spec.get("paused")),
         replicas=1 if spec.get("replicas") is None else spec["replicas"],
         available=status.get("availableReplicas") or 0,

@@ -3,37 +3,90 @@
 Called by the bridge, by observation, by steps and by verification.
 """
 
+from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from runmend.alerts.alert import Target
-from runmend.facts.objects import Owner, PodFacts, ReplicaSetFacts
-from runmend.kube.client import Cluster
+from runmend.core.errors import NotFound
+from runmend.facts.objects import DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.kube.client import SELECTING, Cluster
+
+T = TypeVar("T")
+
+FEW = 20
+"""The most pods that are read one by one; TODO."""
 
 
 @dataclass(frozen=True, slots=True)
 class Workloads:
-    """The pods and ReplicaSets of a namespace, read by two list calls."""
+    """Pods of a namespace and their ReplicaSets: a target's, those of some names, or all."""
 
     pods: tuple[PodFacts, ...]
     replica_sets: dict[str, ReplicaSetFacts]
     """By uid."""
 
     @classmethod
-    def of(cls, cluster: Cluster, namespace: str) -> "Workloads":
-        """Read a namespace.
+    def of(cls, cluster: Cluster, namespace: str, selector: str = "", *, metadata_only: bool = False) -> "Workloads":
+        """Read what a label selector chooses by two lists; a namespace where there is none.
 
         The pods first: a ReplicaSet that a pod names was there before the pod, so it is in a list that is read
         afterwards.
         """
-        pods = cluster.pods(namespace)
-        return cls(pods, {found.uid: found for found in cluster.replica_sets(namespace)})
+        pods = cluster.pods(namespace, selector, metadata_only=metadata_only)
+        return cls.under(pods, cluster.replica_sets(namespace, selector))
+
+    @classmethod
+    def under(cls, pods: Iterable[PodFacts], replica_sets: Iterable[ReplicaSetFacts]) -> "Workloads":
+        """Of what was read."""
+        return cls(tuple(pods), {found.uid: found for found in replica_sets})
+
+    @classmethod
+    def named(
+        cls, cluster: Cluster, namespace: str, names: Collection[str], *, metadata_only: bool = False
+    ) -> "Workloads":
+        """Read the pods of these names, those that there are, and then their ReplicaSets; all where many are named."""
+        if len(names) > FEW:
+            return cls.of(cluster, namespace, metadata_only=metadata_only)
+        pods = _there(partial(cluster.pod, namespace, metadata_only=metadata_only), names)
+        owners = (pod.owner for pod in pods if pod.owner)
+        above = dict.fromkeys(owner.name for owner in owners if owner.kind == "ReplicaSet")
+        return cls.under(pods, _there(partial(cluster.replica_set, namespace), above))
+
+    @classmethod
+    def of_target(cls, cluster: Cluster, target: Target, deployment: DeploymentFacts | None) -> "Workloads":
+        """Read a target's pods of every revision, and its ReplicaSets, however many others there are.
+
+        Its selector may choose others' too: who owns them tells. What has no selector that could be read is looked for
+        in its whole namespace: a workload that is gone, and one of a kind that Kubernetes does not bring along, also
+        where that is called by the name of one that it does.
+
+        Args:
+            cluster: where.
+            target: what to read.
+            deployment: the target, where it is a Deployment that is there.
+        """
+        namespace, name = target.namespace, target.name
+        if deployment:
+            return cls.of(cluster, namespace, deployment.selector)
+        if target.kind == "Pod":
+            return cls.named(cluster, namespace, [name])
+        if target.kind in SELECTING:
+            with suppress(NotFound):
+                pods = cluster.pods(namespace, cluster.selector(target.kind, namespace, name))
+                # It is the top of the pods' chain only while nothing owns it.
+                own = [name] if target.kind == "ReplicaSet" else []
+                return cls.under(pods, _there(partial(cluster.replica_set, namespace), own))
+        return cls.of(cluster, namespace)
 
     def pod(self, name: str) -> PodFacts | None:
         """The pod of a name, None where it is gone."""
         return next((pod for pod in self.pods if pod.name == name), None)
 
     def controllers(self, pod: PodFacts) -> tuple[Owner, ...]:
-        """The chain of controllers from the pod upwards, as far as two lists tell.
+        """The chain of controllers from the pod upwards, as far as was read.
 
         Through its ReplicaSet, and no further.
         """
@@ -91,3 +144,12 @@ class Workloads:
         newest = self.newest(target, uid)
         pods = self.pods_of(target)
         return tuple(pod for pod in pods if pod.owner and pod.owner.uid == newest.uid) if newest else pods
+
+
+def _there(get: Callable[[str], T], names: Iterable[str]) -> list[T]:
+    """What `get` makes of each name, those left out that are not there."""
+    found = []
+    for name in names:
+        with suppress(NotFound):
+            found.append(get(name))
+    return found

@@ -3,6 +3,7 @@
 Called by observation, by every changing step and by verification, which must see a target in the same way.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -41,14 +42,12 @@ class TargetNow:
 
     @classmethod
     def look(cls, cluster: Cluster, target: Target) -> "TargetNow":
-        """Read it as it is, whether or not its controller has acted: one get for a Deployment and two lists."""
+        """Read it as it is, whether or not its controller has acted: a get for its selector, and two lists by that."""
         deployment = None
         if target.kind == "Deployment":
-            try:
+            with suppress(NotFound):
                 deployment = cluster.deployment(target.namespace, target.name)
-            except NotFound:
-                deployment = None
-        return cls(target, Workloads.of(cluster, target.namespace), deployment)
+        return cls(target, Workloads.of_target(cluster, target, deployment), deployment)
 
     def raise_if_lagging(self) -> None:
         """Raise `NotYet` while the pods are those of an older version of the Deployment."""

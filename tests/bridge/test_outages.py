@@ -10,7 +10,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RetryConfig
 
 from runmend.bridge import create_app
-from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.runs import starting
 from tests.bridge.support import Installation, Wire, an_alert, webhook
@@ -148,10 +147,10 @@ async def test_a_start_that_temporal_refuses_is_answered_503(
 async def test_an_error_that_nobody_foresaw_is_a_problem_without_a_traceback(
     house: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def broken(_: Cluster, __: str) -> Workloads:
+    def broken(*_: object, **__: object) -> Workloads:
         raise RuntimeError("a secret of the inside")
 
-    monkeypatch.setattr(Workloads, "of", broken)
+    monkeypatch.setattr(Workloads, "named", broken)
 
     response = await house.http.post("/alerts", json=webhook(an_alert(namespace="shop", pod="web-1")))
 

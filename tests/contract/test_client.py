@@ -9,7 +9,7 @@ from kubernetes import client, config
 from runmend.facts.objects import EventFacts
 from runmend.kube import client as door
 from runmend.kube import facts
-from tests.cluster.api import Cluster, Namespace, a_deployment, a_pull_secret, eventually
+from tests.cluster.api import Cluster, Namespace, a_deployment, a_pod, a_pull_secret, eventually
 
 
 @pytest.fixture
@@ -138,3 +138,50 @@ def test_the_product_counts_a_series_of_events(namespace: Namespace, opened: doo
         "older": 3,
         "single": 1,
     }
+
+
+EXPRESSIONS = [
+    ({"key": "app", "operator": "In", "values": ["web", "none"]}, {"web"}),
+    ({"key": "app", "operator": "In", "values": ["", "api"]}, {"api", "empty"}),
+    ({"key": "app", "operator": "NotIn", "values": ["web"]}, {"api", "empty", "bare"}),
+    ({"key": "app", "operator": "NotIn", "values": ["web", ""]}, {"api", "bare"}),
+    ({"key": "app", "operator": "Exists"}, {"web", "api", "empty"}),
+    ({"key": "app", "operator": "DoesNotExist"}, {"bare"}),
+]
+
+
+@pytest.fixture
+def labelled(namespace: Namespace) -> Namespace:
+    """Pods named by their label app, and one of none; each is also labelled shop=yes, but for the last."""
+    labels = {"web": {"app": "web"}, "api": {"app": "api"}, "empty": {"app": ""}}
+    for name, own in labels.items():
+        namespace.create("pods", a_pod(name) | {"metadata": {"name": name, "labels": own | {"shop": "yes"}}})
+    namespace.create("pods", a_pod("bare"))
+    return namespace
+
+
+def test_a_workload_s_selector_as_it_is_written_chooses_what_it_says(labelled: Namespace, opened: door.Cluster) -> None:
+    for expression, names in EXPRESSIONS:
+        alone = facts.selector({"selector": {"matchExpressions": [expression]}})
+        both = facts.selector({"selector": {"matchLabels": {"shop": "yes"}, "matchExpressions": [expression]}})
+        assert {pod.name for pod in opened.pods(labelled.name, alone)} == names
+        assert {pod.name for pod in opened.pods(labelled.name, both)} == names - {"bare"}
+    assert {pod.name for pod in opened.pods(labelled.name, "app=")} == {"empty"}
+
+
+def test_metadata_alone_tells_who_owns_what(namespace: Namespace, opened: door.Cluster) -> None:
+    namespace.create("deployments", a_deployment(replicas=2))
+    eventually(lambda: len(namespace.names("pods")) == 2)
+
+    (above,) = opened.replica_sets(namespace.name, "app=web")
+    pods = opened.pods(namespace.name, "app=web")
+
+    assert above == opened.replica_set(namespace.name, above.name)
+    assert (above.revision, above.owner and above.owner.name) == (1, "web")
+    for pod in pods:
+        assert pod.owner
+        assert pod.owner.uid == above.uid
+        assert opened.pod(namespace.name, pod.name, metadata_only=True).owner == pod.owner
+    listed = opened.pods(namespace.name, metadata_only=True)
+    assert [(pod.name, pod.uid, pod.owner) for pod in listed] == [(pod.name, pod.uid, pod.owner) for pod in pods]
+    assert opened.selector("ReplicaSet", namespace.name, above.name).startswith("app=web,pod-template-hash=")

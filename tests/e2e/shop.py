@@ -19,7 +19,7 @@ from runmend.plan.messages import Options, RunResult
 from runmend.plan.plan import Plan
 from runmend.runs.starting import Starter
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment
-from tests.cluster.api import Json, Namespace, eventually, image_patch
+from tests.cluster.api import Json, Namespace, a_template, eventually, image_patch
 from tests.cluster.audit import writes
 from tests.cluster.kubectl import Kubectl
 from tests.e2e.installation import Installation
@@ -220,6 +220,29 @@ def ready(pod: Pod) -> bool:
     return pod["status"]["phase"] == "Running" and bool(statuses) and all(each["ready"] for each in statuses)
 
 
+def a_workload(kind: str) -> tuple[str, Json]:
+    """The collection and the body of a workload web, of one pod that cannot pull."""
+    template = a_template(MISSING)
+    about, selector = {"metadata": {"name": "web"}}, {"matchLabels": {"app": "web"}}
+    match kind:
+        case "Pod":
+            return "pods", {"metadata": {"name": "web", **template["metadata"]}, "spec": template["spec"]}
+        case "StatefulSet":
+            return "statefulsets", about | {
+                "spec": {"replicas": 1, "serviceName": "web", "selector": selector, "template": template}
+            }
+        case "ReplicaSet":
+            return "replicasets", about | {"spec": {"replicas": 1, "selector": selector, "template": template}}
+        case "DaemonSet":
+            template["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "node-0"}
+            return "daemonsets", about | {"spec": {"selector": selector, "template": template}}
+        case "Job":
+            template["spec"]["restartPolicy"] = "Never"
+            return "jobs", about | {"spec": {"template": template}}
+        case _:
+            raise AssertionError(kind)
+
+
 def firing(pods: Sequence[Pod], **labels: str) -> Json:
     """Alertmanager's webhook for the containers of these pods that cannot pull, with further labels on each alert.
 
@@ -245,4 +268,4 @@ def _alert(example: Json, pod: Pod, container: str, labels: dict[str, str]) -> J
     return alert
 
 
-__all__ = ["FALLBACK", "GOOD", "MISSING", "SPREAD", "Shop", "described", "firing", "ready", "waiting"]
+__all__ = ["FALLBACK", "GOOD", "MISSING", "SPREAD", "Shop", "a_workload", "described", "firing", "ready", "waiting"]

@@ -8,37 +8,15 @@ import pytest
 from temporalio.client import Client
 
 from tests.builders import a_runbook
-from tests.cluster.api import Cluster, Json, a_pod, a_template, eventually, image_patch
+from tests.cluster.api import Cluster, a_pod, eventually, image_patch
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes
 from tests.e2e.installation import Installation, Temporal
 from tests.e2e.policies import DEPLOYMENTS, PODS, adding, policy, refusing
-from tests.e2e.shop import FALLBACK, GOOD, MISSING, Pod, Shop, described, firing, waiting
+from tests.e2e.shop import FALLBACK, GOOD, MISSING, Pod, Shop, a_workload, described, firing, waiting
 from tests.runs import Failed
 
-SELECTOR = {"matchLabels": {"app": "web"}}
 SIDECAR = "registry.example/sidecar:missing"
-
-
-def a_workload(kind: str) -> tuple[str, Json]:
-    """The collection and the body of a workload web, of one pod that cannot pull."""
-    template = a_template(MISSING)
-    about = {"metadata": {"name": "web"}}
-    match kind:
-        case "StatefulSet":
-            return "statefulsets", about | {
-                "spec": {"replicas": 1, "serviceName": "web", "selector": SELECTOR, "template": template}
-            }
-        case "ReplicaSet":
-            return "replicasets", about | {"spec": {"replicas": 1, "selector": SELECTOR, "template": template}}
-        case "DaemonSet":
-            template["spec"]["nodeSelector"] = {"kubernetes.io/hostname": "node-0"}
-            return "daemonsets", about | {"spec": {"selector": SELECTOR, "template": template}}
-        case "Job":
-            template["spec"]["restartPolicy"] = "Never"
-            return "jobs", about | {"spec": {"template": template}}
-        case _:
-            raise AssertionError(kind)
 
 
 async def refused(shop: Shop, kind: str = "Deployment", name: str = "web") -> Failed:

@@ -23,6 +23,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from runmend.core.errors import Forbidden
 from runmend.core.outcomes import Outcome
 from runmend.kube.client import Cluster as InPod
+from runmend.kube.owners import FEW
 from runmend.plan.messages import RunResult
 from tests.builders import GOOD, MISSING, a_runbook
 from tests.cli.installation import runmend
@@ -31,7 +32,7 @@ from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes, clean_environment
 from tests.e2e.installation import ROOT, Installation, Temporal, account
-from tests.e2e.shop import Shop, firing
+from tests.e2e.shop import Shop, a_workload, firing
 from tests.workflow.acts import results
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
@@ -99,6 +100,14 @@ FAILS_AT = {
     ("patch", "deployments"): "patch_image",
 }
 """Where a run ends without it."""
+KIND_OF = {
+    ("get", "pods"): "Pod",
+    ("get", "replicasets"): "ReplicaSet",
+    ("get", "statefulsets"): "StatefulSet",
+    ("get", "daemonsets"): "DaemonSet",
+    ("get", "jobs"): "Job",
+}
+"""The kind of target whose runs need it, and end at observing without it."""
 UNKNOWN = {
     ("get", "serviceaccounts"): (CONFIGURED, "unknown for the service account: "),
     ("get", "secrets"): (VALID, f"{SECRET}: unknown: "),
@@ -232,7 +241,7 @@ async def test_with_all_of_them_a_run_resolves_and_its_diagnosis_knows_the_secre
         assert ground.wrote(built, shop.name) == [PATCHED, TOLD, TOLD]
 
 
-@pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key not in {*UNKNOWN, REMARKED}], ids=str)
+@pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key in FAILS_AT], ids=str)
 async def test_a_run_without_it_fails_changes_nothing_and_says_which(
     ground: Ground, client: Client, built: ControlPlane, right: Right
 ) -> None:
@@ -248,6 +257,26 @@ async def test_a_run_without_it_fails_changes_nothing_and_says_which(
         # What was not observed is not known by its uid, so nothing is told on it.
         told = [] if FAILS_AT[right.key] == "observe" else [TOLD]
         assert ground.wrote(built, shop.name) == [*tried, *told]
+
+
+@pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key in KIND_OF], ids=str)
+async def test_a_run_for_a_target_that_it_may_not_read_fails_and_says_which(
+    ground: Ground, client: Client, built: ControlPlane, right: Right
+) -> None:
+    kind = KIND_OF[right.key]
+    with a_shop(ground, client, every_right_but(right)) as shop:
+        shop.namespace.create(*a_workload(kind))
+        assert shop.answers(firing(shop.until_broken(1))) == ["started"]
+        failed = await shop.failed(kind=kind)
+
+        assert failed.kind == Outcome.STEP_FAILED
+        assert failed.message.startswith("observe: Forbidden: ")
+        assert failed.message.endswith(ground.refused(right, shop.name))
+        assert ground.wrote(built, shop.name) == []
+
+
+def test_each_right_of_the_worker_is_taken_away_by_a_test() -> None:
+    assert {right.key for right in OF_THE_WORKER} == {*FAILS_AT, *KIND_OF, *UNKNOWN, REMARKED}
 
 
 @pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key in UNKNOWN], ids=str)
@@ -287,11 +316,15 @@ async def test_a_webhook_without_it_is_answered_with_a_problem_and_starts_nothin
     ground: Ground, client: Client, built: ControlPlane, right: Right
 ) -> None:
     with a_shop(ground, client, every_right_but(right)) as shop:
-        answer = ground.installation.post(firing(shop.deploy(replicas=1)))
+        pods = shop.deploy(replicas=1)
+        webhook = firing(pods)
+        if right.verb == "list":  # which is for many pods; those of the other alerts are gone
+            webhook["alerts"] += [alert for n in range(FEW) for alert in firing(pods, pod=f"gone-{n}")["alerts"]]
+        answer = ground.installation.post(webhook)
 
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")
         assert answer.json()["detail"].endswith(ground.refused(right, shop.name))
-        assert [alert["answer"] for alert in answer.json()["alerts"]] == ["failed"]
+        assert {alert["answer"] for alert in answer.json()["alerts"]} == {"failed"}
         assert await has_no_run(shop)
         assert ground.wrote(built, shop.name) == []
 

@@ -37,7 +37,7 @@ def nothing_written(world: World) -> bool:
 
 def target_of(world: World, pod: PodFacts) -> Target:
     """The target as the bridge finds it."""
-    return Workloads.of(world.cluster, pod.namespace).target_of(pod, "test")
+    return Workloads.named(world.cluster, pod.namespace, [pod.name]).target_of(pod, "test")
 
 
 async def a_stray_pod(world: World, owner: Json | None, name: str = "web-0") -> PodFacts:

@@ -81,14 +81,14 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
 
         def deployment(self, namespace: str, name: str) -> DeploymentFacts:
             assert (namespace, name) == ("shop", "web")
-            return deployment_facts(replicas=1).model_copy(update={"generation": 3})
+            return deployment_facts(replicas=1).model_copy(update={"generation": 3, "selector": "app=web"})
 
-        def pods(self, namespace: str) -> tuple[PodFacts, ...]:
-            assert namespace == "shop"
+        def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
+            assert (namespace, selector, metadata_only) == ("shop", "app=web", False)
             return ()
 
-        def replica_sets(self, namespace: str) -> tuple[ReplicaSetFacts, ...]:
-            assert namespace == "shop"
+        def replica_sets(self, namespace: str, selector: str = "") -> tuple[ReplicaSetFacts, ...]:
+            assert (namespace, selector) == ("shop", "app=web")
             return ()
 
     with pytest.raises(NotYet, match="the controller has not acted on the newest version of Deployment shop/web"):

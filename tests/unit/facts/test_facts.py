@@ -189,6 +189,27 @@ def test_a_deployment_without_anything_optional_wants_one_replica() -> None:
     assert (found.containers, found.init_containers, found.annotations, found.image_managers) == ({}, {}, {}, {})
 
 
+@pytest.mark.parametrize(
+    ("selector", "written"),
+    [
+        (None, ""),
+        ({}, ""),
+        ({"matchLabels": {"app": "web", "example.test/tier": ""}}, "app=web,example.test/tier="),
+        ({"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "api"]}]}, "app in (web,api)"),
+        ({"matchExpressions": [{"key": "app", "operator": "NotIn", "values": ["web", ""]}]}, "app notin (web,)"),
+        ({"matchExpressions": [{"key": "app", "operator": "Exists"}]}, "app"),
+        ({"matchExpressions": [{"key": "app", "operator": "DoesNotExist", "values": None}]}, "!app"),
+        (
+            {"matchLabels": {"app": "web"}, "matchExpressions": [{"key": "tier", "operator": "Exists"}]},
+            "app=web,tier",
+        ),
+    ],
+)
+def test_a_selector_is_written_as_a_list_s_query_has_it(selector: Json | None, written: str) -> None:
+    assert facts.selector({"selector": selector}) == written
+    assert facts.deployment({"metadata": metadata("web"), "spec": {"selector": selector}}).selector == written
+
+
 def test_a_deployment_scaled_to_zero_wants_none() -> None:
     assert facts.deployment({"metadata": metadata("web"), "spec": {"replicas": 0}}).replicas == 0
 
