@@ -35,9 +35,10 @@ async def test_the_captured_webhook_starts_one_run_for_its_two_pods(house: Insta
     assert (await house.signals())[0].alerts == given.alerts
     assert house.calls.count["describe"] - 1 == 1  # one of them is this test's
     assert house.calls.count["start"] == 1
+    (above,) = {pod.owner.name for pod in pods if pod.owner}
     assert sorted(house.requests.seen[before:]) == [
-        "/api/v1/namespaces/shop/pods",
-        "/apis/apps/v1/namespaces/shop/replicasets",
+        *(f"/api/v1/namespaces/shop/pods/{pod.name}" for pod in sorted(pods, key=lambda pod: pod.name)),
+        f"/apis/apps/v1/namespaces/shop/replicasets/{above}",
     ]
 
 
