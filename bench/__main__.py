@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
@@ -21,7 +21,7 @@ from temporalio.worker import Worker
 from bench.by_hand import ByHand
 from bench.by_hand_work import Activities, Order
 from bench.by_hand_work import Target as HandTarget
-from bench.stub import NoRegistry, StubCluster, first_pod
+from bench.stub import NoRegistry, StubCluster, first_pod, lacking
 from runmend.alerts.alert import Alert, Target
 from runmend.core.settings import Settings
 from runmend.plan.plan import Plan
@@ -34,6 +34,8 @@ from runmend.worker.assembly import THREADS, build_worker
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 TEMPORAL = Path(sys.prefix) / "bin" / "temporal"
 HAND_QUEUE = "by-hand"
+ROUND_SECONDS = 120
+"""The longest that a round may take; a run that is tried again and again takes longer."""
 Starting = Callable[[str], Awaitable[WorkflowHandle[object, object]]]
 
 
@@ -53,6 +55,8 @@ def main() -> None:
         help="by hand without the words for the Web UI, and without memo and search attributes",
     )
     given = parser.parse_args()
+    if without := lacking():
+        parser.exit(1, f"bench: error: StubCluster lacks {', '.join(without)}; the product's Cluster has them\n")
     asyncio.run(measure(given.runs, given.rounds, given.window, bare=given.bare))
     sys.stdout.flush()
     # The SDK's threads may abort an interpreter that ends in the ordinary way (temporalio/sdk-python#300); everything
@@ -122,9 +126,15 @@ async def _rate(runs: int, starting: Starting) -> Rate:
     """From the first start to the last end; all are started at once."""
     began, spent = time.perf_counter(), time.process_time()
     handles = await asyncio.gather(*(starting(f"n{uuid.uuid4().hex[:12]}") for _ in range(runs)))
-    results = await asyncio.gather(*(handle.result() for handle in handles))
+    try:
+        async with asyncio.timeout(ROUND_SECONDS):
+            results = await asyncio.gather(*(handle.result() for handle in handles))
+    except (WorkflowFailureError, TimeoutError) as error:
+        why = error.cause if isinstance(error, WorkflowFailureError) else f"a round took more than {ROUND_SECONDS} s"
+        raise SystemExit(f"bench: error: a run did not do its work: {why}") from error
     took, spent = time.perf_counter() - began, time.process_time() - spent
-    assert all("resolved" in str(result) for result in results), "a run did not do its work"
+    if wrong := [result for result in results if "resolved" not in str(result)]:
+        raise SystemExit(f"bench: error: {len(wrong)} runs did not do their work: {wrong[0]}")
     return Rate(runs / took, 1000 * spent / runs)
 
 

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from runmend.core.errors import NotFound
 from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
@@ -49,11 +50,37 @@ class StubCluster(Cluster):
         revisions = 2 if self._image(namespace) else 1
         return tuple(_replica_set(namespace, revision) for revision in range(1, revisions + 1))
 
+    def pod(self, namespace: str, name: str, *, metadata_only: bool = False) -> PodFacts:  # noqa: ARG002
+        """One of the two."""
+        return next(pod for pod in self.pods(namespace) if pod.name == name)
+
+    def replica_set(self, namespace: str, name: str) -> ReplicaSetFacts:
+        """One of the revisions."""
+        return next(found for found in self.replica_sets(namespace) if found.name == name)
+
+    def selector(self, kind: str, namespace: str, name: str) -> str:
+        """Of no other workload than the Deployment, whose own has it."""
+        raise NotFound(f"{kind} {namespace}/{name}")
+
+    def secret(self, namespace: str, name: str) -> Json:
+        """None is there."""
+        raise NotFound(f"Secret {namespace}/{name}")
+
+    def create_event(self, namespace: str, event: Json, *, seconds: float) -> bool:  # noqa: ARG002
+        """Taken, and not kept."""
+        return True
+
+    def version(self) -> str:
+        """Of no Kubernetes."""
+        return "stub"
+
+    def close(self) -> None:
+        """Nothing is open."""
+
     def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
-        """The events of the failing pod, or of all pods."""
-        name = field_selector.removeprefix("involvedObject.name=")
+        """The events of the failing pod, by its name or its uid."""
         broken = f"web-{namespace}-1-0"
-        if name not in (broken, "involvedObject.kind=Pod"):
+        if field_selector not in (f"involvedObject.name={broken}", f"involvedObject.uid=pod-{broken}"):
             return ()
         return (
             _event(broken, 1, "Failed", f'Failed to pull image "{MISSING}": not found'),
@@ -97,6 +124,12 @@ class StubCluster(Cluster):
     def _image(self, namespace: str) -> str | None:
         written: Any = self._written.get(namespace)
         return written["spec"]["template"]["spec"]["containers"][0]["image"] if written else None
+
+
+def lacking() -> list[str]:
+    """What the product asks a cluster and the stub has not: a call that got to the real client would fail each run."""
+    asked = {name for name, what in vars(Cluster).items() if callable(what) and not name.startswith("_")}
+    return sorted(asked - set(vars(StubCluster)))
 
 
 def first_pod(namespace: str) -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.stub import lacking
+
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 CODE = ("runmend", "workflows", "activities", "bench")
@@ -125,3 +127,7 @@ def test_make_test_runs_every_folder_of_tests_but_those_that_need_a_cluster() ->
 
     assert folders - set(configured) == {"tests/e2e"}
     assert set(configured) <= folders
+
+
+def test_the_benchs_cluster_has_all_that_the_product_asks_of_one() -> None:
+    assert lacking() == []
