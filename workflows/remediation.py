@@ -45,6 +45,7 @@ with workflow.unsafe.imports_passed_through():
     from runmend.plan.plan import Plan, Step
     from runmend.reports import current_details
     from runmend.reports.report import duration, moment, outcome_line, render
+    from runmend.reports.static_details import SUMMARY_BYTES, cut
     from workflows.failures import RunFailed, failure_of
 
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
@@ -329,7 +330,7 @@ class Remediation:
                 name,
                 call,
                 result_type=result_type,
-                summary=summary[:200],
+                summary=cut(summary, SUMMARY_BYTES),
                 activity_id=activity_id,
                 start_to_close_timeout=timedelta(seconds=seconds[0]),
                 schedule_to_close_timeout=timedelta(seconds=seconds[1]),

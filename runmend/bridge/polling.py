@@ -7,11 +7,12 @@ Temporal lists who has polled within the last five minutes, by its own clock, so
 
 import asyncio
 import math
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
 from temporalio.api.enums.v1 import TaskQueueType
-from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.taskqueue.v1 import PollerInfo, TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
@@ -47,4 +48,9 @@ class Polling:
             answer = await self._client.workflow_service.describe_task_queue(asked, timeout=_TEMPORAL_TIMEOUT)
         except RPCError:
             return math.nan
-        return len({poller.identity for poller in answer.pollers})
+        return workers(answer.pollers)
+
+
+def workers(pollers: Iterable[PollerInfo]) -> int:
+    """How many they are: one that polls several partitions of a queue may be listed for each."""
+    return len({poller.identity for poller in pollers})

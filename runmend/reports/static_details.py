@@ -7,7 +7,7 @@ from runmend.alerts.alert import Alert, Target
 from runmend.core.markdown import code, link, one_line, plain
 from runmend.plan.plan import Plan
 
-_SUMMARY_BYTES: Final = 390
+SUMMARY_BYTES: Final = 390
 """Temporal refuses a start whose summary has more than 400 bytes, or whose details have more than 20,000."""
 _DETAILS_BYTES: Final = 19_000
 _PROSE_BYTES: Final = 3000
@@ -20,7 +20,7 @@ _SAID_ALREADY: Final = frozenset({"alertname", "pod", "container"})
 
 def summary_of(plan: Plan, target: Target) -> str:
     """`ImagePullBackOff Remediation: Deployment shop/web`."""
-    return cut(one_line(f"{plan.title}: {target}"), _SUMMARY_BYTES)
+    return cut(one_line(f"{plan.title}: {target}"), SUMMARY_BYTES)
 
 
 def details_of(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> str:

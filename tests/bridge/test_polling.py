@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from temporalio.api.taskqueue.v1 import PollerInfo
 from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
@@ -77,3 +78,9 @@ async def test_where_temporal_does_not_answer_it_is_no_number(house: Installatio
 
 async def test_what_was_never_asked_is_not_told(house: Installation) -> None:
     assert await polled(house) == []
+
+
+def test_a_worker_that_is_listed_for_several_partitions_is_one() -> None:
+    listed = [PollerInfo(identity=identity) for identity in ("1@a", "2@b", "1@a")]
+
+    assert polling.workers(listed) == 2

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,21 @@ async def test_a_new_run_is_rehearsed_with_its_reading_steps_and_the_newer_plan(
         "1 get_pod_events: reads only (get events)",
         f"2 patch_image: would change container app: {MISSING} → {GOOD} (accepted by a dry run)",
     ]
+
+
+async def test_a_write_where_this_installation_changes_nothing_is_told_as_refused_and_not_tried(world: World) -> None:
+    async with a_worker(world):
+        handle = await failed_at_its_write(world)
+    elsewhere = replace(world, settings=world.settings.model_copy(update={"namespaces": "elsewhere"}))
+    tried = len(patches(world, dry_run=True))
+
+    rehearsal = await told(elsewhere, handle, rehearse_resume, await point_of(world, handle))
+
+    assert rehearsal.fails
+    assert rehearsal.lines[-1].startswith(
+        "2 patch_image: would end the run, PreconditionFailed: namespace shop is not one where this installation"
+    )
+    assert len(patches(world, dry_run=True)) == tried
 
 
 async def test_what_would_be_refused_is_told_as_how_the_run_would_end(world: World) -> None:

@@ -81,6 +81,7 @@ async def test_at_most_so_many_are_open_at_once_and_all_of_them_are_told(world: 
     told: list[str] = []
     async with a_worker(world):
         handles = await failed(world, "a", "b", "c", "d", "e")
+        await ended_since_its_middle(world, handles["a"])
         tally = await resume_all(world.env.client, chosen(await known(world, 5)), 2, told.append)
 
     successors = [await world.env.client.get_workflow_handle(handle.id).describe() for handle in handles.values()]
@@ -89,6 +90,18 @@ async def test_at_most_so_many_are_open_at_once_and_all_of_them_are_told(world: 
     assert [world.images(name) for name in handles] == [{"app": FALLBACK}] * 5
     assert sum(": resumed at patch_image (" in line for line in told) == 5
     assert sum(": resolved: changed container app: " in line for line in told) == 5
+
+
+async def ended_since_its_middle(world: World, handle: Handle) -> None:
+    """A run is a candidate by when it ended, not by when it started."""
+    described = await handle.describe()
+    assert described.close_time
+    middle = described.start_time + (described.close_time - described.start_time) / 2
+    found = {
+        since: {each.row.workflow_id for each in await candidates(world.env.client, world.settings, WANTED, since)}
+        for since in (middle, described.close_time + timedelta(milliseconds=1))
+    }
+    assert [handle.id in names for names in found.values()] == [True, False]
 
 
 async def test_which_failed_runs_are_resumed_and_which_are_not_is_told_with_the_reason(world: World) -> None:

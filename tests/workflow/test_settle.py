@@ -87,7 +87,9 @@ async def test_waiting_for_ten_minutes_costs_three_events(world: World) -> None:
 
 
 async def test_a_fallback_image_that_crashes_is_no_recovery(world: World) -> None:
-    handle = await patched(world, plan=with_fallback(world.plan, CRASHES))
+    # It gives up while both wait for their first back-off of ten seconds: between two crashes they run.
+    plan = with_fallback(world.plan, CRASHES).model_copy(update={"settle_seconds": 60})
+    handle = await patched(world, plan=plan)
     await world.until(lambda: len([c for pod in world.pods() for c in pod.waiting_for("CrashLoopBackOff")]) == 2)
     world.faults.clear()
     await skip_to_end(world, handle)

@@ -4,6 +4,7 @@ The static summary and details are looked at in the bridge's tests: the time-ski
 """
 
 import asyncio
+import json
 import re
 from datetime import UTC, timedelta
 from typing import Any
@@ -14,12 +15,13 @@ from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, TRIED
+from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, TRIED, Options
 from runmend.reports.report import moment, render
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import memo_of, outcome_of, patched
-from tests.world import World
+from tests.world import PATIENCE, World
 
 
 def _text(payload: Payload) -> str:
@@ -177,6 +179,38 @@ async def test_while_it_settles_the_details_say_what_for_and_where_it_stands_wha
         "and: Pod transitions from ImagePullBackOff to Running; Container starts successfully; the pending "
         "activity runmend.settle" in told
     )
+
+
+async def test_while_it_checks_the_details_say_so(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    handle = await world.start()
+    await world.window(handle)
+    world.faults.add("GET", "/pods", times=1000, status=503)
+    await world.skip()
+    async with asyncio.timeout(PATIENCE):
+        while "**Now: verification window" in (told := await details_of(handle)):  # noqa: ASYNC110  a worker's
+            await asyncio.sleep(0.05)
+
+    assert "**Now: checking 3 criteria against what was there when the target had settled**" in told
+
+
+async def test_a_summary_of_many_containers_is_cut_to_what_temporal_takes(world: World) -> None:
+    names = [f"container-{number}-{'n' * 40}" for number in range(8)]
+    world.deploy(replicas=1, images=dict.fromkeys(names, MISSING))
+    for name in names:
+        await world.until_broken(name)
+
+    alert = an_alert(world.pods()[0], names[0])
+    handle = await world.start((alert,), options=Options(mode=Mode.RECOMMEND))
+    await world.completed(handle)
+
+    events = (await handle.fetch_history()).events
+    kinds = {event.event_id: event for event in events if event.HasField("activity_task_scheduled_event_attributes")}
+    summaries = [json.loads(event.user_metadata.summary.data) for event in kinds.values()]
+    assert [len(summary.encode()) for summary in summaries if summary.endswith("…")] == [390]
+    assert max(len(summary.encode()) for summary in summaries) == 390
+    assert all(f"container {name} → hello-app:1.0" in " ".join(summaries) for name in names[:3])
 
 
 async def test_a_run_began_and_ended_by_its_own_clock(world: World) -> None:
