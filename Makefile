@@ -13,6 +13,9 @@ ARGS ?=
 # How many processes run the tests; they wait more than they work. `make test WORKERS=0` runs them in one.
 WORKERS ?= 6
 
+# How many clusters e2e starts, each with tests of its own. The longest tests come first.
+CLUSTERS ?= 4
+
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -36,7 +39,8 @@ test: $(STAMP) ## the tests
 
 e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with Go where that was not done yet
 	@$(BIN)/python -m tests.cluster build
-	@$(BIN)/pytest tests/contract tests/e2e --cluster=built $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(CLUSTERS) --dist=loadfile --no-loadscope-reorder --cluster=built \
+		tests/e2e/test_window.py tests/e2e tests/contract $(ARGS)
 
 cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.cluster run $(ARGS)

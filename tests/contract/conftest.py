@@ -1,6 +1,6 @@
-"""Every contract test runs on the sandbox, and on a real cluster too where `--cluster` says which.
+"""Every contract test runs on the sandbox, or on a real cluster where `--cluster` says which.
 
-One module is of what the sandbox does not have, and is read with `--cluster` alone; it says why.
+One module is of what the sandbox does not have, and one of what a real cluster has not; each says why.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,18 @@ from runmend.local.sandbox import Sandbox
 from tests.cluster.api import Cluster, Namespace
 
 REAL_ONLY = "test_accounts.py"
+SANDBOX_ONLY = "test_sandbox_only.py"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    without = config.getoption("--cluster") is None
-    return True if without and collection_path.name == REAL_ONLY else None
+    left_out = REAL_ONLY if config.getoption("--cluster") is None else SANDBOX_ONLY
+    return True if collection_path.name == left_out else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "cluster" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--cluster")
-        metafunc.parametrize("cluster", ["sandbox", "real"] if chosen else ["sandbox"], indirect=True, scope="session")
+        metafunc.parametrize("cluster", ["real" if chosen else "sandbox"], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="session")
