@@ -54,4 +54,5 @@ def one_line(text: str) -> str:
 
     What cannot be printed, such as a control character or a change of direction, is shown as `�`.
     """
-    return "".join(char if char.isprintable() else "�" for char in " ".join(text.split()))
+    line = " ".join(text.split())
+    return line if line.isprintable() else "".join(char if char.isprintable() else "�" for char in line)

@@ -5,6 +5,7 @@ The client's own retries are off: Temporal retries, by the error's kind.
 
 import json
 import os
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -40,6 +41,8 @@ REQUEST_SECONDS = (3.0, 10.0)
 LONGEST_TEXT = 500
 PAGE = 500
 """The most items of a list that are asked for in one answer."""
+REFRESH_SECONDS = 1.0
+"""How often the credentials are looked at; they are made anew minutes before they expire."""
 LIST_TRIES = 3
 """How often a list is begun, where the API server forgets it before its last page."""
 
@@ -90,6 +93,8 @@ class Cluster:
         configuration.client_go_retries = False
         # As many connections as a worker has threads; more are opened and dropped.
         configuration.connection_pool_maxsize = 32
+        if refresh := configuration.refresh_api_key_hook:
+            configuration.refresh_api_key_hook = _seldom(refresh)
         self._api = api.ApiClient(configuration)
         # Who it was must be told from the API server's audit log.
         self._api.user_agent = f"runmend ({self._api.user_agent})"
@@ -269,6 +274,24 @@ class Cluster:
                 f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
             )
         return parsed
+
+
+def _seldom(refresh: Callable[[api.Configuration], None]) -> Callable[[api.Configuration], None]:
+    """The hook that keeps the credentials fresh, called once in `REFRESH_SECONDS` at most.
+
+    A kubeconfig's takes longer than all else that is done for a request, and puts itself in this one's place.
+    """
+    called = -REFRESH_SECONDS
+
+    def hook(configuration: api.Configuration) -> None:
+        nonlocal called
+        now = time.monotonic()
+        if now - called >= REFRESH_SECONDS:
+            refresh(configuration)
+            called = now
+            configuration.refresh_api_key_hook = hook  # type: ignore[assignment]
+
+    return hook
 
 
 def _where(kubeconfig: Path | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from kubernetes import client as api
+from kubernetes import config
 
 from runmend.core.errors import (
     Conflict,
@@ -331,3 +332,28 @@ def test_a_wrong_token_is_forbidden(served: tuple[Sandbox, Faults]) -> None:
 
     with pytest.raises(Forbidden):
         Cluster(stranger).pods("shop")
+
+
+def test_credentials_are_looked_at_once_for_many_requests_and_again_later(
+    served: tuple[Sandbox, Faults], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configuration: Any = api.Configuration()
+    kubeconfig = str(served[0].write_kubeconfig(tmp_path / "kubeconfig"))
+    config.load_kube_config(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
+    known, looked = configuration.refresh_api_key_hook, []
+
+    def refresh(given: api.Configuration) -> None:
+        looked.append(given)
+        known(given)
+
+    configuration.refresh_api_key_hook = refresh
+    connected = Cluster(configuration)
+    for _ in range(3):
+        connected.version()
+    once = len(looked)
+    monkeypatch.setattr(client, "REFRESH_SECONDS", 0.0)
+    for _ in range(2):
+        connected.version()
+    connected.close()
+
+    assert (once, len(looked)) == (1, 3)
