@@ -7,6 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from activities.verification import FEW_PODS, events_of
 from runmend.alerts.alert import Target
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
@@ -142,3 +143,23 @@ def test_a_pod_whose_replica_set_is_gone_is_the_replica_sets(shop: Shop) -> None
 
     (orphan,) = read.pods
     assert read.target_of(orphan, "test") == shop.target("ReplicaSet", "gone")
+
+
+@pytest.mark.parametrize("pods", [1, FEW_PODS, FEW_PODS + 1])
+def test_events_are_those_of_the_pods_and_for_the_reasons_that_are_asked_for(shop: Shop, pods: int) -> None:
+    with shop.namespace.cluster.namespace() as told:
+        for number in range(FEW_PODS + 2):
+            for reason in ("Failed", "BackOff", "Started"):
+                involved = {"kind": "Pod", "namespace": told.name, "name": f"web-{number}", "uid": f"uid-{number}"}
+                metadata = {"name": f"web-{number}.{reason.lower()}"}
+                told.create(
+                    "events", {"metadata": metadata, "involvedObject": involved, "reason": reason, "message": "m"}
+                )
+        uids = {f"uid-{number}" for number in range(pods)}
+        shop.faults.requests.clear()
+
+        found = events_of(shop.cluster, told.name, uids, {"Failed", "BackOff"})
+
+        expected = [(uid, reason) for uid in uids for reason in ("Failed", "BackOff")]
+        assert sorted((event.object_uid, event.reason) for event in found) == sorted(expected)
+        assert len(shop.faults.requests) == (pods if pods <= FEW_PODS else 2)
