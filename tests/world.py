@@ -38,6 +38,7 @@ from runmend.runs.starting import Starter
 from runmend.worker.assembly import build_worker
 from tests.builders import a_deployment, an_alert
 from tests.faults import Faults
+from tests.loopback import client_of
 from tests.runs import Failed, end
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
@@ -213,7 +214,7 @@ async def a_world_on(env: WorkflowEnvironment, directory: Path, settings: Settin
     faults = Faults()
     with (
         Sandbox(wrap=faults.wrap) as sandbox,
-        httpx.Client(base_url=sandbox.url, headers={"Authorization": f"Bearer {sandbox.token}"}) as api,
+        client_of(sandbox) as api,
     ):
         await asyncio.to_thread(
             lambda: api.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}}).raise_for_status()

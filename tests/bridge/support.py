@@ -39,6 +39,7 @@ from runmend.kube.client import Cluster
 from runmend.local.sandbox import Sandbox
 from runmend.plan.messages import EPISODES, JOIN_SIGNAL, RESOLVED_SIGNAL, TRIED, Joining, RunInput
 from runmend.runbook.loader import Catalog
+from tests.loopback import async_http_client
 
 PAYLOADS = Path(__file__).parents[1] / "payloads"
 STARTED_AT = "2026-11-22T13:31:12.482Z"
@@ -177,7 +178,7 @@ class Installation:
 
     def __post_init__(self) -> None:
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)
-        self.http = httpx.AsyncClient(transport=transport, base_url="http://bridge")
+        self.http = async_http_client("http://bridge", transport=transport)
 
     def with_settings(self, **changed: Any) -> "Installation":
         """Another bridge of the same installation."""
@@ -227,9 +228,8 @@ class Installation:
             await asyncio.sleep(0.01)
 
     async def _kube(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        async with httpx.AsyncClient(
-            base_url=self.sandbox.url, headers={"Authorization": f"Bearer {self.sandbox.token}"}
-        ) as http:
+        headers = {"Authorization": f"Bearer {self.sandbox.token}"}
+        async with async_http_client(self.sandbox.url, headers=headers) as http:
             return await http.request(method, path, json=body)
 
     async def post(self, *alerts: Any, **envelope: Any) -> httpx.Response:

@@ -11,12 +11,13 @@ import pytest
 from runmend.bridge import Exposed, serve, serving
 from runmend.bridge.server import CannotListen
 from tests.bridge.support import Installation, an_alert, until, webhook
+from tests.loopback import async_http_client
 
 
 async def test_it_serves_on_a_free_port_and_lets_go_of_it(house: Installation) -> None:
     (pod,) = await house.deploy()
 
-    async with serving(house.app, "127.0.0.1", 0) as address, httpx.AsyncClient(base_url=address) as http:
+    async with serving(house.app, "127.0.0.1", 0) as address, async_http_client(address) as http:
         response = await http.post("/alerts", json=webhook(an_alert(pod)))
 
     assert response.json()["alerts"][0]["answer"] == "started"
@@ -39,7 +40,7 @@ async def test_it_serves_until_it_is_asked_to_end(house: Installation) -> None:
     task = asyncio.create_task(
         serve(house.settings, house.client, house.cluster, house.catalog, host="127.0.0.1", port=port)
     )
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+    async with async_http_client(f"http://127.0.0.1:{port}") as http:
         while True:
             try:
                 assert (await http.get("/healthz")).status_code == 200

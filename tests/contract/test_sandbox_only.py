@@ -20,6 +20,7 @@ from runmend.local.sandbox.resources import EVENTS, NAMESPACES, PODS
 from runmend.local.sandbox.status import Refused
 from runmend.local.sandbox.store import Store
 from tests.cluster.api import STRATEGIC, Cluster, Namespace, a_container, a_deployment, a_pod, a_template, eventually
+from tests.loopback import async_http_client, http_client
 
 FROZEN = {"sandbox.runmend.io/frozen": "true"}
 
@@ -49,7 +50,7 @@ def test_its_kubeconfig_is_for_its_owner_alone(sandbox: Sandbox, tmp_path: Path)
 
 
 def test_it_asks_for_its_token(sandbox: Sandbox) -> None:
-    with httpx.Client(base_url=sandbox.url) as anyone:
+    with http_client(sandbox.url) as anyone:
         assert anyone.get("/api/v1/pods").status_code == 401
         assert anyone.get("/api/v1/pods", headers={"Authorization": f"Basic {sandbox.token}"}).status_code == 401
         assert anyone.get("/api/v1/pods", headers={"Authorization": f"Bearer {sandbox.token}"}).status_code == 200
@@ -173,7 +174,7 @@ def test_it_ends_while_a_request_hangs() -> None:
 
         return hang
 
-    with Sandbox(wrap=hanging) as sandbox, httpx.Client(base_url=sandbox.url) as client:
+    with Sandbox(wrap=hanging) as sandbox, http_client(sandbox.url) as client:
         with pytest.raises(httpx.ReadTimeout):
             client.get("/api/v1/pods", timeout=0.1)
         began = time.monotonic()
@@ -184,7 +185,7 @@ def test_it_ends_while_a_request_hangs() -> None:
 async def test_it_serves_an_asynchronous_test() -> None:
     with Sandbox(nodes=1) as sandbox:
         headers = {"Authorization": f"Bearer {sandbox.token}"}
-        async with httpx.AsyncClient(base_url=sandbox.url, headers=headers) as client:
+        async with async_http_client(sandbox.url, headers=headers) as client:
             answers = await asyncio.gather(*(client.get("/api/v1/nodes") for _ in range(20)))
 
     assert {len(answer.json()["items"]) for answer in answers} == {1}

@@ -19,6 +19,7 @@ from runmend.reports import target_events
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 from tests.cluster.api import Json
 from tests.faults import Faults
+from tests.loopback import client_of
 
 EVENTS = "/api/v1/namespaces/shop/events"
 TOLD = Announcement(
@@ -54,7 +55,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
     faults = Faults()
     with (
         Sandbox(wrap=faults.wrap) as sandbox,
-        httpx.Client(base_url=sandbox.url, headers={"Authorization": f"Bearer {sandbox.token}"}) as http,
+        client_of(sandbox) as http,
     ):
         http.post("/api/v1/namespaces", json={"metadata": {"name": "shop"}}).raise_for_status()
         with closing(Cluster.connect(kubeconfig=sandbox.write_kubeconfig(tmp_path / "kubeconfig"))) as cluster:
