@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from tests.builders import MISSING
 from tests.commands import run_command
+from tests.loopback import http_client
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,9 +60,8 @@ class Installation:
     def api(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         config = json.loads(Path(self.env["KUBECONFIG"]).read_text(encoding="utf-8"))
         headers = {"Authorization": f"Bearer {config['users'][0]['user']['token']}"}
-        answer = httpx.request(
-            method, config["clusters"][0]["cluster"]["server"] + path, json=body, headers=headers, trust_env=False
-        )
+        with http_client(config["clusters"][0]["cluster"]["server"], headers=headers) as http:
+            answer = http.request(method, path, json=body)
         assert not answer.is_error, answer.text
         return answer.json()
 
