@@ -31,6 +31,21 @@ def pytest_configure() -> None:
     os.environ.pop("COLUMNS", None)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A file's tests run in one process, and files that start the same servers in few: idle servers cost time too."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item.path.relative_to(config.rootpath))))
+
+
+def _group(path: Path) -> str:
+    folder, number = path.parent.name, sum(path.stem.encode())
+    return f"{folder} {number % _PROCESSES[folder]}" if folder in _PROCESSES else str(path)
+
+
+_PROCESSES = {"cli": 2, "temporal": 3}
+"""How many processes may start a folder's servers, where they are many."""
+
+
 @pytest.fixture(scope="session")
 def built(request: pytest.FixtureRequest) -> Iterator[ControlPlane]:
     """The control plane whose processes are ours: nodes can be killed, and the API server stopped and paused."""

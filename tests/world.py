@@ -117,7 +117,7 @@ class World:
             assert asyncio.get_running_loop().time() < deadline, (
                 f"{what} did not happen: {[pod.in_words for pod in self.pods()]}"
             )
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
     async def until_broken(self, container: str = "app", count: int = 1) -> tuple[PodFacts, ...]:
         """Wait until a container of `count` pods cannot pull, and return those pods."""
@@ -165,7 +165,7 @@ class World:
             ]
             assert not ended, f"the run ended before its window: {await self.end(handle)}"
             assert asyncio.get_running_loop().time() < deadline, f"no window: {[pod.in_words for pod in self.pods()]}"
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
             if self.env.supports_time_skipping_v1:
                 await self.skip(1)
 
