@@ -351,6 +351,9 @@ def _demo(
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave everything up afterwards, with the Web UI, until Ctrl-C.")
     ] = False,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a picture of what was shown to this file, as SVG.")
+    ] = None,
 ) -> int:
     """Break a Deployment in an embedded cluster and watch its runbook repair it.
 
@@ -358,7 +361,7 @@ def _demo(
     """
     from runmend.local.demo import run_demo
 
-    return _finish(run_demo(scenario.value, real_time=real_time, keep=keep))
+    return _finish(run_demo(scenario.value, real_time=real_time, keep=keep, svg=svg))
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:

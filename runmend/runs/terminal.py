@@ -39,7 +39,7 @@ _LOOK_IN_WINDOW_SECONDS: Final = 1.0
 NAME_WIDTH: Final = 21
 _UNWRAPPED: Final = 100_000
 _DOING_SHOWN: Final = 120
-_CALM: Final = Theme(
+CALM: Final = Theme(
     {
         "markdown.h2": "bold",
         "markdown.h3": "bold",
@@ -60,7 +60,7 @@ class _Quiet(Console):
 def console() -> Console:
     """What goes to stdout; lines are wrapped for a terminal only."""
     wrapped = sys.stdout.isatty() or os.environ.get("COLUMNS")
-    return _Quiet(highlight=False, theme=_CALM, width=None if wrapped else _UNWRAPPED)
+    return _Quiet(highlight=False, theme=CALM, width=None if wrapped else _UNWRAPPED)
 
 
 def print_report(out: Console, result: RunResult, *, advise: bool = True) -> None:
@@ -106,9 +106,8 @@ class Screen:
     ) -> None:
         if self._live:
             self._live.stop()
-            if self._last:
-                # What stays is complete, however low the terminal is.
-                self._console.print(self._table(self._last.phases))
+            # What stays is complete, however low the terminal is.
+            self.print_last(self._console)
 
     def show(self, progress: Progress) -> None:
         """Show how far the run has come."""
@@ -125,6 +124,11 @@ class Screen:
             if worth and (number, phase.state) not in self._told:
                 self._told.add((number, phase.state))
                 self._console.print(self._table([phase]))
+
+    def print_last(self, console: Console) -> None:
+        """What was shown last, on another console."""
+        if self._last:
+            console.print(self._table(self._last.phases))
 
     def print_line(self, text: str) -> None:
         """A line above what is shown."""

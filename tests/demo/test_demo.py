@@ -1,5 +1,6 @@
 """`runmend demo` as a user starts it: a process, with surroundings that must not have a say."""
 
+import html
 import os
 import re
 import signal
@@ -9,6 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
+
+from runmend.cli.main import run
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -107,8 +110,9 @@ def test_the_demo_ends_all_of_it_when_it_is_interrupted(
 
 
 def test_a_demo_that_is_kept_stays_up_until_it_is_ended(hostile: dict[str, str], tmp_path: Path) -> None:
+    picture = tmp_path / "demo.svg"
     with subprocess.Popen(
-        demo("--keep"), env=hostile, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        demo("--keep", "--svg", picture.name), env=hostile, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:
         assert process.stdout
         for line in process.stdout:
@@ -119,4 +123,25 @@ def test_a_demo_that_is_kept_stays_up_until_it_is_ended(hostile: dict[str, str],
         process.communicate(timeout=60)
 
     assert process.returncode == 0
+    drawn = picture.read_text(encoding="utf-8")
+    picture.unlink()
     assert left_over(tmp_path) == []
+
+    shown = html.unescape("\n".join(re.findall(r"<text [^>]*>([^<]*)</text>", drawn))).replace("\xa0", " ")
+    assert shown.count("Pending, app waits (ImagePullBackOff)") == 2
+    assert shown.count("verification window") == 1  # no animation
+    assert "ImagePullBackOff Remediation: resolved" in shown
+    assert set(re.findall(r"https?://[^\s\"]+", drawn)) == {"http://www.w3.org/2000/svg"}
+
+
+def test_a_picture_that_cannot_be_written_is_said_before_anything_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["demo", "--svg", str(tmp_path / "nowhere" / "demo.svg")]) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert re.fullmatch(
+        r"runmend: error: \S+demo\.svg cannot be written \(No such file or directory\); name another .*\n", said.err
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -5,9 +5,11 @@ What is broken, what the bridge answers, the run as it proceeds, its report, and
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +28,7 @@ from runmend.local.demo.broken import (
     webhook,
 )
 from runmend.local.demo.environment import Environment, environment
+from runmend.local.demo.picture import check_writable, drawn, drawn_on
 from runmend.local.processes import unless_stopped
 from runmend.reports.report import duration
 from runmend.runs.terminal import NAME_WIDTH, Screen, console, follow, link, print_report
@@ -36,13 +39,21 @@ _WEBHOOK_SECONDS: Final = 30
 _WORKFLOW_ID: Final = f"{CLUSTER}/{NAMESPACE}/Deployment/{NAME}"
 
 
-async def run_demo(scenario: str, *, real_time: bool, keep: bool) -> int:
+async def run_demo(scenario: str, *, real_time: bool, keep: bool, svg: Path | None) -> int:
     """Show a scenario: 0 only where the run ended as it should.
 
+    Args:
+        scenario: its name.
+        real_time: whether the window is waited for.
+        keep: whether everything stays up afterwards.
+        svg: where a picture of what was shown is written; None: nowhere.
+
     Raises:
-        RunmendError: something could not be started, or did not do as it should.
+        RunmendError: something could not be started, or did not do as it should; or the picture cannot be written.
     """
-    demo = _Demo(SCENARIOS[scenario], real_time=real_time, keep=keep)
+    if svg is not None:
+        check_writable(svg)
+    demo = _Demo(SCENARIOS[scenario], real_time=real_time, keep=keep, svg=svg)
     code = await unless_stopped(demo.run(), INTERRUPTED)
     return code if demo.code is None else demo.code
 
@@ -50,19 +61,20 @@ async def run_demo(scenario: str, *, real_time: bool, keep: bool) -> int:
 class _Demo:
     """One showing of a scenario. `code` is the exit code, once the run has ended and was reported."""
 
-    def __init__(self, scenario: Scenario, *, real_time: bool, keep: bool) -> None:
+    def __init__(self, scenario: Scenario, *, real_time: bool, keep: bool, svg: Path | None) -> None:
         self.code: int | None = None
         self._scenario = scenario
         self._real_time = real_time
         self._keep = keep
+        self._svg = svg
         self._out = console()
+        self._outs = [self._out]
         self._began = time.monotonic()
 
     async def run(self) -> int:
         """Start everything, show the scenario, and end everything; where it is kept, only when cancelled."""
-        self._out.print(
-            Text("Runmend's demo", "bold") + Text(": everything runs on this machine, and ends with it.", "dim")
-        )
+        ends = Text(": everything runs on this machine, and ends with it.", "dim")
+        self._print(Text("Runmend's demo", "bold") + ends)
         async with environment() as env:
             self._print_line("✓", "Temporal", f"{env.temporal.address}, Web UI {env.temporal.web_ui}")
             self._print_line("✓", "embedded cluster", env.sandbox.url)
@@ -75,11 +87,12 @@ class _Demo:
         return self.code
 
     async def _show(self, env: Environment) -> Progress:
+        """From the problem to the report, and the picture of that."""
         pods = await BrokenDeployment(env.sandbox, env.cluster).make(self._scenario)
+        if self._svg is not None:
+            self._outs.append(drawn_on())
         self._heading("The problem")
-        self._out.print(
-            Padding(Text(f"Deployment {NAMESPACE}/{NAME} {self._scenario.tells}."), (0, 0, 0, 2), expand=False)
-        )
+        self._print(Padding(Text(f"Deployment {NAMESPACE}/{NAME} {self._scenario.tells}."), (0, 0, 0, 2), expand=False))
         for pod in pods:
             self._print_line("✗" if pod in broken(pods) else "✓", pod.name, pod.in_words.partition(": ")[2])
         self._heading("Alertmanager's webhook: what the bridge answers")
@@ -90,9 +103,12 @@ class _Demo:
             self._print_line("", "", why)
         self._heading("The run")
         progress = await self._follow(env)
-        self._out.print()
-        print_report(self._out, progress.result)
+        for out in self._outs:
+            out.print()
+            print_report(out, progress.result)
         self._end(progress)
+        if self._svg is not None:
+            self._svg.write_text(drawn(self._outs.pop()), encoding="utf-8")
         return progress
 
     async def _follow(self, env: Environment) -> Progress:
@@ -106,13 +122,16 @@ class _Demo:
         try:
             with Screen(self._out) as screen:
                 screen.remark = "waited in real time" if self._real_time else "skipped by moving this run's clock alone"
-                return await follow(client, _WORKFLOW_ID, "", screen, None if self._real_time else skip)
+                progress = await follow(client, _WORKFLOW_ID, "", screen, None if self._real_time else skip)
         except RPCError as error:
             raise DemoFailed(f"Temporal did not answer: {error.message}") from error
+        for picture in self._outs[1:]:
+            screen.print_last(picture)
+        return progress
 
     def _end(self, progress: Progress) -> None:
-        out, took = self._out, time.monotonic() - self._began
-        out.print()
+        took = time.monotonic() - self._began
+        self._print()
         if progress.result.window_seconds and not self._real_time:
             held = duration(progress.result.window_seconds)
             self._dim(f"The {held} of the window were skipped: this run's clock alone was moved. --real-time waits.")
@@ -120,7 +139,7 @@ class _Demo:
         self._dim(f"{progress.events} history events, {progress.activities} activities, {took:.0f} s in all.{kept}")
         expected = progress.result.outcome is self._scenario.expects
         if not expected:
-            out.print(Text(f"The run should have ended {self._scenario.expects}, and did not.", "red"))
+            self._print(Text(f"The run should have ended {self._scenario.expects}, and did not.", "red"))
 
     def _kept(self, env: Environment, progress: Progress) -> None:
         web_ui = link(env.temporal.web_ui, "default", progress.workflow_id, progress.run_id)
@@ -135,12 +154,16 @@ class _Demo:
         for line in (f"the run   {web_ui}", f"commands  export {exported}", f"logs      {env.folder / 'demo.log'}"):
             self._out.print(f"  {line}", soft_wrap=True)
 
+    def _print(self, *what: RenderableType) -> None:
+        for out in self._outs:
+            out.print(*what)
+
     def _dim(self, text: str) -> None:
-        self._out.print(Text(text, "dim"))
+        self._print(Text(text, "dim"))
 
     def _heading(self, text: str) -> None:
-        self._out.print()
-        self._out.print(Text(text, "bold"))
+        self._print()
+        self._print(Text(text, "bold"))
 
     def _print_line(self, mark: str, name: str, text: str) -> None:
         line = Table.grid(padding=(0, 2, 0, 0))
@@ -148,7 +171,7 @@ class _Demo:
         line.add_column(min_width=NAME_WIDTH, no_wrap=True)
         line.add_column(overflow="fold")
         line.add_row(Text(mark, "green" if mark == "✓" else "red"), name, Text(text, "dim"))
-        self._out.print(Padding(line, (0, 0, 0, 2), expand=False))
+        self._print(Padding(line, (0, 0, 0, 2), expand=False))
 
 
 async def _unless_it_ends(working: asyncio.Task[None], showing: Any) -> Progress:  # noqa: ANN401  a coroutine

@@ -107,6 +107,15 @@ def test_the_demos_webhook_is_the_captured_one() -> None:
     assert (ROOT / "runmend/local/demo/payload.json").read_bytes() == (ROOT / "tests/payloads/firing.json").read_bytes()
 
 
+def test_the_pictures_of_the_readme_are_there_small_and_ask_for_nothing_from_elsewhere() -> None:
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert pictures == ["docs/images/demo.svg", "docs/images/run-web-ui.png"]
+    for picture in pictures:
+        drawn = (ROOT / picture).read_bytes()
+        assert len(drawn) <= 300_000, picture
+        assert set(re.findall(rb"https?://[\w./]+", drawn)) <= {b"http://www.w3.org/2000/svg"}, picture
+
+
 def test_the_project_stands_alone() -> None:
     # The brackets keep this line from finding itself.
     elsewhere = re.compile(r"(?<![\w.])/wor[k]/|\.\./share[d]\b|/User[s]/\w|/hom[e]/(?!runmend)\w")
