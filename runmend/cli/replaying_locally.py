@@ -81,22 +81,12 @@ async def _of_run(called: str) -> WorkflowHistory:
 
 
 def _explained(problem: Problem) -> list[str]:
-    """What does not fit, where in the code, and what to do; Temporal's own words last."""
-    if problem.event is None:
-        told = [f"the code itself fails, which is a fault and no change: {problem.instead}"]
-    else:
-        told = [
-            f"the history has {problem.event}",
-            f"the code of this Runmend ({_version()}) has there {problem.instead}",
-        ]
-    if place := problem.place:
-        told.append(f"at {place}: {place.text}")
-        told += [f"called at {outer}" for outer in problem.places[problem.places.index(place) + 1 :]]
+    """What does not fit, in Temporal's own words, and what to do; or how the code fails, and where."""
     if problem.event is not None:
-        told.append(_WHAT_TO_DO)
-    if problem.says != problem.instead:
-        told.append(f"Temporal says: {problem.says}")
-    return told
+        return [f"it replays up to, and not with, {problem.event}", f"Temporal says: {problem.says}", _WHAT_TO_DO]
+    if problem.place:
+        return [f"the code itself fails, which is a fault and no change: {problem.says}", f"at {problem.place}"]
+    return [f"Temporal cannot replay it: {problem.says}"]
 
 
 def _version() -> str:

@@ -110,7 +110,7 @@ async def test_an_open_run_replays_as_far_as_it_goes(capfd: pytest.CaptureFixtur
     assert "still open" in line
 
 
-async def test_what_does_not_fit_is_named_with_event_line_remedy_and_temporals_words(
+async def test_what_does_not_fit_is_named_with_event_temporals_words_and_remedy(
     capfd: pytest.CaptureFixture[str], other_code: list[type]
 ) -> None:
     other_code.append(changed((r'"runmend\.settle"', '"runmend.wait"')))
@@ -119,19 +119,14 @@ async def test_what_does_not_fit_is_named_with_event_line_remedy_and_temporals_w
     patterns = [
         r"does not replay: resolved/shop/Deployment/web, RB_IMAGEPULL: \d+ events, ended resolved",
         (
-            r"  the history has event \d+, ActivityTaskScheduled at 20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: activity "
-            r"runmend\.settle, id 4"
+            r"  it replays up to, and not with, event \d+, ActivityTaskScheduled at "
+            r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC: activity runmend\.settle, id 4"
         ),
-        r"  the code of this Runmend \(\S+\) has there activity runmend\.wait, id 4",
-        r"  at workflows/remediation\.py:\d+ in _verify: settled: Settled = await self\._do\(",
-        r"  called at workflows/remediation\.py:\d+ in _try",
-        r"  called at workflows/remediation\.py:\d+ in _remediate",
-        r"  called at workflows/remediation\.py:\d+ in run",
-        r"  docs/changing-workflows\.md says how to change the workflow under open runs",
         (
             r"  Temporal says: \[TMPRL1100\] Nondeterminism error: Activity type of scheduled event "
-            r"'runmend\.settle' does not match .*"
+            r"'runmend\.settle' does not match activity type of activity command 'runmend\.wait'"
         ),
+        r"  docs/changing-workflows\.md says how to change the workflow under open runs",
     ]
     assert [bool(re.fullmatch(pattern, line)) for pattern, line in zip(patterns, lines, strict=True)] == [True] * len(
         patterns

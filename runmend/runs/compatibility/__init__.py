@@ -3,21 +3,23 @@
 Nothing is connected to, no activity runs, nothing is written.
 """
 
+import linecache
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowHistory
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
-from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
+import workflows
 from runmend.plan.messages import RunInput
-from runmend.runs.compatibility.events import command_in_words, event_in_words, first_difference, kind_of
+from runmend.runs.compatibility.events import event_in_words, kind_of
 from runmend.runs.compatibility.exported import NotAHistory, read_history
-from runmend.runs.compatibility.watching import HELPERS, Place, Watched, WatchingRunner, in_stack
 from runmend.runs.converter import data_converter
 from workflows.remediation import Remediation
 
@@ -25,6 +27,9 @@ __all__ = ["Fit", "NotAHistory", "Problem", "fit", "read_history"]
 
 _MESSAGE: Final = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
 """The message in what the core says, which is a tree of Rust values."""
+_FRAME: Final = re.compile(r'File \\"([^"\\]+)\\", line (\d+), in (\w+)')
+"""A line of the stack in the same."""
+_OURS: Final = Path(workflows.__file__).parent
 _ENDED: Final = {
     "workflow_execution_canceled": "cancelled",
     "workflow_execution_terminated": "terminated",
@@ -38,20 +43,13 @@ _SILENT: Final = TelemetryConfig(logging=LoggingConfig(filter=TelemetryFilter(co
 class Problem:
     """Why a history does not replay.
 
-    `event` is the first that the code does not match, with what it was; None where the code itself failed. `instead` is
-    what the code does, or how it failed; `places` are the lines of ours, from within outwards; `says` is Temporal's own
-    message.
+    `event` is the first with which it does not, None where the code itself failed: then `place` is the innermost line
+    of ours, or empty. `says` is Temporal's own message, or the exception's.
     """
 
     event: str | None
-    instead: str
-    places: tuple[Place, ...]
     says: str
-
-    @property
-    def place(self) -> Place | None:
-        """The line of ours that matters: helpers left out."""
-        return next((place for place in self.places if place.function not in HELPERS), None)
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +63,51 @@ class Fit:
     problem: Problem | None = None
 
 
-async def fit(history: WorkflowHistory, runner: WorkflowRunner | None = None, workflow: type = Remediation) -> Fit:
+async def fit(history: WorkflowHistory, workflow: type = Remediation) -> Fit:
     """Replay a history with the code of this process.
 
     Args:
         history: of a run, from its start.
-        runner: what the workflow code runs in; None: what a worker runs it in.
         workflow: the code.
 
     Raises:
         NotAHistory: of another workflow than ours, or its input cannot be read.
     """
     _check_ours(history)
-    watching = WatchingRunner(runner or UnsandboxedWorkflowRunner())
     replayer = Replayer(
         workflows=[workflow],
         data_converter=data_converter,
-        workflow_runner=watching,
+        workflow_runner=UnsandboxedWorkflowRunner(),
         runtime=Runtime(telemetry=_SILENT),
     )
-    result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     events: Sequence[HistoryEvent] = history.events
-    problem = _problem(result.replay_failure, watching.runs[0] if watching.runs else Watched(), events)
+    failure = await _failure(replayer, history, len(events))
+    problem = None
+    if isinstance(failure, NondeterminismError):
+        problem = Problem(event_in_words(await _first_misfit(replayer, history)), _message(failure))
+    elif failure is not None:
+        problem = Problem(None, _message(failure), _place(failure))
     started = events[0].workflow_execution_started_event_attributes
     return Fit(history.workflow_id, started.workflow_type.name, len(events), _ended(events[-1]), problem)
+
+
+async def _failure(replayer: Replayer, history: WorkflowHistory, length: int) -> Exception | None:
+    """How the first events of a history fail to replay."""
+    begun = WorkflowHistory(history.workflow_id, history.events[:length])
+    return (await replayer.replay_workflow(begun, raise_on_replay_failure=False)).replay_failure
+
+
+async def _first_misfit(replayer: Replayer, history: WorkflowHistory) -> HistoryEvent:
+    """The first event up to which a history does not replay, found by halving; Temporal does not always name it."""
+    fits, misfits = 1, len(history.events)
+    while misfits - fits > 1:
+        middle = (fits + misfits) // 2
+        if await _failure(replayer, history, middle) is None:
+            fits = middle
+        else:
+            misfits = middle
+    found: HistoryEvent = history.events[misfits - 1]
+    return found
 
 
 def _check_ours(history: WorkflowHistory) -> None:
@@ -116,25 +135,19 @@ def _check_ours(history: WorkflowHistory) -> None:
         raise NotAHistory(f"the history of {history.workflow_id} has nothing but its start")
 
 
-def _problem(failure: Exception | None, watched: Watched, events: Sequence[HistoryEvent]) -> Problem | None:
-    if failure is None:
-        return None
-    if watched.failure:
-        return Problem(None, watched.failure, in_stack(watched.stack), _message(failure))
-    if not isinstance(failure, NondeterminismError):
-        return Problem(None, "Temporal cannot replay it", (), _message(failure))
-    difference = first_difference(events, watched.commands, watched.void)
-    if difference is None:
-        return Problem("an event", "something else", watched.places_of(None), _message(failure))
-    number = difference.command
-    event = event_in_words(difference.event) if difference.event else f"the history's end, event {events[-1].event_id}"
-    instead = "nothing more" if number is None else command_in_words(watched.commands[number])
-    return Problem(event, instead, watched.places_of(number), _message(failure))
-
-
 def _message(failure: Exception) -> str:
     found = _MESSAGE.search(str(failure))
     return re.sub(r"\\(.)", r"\1", found[1]) if found else str(failure)
+
+
+def _place(failure: Exception) -> str:
+    """`workflows/remediation.py:226 in _verify: self._note(settled=settled.summary)`, the innermost line of ours."""
+    ours = [frame for frame in _FRAME.findall(str(failure)) if Path(frame[0]).is_relative_to(_OURS)]
+    if not ours:
+        return ""
+    file, line, function = ours[-1]
+    text = linecache.getline(file, int(line)).strip()
+    return f"{Path(file).relative_to(_OURS.parent)}:{line} in {function}: {text}"
 
 
 def _ended(last: HistoryEvent) -> str:
