@@ -18,6 +18,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from bench import cost
 from bench.by_hand import ByHand
 from bench.by_hand_work import Activities, Order
 from bench.by_hand_work import Target as HandTarget
@@ -42,6 +43,16 @@ Starting = Callable[[str], Awaitable[WorkflowHandle[object, object]]]
 def main() -> None:
     """Parse the command line and measure."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "what",
+        nargs="?",
+        choices=["throughput", "cost"],
+        default="throughput",
+        help="what to measure (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--pods", type=int, nargs="+", default=[10, 100, 500, 5000], help="cost: other pods (default: 10 100 500 5000)"
+    )
     parser.add_argument("--runs", type=int, default=100, help="runs in a round (default: %(default)s)")
     parser.add_argument(
         "--rounds", type=int, default=7, help="pairs of rounds that count; one more goes before (default: %(default)s)"
@@ -57,7 +68,10 @@ def main() -> None:
     given = parser.parse_args()
     if without := lacking():
         parser.exit(1, f"bench: error: StubCluster lacks {', '.join(without)}; the product's Cluster has them\n")
-    asyncio.run(measure(given.runs, given.rounds, given.window, bare=given.bare))
+    if given.what == "cost":
+        asyncio.run(cost.measure(given.pods))
+    else:
+        asyncio.run(measure(given.runs, given.rounds, given.window, bare=given.bare))
     sys.stdout.flush()
     # The SDK's threads may abort an interpreter that ends in the ordinary way (temporalio/sdk-python#300); everything
     # is closed by now.
