@@ -13,7 +13,7 @@ ARGS ?=
 # How many processes run the tests; they wait more than they work. `make test WORKERS=0` runs them in one.
 WORKERS ?= 6
 
-# How many clusters e2e starts, each with tests of its own. The longest tests come first.
+# How many clusters e2e starts; each is given the next test when it is done with one.
 CLUSTERS ?= 4
 
 VENV := .venv
@@ -40,7 +40,7 @@ test: $(STAMP) ## the tests
 e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with Go where that was not done yet
 	@$(BIN)/python -m tests.cluster build
 	@$(BIN)/pytest --numprocesses=$(CLUSTERS) --dist=loadgroup --no-loadscope-reorder --cluster=built \
-		tests/e2e/test_window.py tests/e2e tests/contract $(ARGS)
+		tests/e2e tests/contract $(ARGS)
 
 cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.cluster run $(ARGS)

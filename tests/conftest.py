@@ -32,8 +32,11 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A file's tests run in one process, and files that start the same servers in few: idle servers cost time too."""
-    for item in items:
+    """A file's tests run in one process, and files that start the same servers in few: idle servers cost time too.
+
+    Not on a real cluster: each process has one, and takes the next test when it is done with one.
+    """
+    for item in items if config.getoption("--cluster") is None else ():
         item.add_marker(pytest.mark.xdist_group(_group(item.path.relative_to(config.rootpath))))
 
 

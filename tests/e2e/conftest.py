@@ -20,6 +20,17 @@ from tests.e2e.proxy import proxy as proxy_of
 from tests.e2e.shop import Shop
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take longest begins first, so that nothing long is left when there is nothing to do beside it."""
+    items.sort(key=_patience, reverse=True)
+
+
+def _patience(item: pytest.Item) -> float:
+    """The seconds that a test asks for; 0 where it asks for no more than any other."""
+    asked = item.get_closest_marker("timeout")
+    return asked.args[0] if asked else 0
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _without_an_installation(request: pytest.FixtureRequest) -> Iterator[None]:
     """On a cluster that was there before, refuse to touch an installation of Runmend, and leave nothing of these tests'
