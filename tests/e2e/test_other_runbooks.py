@@ -1,7 +1,7 @@
 """Copies of RB_IMAGEPULL with something changed: a fallback image that fails too, and one that acts although pods
 serve."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -14,6 +14,7 @@ from tests.e2e.installation import Installation
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, SPREAD, Shop, firing
 from tests.runs import WINDOW
 
+pytestmark = pytest.mark.xdist_group("other runbooks")
 COPIES = "copies"
 FAILS, FAILS_ON_ONE_NODE, UNPROTECTED = "RB_FALLBACK_FAILS", "RB_FALLBACK_FAILS_ON_ONE_NODE", "RB_UNPROTECTED"
 BROKEN_FALLBACK, UNHEALTHY_FALLBACK = "registry.example/fallback:missing", "registry.example/fallback:unhealthy"
@@ -109,52 +110,3 @@ async def test_a_new_pod_that_cannot_pull_on_its_node_fails_the_verification(sho
     assert f"'No new ImagePullBackOff events for 5 minutes': {pod}: Failed: Failed to pull image " in failed.message
     assert [verdict.status for verdict in failed.result.verdicts] == ["failed", "failed", "passed"]
     shop.assert_wrote(changes=1)
-
-
-def scale_to_nothing(shop: Shop) -> None:
-    shop.namespace.patch("deployments", "web", {"spec": {"replicas": 0}})
-
-
-def delete(shop: Shop) -> None:
-    shop.namespace.http.delete(shop.namespace.path("deployments", "web")).raise_for_status()
-
-
-def put_back(shop: Shop) -> None:
-    shop.set_image(MISSING, manager="argocd")
-
-
-@pytest.mark.parametrize(
-    ("happens", "kind", "says"),
-    [
-        (
-            scale_to_nothing,
-            "VerificationFailed",
-            "Deployment {0}/web was scaled to 0: there is no pod that could prove the fix",
-        ),
-        (delete, "VerificationFailed", "Deployment {0}/web no longer exists"),
-        (put_back, "Reverted", "container app was set to {1} and is {2} now, by field manager 'argocd'"),
-    ],
-    ids=["scaled to 0", "deleted", "put back"],
-)
-async def test_settle_ends_when_the_deployment_can_recover_no_more(
-    shop: Shop, happens: Callable[[Shop], None], kind: str, says: str
-) -> None:
-    shop.start(shop.deploy(replicas=1), COPIES, runbook_id=FAILS)
-    await shop.until("runmend.settle")
-
-    happens(shop)
-    failed = await shop.failed()
-
-    assert (failed.kind, failed.message) == (kind, says.format(shop.name, BROKEN_FALLBACK, MISSING))
-    shop.assert_wrote(changes=1)
-
-
-async def test_settle_ends_when_a_container_breaks_that_the_run_did_not_change(shop: Shop) -> None:
-    shop.start(shop.deploy(images={"app": MISSING, "log": GOOD}, replicas=1), COPIES, runbook_id=FAILS)
-    await shop.until("runmend.settle")
-
-    shop.set_image("registry.example/log:missing", "log")
-    failed = await shop.failed()
-
-    assert failed.kind == "VerificationFailed"
-    assert failed.message.startswith("a container that this run did not change waits: log (")

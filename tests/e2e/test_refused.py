@@ -2,16 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from temporalio.client import Client
 
-from tests.builders import a_runbook
-from tests.cluster.api import Cluster, a_pod, eventually, image_patch
+from tests.cluster.api import a_pod, eventually, image_patch
 from tests.cluster.kubectl import Kubectl
-from tests.cluster.processes import Processes
-from tests.e2e.installation import Installation, Temporal
 from tests.e2e.policies import DEPLOYMENTS, PODS, adding, policy, refusing
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, Pod, Shop, a_workload, described, firing, waiting
 from tests.runs import Failed
@@ -28,7 +23,7 @@ async def refused(shop: Shop, kind: str = "Deployment", name: str = "web") -> Fa
     return failed
 
 
-@pytest.mark.parametrize("kind", ["StatefulSet", "ReplicaSet", "DaemonSet", "Job"])
+@pytest.mark.parametrize("kind", ["StatefulSet", "ReplicaSet", "DaemonSet"])
 async def test_a_pod_of_another_owner_is_refused_by_the_owners_name_and_the_owner_tells(
     shop: Shop, kind: str, kubectl: Kubectl
 ) -> None:
@@ -63,20 +58,6 @@ async def test_a_bare_pod_is_refused(shop: Shop, kubectl: Kubectl) -> None:
         == f"the pod must be owned by a Deployment, and Pod {shop.name}/lonely has no controller (Pod lonely)"
     )
     assert [seen[:2] for seen in described(kubectl, shop, "lonely", "Pod")] == [("Warning", "RemediationFailed")]
-
-
-async def test_a_paused_deployment_is_refused(shop: Shop) -> None:
-    broken = shop.deploy(replicas=1)
-    shop.namespace.patch("deployments", "web", {"spec": {"paused": True}})
-
-    shop.start(broken)
-    failed = await refused(shop)
-
-    assert failed.message == (
-        f"Deployment {shop.name}/web is paused: it would take the change and replace no pod; `kubectl rollout "
-        "resume` first"
-    )
-    assert shop.images() == {"app": MISSING}
 
 
 async def test_a_sidecar_that_was_injected_and_cannot_pull_is_refused_and_not_added(shop: Shop) -> None:
@@ -134,40 +115,6 @@ async def test_a_change_that_an_admission_policy_alters_is_told_at_once(shop: Sh
     assert (failed.kind, failed.result.failed_step) == ("StepFailed", "patch_image")
     assert failed.message.endswith(f"(an admission webhook) altered it: container app became {MISSING}")
     assert shop.images() == {"app": MISSING}
-
-
-async def test_a_container_that_has_the_fallback_image_already_is_refused(
-    shop: Shop, installation: Installation, tmp_path: Path
-) -> None:
-    (tmp_path / "missing.md").write_text(a_runbook(fallback=MISSING))
-    bridge = installation.start_bridge("same", RUNMEND_RUNBOOKS=str(tmp_path))
-    try:
-        shop.start(shop.deploy(replicas=1), "same")
-        failed = await refused(shop)
-    finally:
-        installation.processes.stop(bridge)
-
-    assert failed.message == f"container app of Deployment {shop.name}/web already runs the fallback image {MISSING}"
-
-
-async def test_a_worker_refuses_a_namespace_that_its_own_settings_do_not_allow(
-    real: Cluster, running: Processes, temporal: Temporal, accounts: dict[str, Path], client: Client, tmp_path: Path
-) -> None:
-    strict = Installation(running, tmp_path, temporal, accounts, cluster="strict")
-    worker = strict.start_worker(RUNMEND_NAMESPACES="elsewhere-*")
-    bridge = strict.start_bridge()
-    try:
-        with real.namespace() as namespace:
-            shop = Shop(namespace, strict, client)
-            shop.start(shop.deploy(replicas=1))
-            failed = await refused(shop)
-            assert (
-                failed.message
-                == f"namespace {shop.name} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
-            )
-    finally:
-        running.stop(bridge)
-        running.stop(worker)
 
 
 @contextmanager

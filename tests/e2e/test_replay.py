@@ -314,7 +314,16 @@ async def test_a_run_that_was_resumed_and_failed_again_is_resumed_once_more(shop
     assert await replay(shop) == AT_THE_PATCH
     failed_again, second = await shop.failed(), await latest(shop)
     assert failed.kind == failed_again.kind == Outcome.PRECONDITION_FAILED
-    assert failed.message == failed_again.message
+    assert (
+        failed.message
+        == failed_again.message
+        == (
+            f"Deployment {shop.name}/web is paused: it would take the change and replace no pod; `kubectl rollout "
+            "resume` first"
+        )
+    )
+    assert shop.images() == {"app": MISSING}
+    shop.assert_wrote(changes=0)
     shop.namespace.patch("deployments", "web", {"spec": {"paused": False}})
 
     late = await shop.installation.command("replay", f"{shop.name}/web@{first}")

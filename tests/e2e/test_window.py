@@ -104,19 +104,6 @@ async def test_an_autoscaler_may_add_pods_and_those_that_find_no_node_are_report
     shop.assert_wrote(changes=1)
 
 
-async def test_an_autoscaler_may_take_pods_away(shop: Shop) -> None:
-    shop.start(shop.deploy())
-    await shop.until(WINDOW)
-
-    shop.namespace.patch("deployments", "web", {"spec": {"replicas": 1}}, fieldManager="autoscaler")
-    eventually(lambda: len(shop.pods()) == 1)
-    await shop.pass_window()
-    result = await shop.completed()
-
-    assert result.outcome == "resolved"
-    assert result.remarks == ("scaled down in the window: 1 of 2 pods are wanted now",)
-
-
 async def test_pods_that_a_restart_replaced_prove_the_fix_as_well(shop: Shop, kubectl: Kubectl) -> None:
     shop.start(shop.deploy())
     await shop.until(WINDOW)
@@ -186,21 +173,6 @@ async def test_nodes_that_were_silent_at_the_check_and_speak_again_fail_nothing(
 
     assert (await shop.completed()).outcome == "resolved"
     eventually(lambda: built.node_is_ready(node))
-
-
-async def test_a_new_image_in_the_window_that_works_is_no_fix_of_this_run(shop: Shop) -> None:
-    shop.start(shop.deploy(replicas=1))
-    await shop.until(WINDOW)
-
-    shop.set_image("registry.example/app:2.0", manager="kubectl-set")
-    await shop.pass_window()
-    failed = await shop.failed()
-
-    assert failed.kind == "Reverted"
-    assert (
-        failed.message
-        == f"container app was set to {FALLBACK} and is registry.example/app:2.0 now, by field manager 'kubectl-set'"
-    )
 
 
 def an_autoscaler(least: int) -> Json:
