@@ -54,7 +54,7 @@ check: $(STAMP) ## lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## throughput against a hand-written workflow
+bench: $(STAMP) ## throughput against a hand-written workflow; ARGS=cost: what a run asks of the API server
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove .venv, caches and builds

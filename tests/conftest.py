@@ -1,7 +1,7 @@
 """Options of the whole test suite; pytest reads them here because a subfolder's conftest is loaded too late."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,13 +31,16 @@ def pytest_configure() -> None:
     os.environ.pop("COLUMNS", None)
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
     """A file's tests run in one process, and files that start the same servers in few: idle servers cost time too.
 
     Not on a real cluster: each process has one, and takes the next test when it is done with one.
     """
     for item in items if config.getoption("--cluster") is None else ():
         item.add_marker(pytest.mark.xdist_group(_group(item.path.relative_to(config.rootpath))))
+    # xdist reads the markers first of all, but for what wraps it.
+    yield
 
 
 def _group(path: Path) -> str:
