@@ -35,11 +35,11 @@ demo: $(STAMP) ## break a Deployment in an embedded cluster and watch its runboo
 	@$(BIN)/runmend demo $(ARGS)
 
 test: $(STAMP) ## the tests
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadscope --no-loadscope-reorder $(ARGS)
 
 e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with Go where that was not done yet
 	@$(BIN)/python -m tests.cluster build
-	@$(BIN)/pytest --numprocesses=$(CLUSTERS) --dist=loadgroup --no-loadscope-reorder --cluster=built \
+	@$(BIN)/pytest --numprocesses=$(CLUSTERS) --dist=loadscope --no-loadscope-reorder --cluster=built \
 		tests/e2e tests/contract $(ARGS)
 
 cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C

@@ -55,9 +55,8 @@ def translated() -> Iterator[None]:
 
 
 def put_off(why: str, delays: Sequence[int]) -> timedelta | None:
-    """After how long this activity is to be tried again.
-
-    None where that was done as often as there are delays, for this reason.
+    """After how long this activity is to be tried again; None where that was done as often as there are delays, for
+    this reason.
 
     How often that was is kept in the heartbeat's details: they alone go from one try to the next, and to another
     worker.

@@ -221,9 +221,8 @@ def _ok(answer: RegistryAnswer | None) -> bool | None:
 
 
 def _shortened(message: str) -> str:
-    """A kubelet's message without its middle, where it is long.
-
-    It begins with the image, says it again twice, and ends with the reason.
+    """A kubelet's message without its middle, where it is long: it begins with the image, says it again twice, and ends
+    with the reason.
     """
     half = EXAMPLE_SHOWN // 2
     return message if len(message) <= EXAMPLE_SHOWN else f"{message[:half]} … {message[-half:]}"

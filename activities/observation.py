@@ -20,9 +20,8 @@ class Observer:
 
     @activity.defn(name="runmend.observe")
     def observe(self, call: ObserveCall) -> Observation:
-        """Who owns the target's pods.
-
-        It containers are affected, what its images are, and why they cannot be pulled.
+        """Who owns the target's pods, which containers are affected, what its images are, and why they cannot be
+        pulled.
         """
         with translated():
             now = TargetNow.read(self._cluster, call.target)

@@ -1,6 +1,5 @@
-"""A changing step: asks, in this order, own key there.
-
-Problem gone; preconditions; serving pods; mode; and only then writes.
+"""A changing step: asks, in this order, own key there; problem gone; preconditions; serving pods; mode; and only then
+writes.
 
 Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already
 written. What was written is told on the Deployment as an event, also where an earlier try wrote it: that one may have
@@ -160,9 +159,8 @@ def _earlier_try(this: Try, now: TargetNow, deployment: DeploymentFacts) -> Step
 def written_before(
     now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str
 ) -> tuple[Change, ...] | None:
-    """What this very step of this run has written, from the note that it left, whether or not it stands.
-
-    None where it left none.
+    """What this very step of this run has written, from the note that it left, whether or not it stands; None where it
+    left none.
     """
     notes = notes_on(deployment, *now.workloads.revisions(call.target, deployment.uid))
     note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)

@@ -46,9 +46,8 @@ class Reporter:
             return text
 
     def _announced(self, result: RunResult) -> str:
-        """Tell of the end on the target, where something was meant to be changed.
-
-        A remark, where that could not be done.
+        """Tell of the end on the target, where something was meant to be changed; a remark, where that could not be
+        done.
         """
         if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED):
             return ""

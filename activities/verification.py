@@ -1,6 +1,5 @@
-"""`runmend.settle` waits, by retry, until the target has recovered.
-
-`runmend.check` judges the criteria after the window.
+"""`runmend.settle` waits, by retry, until the target has recovered; `runmend.check` judges the criteria after the
+window.
 """
 
 from collections.abc import Collection
@@ -21,7 +20,7 @@ from runmend.plan.criteria import Criterion, NoNewEvents, Status, Verdict, Water
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 
 GONE = "the target is gone"
-FEW_PODS = 5
+FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
 SILENT = (5, 10, 15, 30)
 """After how many seconds the check looks again at pods whose node was not heard of."""
@@ -116,9 +115,8 @@ def events_of(
 
 
 def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, str | None, tuple[str, ...]]:
-    """The target, what it still lacks to have settled (None.
-
-    Nothing), and why its images cannot be pulled, where they cannot.
+    """The target, what it still lacks to have settled (None: nothing), and why its images cannot be pulled, where they
+    cannot.
 
     Raises:
         NotYet: the Deployment's controller has not acted on its newest version.
@@ -139,7 +137,11 @@ def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ..
     """Why the target's pods cannot be pulled, where they cannot; none where nobody can say."""
     if not call.state or not now.affected(call.state):
         return ()
-    uids, reasons = {pod.uid for pod in now.pods}, {sign.reason for sign in STATES[call.state].events}
+    affected = {name for one in now.affected(call.state) for name in one.pods}
+    uids, reasons = (
+        {pod.uid for pod in now.pods if pod.name in affected},
+        {sign.reason for sign in STATES[call.state].events},
+    )
     try:
         return tuple(classified(events_of(cluster, call.target.namespace, uids, reasons)))
     except Forbidden:
@@ -147,9 +149,8 @@ def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ..
 
 
 def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
-    """End at once when a container that this run did not change waits in the bad state.
-
-    No waiting will start the pod.
+    """End at once when a container that this run did not change waits in the bad state: no waiting will start the
+    pod.
     """
     if now.deployment and now.deployment.replicas == 0:
         raise VerificationFailed(
@@ -167,9 +168,8 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
 
 
 def _missing(now: TargetNow, call: SettleCall, causes: tuple[str, ...] = ()) -> str | None:
-    """What the target still lacks to have settled, as far as it can be seen.
-
-    `causes` of why images cannot be pulled.
+    """What the target still lacks to have settled, as far as it can be seen; `causes` of why images cannot be
+    pulled.
     """
     current = now.pods
     lacking = [f"{call.target} is paused, so no pod is replaced"] if now.deployment and now.deployment.paused else []

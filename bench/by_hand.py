@@ -1,6 +1,5 @@
-"""What a careful engineer would write by hand for this one runbook.
-
-The same six activities, the same calls, the same window.
+"""What a careful engineer would write by hand for this one runbook: the same six activities, the same calls, the same
+window.
 
 Small pydantic models, no plan that is interpreted, no report in words: the least that does the same work.
 """

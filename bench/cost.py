@@ -159,6 +159,9 @@ async def _until_window(client: Client, workflow_id: str) -> None:
             kinds = {event.WhichOneof("attributes") for event in (await handle.fetch_history()).events}
             if "timer_started_event_attributes" in kinds:
                 return
-            if any(kind and kind.startswith("workflow_execution_failed") for kind in kinds):
-                raise SystemExit(f"bench: error: run {workflow_id} failed before its window")
+            if any(
+                kind and kind.startswith(("workflow_execution_failed", "workflow_execution_completed"))
+                for kind in kinds
+            ):
+                raise SystemExit(f"bench: error: run {workflow_id} ended before its window")
             await asyncio.sleep(0.1)

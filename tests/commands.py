@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -45,9 +46,12 @@ def run_command(
             pid = int(answers.readline())
             try:
                 code = int(answers.readline())
-            except TimeoutError:
+            except BaseException as error:
+                # As `subprocess.run` does, whatever keeps the answer from being waited for.
                 os.kill(pid, signal.SIGKILL)
-                raise subprocess.TimeoutExpired(arguments, timeout) from None
+                if isinstance(error, TimeoutError):
+                    raise subprocess.TimeoutExpired(arguments, timeout) from None
+                raise
         for each in (out, err):
             each.seek(0)
         said = (out.read().decode(), err.read().decode())
@@ -57,13 +61,16 @@ def run_command(
 @cache
 def _server() -> str:
     """The address of this test process's server, which ends with it: it waits for the end of its standard input."""
-    path = tempfile.mktemp(prefix="runmend-commands-")
+    # A socket's path is short, whatever TMPDIR says.
+    path = f"{tempfile.mkdtemp(prefix='runmend-', dir='/tmp')}/commands"
     server = subprocess.Popen(
         [sys.executable, "-m", "tests.commands", path],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
+        # Ctrl-C is for pytest, whose end the server sees.
+        start_new_session=True,
     )
     assert server.stdout is not None
     assert server.stdout.readline() == b"ready\n"
@@ -72,15 +79,7 @@ def _server() -> str:
 
 
 _SERVERS: list[subprocess.Popen[bytes]] = []
-"""Kept, because a Popen that is collected while its process runs is a warning; ended by `stop`."""
-
-
-def stop() -> None:
-    """End this process's server, where one was started."""
-    while _SERVERS:
-        server = _SERVERS.pop()
-        server.communicate(timeout=10)
-    _server.cache_clear()
+"""Kept: a Popen that is collected while its process runs is a warning."""
 
 
 def _import_all() -> None:
@@ -111,6 +110,7 @@ def _serve(path: str) -> None:
                 _handle(connection)
             connection.close()
     Path(path).unlink()
+    Path(path).parent.rmdir()
 
 
 def _reap() -> None:
@@ -126,14 +126,18 @@ def _handle(connection: socket.socket) -> NoReturn:
     size, fds, _, _ = socket.recv_fds(connection, 4, 2)
     request = b""
     while len(request) < int.from_bytes(size, "big"):
-        request += connection.recv(_LONGEST_REQUEST)
+        part = connection.recv(_LONGEST_REQUEST)
+        if not part:
+            os._exit(1)
+        request += part
     pid = os.fork()
     if pid == 0:
         connection.close()
         _become(json.loads(request), fds)
-    connection.sendall(f"{pid}\n".encode())
-    _, status = os.waitpid(pid, 0)
-    connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+    with suppress(BrokenPipeError, ConnectionResetError):  # nobody waits for it any more
+        connection.sendall(f"{pid}\n".encode())
+        _, status = os.waitpid(pid, 0)
+        connection.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
     os._exit(0)
 
 

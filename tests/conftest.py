@@ -1,10 +1,12 @@
 """Options of the whole test suite; pytest reads them here because a subfolder's conftest is loaded too late."""
 
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from tests.cluster.api import Cluster, NotHere
 from tests.cluster.control_plane import ControlPlane, NotReady, control_plane
@@ -31,25 +33,30 @@ def pytest_configure() -> None:
     os.environ.pop("COLUMNS", None)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+class _Groups(LoadScopeScheduling):  # type: ignore[misc]
     """A file's tests run in one process, and files that start the same servers in few: idle servers cost time too.
 
-    Not on a real cluster: each process has one, and takes the next test when it is done with one.
+    On a real cluster, which each process has for its own, a test goes to the process that is free, but for those of a
+    file whose fixtures are costly. (xdist's own groups, --dist=loadgroup, do nothing with pytest 9.2, which does not
+    read the name that they write.)
     """
-    for item in items if config.getoption("--cluster") is None else ():
-        item.add_marker(pytest.mark.xdist_group(_group(item.path.relative_to(config.rootpath))))
-    # xdist reads the markers first of all, but for what wraps it.
-    yield
 
-
-def _group(path: Path) -> str:
-    folder, number = path.parent.name, sum(path.stem.encode())
-    return f"{folder} {number % _PROCESSES[folder]}" if folder in _PROCESSES else str(path)
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.partition("::")[0])
+        if self.config.getoption("--cluster") is None:
+            folder, number = path.parent.name, sum(path.stem.encode())
+            return f"{folder} {number % _PROCESSES[folder]}" if folder in _PROCESSES else str(path)
+        return str(path) if path.stem in _COSTLY else nodeid
 
 
 _PROCESSES = {"cli": 2, "temporal": 3}
 """How many processes may start a folder's servers, where they are many."""
+_COSTLY = {"test_alert_chain", "test_manifests", "test_registry", "test_other_runbooks", "test_rights"}
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Groups:
+    """Which tests a process is given."""
+    return _Groups(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
-"""From a failed activity to how the run failed.
-
-The errors that name an outcome keep it, the others take their place's.
+"""From a failed activity to how the run failed: the errors that name an outcome keep it, the others take their
+place's.
 """
 
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState, TimeoutError  # noqa: A004  Temporal's own

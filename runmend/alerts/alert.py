@@ -22,9 +22,8 @@ class Alert(Frozen):
 
     @property
     def brief(self) -> "Alert":
-        """The alert with only the labels that a run looks at.
-
-        What is handed from activity to activity must stay small.
+        """The alert with only the labels that a run looks at: what is handed from activity to activity must stay
+        small.
         """
         kept = ("alertname", "namespace", "pod", "container")
         labels = {name: self.labels[name] for name in kept if name in self.labels}

@@ -33,7 +33,9 @@ class Reload:
         metrics.watch_runbooks(lambda: len(catalog.plans), lambda: len(catalog.problems))
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Watch until `stop`; where that cannot be done (no directory, no inotify watches left), look every 5 s."""
+        """Watch until `stop`. Where that cannot be done (no such directory, no inotify watches left), look every 5 s
+        instead.
+        """
         self._report()
         while not stop.is_set():
             try:
@@ -46,9 +48,8 @@ class Reload:
                 await self.reload()
 
     async def reload(self) -> None:
-        """Compile the directory anew.
-
-        What does not compile, or cannot be read, leaves its last good version in place.
+        """Compile the directory anew; what does not compile, or cannot be read, leaves its last good version in
+        place.
         """
         try:
             await anyio.to_thread.run_sync(self._catalog.reload)

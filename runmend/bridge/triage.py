@@ -202,9 +202,8 @@ def _before_a_start(
 
 
 def _tried_again(routed: Routed, latest: Latest) -> dict[str, str]:
-    """What the runbook would write again into the alert's container.
-
-    Into all that were tried, where the alert names none.
+    """What the runbook would write again into the alert's container; into all that were tried, where the alert names
+    none.
 
     Empty where anything new would be tried.
     """

@@ -109,9 +109,8 @@ def read_alert(raw: object) -> WebhookAlert | Malformed:
 
 
 def _address(value: object) -> str:
-    """An http(s) address without what may be secret in it.
-
-    A user's name and password, parameters named so, the fragment.
+    """An http(s) address without what may be secret in it: a user's name and password, parameters named so, the
+    fragment.
 
     Empty where it is none.
     """

@@ -51,9 +51,8 @@ async def show_list(wanted: Wanted, *, limit: int, as_json: bool) -> int:
 
 
 async def find_run(client: Client, settings: Settings, called: str, *, exact: bool = False) -> tuple[str, str]:
-    """The workflow id and run id that a person means: `shop/web`, `web`, a workflow id.
-
-    With `@` and a part of the run id, an older run.
+    """The workflow id and run id that a person means: `shop/web`, `web`, a workflow id; with `@` and a part of the run
+    id, an older run.
 
     Args:
         client: where it is looked for.

@@ -188,9 +188,8 @@ def _stats(
     since: Annotated[str, typer.Option(help=_SINCE)] = "",
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
 ) -> int:
-    """Count runs by runbook and by target.
-
-    How they ended, why they failed, the median time to fix, repeat offenders.
+    """Count runs by runbook and by target: how they ended, why they failed, the median time to fix, repeat
+    offenders.
     """
     from runmend.cli.statistics import show_stats
 
@@ -313,9 +312,8 @@ def _sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="The port on loopback; 0: a free one.")] = 0,
     kubeconfig: Annotated[Path, typer.Option(help="Where its kubeconfig is written.")] = Path(".runmend/kubeconfig"),
 ) -> int:
-    """Serve an embedded cluster on loopback until Ctrl-C.
-
-    A small Kubernetes API whose pods fail by their image's tag.
+    """Serve an embedded cluster on loopback until Ctrl-C: a small Kubernetes API whose pods fail by their image's
+    tag.
     """
     from runmend.cli.processes import run_sandbox
 

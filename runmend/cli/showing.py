@@ -64,9 +64,8 @@ async def follow_run(called: str, *, as_json: bool) -> int:
 
 
 async def follow_started(client: Client, settings: Settings, target: Target, run_id: str) -> int:
-    """Follow a run that a command has just started to its end, then print it.
-
-    0 where it completed, 1 where it failed.
+    """Follow a run that a command has just started to its end, then print it: 0 where it completed, 1 where it
+    failed.
     """
     out = console()
     try:

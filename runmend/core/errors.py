@@ -1,6 +1,5 @@
-"""The errors of a run. A class says whether another try can help.
-
-`activities.boundary` alone turns them into Temporal's.
+"""The errors of a run. A class says whether another try can help; `activities.boundary` alone turns them into
+Temporal's.
 
 An error's docstring is its default message.
 """
@@ -83,9 +82,8 @@ class Forbidden(PermanentError):
 
     @property
     def may_not_read(self) -> bool:
-        """Whether the account lacks the right to read, in the API server's words.
-
-        One just started says so before it knows.
+        """Whether the account lacks the right to read, in the API server's words: one just started says so before it
+        knows.
         """
         return _MAY_NOT_READ.search(str(self)) is not None
 

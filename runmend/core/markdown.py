@@ -50,9 +50,8 @@ def link(text: str, address: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """A text without line breaks.
-
-    What cannot be printed, such as a control character or a change of direction, is shown as `�`.
+    """A text without line breaks; what cannot be printed, such as a control character or a change of direction, is
+    shown as `�`.
     """
     line = " ".join(text.split())
     return line if line.isprintable() else "".join(char if char.isprintable() else "�" for char in line)

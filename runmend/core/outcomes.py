@@ -4,9 +4,8 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a run ended. Only the first three complete the workflow.
-
-    The others fail it under this name as the error's type.
+    """How a run ended. Only the first three complete the workflow; the others fail it under this name as the error's
+    type.
     """
 
     RESOLVED = "resolved"

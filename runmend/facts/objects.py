@@ -79,9 +79,8 @@ class PodFacts(Frozen):
 
     @property
     def in_words(self) -> str:
-        """`web-1: Pending, app waits (ImagePullBackOff)`.
-
-        What Kubernetes says of the pod only where no container's state does.
+        """`web-1: Pending, app waits (ImagePullBackOff)`; what Kubernetes says of the pod only where no container's
+        state does.
         """
         troubles = [
             f"{c.name} {'waits' if c.state == 'waiting' else c.state} ({c.reason or 'no reason given'})"

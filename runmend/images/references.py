@@ -65,9 +65,8 @@ class ImageReference:
 
     @property
     def short(self) -> str:
-        """For one line of a report.
-
-        `hello-app:1.0`, or `hello-app@sha256:abcdef012345`, the digest cut to 12 digits.
+        """For one line of a report: `hello-app:1.0`, or `hello-app@sha256:abcdef012345`, the digest cut to 12
+        digits.
         """
         last = self.repository.rpartition("/")[2]
         if self.digest is None:

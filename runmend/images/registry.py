@@ -126,9 +126,8 @@ class Registry:
             self._tls.load_verify_locations(cafile=str(ca_file))
 
     def ask(self, image: str | ImageReference, credentials: Sequence[Credentials] = ()) -> RegistryAnswer:
-        """Say whether the image's tag or digest is in its registry.
-
-        What cannot be told is UNKNOWN with the reason, never an error.
+        """Say whether the image's tag or digest is in its registry; what cannot be told is UNKNOWN with the reason,
+        never an error.
 
         Of `credentials` those that cover the image are used, and sent only to its registry and that registry's token
         realm. Runs an event loop of its own, so it is called from a thread that has none.
@@ -380,9 +379,8 @@ def _challenges(headers: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def _pull_only(scope: str, image: ImageReference) -> str:
-    """Return the challenge's scope with every right but `pull` taken out.
-
-    A registry may not have a wider token made with our credentials.
+    """Return the challenge's scope with every right but `pull` taken out: a registry may not have a wider token made
+    with our credentials.
 
     A word of the registry's own that grants nothing by the standard (`aws`, say) is passed on.
     """

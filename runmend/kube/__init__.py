@@ -1,4 +1,3 @@
-"""The one way to Kubernetes.
-
-The client and its errors, objects read as facts, owners, and the notes that changes leave.
+"""The one way to Kubernetes: the client and its errors, objects read as facts, owners, and the notes that changes
+leave.
 """

@@ -191,9 +191,8 @@ class Cluster:
         return facts.deployment(answer)
 
     def create_event(self, namespace: str, event: Json, *, seconds: float) -> bool:
-        """Create an event, and wait for no longer.
-
-        False where there is one of its name already, which stays as it is.
+        """Create an event, and wait for no longer; False where there is one of its name already, which stays as it
+        is.
         """
         path = "/api/v1/namespaces/{namespace}/events"
         try:

@@ -122,9 +122,8 @@ class Workloads:
         return self.replica_sets.get(pod.owner.uid) if pod.owner else None
 
     def newest(self, target: Target, uid: str | None = None) -> ReplicaSetFacts | None:
-        """The ReplicaSet of a Deployment's current revision.
-
-        None for a target of another kind, whose revisions are its own affair.
+        """The ReplicaSet of a Deployment's current revision; None for a target of another kind, whose revisions are its
+        own affair.
 
         `uid` is the Deployment's, where it is known: one that was deleted and made anew has left ReplicaSets under the
         same name.

@@ -68,9 +68,8 @@ class TargetNow:
 
     @property
     def uid(self) -> str:
-        """The target's own uid: its Deployment's, or what its pods say of what controls them.
-
-        Empty where it is gone.
+        """The target's own uid: its Deployment's, or what its pods say of what controls them; empty where it is
+        gone.
         """
         if self.deployment or self.gone:
             return self.deployment.uid if self.deployment else ""

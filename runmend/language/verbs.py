@@ -23,9 +23,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9._:/-]{0,253}")
 
 
 def placeholders(target: Target, parameters: Mapping[str, str] = MappingProxyType({}), **names: str) -> dict[str, str]:
-    """What a command's placeholders stand for.
-
-    The target's, the action's own parameters, and what is named besides (pod, container).
+    """What a command's placeholders stand for: the target's, the action's own parameters, and what is named besides
+    (pod, container).
     """
     return {**parameters, "namespace": target.namespace, "deployment": target.name, **names}
 

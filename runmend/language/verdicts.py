@@ -95,9 +95,8 @@ def new_events(states: tuple[str, ...], mark: Watermark, live: Live) -> list[str
 
 
 def restarted(mark: Watermark, pods: tuple[PodFacts, ...]) -> list[str]:
-    """`pod: container restarted n times` for each container that did since the watermark.
-
-    A younger pod's count from 0.
+    """`pod: container restarted n times` for each container that did since the watermark; a younger pod's count
+    from 0.
     """
     return [
         f"{pod.name}: {c.name} restarted {c.restarts - mark.restarts.get(f'{pod.uid}/{c.name}', 0)}x"

@@ -19,9 +19,8 @@ class _Sentence(Frozen):
 
 
 class PodRunning(_Sentence):
-    """Becomes true: every pod of the target is Running.
-
-    It is phase Running, every container ready, and the pod itself.
+    """Becomes true: every pod of the target is Running, which is phase Running, every container ready, and the pod
+    itself.
 
     `leaves` is the state that the pod comes from, None where the sentence names none.
     """
@@ -80,9 +79,8 @@ class Verdict(Frozen):
 
 
 class Watermark(Frozen):
-    """What was there when the target had settled.
-
-    What is new is told against it, by counts and uids, never by a clock.
+    """What was there when the target had settled; what is new is told against it, by counts and uids, never by a
+    clock.
     """
 
     uid: str = ""

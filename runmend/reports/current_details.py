@@ -11,9 +11,8 @@ from runmend.reports.report import duration
 
 
 def was_wrong(observation: Observation | None) -> str:
-    """What was wrong before the run changed anything.
-
-    Why images could not be pulled, else what the containers waited for.
+    """What was wrong before the run changed anything: why images could not be pulled, else what the containers waited
+    for.
     """
     if observation is None:
         return ""

@@ -1,6 +1,5 @@
-"""What a run tells on its target.
-
-Kubernetes events, by which `kubectl describe` says what was changed, how it ended, and which run did it.
+"""What a run tells on its target: Kubernetes events, by which `kubectl describe` says what was changed, how it ended,
+and which run did it.
 
 Called by the changing step and by the report. Nothing hangs on an event, so one that cannot be written fails nothing
 and is waited for only briefly. Its name follows from what it tells, so that telling it again writes no second one.
@@ -66,9 +65,8 @@ class Announcement:
 
     @property
     def name(self) -> str:
-        """The event's name, the same whenever this is told.
-
-        The target's, and a hash of the run and of what it tells.
+        """The event's name, the same whenever this is told: the target's, and a hash of the run and of what it
+        tells.
         """
         told = f"{self.author.workflow}\n{self.author.run}\n{self.fact}\n{self.step}"
         digest = hashlib.sha256(told.encode()).hexdigest()[:HASH_DIGITS]
@@ -141,9 +139,8 @@ def announce(cluster: Cluster, told: Announcement, seconds: float = PATIENCE_SEC
 
 
 def _within(text: str, longest: int) -> str:
-    """A text in one line of characters that can be printed, cut to so many bytes.
-
-    It may come from anywhere, and goes to terminals.
+    """A text in one line of characters that can be printed, cut to so many bytes: it may come from anywhere, and goes
+    to terminals.
     """
     line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
     encoded = line.encode()

@@ -229,9 +229,8 @@ def _after_colon(spans: list[Span], *, inside: bool) -> list[Span] | None:
 
 
 def _reserved(name: str) -> str:
-    """A reserved name however it is spelt (`Action ID`).
-
-    A parameter's stays as it is, because a placeholder asks for it so.
+    """A reserved name however it is spelt (`Action ID`); a parameter's stays as it is, because a placeholder asks for
+    it so.
     """
     plain = re.sub(r"[\s-]+", "_", name.lower())
     plain = _SAME.get(plain, plain)

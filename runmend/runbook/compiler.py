@@ -129,9 +129,8 @@ def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> N
 
 
 def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report) -> str | None:
-    """The state that the target must be in to be touched.
-
-    What the actions' conditions say, else what the criteria say it comes from.
+    """The state that the target must be in to be touched: what the actions' conditions say, else what the criteria say
+    it comes from.
     """
     gates = [(step.state, step.line) for step in steps if step.state]
     left = [

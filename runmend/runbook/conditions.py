@@ -108,9 +108,8 @@ def read_condition(text: str) -> Condition | None:
 
 
 def read_leading_if(description: str) -> Condition | str | None:
-    """The condition that a description begins with.
-
-    Its text where it is not understood; None where it begins with none.
+    """The condition that a description begins with; its text where it is not understood; None where it begins with
+    none.
 
     Only "If", "When" and "Only if" can be understood; what follows another word of that kind is a condition all the
     same.

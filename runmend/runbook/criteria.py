@@ -199,9 +199,8 @@ def _plain(text: str) -> str:
 
 
 def _whole(item: Item) -> str:
-    """An item with all that stands under it.
-
-    `one of:` and its alternatives are one sentence, and not one that is understood.
+    """An item with all that stands under it: `one of:` and its alternatives are one sentence, and not one that is
+    understood.
     """
     texts = [item.inline.plain, *(more.plain for more in item.more), *(code.text.strip() for code in item.codes)]
     texts += [other.text.strip() for other in item.others]

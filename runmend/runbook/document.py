@@ -1,6 +1,5 @@
-"""A runbook's file as a tree that knows its lines.
-
-Front matter, and the body's headings with what stands under them. Reads no meaning.
+"""A runbook's file as a tree that knows its lines: front matter, and the body's headings with what stands under them.
+Reads no meaning.
 
 The Markdown parser is bounded by its own nesting limit, the file by `SIZE_MAX`, so no text takes long or overflows a
 stack.
@@ -233,9 +232,8 @@ def _parts(body: str, offset: int) -> Iterator[Part]:
 
 
 def _heading_words(text: str) -> str:
-    """Leave numbering, emoji and a colon out of a heading.
-
-    `2. Success Criteria:`. One that is struck out (~~) is none of ours.
+    """Leave numbering, emoji and a colon out of a heading: `2. Success Criteria:`. One that is struck out (~~) is none
+    of ours.
     """
     return re.sub(r"^(?:[^\w~]|[\d_])+|(?:[^\w~]|_)+$", "", text).lower()
 

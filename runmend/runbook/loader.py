@@ -28,9 +28,8 @@ class Loaded:
 
 
 def load_directory(path: Path) -> Loaded:
-    """Compile every `*.md` of a directory, in the order of their names.
-
-    Hidden files and a README.md without front matter are left out.
+    """Compile every `*.md` of a directory, in the order of their names; hidden files and a README.md without front
+    matter are left out.
 
     Two files with one runbook_id or one alertname: the later one is a problem.
 

@@ -1,6 +1,5 @@
-"""The patch of `kubectl patch deployment -p`.
-
-A strategic merge patch that may set images of containers, and nothing else.
+"""The patch of `kubectl patch deployment -p`: a strategic merge patch that may set images of containers, and nothing
+else.
 """
 
 from runmend.core.names import dns_label
@@ -19,9 +18,8 @@ Images = tuple[tuple[ContainerImage, ...], tuple[ContainerImage, ...]]
 
 
 def read_patch(text: str, values: Values) -> Images | None:
-    """Read the patch, JSON or YAML as kubectl takes it: the images of containers and init containers.
-
-    None where the report has errors.
+    """Read the patch, JSON or YAML as kubectl takes it: the images of containers and init containers; None where the
+    report has errors.
     """
     try:
         node = read_yaml(text)

@@ -109,9 +109,8 @@ _HALT = _words(
 
 
 def restriction(text: str) -> str | None:
-    """The first words of restriction or waiting, however written, or the mark of what is struck out.
-
-    None where there are none.
+    """The first words of restriction or waiting, however written, or the mark of what is struck out; None where there
+    are none.
     """
     return "~~" if "~~" in text else _first(_RESTRICTION, text)
 
@@ -122,9 +121,8 @@ def prohibition(text: str) -> str | None:
 
 
 def remark(text: str) -> str | None:
-    """The first clause of a description that says neither what is done nor what for.
-
-    "Last resort: patch …", "patch …, in low season".
+    """The first clause of a description that says neither what is done nor what for: "Last resort: patch …", "patch …,
+    in low season".
 
     A description of one clause has none.
     """
@@ -152,9 +150,8 @@ def _first(pattern: re.Pattern[str], text: str) -> str | None:
 
 
 def _plain(text: str) -> str:
-    """Lower case, without apostrophes, marks and invisible letters.
-
-    Neither a curly quote nor a soft hyphen hides a word.
+    """Lower case, without apostrophes, marks and invisible letters: neither a curly quote nor a soft hyphen hides a
+    word.
     """
     letters = (
         letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) not in ("Cf", "Mn")
@@ -211,7 +208,9 @@ def check_items(action: Action, report: Report, *, changes: bool) -> None:
 
 
 def check_prose(document: Document, changing: frozenset[str], report: Report) -> None:
-    """Look at all prose that may be about the actions named in `changing`: those that change something and are run."""
+    """Look at all prose that is or may be about the actions named in `changing`, those that change something and are
+    run.
+    """
     near = _near(document.parts, changing)
     titled = False
     for number, part in enumerate(document.parts):

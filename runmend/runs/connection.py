@@ -134,9 +134,8 @@ async def register_search_attributes(client: Client) -> None:
 
 
 async def _usable(client: Client) -> None:
-    """Wait until the visibility store takes a query on each.
-
-    A server knows a new search attribute only after seconds.
+    """Wait until the visibility store takes a query on each: a server knows a new search attribute only after
+    seconds.
     """
     query = " AND ".join(f"{name} IS NULL" for name in SEARCH_ATTRIBUTES)
     for _ in range(REGISTRATION_TRIES):

@@ -1,6 +1,5 @@
-"""How values become payloads.
-
-As with `temporalio.contrib.pydantic`, with one set of type adapters for the whole process.
+"""How values become payloads: as with `temporalio.contrib.pydantic`, with one set of type adapters for the whole
+process.
 
 Temporal makes a converter for each run and each activity, and the stock one begins with an empty cache each time: the
 adapters of a run's eight types cost 2 ms of its 45. Used by every client of ours; what it writes is what the stock

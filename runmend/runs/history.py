@@ -37,9 +37,8 @@ class NotARun(PermanentError):
 
 @dataclass(slots=True)
 class Activity:
-    """An activity that a run began.
-
-    One of the run's own (`observe`, `settle`, `check`, `report`), or a step by its action's id.
+    """An activity that a run began: one of the run's own (`observe`, `settle`, `check`, `report`), or a step by its
+    action's id.
 
     `scheduled` is the event that began it, `task` the one in which the workflow task that asked for it was completed,
     `closed` the one that ended it, None while it is under way. Of `result` and `failure` at most one is there.
@@ -215,9 +214,8 @@ def _take_execution(history: History, event: HistoryEvent, kind: str, attributes
 
 
 def _take_failed_task(history: History, event_id: int, attributes: Any) -> None:  # noqa: ANN401  a message
-    """A workflow task that failed, or a reset.
-
-    It stands in the history of the run that it made as such a failure too.
+    """A workflow task that failed, or a reset, which stands in the history of the run that it made as such a failure
+    too.
     """
     if attributes.cause == _RESET:
         history.reset, history.resumes = event_id, attributes.base_run_id
@@ -226,9 +224,8 @@ def _take_failed_task(history: History, event_id: int, attributes: Any) -> None:
 
 
 def _start(tasks: Iterable[tuple[str, int]]) -> int:
-    """The event at which the first workflow task can be done anew.
-
-    Its end, or where no worker has ended one, the one after its begin.
+    """The event at which the first workflow task can be done anew: its end, or where no worker has ended one, the one
+    after its begin.
     """
     known = list(tasks)
 

@@ -199,7 +199,8 @@ class Starter:
         return handle.result_run_id or ""
 
     async def open_runs(self, fingerprints: Collection[str]) -> tuple[OpenRun, ...]:
-        """The open runs started for alerts with any of these fingerprints, as far as the visibility store knows yet.
+        """The open runs that were started for alerts with any of these fingerprints, as far as the visibility store
+        knows yet.
 
         Raises:
             TemporalUnreachable: Temporal did not take the call.

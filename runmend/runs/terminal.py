@@ -1,6 +1,5 @@
-"""A run on the terminal: its report, and how it proceeds.
-
-Live where there is a terminal, line by line where there is none.
+"""A run on the terminal: its report, and how it proceeds; live where there is a terminal, line by line where there is
+none.
 
 Called by the commands and by the demo.
 """
@@ -64,9 +63,8 @@ def console() -> Console:
 
 
 def print_report(out: Console, result: RunResult, *, advise: bool = True) -> None:
-    """The report: laid out on a terminal, its Markdown elsewhere, without the backslashes.
-
-    It would be copied with a command.
+    """The report: laid out on a terminal, its Markdown elsewhere, without the backslashes, which would be copied with a
+    command.
 
     Args:
         out: where to.
@@ -166,9 +164,8 @@ async def follow(
     screen: Screen,
     at_window: Callable[[Progress], Awaitable[None]] | None = None,
 ) -> Progress:
-    """Show a run until it has ended.
-
-    Where somebody resets it meanwhile, which ends it, the run that goes on from there.
+    """Show a run until it has ended; where somebody resets it meanwhile, which ends it, the run that goes on from
+    there.
 
     Args:
         client: where it runs.

@@ -1,6 +1,5 @@
-"""Which runs there are, asked of Temporal's visibility store.
-
-One row for each, by filters that the store applies where it can.
+"""Which runs there are, asked of Temporal's visibility store: one row for each, by filters that the store applies where
+it can.
 
 Called by `runmend list`, `runmend stats` and whatever finds a run by its name.
 
@@ -85,9 +84,8 @@ class Row:
         return ((self.ended or datetime.now(UTC)) - self.started).total_seconds()
 
     def is_called(self, where: str, run: str) -> bool:
-        """Whether a person may mean this run.
-
-        A part of its target's name, and a part of its run id where one is given.
+        """Whether a person may mean this run: a part of its target's name, and a part of its run id where one is
+        given.
         """
         if run and not (self.run_id.startswith(run) or self.run_id.endswith(run)):
             return False

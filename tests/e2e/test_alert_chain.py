@@ -30,7 +30,7 @@ from tests.e2e.shop import Shop
 
 # In seconds: what waits for an outage of a minute, or for an alert that ends a minute after its pod, takes longer than
 # other tests.
-pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("alert chain")]
+pytestmark = pytest.mark.timeout(240)
 ALERT = "KubePodImagePullBackOff"
 AN_OUTAGE = 70
 """The ten seconds that an alert waits for others of its group, and a minute of deliveries that fail."""

@@ -14,7 +14,6 @@ from tests.cluster.api import Cluster, Json, eventually
 from tests.cluster.kubectl import Kubectl
 from tests.e2e.installation import RIGHTS, SHIPPED
 
-pytestmark = pytest.mark.xdist_group("manifests")
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
 COMPONENTS = ("worker", "bridge")
 TOKEN = "runmend-bridge-token"

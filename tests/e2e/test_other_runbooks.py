@@ -14,7 +14,6 @@ from tests.e2e.installation import Installation
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, SPREAD, Shop, firing
 from tests.runs import WINDOW
 
-pytestmark = pytest.mark.xdist_group("other runbooks")
 COPIES = "copies"
 FAILS, FAILS_ON_ONE_NODE, UNPROTECTED = "RB_FALLBACK_FAILS", "RB_FALLBACK_FAILS_ON_ONE_NODE", "RB_UNPROTECTED"
 BROKEN_FALLBACK, UNHEALTHY_FALLBACK = "registry.example/fallback:missing", "registry.example/fallback:unhealthy"

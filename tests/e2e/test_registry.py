@@ -20,7 +20,6 @@ from tests.cluster.processes import Processes, free_port
 from tests.e2e.installation import ROOT, SHIPPED, Installation, Temporal
 from tests.e2e.shop import FALLBACK, Shop
 
-pytestmark = pytest.mark.xdist_group("registry")
 OWN_FALLBACK = "RB_OWN_FALLBACK"
 SECRETS_ROLE = "runmend-read-secrets"
 NO_SUCH_DIGEST = f"sha256:{'0' * 64}"

@@ -32,6 +32,8 @@ AT_THE_PATCH = "patch_image: observe and get_pod_events keep their results"
 FAULT = """
 from activities import operations
 
+# Each command is a process of its own, which takes seconds to start where four clusters share the processor.
+pytestmark = pytest.mark.timeout(240)
 def fault(*_, **__):
     raise KeyError("containers")
 

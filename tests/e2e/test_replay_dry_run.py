@@ -1,8 +1,13 @@
 """`runmend replay --dry-run` on the real cluster: what would be done is told, and by the audit log nothing is written,
 no event either."""
 
+import pytest
+
 from tests.e2e.shop import FALLBACK, MISSING, Shop
 from tests.runs import WINDOW
+
+# As in test_replay.
+pytestmark = pytest.mark.timeout(240)
 
 
 async def told(shop: Shop, *options: str) -> list[str]:

@@ -58,9 +58,8 @@ def _within(record: logging.LogRecord) -> dict[str, Any]:
 
 
 class Console(logging.Formatter):
-    """`2026-11-23T10:00:00Z INFO runmend.bridge alert answered answer="started"`.
-
-    Values are JSON, so is a message that is not plain.
+    """`2026-11-23T10:00:00Z INFO runmend.bridge alert answered answer="started"`: values are JSON, so is a message that
+    is not plain.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -164,9 +163,8 @@ def _sentence(message: str) -> str:
 
 
 def _json(value: object) -> str:
-    """JSON in one line, of which a terminal shows every character.
-
-    Line ends of any kind, controls and bidi overrides are escaped.
+    """JSON in one line, of which a terminal shows every character: line ends of any kind, controls and bidi overrides
+    are escaped.
     """
     text = json.dumps(value, ensure_ascii=False)
     return (

@@ -1,6 +1,5 @@
-"""What is broken in the demo, and how.
-
-A Deployment in the embedded cluster, and the alert that Alertmanager would send for it.
+"""What is broken in the demo, and how: a Deployment in the embedded cluster, and the alert that Alertmanager would send
+for it.
 """
 
 import asyncio

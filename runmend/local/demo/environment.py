@@ -1,6 +1,5 @@
-"""What the demo runs in.
-
-Temporal, an embedded cluster, a worker and a bridge, on free ports of loopback and in a temporary folder.
+"""What the demo runs in: Temporal, an embedded cluster, a worker and a bridge, on free ports of loopback and in a
+temporary folder.
 
 Nothing of the user's surroundings has a say: no kubeconfig, no variable, no profile.
 """

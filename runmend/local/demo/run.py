@@ -1,6 +1,5 @@
-"""The demo as it is seen.
-
-What is broken, what the bridge answers, the run as it proceeds, its report, and what it cost.
+"""The demo as it is seen: what is broken, what the bridge answers, the run as it proceeds, its report, and what it
+cost.
 """
 
 import asyncio

@@ -41,9 +41,8 @@ _LEFT_OUT = ("labels", "annotations", "finalizers", "ownerReferences")
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a request is about.
-
-    `name` is empty for a collection, `namespace` for all of them and for cluster-wide kinds.
+    """What a request is about; `name` is empty for a collection, `namespace` for all of them and for cluster-wide
+    kinds.
     """
 
     resource: Resource
@@ -68,9 +67,8 @@ class Api:
         self._pages = Pages(store)
 
     def list(self, at: Address, labels: str = "", fields: str = "", limit: int = 0, token: str = "") -> Page:
-        """The objects of a collection that both selectors take.
-
-        `limit` of them where it is not 0, from a page's token on.
+        """The objects of a collection that both selectors take; `limit` of them where it is not 0, from a page's token
+        on.
         """
         tests = [by_fields(at.resource, fields), by_labels(labels)] if fields or labels else []
         namespace = at.namespace or None if at.resource.namespaced else ""

@@ -68,9 +68,8 @@ def inject(store: Store, pod: Object) -> None:
 
 
 def admit_pod(store: Store, pod: Object) -> str:
-    """Copy the service account's pull secrets into a new pod, in place.
-
-    The answer says what forbids the pod, or nothing.
+    """Copy the service account's pull secrets into a new pod, in place; the answer says what forbids the pod, or
+    nothing.
     """
     namespace, name = pod["metadata"]["namespace"], pod["spec"]["serviceAccountName"]
     account = store.find(SERVICE_ACCOUNTS, namespace, name)

@@ -63,9 +63,8 @@ class Deployments:
         self._report(key)
 
     def _renewed(self, deployment: Object, owned: list[Object], new: Object | None) -> Object:
-        """The ReplicaSet of the current template.
-
-        Made, or brought up to the newest revision with the annotations of the Deployment.
+        """The ReplicaSet of the current template: made, or brought up to the newest revision with the annotations of
+        the Deployment.
         """
         others = [found for found in owned if new is None or found["metadata"]["uid"] != new["metadata"]["uid"]]
         revision = 1 + max((_revision(found) for found in others), default=0)

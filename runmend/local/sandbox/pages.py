@@ -1,6 +1,5 @@
-"""Lists in pages. A page's token names the moment of its list.
-
-It is kept for a while, so that all pages tell of that moment.
+"""Lists in pages. A page's token names the moment of its list, which is kept for a while, so that all pages tell of
+that moment.
 """
 
 import base64

@@ -155,9 +155,8 @@ class Sandbox:
 
 
 def may_be_overwritten(path: Path) -> bool:
-    """Whether a sandbox may write its kubeconfig there.
-
-    Nothing is there yet, or one that a sandbox wrote and kubectl may have rewritten.
+    """Whether a sandbox may write its kubeconfig there: nothing is there yet, or one that a sandbox wrote and kubectl
+    may have rewritten.
 
     Raises:
         OSError: what is there cannot be read.

@@ -79,9 +79,8 @@ class Store:
         return [(resource, obj) for resource, obj in found if obj is not None]
 
     def put(self, resource: Resource, obj: Object) -> Object:
-        """Store a new object, or the new version of one.
-
-        It gets the next resourceVersion (and a uid where it has none).
+        """Store a new object, or the new version of one; it gets the next resourceVersion (and a uid where it has
+        none).
         """
         metadata = obj["metadata"]
         key = (resource, metadata.get("namespace", ""), metadata["name"])

@@ -62,9 +62,8 @@ def _text(raw: bytes) -> str:
 
 
 def _is_cut(text: str, error: json.JSONDecodeError) -> bool:
-    """Whether a text was JSON up to where it ends.
-
-    Within a string, a word or a number, or where something more was to come.
+    """Whether a text was JSON up to where it ends: within a string, a word or a number, or where something more was to
+    come.
     """
     return error.msg.startswith("Unterminated string") or not re.search(r"[^\w\s.+-]", text[error.pos :])
 
@@ -86,9 +85,8 @@ def _check_whole(name: str, events: Any) -> None:  # noqa: ANN401  a sequence of
 
 
 def _encoded(value: Any) -> Any:  # noqa: ANN401  JSON
-    """The JSON with payloads as the server keeps them.
-
-    The Web UI's Human Readable has their texts in place of base64.
+    """The JSON with payloads as the server keeps them: the Web UI's Human Readable has their texts in place of
+    base64.
     """
     if isinstance(value, list):
         return [_encoded(part) for part in value]

@@ -10,9 +10,8 @@ from runmend.plan.plan import Plan
 
 
 def difference(before: Plan, after: Plan) -> str:
-    """A unified diff of both plans in full, without the lines where things stand in their files.
-
-    Empty where nothing differs.
+    """A unified diff of both plans in full, without the lines where things stand in their files; empty where nothing
+    differs.
     """
     olds, news = in_words(before), in_words(after)
     lines = unified_diff(

@@ -24,9 +24,8 @@ class NotReplayed(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where a run is taken up.
-
-    Its history is kept to before `event_id`, the end of the workflow task that asked for `step`.
+    """Where a run is taken up: its history is kept to before `event_id`, the end of the workflow task that asked for
+    `step`.
 
     `number` is the step's place in the workflow list, 0 for `observe` and `settle`. `keeps` names what keeps its
     result.

@@ -1,6 +1,5 @@
-"""A run of the past, read from Temporal.
-
-What it was given, the way that it took, and whether it is its target's latest.
+"""A run of the past, read from Temporal: what it was given, the way that it took, and whether it is its target's
+latest.
 """
 
 from collections.abc import Mapping

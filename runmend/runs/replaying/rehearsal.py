@@ -1,6 +1,5 @@
-"""What a replay would do now.
-
-The target is looked at as the run would, and changes are tried with the API server's dry run.
+"""What a replay would do now: the target is looked at as the run would, and changes are tried with the API server's dry
+run.
 
 Changes nothing, and starts nothing.
 """
@@ -96,9 +95,8 @@ def _settle(cluster: Cluster, past: Past, point: Point) -> Iterator[tuple[str, b
 
 @dataclass(frozen=True, slots=True)
 class _Steps:
-    """The steps of a plan, and whose they would be.
-
-    `run_id` is the one by which the run knows its own earlier writes.
+    """The steps of a plan, and whose they would be; `run_id` is the one by which the run knows its own earlier
+    writes.
     """
 
     cluster: Cluster
