@@ -92,7 +92,7 @@ async def client(temporal: str, calls: Calls) -> Client:
 
 
 @pytest.fixture
-async def house(
+async def installed(
     settings: Settings, client: Client, calls: Calls, sandbox: Sandbox, requests: Requests, cluster: Cluster
 ) -> AsyncIterator[Installation]:
     """The bridge and all that it needs; no worker, so runs stay open."""
@@ -104,11 +104,11 @@ async def house(
 
 
 @pytest.fixture
-async def worker(house: Installation) -> AsyncIterator[None]:
-    """A worker whose runs end as `house.end` tells them."""
+async def worker(installed: Installation) -> AsyncIterator[None]:
+    """A worker whose runs end as `installed.end` tells them."""
     async with Worker(
-        house.client,
-        task_queue=house.settings.task_queue,
+        installed.client,
+        task_queue=installed.settings.task_queue,
         workflows=[Told],
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

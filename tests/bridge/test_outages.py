@@ -23,11 +23,13 @@ async def wire(temporal: str) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-async def wired(house: Installation, wire: Wire) -> AsyncIterator[Installation]:
+async def wired(installed: Installation, wire: Wire) -> AsyncIterator[Installation]:
     """An installation whose connection to Temporal can be cut."""
     patience = RetryConfig(max_elapsed_time_millis=500)  # the SDK's own is 10 s
     client = await Client.connect(await wire.open(), data_converter=pydantic_data_converter, retry_config=patience)
-    made = replace(house, client=client, app=create_app(house.settings, client, house.cluster, house.catalog))
+    made = replace(
+        installed, client=client, app=create_app(installed.settings, client, installed.cluster, installed.catalog)
+    )
     async with made.http:
         yield made
 
@@ -78,52 +80,52 @@ async def test_with_temporal_down_the_bridge_is_not_ready(wired: Installation, w
     assert response.json()["checks"]["kubernetes"]["ok"] is True
 
 
-async def test_with_the_api_server_down_a_webhook_is_answered_503_and_comes_again(house: Installation) -> None:
-    (pod,) = await house.deploy()
-    house.sandbox.pause()
+async def test_with_the_api_server_down_a_webhook_is_answered_503_and_comes_again(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
+    installed.sandbox.pause()
 
-    down = await house.post(an_alert(pod))
-    ready = await house.http.get("/readyz")
-    house.sandbox.resume()
-    up = await house.post(an_alert(pod))
+    down = await installed.post(an_alert(pod))
+    ready = await installed.http.get("/readyz")
+    installed.sandbox.resume()
+    up = await installed.post(an_alert(pod))
 
     assert down.status_code == 503
     assert "did not answer" in down.json()["detail"]
     assert down.json()["alerts"][0]["answer"] == "failed"
-    assert house.calls.count["start"] == 1
+    assert installed.calls.count["start"] == 1
     assert ready.status_code == 503
     assert ready.json()["checks"]["kubernetes"]["ok"] is False
     assert up.json()["alerts"][0]["answer"] == "started"
 
 
-async def test_with_the_api_server_down_resolved_alerts_are_taken(house: Installation) -> None:
-    house.sandbox.pause()
+async def test_with_the_api_server_down_resolved_alerts_are_taken(installed: Installation) -> None:
+    installed.sandbox.pause()
 
-    assert await house.answers(an_alert(status="resolved")) == ["no open run"]
+    assert await installed.answers(an_alert(status="resolved")) == ["no open run"]
 
 
 @pytest.mark.parametrize(("status", "wait"), [(500, "5"), (429, "7"), (403, "5")])
 async def test_what_the_api_server_refuses_makes_alertmanager_come_again(
-    house: Installation, status: int, wait: str
+    installed: Installation, status: int, wait: str
 ) -> None:
-    (pod,) = await house.deploy()
-    house.requests.status, house.requests.headers = status, {"Retry-After": "7"} if status == 429 else {}
+    (pod,) = await installed.deploy()
+    installed.requests.status, installed.requests.headers = status, {"Retry-After": "7"} if status == 429 else {}
 
-    response = await house.post(an_alert(pod))
+    response = await installed.post(an_alert(pod))
 
     assert response.status_code == 503
     assert response.headers["retry-after"] == wait
     assert str(status) in response.json()["detail"]
 
 
-async def test_one_namespace_that_fails_does_not_keep_the_others_from_starting(house: Installation) -> None:
-    (web,) = await house.deploy("web")
-    (api,) = await house.deploy("api", namespace="bank")
-    house.requests.status, house.requests.only_for = 500, "/namespaces/bank/"
+async def test_one_namespace_that_fails_does_not_keep_the_others_from_starting(installed: Installation) -> None:
+    (web,) = await installed.deploy("web")
+    (api,) = await installed.deploy("api", namespace="bank")
+    installed.requests.status, installed.requests.only_for = 500, "/namespaces/bank/"
 
-    first = await house.post(an_alert(api), an_alert(web))
-    house.requests.status = None
-    again = await house.post(an_alert(api), an_alert(web))
+    first = await installed.post(an_alert(api), an_alert(web))
+    installed.requests.status = None
+    again = await installed.post(an_alert(api), an_alert(web))
 
     assert first.status_code == 503
     assert [alert["answer"] for alert in first.json()["alerts"]] == ["failed", "started"]
@@ -132,27 +134,27 @@ async def test_one_namespace_that_fails_does_not_keep_the_others_from_starting(h
 
 
 async def test_a_start_that_temporal_refuses_is_answered_503(
-    house: Installation, monkeypatch: pytest.MonkeyPatch
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # As on a server where nobody has registered the search attributes yet.
-    (pod,) = await house.deploy()
+    (pod,) = await installed.deploy()
     monkeypatch.setattr(starting, "_TARGET", SearchAttributeKey.for_keyword("NobodyRegisteredThis"))
 
-    response = await house.post(an_alert(pod))
+    response = await installed.post(an_alert(pod))
 
     assert response.status_code == 503
     assert "INVALID_ARGUMENT" in response.json()["detail"]
 
 
 async def test_an_error_that_nobody_foresaw_is_a_problem_without_a_traceback(
-    house: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object, **__: object) -> Workloads:
         raise RuntimeError("a secret of the inside")
 
     monkeypatch.setattr(Workloads, "named", broken)
 
-    response = await house.http.post("/alerts", json=webhook(an_alert(namespace="shop", pod="web-1")))
+    response = await installed.http.post("/alerts", json=webhook(an_alert(namespace="shop", pod="web-1")))
 
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
@@ -160,4 +162,4 @@ async def test_an_error_that_nobody_foresaw_is_a_problem_without_a_traceback(
     (logged,) = [record for record in caplog.records if record.getMessage() == "request failed unexpectedly"]
     assert logged.exc_info is not None
     assert str(logged.exc_info[1]) == "a secret of the inside"
-    assert 'runmend_webhooks_total{status="500"} 1.0' in (await house.http.get("/metrics")).text
+    assert 'runmend_webhooks_total{status="500"} 1.0' in (await installed.http.get("/metrics")).text

@@ -29,12 +29,12 @@ HOSTILE = {
 @pytest.mark.parametrize("label", ["namespace", "pod", "container"])
 @pytest.mark.parametrize("value", HOSTILE.values(), ids=HOSTILE.keys())
 async def test_a_hostile_label_is_refused_before_any_request_is_made(
-    house: Installation, label: str, value: str
+    installed: Installation, label: str, value: str
 ) -> None:
     alert = an_alert(namespace="shop", pod="web-1") | {}
     alert["labels"] |= {label: value}
 
-    response = await house.post(alert)
+    response = await installed.post(alert)
 
     assert response.status_code == 200
     (answered,) = response.json()["alerts"]
@@ -43,63 +43,63 @@ async def test_a_hostile_label_is_refused_before_any_request_is_made(
     assert len(answered["why"]) < 250
     assert answered["why"].replace("…", "").isascii()
     assert len(answered["pod"]) <= 253
-    assert house.requests.seen == []
-    assert house.calls.count == {}
+    assert installed.requests.seen == []
+    assert installed.calls.count == {}
 
 
-async def test_a_hostile_runbook_id_finds_no_runbook(house: Installation) -> None:
-    response = await house.post(an_alert(namespace="shop", pod="web-1", runbook_id="../../etc/passwd\n"))
+async def test_a_hostile_runbook_id_finds_no_runbook(installed: Installation) -> None:
+    response = await installed.post(an_alert(namespace="shop", pod="web-1", runbook_id="../../etc/passwd\n"))
 
     (answered,) = response.json()["alerts"]
     assert answered["answer"] == "unrouted"
     assert answered["why"] == "no runbook is loaded for runbook_id '../../etc/passwd\\n'"
-    assert house.requests.seen == []
+    assert installed.requests.seen == []
 
 
-async def test_an_alert_without_a_runbook_is_unrouted_and_the_rest_of_its_group_is_not(house: Installation) -> None:
-    (pod,) = await house.deploy()
+async def test_an_alert_without_a_runbook_is_unrouted_and_the_rest_of_its_group_is_not(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
 
-    response = await house.post(an_alert(pod, alertname="Watchdog"), an_alert(pod))
+    response = await installed.post(an_alert(pod, alertname="Watchdog"), an_alert(pod))
 
     first, second = response.json()["alerts"]
     assert (first["answer"], second["answer"]) == ("unrouted", "started")
     assert first["why"] == "no runbook is loaded for alertname 'Watchdog'"
-    assert 'runmend_alerts_total{answer="unrouted"} 1.0' in (await house.http.get("/metrics")).text
+    assert 'runmend_alerts_total{answer="unrouted"} 1.0' in (await installed.http.get("/metrics")).text
 
 
 @pytest.mark.parametrize("label", ["namespace", "pod"])
 @pytest.mark.parametrize("value", [None, ""])
 async def test_an_alert_that_lacks_a_required_label_is_unrouted(
-    house: Installation, label: str, value: str | None
+    installed: Installation, label: str, value: str | None
 ) -> None:
     alert = an_alert(namespace="shop", pod="web-1")
     alert["labels"] = {name: text for name, text in (alert["labels"] | {label: value}).items() if text is not None}
 
-    response = await house.post(alert)
+    response = await installed.post(alert)
 
     (answered,) = response.json()["alerts"]
     assert answered["answer"] == "unrouted"
     assert answered["why"] == f"the label {label} is missing; RB_IMAGEPULL requires it"
-    assert house.requests.seen == []
+    assert installed.requests.seen == []
 
 
-async def test_a_namespace_outside_the_allowed_ones_is_unrouted(house: Installation) -> None:
-    async with house.with_settings(namespaces="team-*").http as http:
+async def test_a_namespace_outside_the_allowed_ones_is_unrouted(installed: Installation) -> None:
+    async with installed.with_settings(namespaces="team-*").http as http:
         response = await http.post("/alerts", json=webhook(an_alert(namespace="shop", pod="web-1")))
 
     (answered,) = response.json()["alerts"]
     assert answered["answer"] == "unrouted"
     assert answered["why"] == "RUNMEND_NAMESPACES does not allow changes in namespace shop"
-    assert house.requests.seen == []
+    assert installed.requests.seen == []
 
 
 async def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_unrouted_and_the_rest_of_its_group_is_not(
-    house: Installation,
+    installed: Installation,
 ) -> None:
-    (pod,) = await house.deploy()
-    long = await house.a_bare_pod("d" * 240)
+    (pod,) = await installed.deploy()
+    long = await installed.a_bare_pod("d" * 240)
 
-    response = await house.post(an_alert(long), an_alert(pod))
+    response = await installed.post(an_alert(long), an_alert(pod))
 
     assert response.status_code == 200
     first, second = response.json()["alerts"]
@@ -107,28 +107,28 @@ async def test_a_target_whose_name_is_too_long_for_a_workflow_id_is_unrouted_and
     assert first["why"].endswith(
         ": together they are the workflow id, and 264 bytes are more than the 255 that Temporal takes"
     )
-    assert house.calls.count == {"describe": 1, "start": 1}
+    assert installed.calls.count == {"describe": 1, "start": 1}
 
 
-async def test_the_systems_namespace_is_not_among_the_allowed_ones(house: Installation) -> None:
-    assert await house.answers(an_alert(namespace="kube-system", pod="coredns-1")) == ["unrouted"]
+async def test_the_systems_namespace_is_not_among_the_allowed_ones(installed: Installation) -> None:
+    assert await installed.answers(an_alert(namespace="kube-system", pod="coredns-1")) == ["unrouted"]
 
 
 @pytest.mark.parametrize(("value", "said"), [("elsewhere", "is 'elsewhere'"), (None, "is missing")])
-async def test_another_clusters_alert_is_unrouted(house: Installation, value: str | None, said: str) -> None:
-    async with house.with_settings(cluster_label="cluster").http as http:
+async def test_another_clusters_alert_is_unrouted(installed: Installation, value: str | None, said: str) -> None:
+    async with installed.with_settings(cluster_label="cluster").http as http:
         response = await http.post("/alerts", json=webhook(an_alert(namespace="shop", pod="web-1", cluster=value)))
 
     (answered,) = response.json()["alerts"]
     assert answered["answer"] == "unrouted"
-    assert answered["why"] == f"the label cluster {said}; this installation's cluster is {house.settings.cluster}"
+    assert answered["why"] == f"the label cluster {said}; this installation's cluster is {installed.settings.cluster}"
 
 
-async def test_this_clusters_alert_is_routed(house: Installation) -> None:
-    (pod,) = await house.deploy()
+async def test_this_clusters_alert_is_routed(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
 
-    async with house.with_settings(cluster_label="cluster").http as http:
-        response = await http.post("/alerts", json=webhook(an_alert(pod, cluster=house.settings.cluster)))
+    async with installed.with_settings(cluster_label="cluster").http as http:
+        response = await http.post("/alerts", json=webhook(an_alert(pod, cluster=installed.settings.cluster)))
 
     assert response.json()["alerts"][0]["answer"] == "started"
 
@@ -155,10 +155,10 @@ MALFORMED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED.keys())
-async def test_a_malformed_alert_is_answered_for_itself(house: Installation, malformed: Any) -> None:
-    (pod,) = await house.deploy()
+async def test_a_malformed_alert_is_answered_for_itself(installed: Installation, malformed: Any) -> None:
+    (pod,) = await installed.deploy()
 
-    response = await house.post(malformed, an_alert(pod))
+    response = await installed.post(malformed, an_alert(pod))
 
     assert response.status_code == 200
     first, second = response.json()["alerts"]
@@ -167,10 +167,10 @@ async def test_a_malformed_alert_is_answered_for_itself(house: Installation, mal
     assert len(first["why"]) < 250
 
 
-async def test_annotations_that_are_not_texts_do_no_harm(house: Installation) -> None:
-    (pod,) = await house.deploy()
+async def test_annotations_that_are_not_texts_do_no_harm(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
 
-    assert await house.answers(an_alert(pod) | {"annotations": {"runbook_id": 7}}) == ["started"]
+    assert await installed.answers(an_alert(pod) | {"annotations": {"runbook_id": 7}}) == ["started"]
 
 
 BAD_BODIES = {
@@ -190,8 +190,8 @@ BAD_BODIES = {
 
 
 @pytest.mark.parametrize("body", BAD_BODIES.values(), ids=BAD_BODIES.keys())
-async def test_what_is_no_webhook_is_a_problem(house: Installation, body: bytes) -> None:
-    response = await house.http.post("/alerts", content=body, headers={"Content-Type": "application/json"})
+async def test_what_is_no_webhook_is_a_problem(installed: Installation, body: bytes) -> None:
+    response = await installed.http.post("/alerts", content=body, headers={"Content-Type": "application/json"})
 
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
@@ -202,23 +202,23 @@ async def test_what_is_no_webhook_is_a_problem(house: Installation, body: bytes)
     assert problem["detail"].startswith("The body is not an Alertmanager webhook of version 4: ")
 
 
-async def test_fields_that_nobody_knows_and_another_content_type_are_tolerated(house: Installation) -> None:
-    (pod,) = await house.deploy()
+async def test_fields_that_nobody_knows_and_another_content_type_are_tolerated(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
     body = json.dumps(webhook(an_alert(pod) | {"novelty": {}}, novelty=[1])).encode()
 
-    response = await house.http.post("/alerts", content=body, headers={"Content-Type": "text/plain"})
+    response = await installed.http.post("/alerts", content=body, headers={"Content-Type": "text/plain"})
 
     assert response.json()["alerts"][0]["answer"] == "started"
 
 
-async def test_a_webhook_without_alerts_is_answered(house: Installation) -> None:
-    response = await house.post()
+async def test_a_webhook_without_alerts_is_answered(installed: Installation) -> None:
+    response = await installed.post()
 
     assert response.json() == {"alerts": []}
 
 
 @pytest.mark.parametrize("announced", [True, False])
-async def test_a_body_of_more_than_4_mib_is_not_read_to_its_end(house: Installation, announced: bool) -> None:  # noqa: FBT001
+async def test_a_body_of_more_than_4_mib_is_not_read_to_its_end(installed: Installation, announced: bool) -> None:  # noqa: FBT001
     read = 0
 
     async def chunks() -> Any:
@@ -228,9 +228,9 @@ async def test_a_body_of_more_than_4_mib_is_not_read_to_its_end(house: Installat
             yield b" " * 100_000
 
     if announced:
-        response = await house.http.post("/alerts", content=chunks(), headers={"Content-Length": "10000000"})
+        response = await installed.http.post("/alerts", content=chunks(), headers={"Content-Length": "10000000"})
     else:
-        response = await house.http.post("/alerts", content=chunks())
+        response = await installed.http.post("/alerts", content=chunks())
 
     assert response.status_code == 413
     assert response.json()["detail"] == "The body has more than 4194304 bytes."
@@ -240,9 +240,9 @@ async def test_a_body_of_more_than_4_mib_is_not_read_to_its_end(house: Installat
     ("method", "path", "status"), [("GET", "/alerts", 405), ("POST", "/elsewhere", 404), ("GET", "/docs", 404)]
 )
 async def test_other_paths_and_methods_are_problems_too(
-    house: Installation, method: str, path: str, status: int
+    installed: Installation, method: str, path: str, status: int
 ) -> None:
-    response = await house.http.request(method, path)
+    response = await installed.http.request(method, path)
 
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"

@@ -17,15 +17,15 @@ BROKEN = a_runbook().replace("kubectl patch deployment", "kubectl exec deploymen
 
 
 @pytest.fixture
-async def living(house: Installation, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Installation]:
+async def living(installed: Installation, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Installation]:
     """An installation whose lifespan has begun, so that the directory is watched."""
     monkeypatch.setattr(reload, "LOOK_AGAIN_SECONDS", 1)
-    async with house.app.router.lifespan_context(house.app):
-        yield house
+    async with installed.app.router.lifespan_context(installed.app):
+        yield installed
 
 
-async def metric(house: Installation, line: str) -> bool:
-    return line in (await house.http.get("/metrics")).text.splitlines()
+async def metric(installed: Installation, line: str) -> bool:
+    return line in (await installed.http.get("/metrics")).text.splitlines()
 
 
 async def test_a_new_runbook_is_loaded_without_a_restart(living: Installation) -> None:
@@ -68,13 +68,13 @@ async def test_a_runbook_that_breaks_leaves_its_last_good_version_and_the_others
 
 
 async def test_what_changed_between_the_first_compilation_and_the_watch_is_loaded(
-    house: Installation, monkeypatch: pytest.MonkeyPatch
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reload, "LOOK_AGAIN_SECONDS", 1)
-    (house.settings.runbooks / "RB_OTHER.md").write_text(a_runbook("RB_OTHER", alertname="OtherAlert"))
+    (installed.settings.runbooks / "RB_OTHER.md").write_text(a_runbook("RB_OTHER", alertname="OtherAlert"))
 
-    async with house.app.router.lifespan_context(house.app):
-        await until(lambda: "RB_OTHER" in house.catalog.plans)
+    async with installed.app.router.lifespan_context(installed.app):
+        await until(lambda: "RB_OTHER" in installed.catalog.plans)
 
 
 async def test_runbooks_that_are_removed_are_unloaded(living: Installation) -> None:
@@ -86,46 +86,48 @@ async def test_runbooks_that_are_removed_are_unloaded(living: Installation) -> N
 
 
 async def test_a_configmaps_update_which_only_moves_a_link_is_seen(
-    house: Installation, monkeypatch: pytest.MonkeyPatch
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reload, "LOOK_AGAIN_SECONDS", 1)
-    folder = house.settings.runbooks
+    folder = installed.settings.runbooks
     (folder / "RB_IMAGEPULL.md").unlink()
     for version, text in (("..v1", a_runbook()), ("..v2", a_runbook(fallback="registry.example/known-good:2"))):
         (folder / version).mkdir()
         (folder / version / "RB_IMAGEPULL.md").write_text(text)
     (folder / "..data").symlink_to("..v1")
     (folder / "RB_IMAGEPULL.md").symlink_to("..data/RB_IMAGEPULL.md")
-    house.catalog.reload()
-    async with house.app.router.lifespan_context(house.app):
+    installed.catalog.reload()
+    async with installed.app.router.lifespan_context(installed.app):
         (folder / "..tmp").symlink_to("..v2")
         (folder / "..tmp").rename(folder / "..data")
 
-        await until(lambda: house.catalog.plans["RB_IMAGEPULL"].image_for("app") == "registry.example/known-good:2")
+        await until(lambda: installed.catalog.plans["RB_IMAGEPULL"].image_for("app") == "registry.example/known-good:2")
 
 
 async def test_a_directory_that_is_replaced_is_found_again_and_the_last_good_runbooks_serve_meanwhile(
-    house: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(reload, "LOOK_AGAIN_SECONDS", 1)
-    async with house.app.router.lifespan_context(house.app):
-        shutil.rmtree(house.settings.runbooks)
+    async with installed.app.router.lifespan_context(installed.app):
+        shutil.rmtree(installed.settings.runbooks)
         await until(lambda: "cannot be watched" in caplog.text or "not reloaded" in caplog.text)
-        assert "RB_IMAGEPULL" in house.catalog.plans
+        assert "RB_IMAGEPULL" in installed.catalog.plans
 
-        house.settings.runbooks.mkdir()
-        (house.settings.runbooks / "RB_OTHER.md").write_text(a_runbook("RB_OTHER"))
-        await until(lambda: list(house.catalog.plans) == ["RB_OTHER"])
-        (house.settings.runbooks / "RB_OTHER.md").write_text(a_runbook("RB_THIRD"))
-        await until(lambda: list(house.catalog.plans) == ["RB_THIRD"])
+        installed.settings.runbooks.mkdir()
+        (installed.settings.runbooks / "RB_OTHER.md").write_text(a_runbook("RB_OTHER"))
+        await until(lambda: list(installed.catalog.plans) == ["RB_OTHER"])
+        (installed.settings.runbooks / "RB_OTHER.md").write_text(a_runbook("RB_THIRD"))
+        await until(lambda: list(installed.catalog.plans) == ["RB_THIRD"])
 
 
 async def test_a_broken_runbook_at_start_is_named_and_without_any_other_the_bridge_is_not_ready(
-    house: Installation,
+    installed: Installation,
 ) -> None:
-    (house.settings.runbooks / "RB_IMAGEPULL.md").write_text(BROKEN)
-    catalog = Catalog(house.settings.runbooks)
-    other = replace(house, catalog=catalog, app=create_app(house.settings, house.client, house.cluster, catalog))
+    (installed.settings.runbooks / "RB_IMAGEPULL.md").write_text(BROKEN)
+    catalog = Catalog(installed.settings.runbooks)
+    other = replace(
+        installed, catalog=catalog, app=create_app(installed.settings, installed.client, installed.cluster, catalog)
+    )
 
     async with other.http:
         response = await other.http.get("/readyz")
@@ -140,25 +142,25 @@ async def test_a_broken_runbook_at_start_is_named_and_without_any_other_the_brid
     assert answers == ["unrouted"]
 
 
-async def test_a_healthy_bridge_is_ready(house: Installation) -> None:
-    response = await house.http.get("/readyz")
+async def test_a_healthy_bridge_is_ready(installed: Installation) -> None:
+    response = await installed.http.get("/readyz")
 
     assert response.status_code == 200
     assert response.json()["status"] == "ready"
     assert response.json()["checks"]["runbooks"]["loaded"] == ["RB_IMAGEPULL"]
 
 
-async def test_the_lifespan_ends_at_once(house: Installation) -> None:
+async def test_the_lifespan_ends_at_once(installed: Installation) -> None:
     async with asyncio.timeout(3):
-        async with house.app.router.lifespan_context(house.app):
+        async with installed.app.router.lifespan_context(installed.app):
             await asyncio.sleep(0.1)
 
 
-async def test_metrics_count_alerts_webhooks_and_time(house: Installation) -> None:
-    (pod,) = await house.deploy()
-    await house.answers(an_alert(pod))
-    await house.answers(an_alert(pod))
-    await house.http.post("/alerts", content=b"no JSON")
+async def test_metrics_count_alerts_webhooks_and_time(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
+    await installed.answers(an_alert(pod))
+    await installed.answers(an_alert(pod))
+    await installed.http.post("/alerts", content=b"no JSON")
 
     for line in (
         'runmend_alerts_total{answer="started"} 1.0',
@@ -170,20 +172,22 @@ async def test_metrics_count_alerts_webhooks_and_time(house: Installation) -> No
         'runmend_runbooks{state="loaded"} 1.0',
         'runmend_runbooks{state="broken"} 0.0',
     ):
-        assert await metric(house, line), line
+        assert await metric(installed, line), line
 
 
-async def test_two_apps_in_one_process_count_for_themselves(house: Installation) -> None:
-    await house.http.post("/alerts", content=b"no JSON")
+async def test_two_apps_in_one_process_count_for_themselves(installed: Installation) -> None:
+    await installed.http.post("/alerts", content=b"no JSON")
 
-    async with house.with_settings().http as http:
+    async with installed.with_settings().http as http:
         assert 'runmend_webhooks_total{status="400"} 0.0' in (await http.get("/metrics")).text
 
 
-async def test_every_answer_is_logged_with_its_reason(house: Installation, caplog: pytest.LogCaptureFixture) -> None:
+async def test_every_answer_is_logged_with_its_reason(
+    installed: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO)
 
-    await house.answers(an_alert(namespace="shop", pod="web-1", alertname="Watchdog"))
+    await installed.answers(an_alert(namespace="shop", pod="web-1", alertname="Watchdog"))
 
     (record,) = [record for record in caplog.records if record.getMessage() == "alert answered"]
     fields = record.__dict__
@@ -196,23 +200,23 @@ async def test_every_answer_is_logged_with_its_reason(house: Installation, caplo
 
 
 async def test_an_answers_line_names_target_and_run_as_the_workers_lines_do(
-    house: Installation, caplog: pytest.LogCaptureFixture
+    installed: Installation, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    (pod,) = await house.deploy()
+    (pod,) = await installed.deploy()
 
-    await house.answers(an_alert(pod))
-    await house.answers(an_alert(pod))
+    await installed.answers(an_alert(pod))
+    await installed.answers(an_alert(pod))
 
     told = [record.__dict__ for record in caplog.records if record.getMessage() == "alert answered"]
     assert [record["answer"] for record in told] == ["started", "known"]
     assert {(record["target"], record["run"]) for record in told} == {
-        (house.target().workflow_id, await house.run_id())
+        (installed.target().workflow_id, await installed.run_id())
     }
 
 
-async def test_every_status_of_a_webhook_is_counted_from_zero(house: Installation) -> None:
-    lines = (await house.http.get("/metrics")).text.splitlines()
+async def test_every_status_of_a_webhook_is_counted_from_zero(installed: Installation) -> None:
+    lines = (await installed.http.get("/metrics")).text.splitlines()
 
     counted = {line for line in lines if line.startswith("runmend_webhooks_total{")}
     assert counted == {

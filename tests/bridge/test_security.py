@@ -35,11 +35,11 @@ def token_file(tmp_path: Path) -> Path:
     ],
 )
 async def test_without_the_token_a_webhook_is_not_even_read(
-    house: Installation, token_file: Path, given: str | None
+    installed: Installation, token_file: Path, given: str | None
 ) -> None:
     headers = [] if given is None else [(b"Authorization", given.encode())]
 
-    async with house.with_settings(token_file=token_file).http as http:
+    async with installed.with_settings(token_file=token_file).http as http:
         response = await http.post("/alerts", content=b"not read", headers=headers)
 
     assert response.status_code == 401
@@ -49,21 +49,21 @@ async def test_without_the_token_a_webhook_is_not_even_read(
 
 
 @pytest.mark.parametrize("given", [f"Bearer {TOKEN}", f"bearer {TOKEN}", f"Bearer  {TOKEN} "])
-async def test_with_the_token_a_webhook_is_taken(house: Installation, token_file: Path, given: str) -> None:
-    async with house.with_settings(token_file=token_file).http as http:
+async def test_with_the_token_a_webhook_is_taken(installed: Installation, token_file: Path, given: str) -> None:
+    async with installed.with_settings(token_file=token_file).http as http:
         response = await http.post("/alerts", json=webhook(), headers={"Authorization": given})
 
     assert response.status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-async def test_probes_and_metrics_need_no_token(house: Installation, token_file: Path, path: str) -> None:
-    async with house.with_settings(token_file=token_file).http as http:
+async def test_probes_and_metrics_need_no_token(installed: Installation, token_file: Path, path: str) -> None:
+    async with installed.with_settings(token_file=token_file).http as http:
         assert (await http.get(path)).status_code == 200
 
 
-async def test_a_page_in_a_browser_cannot_post_alerts(house: Installation) -> None:
-    response = await house.http.post("/alerts", json=webhook(), headers={"Origin": "http://evil.example"})
+async def test_a_page_in_a_browser_cannot_post_alerts(installed: Installation) -> None:
+    response = await installed.http.post("/alerts", json=webhook(), headers={"Origin": "http://evil.example"})
 
     assert response.status_code == 403
 

@@ -14,10 +14,10 @@ from tests.bridge.support import Installation, an_alert, until, webhook
 from tests.loopback import async_http_client
 
 
-async def test_it_serves_on_a_free_port_and_lets_go_of_it(house: Installation) -> None:
-    (pod,) = await house.deploy()
+async def test_it_serves_on_a_free_port_and_lets_go_of_it(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
 
-    async with serving(house.app, "127.0.0.1", 0) as address, async_http_client(address) as http:
+    async with serving(installed.app, "127.0.0.1", 0) as address, async_http_client(address) as http:
         response = await http.post("/alerts", json=webhook(an_alert(pod)))
 
     assert response.json()["alerts"][0]["answer"] == "started"
@@ -25,20 +25,20 @@ async def test_it_serves_on_a_free_port_and_lets_go_of_it(house: Installation) -
         pass
 
 
-async def test_a_port_that_is_taken_is_an_error_in_words(house: Installation) -> None:
+async def test_a_port_that_is_taken_is_an_error_in_words(installed: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(CannotListen, match=f"the bridge cannot listen on 127.0.0.1 port {port}: "):
-            async with serving(house.app, "127.0.0.1", port):
+            async with serving(installed.app, "127.0.0.1", port):
                 pass
 
 
-async def test_it_serves_until_it_is_asked_to_end(house: Installation) -> None:
+async def test_it_serves_until_it_is_asked_to_end(installed: Installation) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
 
     task = asyncio.create_task(
-        serve(house.settings, house.client, house.cluster, house.catalog, host="127.0.0.1", port=port)
+        serve(installed.settings, installed.client, installed.cluster, installed.catalog, host="127.0.0.1", port=port)
     )
     async with async_http_client(f"http://127.0.0.1:{port}") as http:
         while True:
@@ -53,6 +53,6 @@ async def test_it_serves_until_it_is_asked_to_end(house: Installation) -> None:
     await task
 
 
-async def test_it_does_not_serve_anybody_off_loopback(house: Installation) -> None:
+async def test_it_does_not_serve_anybody_off_loopback(installed: Installation) -> None:
     with pytest.raises(Exposed):
-        await serve(house.settings, house.client, house.cluster, house.catalog, host="0.0.0.0", port=0)
+        await serve(installed.settings, installed.client, installed.cluster, installed.catalog, host="0.0.0.0", port=0)

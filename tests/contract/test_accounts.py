@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from runmend.core.errors import Forbidden
-from runmend.kube.client import Cluster as Door
+from runmend.kube.client import Cluster as Kube
 from tests.cluster.api import STRATEGIC, Cluster, Json, Namespace, a_deployment, eventually, image_patch
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1/namespaces"
@@ -40,13 +40,13 @@ class Account:
         headers = {"Authorization": f"Bearer {self.token}"} | ({"Content-Type": STRATEGIC} if method == "PATCH" else {})
         return self.namespace.http.request(method, path, json=body, headers=headers, params=query)
 
-    def connect(self, folder: Path) -> Door:
+    def connect(self, folder: Path) -> Kube:
         """The product, as this account."""
         config = yaml.safe_load(self.namespace.cluster.kubeconfig.read_text())
         config["users"][0]["user"] = {"token": self.token}
         path = folder / "kubeconfig"
         path.write_text(yaml.safe_dump(config))
-        return Door.connect(kubeconfig=path)
+        return Kube.connect(kubeconfig=path)
 
 
 @pytest.fixture(scope="module")
@@ -111,15 +111,15 @@ def test_a_patch_needs_no_other_right_and_its_dry_run_needs_the_same(reader: Acc
 
 def test_the_product_says_it_in_the_server_s_words(reader: Account, tmp_path: Path) -> None:
     namespace = reader.namespace.name
-    door = reader.connect(tmp_path)
+    connected = reader.connect(tmp_path)
     try:
-        assert door.pods(namespace) == ()
+        assert connected.pods(namespace) == ()
         with pytest.raises(Forbidden) as raised:
-            door.events(namespace)
+            connected.events(namespace)
         with pytest.raises(Forbidden):
-            door.deployment(namespace, "web")
+            connected.deployment(namespace, "web")
     finally:
-        door.close()
+        connected.close()
 
     why = f'User "{reader.name}" cannot list resource "events" in API group "" in the namespace "{namespace}"'
     assert str(raised.value) == f"GET events {namespace}: 403: events is forbidden: {why}"

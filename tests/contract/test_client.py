@@ -1,4 +1,4 @@
-"""The `kubernetes` package, which the product uses, and the product's own door to it talk to both alike."""
+"""The `kubernetes` package, which the product uses, and the product's own client talk to both alike."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 from kubernetes import client, config
 
 from runmend.facts.objects import EventFacts
-from runmend.kube import client as door
+from runmend.kube import client as kube
 from runmend.kube import facts
 from tests.cluster.api import Cluster, Namespace, a_deployment, a_pod, a_pull_secret, eventually
 
@@ -84,8 +84,8 @@ def test_a_pod_is_deleted_by_the_client(namespace: Namespace, api: client.ApiCli
 
 
 @pytest.fixture
-def opened(cluster: Cluster) -> Iterator[door.Cluster]:
-    made = door.Cluster.connect(kubeconfig=cluster.kubeconfig)
+def opened(cluster: Cluster) -> Iterator[kube.Cluster]:
+    made = kube.Cluster.connect(kubeconfig=cluster.kubeconfig)
     yield made
     made.close()
 
@@ -103,7 +103,7 @@ def an_event(namespace: Namespace, name: str, **more: object) -> dict[str, objec
 
 
 def test_the_product_reads_a_list_in_small_pages_as_it_was_when_it_was_begun(
-    namespace: Namespace, opened: door.Cluster, monkeypatch: pytest.MonkeyPatch
+    namespace: Namespace, opened: kube.Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(7):
         namespace.create("events", an_event(namespace, f"e{number}"))
@@ -116,7 +116,7 @@ def test_the_product_reads_a_list_in_small_pages_as_it_was_when_it_was_begun(
             namespace.http.delete(namespace.path("events", "e6"))
         return read(item)
 
-    monkeypatch.setattr(door, "PAGE", 2)
+    monkeypatch.setattr(kube, "PAGE", 2)
     monkeypatch.setattr(facts, "event", reading)
     first = opened.events(namespace.name, "involvedObject.name=web")
     monkeypatch.undo()
@@ -126,7 +126,7 @@ def test_the_product_reads_a_list_in_small_pages_as_it_was_when_it_was_begun(
     assert [event.message for event in second] == ["e0", "e1", "e2", "e3", "e4", "e5", "e55"]
 
 
-def test_the_product_counts_a_series_of_events(namespace: Namespace, opened: door.Cluster) -> None:
+def test_the_product_counts_a_series_of_events(namespace: Namespace, opened: kube.Cluster) -> None:
     moment = "2026-01-02T03:04:05.000006Z"
     newer = {"eventTime": moment, "reportingComponent": "tester", "reportingInstance": "one", "action": "Saying"}
     namespace.create("events", an_event(namespace, "series", series={"count": 7, "lastObservedTime": moment}, **newer))
@@ -160,7 +160,7 @@ def labelled(namespace: Namespace) -> Namespace:
     return namespace
 
 
-def test_a_workload_s_selector_as_it_is_written_chooses_what_it_says(labelled: Namespace, opened: door.Cluster) -> None:
+def test_a_workload_s_selector_as_it_is_written_chooses_what_it_says(labelled: Namespace, opened: kube.Cluster) -> None:
     for expression, names in EXPRESSIONS:
         alone = facts.selector({"selector": {"matchExpressions": [expression]}})
         both = facts.selector({"selector": {"matchLabels": {"shop": "yes"}, "matchExpressions": [expression]}})
@@ -169,7 +169,7 @@ def test_a_workload_s_selector_as_it_is_written_chooses_what_it_says(labelled: N
     assert {pod.name for pod in opened.pods(labelled.name, "app=")} == {"empty"}
 
 
-def test_metadata_alone_tells_who_owns_what(namespace: Namespace, opened: door.Cluster) -> None:
+def test_metadata_alone_tells_who_owns_what(namespace: Namespace, opened: kube.Cluster) -> None:
     namespace.create("deployments", a_deployment(replicas=2))
     eventually(lambda: len(namespace.names("pods")) == 2)
 

@@ -10,7 +10,7 @@ import pytest
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import Forbidden, Invalid, NotFound
-from runmend.kube import client as door
+from runmend.kube import client as kube
 from runmend.reports.target_events import LONGEST_MESSAGE, LONGEST_NAME, Announcement, Author, Fact, announce
 from tests.cluster.api import Cluster, Json, Namespace, eventually
 
@@ -19,9 +19,9 @@ UID = "0a1b2c3d-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def product(cluster: Cluster) -> Iterator[door.Cluster]:
+def product(cluster: Cluster) -> Iterator[kube.Cluster]:
     """Runmend's own connection."""
-    with closing(door.Cluster.connect(kubeconfig=cluster.kubeconfig)) as connected:
+    with closing(kube.Cluster.connect(kubeconfig=cluster.kubeconfig)) as connected:
         yield connected
 
 
@@ -47,7 +47,7 @@ def described(namespace: Namespace, name: str = "web", kind: str = "Deployment")
     )
 
 
-def test_it_is_stored_as_it_was_built_under_our_field_manager(namespace: Namespace, product: door.Cluster) -> None:
+def test_it_is_stored_as_it_was_built_under_our_field_manager(namespace: Namespace, product: kube.Cluster) -> None:
     event = told(namespace.name, words="changed container app: a:1 → b:2").event(NOW)
 
     assert product.create_event(namespace.name, event, seconds=10) is True
@@ -63,7 +63,7 @@ def test_it_is_stored_as_it_was_built_under_our_field_manager(namespace: Namespa
 
 
 def test_a_second_one_of_its_name_is_told_from_a_conflict_and_leaves_the_first(
-    namespace: Namespace, product: door.Cluster
+    namespace: Namespace, product: kube.Cluster
 ) -> None:
     event = told(namespace.name).event(NOW)
     product.create_event(namespace.name, event, seconds=10)
@@ -78,7 +78,7 @@ def test_a_second_one_of_its_name_is_told_from_a_conflict_and_leaves_the_first(
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job", "Pod", "Rollout"])
-def test_any_kind_of_target_may_be_told_of(namespace: Namespace, product: door.Cluster, kind: str) -> None:
+def test_any_kind_of_target_may_be_told_of(namespace: Namespace, product: kube.Cluster, kind: str) -> None:
     assert announce(product, told(namespace.name, kind=kind)) == ""
 
     (stored,) = described(namespace, kind=kind)
@@ -87,7 +87,7 @@ def test_any_kind_of_target_may_be_told_of(namespace: Namespace, product: door.C
     ].get("apiVersion")
 
 
-def test_the_longest_name_and_the_longest_message_are_kept_whole(namespace: Namespace, product: door.Cluster) -> None:
+def test_the_longest_name_and_the_longest_message_are_kept_whole(namespace: Namespace, product: kube.Cluster) -> None:
     longest = told(namespace.name, name="w" * LONGEST_NAME, words="→" * LONGEST_MESSAGE)
 
     assert announce(product, longest) == ""
@@ -97,7 +97,7 @@ def test_the_longest_name_and_the_longest_message_are_kept_whole(namespace: Name
     assert stored["message"] == longest.message
 
 
-def test_what_is_written_is_read_as_an_event_of_the_target(namespace: Namespace, product: door.Cluster) -> None:
+def test_what_is_written_is_read_as_an_event_of_the_target(namespace: Namespace, product: kube.Cluster) -> None:
     announce(product, told(namespace.name, fact=Fact.FAILED))
 
     (read,) = product.events(namespace.name, "involvedObject.kind=Deployment")
@@ -122,7 +122,7 @@ def test_what_is_written_is_read_as_an_event_of_the_target(namespace: Namespace,
     ids=["no name", "about another namespace", "about none"],
 )
 def test_one_that_does_not_say_what_it_must_is_invalid(
-    namespace: Namespace, product: door.Cluster, change: Json, why: str
+    namespace: Namespace, product: kube.Cluster, change: Json, why: str
 ) -> None:
     with pytest.raises(Invalid, match=f"^POST events {namespace.name}: 422: .*{re.escape(why)}$"):
         product.create_event(namespace.name, told(namespace.name).event(NOW) | change, seconds=10)
@@ -131,7 +131,7 @@ def test_one_that_does_not_say_what_it_must_is_invalid(
 
 
 def test_one_whose_namespace_is_another_than_the_requests_is_invalid(
-    namespace: Namespace, product: door.Cluster
+    namespace: Namespace, product: kube.Cluster
 ) -> None:
     with pytest.raises(
         Invalid, match="the namespace of the provided object does not match the namespace sent on the request"
@@ -139,12 +139,12 @@ def test_one_whose_namespace_is_another_than_the_requests_is_invalid(
         product.create_event(namespace.name, told("other").event(NOW), seconds=10)
 
 
-def test_a_namespace_that_is_not_there_is_not_found(product: door.Cluster) -> None:
+def test_a_namespace_that_is_not_there_is_not_found(product: kube.Cluster) -> None:
     with pytest.raises(NotFound, match=r'^POST events nowhere: 404: namespaces "nowhere" not found$'):
         product.create_event("nowhere", told("nowhere").event(NOW), seconds=10)
 
 
-def test_a_namespace_that_ends_takes_none(namespace: Namespace, product: door.Cluster) -> None:
+def test_a_namespace_that_ends_takes_none(namespace: Namespace, product: kube.Cluster) -> None:
     namespace.create(
         "pods",
         {"metadata": {"name": "stays"}, "spec": {"containers": [{"name": "app", "image": "example.test/web:1"}]}},

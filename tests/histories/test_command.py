@@ -30,17 +30,17 @@ users: [{name: u, user: {}}]
 def nowhere(tmp_path: Path) -> Iterator[tuple[dict[str, str], list[socket.socket]]]:
     """An environment whose Temporal and cluster are sockets that nothing may knock at."""
     with ExitStack() as stack:
-        doors = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
-        ports = [door.getsockname()[1] for door in doors]
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        ports = [listener.getsockname()[1] for listener in listeners]
         (tmp_path / "kubeconfig").write_text(KUBECONFIG % ports[1], encoding="utf-8")
         env = surroundings(tmp_path, TEMPORAL_ADDRESS=f"127.0.0.1:{ports[0]}", KUBECONFIG=str(tmp_path / "kubeconfig"))
-        yield env, doors
+        yield env, listeners
 
 
-def knocked(door: socket.socket) -> bool:
-    door.setblocking(False)
+def was_called(listener: socket.socket) -> bool:
+    listener.setblocking(False)
     try:
-        connection, _ = door.accept()
+        connection, _ = listener.accept()
     except BlockingIOError:
         return False
     connection.close()
@@ -50,7 +50,7 @@ def knocked(door: socket.socket) -> bool:
 def test_a_file_is_replayed_without_a_connection_to_anything(
     nowhere: tuple[dict[str, str], list[socket.socket]],
 ) -> None:
-    env, doors = nowhere
+    env, listeners = nowhere
     done = runmend(env, "replay", str(stored.newest("failed-at-the-check")), "--local")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -59,15 +59,15 @@ def test_a_file_is_replayed_without_a_connection_to_anything(
         r"the code of this Runmend \(\S+\) fits this history\n",
         done.stdout,
     )
-    assert [knocked(door) for door in doors] == [False, False]
+    assert [was_called(listener) for listener in listeners] == [False, False]
 
 
 def test_the_sockets_would_tell_a_connection(nowhere: tuple[dict[str, str], list[socket.socket]]) -> None:
-    _, doors = nowhere
-    for door in doors:
-        with socket.create_connection(door.getsockname()):
+    _, listeners = nowhere
+    for listener in listeners:
+        with socket.create_connection(listener.getsockname()):
             pass
-    assert [knocked(door) for door in doors] == [True, True]
+    assert [was_called(listener) for listener in listeners] == [True, True]
 
 
 def test_a_file_that_is_no_history_is_one_line_and_exits_with_1(

@@ -1,4 +1,4 @@
-"""The one door to Kubernetes: what is sent, how often, for how long, and what an answer that is no success becomes."""
+"""The one way to Kubernetes: what is sent, how often, for how long, and what an answer that is no success becomes."""
 
 import json
 import socket
