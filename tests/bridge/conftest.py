@@ -1,7 +1,5 @@
 """One Temporal dev server for all of the bridge's tests; a sandbox and an installation of its own for each."""
 
-import asyncio
-import sysconfig
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +8,6 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runmend.bridge import create_app
@@ -20,6 +17,7 @@ from runmend.local.sandbox import Sandbox
 from runmend.runbook.loader import Catalog
 from tests.bridge.support import Calls, Installation, Requests, Told
 from tests.builders import a_runbook
+from tests.dev_server import dev_server
 
 ATTRIBUTES = (
     "Target=Keyword",
@@ -33,16 +31,9 @@ ATTRIBUTES = (
 @pytest.fixture(scope="session")
 def temporal() -> Iterator[str]:
     """The address of a Temporal dev server."""
-    with asyncio.Runner() as runner:
-        environment = runner.run(
-            WorkflowEnvironment.start_local(
-                dev_server_existing_path=str(Path(sysconfig.get_path("scripts")) / "temporal"),
-                dev_server_extra_args=[word for attribute in ATTRIBUTES for word in ("--search-attribute", attribute)],
-                dev_server_log_level="never",
-            )
-        )
-        yield environment.client.service_client.config.target_host
-        runner.run(environment.shutdown())
+    attributes = [word for attribute in ATTRIBUTES for word in ("--search-attribute", attribute)]
+    with dev_server(*attributes) as address:
+        yield address
 
 
 @pytest.fixture

@@ -12,25 +12,21 @@ from temporalio.testing import WorkflowEnvironment
 from runmend.core.settings import Settings
 from runmend.runs.connection import register_search_attributes
 from runmend.runs.converter import data_converter
-from tests.temporal.support import TEMPORAL
+from tests.dev_server import dev_server
 from tests.world import World, a_world_on
 
 
 @pytest.fixture(scope="session")
 def temporal() -> Iterator[str]:
     """The address of a Temporal dev server that knows our search attributes."""
-    with asyncio.Runner() as runner:
-        environment = runner.run(
-            WorkflowEnvironment.start_local(
-                dev_server_existing_path=str(TEMPORAL),
-                dev_server_log_level="never",
-                # A namespace that a test makes is known at once.
-                dev_server_extra_args=["--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true"],
-            )
-        )
-        runner.run(register_search_attributes(environment.client))
-        yield environment.client.service_client.config.target_host
-        runner.run(environment.shutdown())
+    # A namespace that a test makes is known at once.
+    with dev_server("--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true") as address:
+        asyncio.run(_register(address))
+        yield address
+
+
+async def _register(address: str) -> None:
+    await register_search_attributes(await Client.connect(address))
 
 
 @pytest.fixture
