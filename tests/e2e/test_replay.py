@@ -29,11 +29,12 @@ FAILED, PATCHED, RESOLVED = "RemediationFailed", "ImagesPatched", "RemediationRe
 ROLES = ROOT / "deploy/kubernetes/base/roles.yaml"
 BAD, BROKEN_LOG = "registry.example/fallback:missing", "registry.example/log:missing"
 AT_THE_PATCH = "patch_image: observe and get_pod_events keep their results"
+# Each command is a process of its own, which takes seconds to start where four clusters share the processor.
+pytestmark = pytest.mark.timeout(240)
+
 FAULT = """
 from activities import operations
 
-# Each command is a process of its own, which takes seconds to start where four clusters share the processor.
-pytestmark = pytest.mark.timeout(240)
 def fault(*_, **__):
     raise KeyError("containers")
 
