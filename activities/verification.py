@@ -135,13 +135,11 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, str | None,
 
 def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ...]:
     """Why the target's pods cannot be pulled, where they cannot; none where nobody can say."""
-    if not call.state or not now.affected(call.state):
+    affected = {name for one in now.affected(call.state) for name in one.pods} if call.state else set()
+    if not call.state or not affected:
         return ()
-    affected = {name for one in now.affected(call.state) for name in one.pods}
-    uids, reasons = (
-        {pod.uid for pod in now.pods if pod.name in affected},
-        {sign.reason for sign in STATES[call.state].events},
-    )
+    uids = {pod.uid for pod in now.pods if pod.name in affected}
+    reasons = {sign.reason for sign in STATES[call.state].events}
     try:
         return tuple(classified(events_of(cluster, call.target.namespace, uids, reasons)))
     except Forbidden:

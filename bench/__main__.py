@@ -25,6 +25,7 @@ from bench.by_hand_work import Target as HandTarget
 from bench.stub import NoRegistry, StubCluster, first_pod, lacking
 from runmend.alerts.alert import Alert, Target
 from runmend.core.settings import Settings
+from runmend.local.processes import find_temporal
 from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
 from runmend.runs.connection import register_search_attributes
@@ -33,7 +34,6 @@ from runmend.runs.starting import Starter
 from runmend.worker.assembly import THREADS, build_worker
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
-TEMPORAL = Path(sys.prefix) / "bin" / "temporal"
 HAND_QUEUE = "by-hand"
 ROUND_SECONDS = 120
 """The longest that a round may take; a run that is tried again and again takes longer."""
@@ -81,7 +81,7 @@ def main() -> None:
 async def measure(runs: int, rounds: int, window: int, *, bare: bool = False) -> None:
     """Start what is needed, run the rounds, print the figures, and end it all."""
     env = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(TEMPORAL), dev_server_log_level="never", data_converter=data_converter
+        dev_server_existing_path=find_temporal(), dev_server_log_level="never", data_converter=data_converter
     )
     async with env:
         await register_search_attributes(env.client)

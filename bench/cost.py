@@ -5,7 +5,6 @@ the real activities, behind a counting application in front of the embedded clus
 """
 
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from runmend.bridge import create_app
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.local.demo.broken import NAMESPACE, SCENARIOS, BrokenDeployment, broken, webhook
+from runmend.local.processes import find_temporal
 from runmend.local.sandbox import Sandbox
 from runmend.runbook import Catalog
 from runmend.runs.connection import register_search_attributes
@@ -31,7 +31,6 @@ from runmend.runs.converter import data_converter
 from runmend.worker.assembly import THREADS, build_worker
 
 RUNBOOKS = Path(__file__).parents[1] / "runbooks"
-TEMPORAL = Path(sys.prefix) / "bin" / "temporal"
 PODS_A_NODE = 100
 ELSEWHERE = "elsewhere"
 PATIENCE = 300.0
@@ -81,7 +80,7 @@ class Counter:
 async def measure(counts: list[int]) -> None:
     """Measure for so many other pods in the target's namespace, and for the most of them elsewhere; print the table."""
     env = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(TEMPORAL), dev_server_log_level="never", data_converter=data_converter
+        dev_server_existing_path=find_temporal(), dev_server_log_level="never", data_converter=data_converter
     )
     async with env:
         await register_search_attributes(env.client)

@@ -2,18 +2,16 @@
 seconds."""
 
 import asyncio
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from subprocess import DEVNULL, Popen
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from runmend.local.processes import find_temporal
 from tests.cluster.processes import free_port
 
-TEMPORAL = Path(sys.prefix) / "bin" / "temporal"
 PATIENCE = 60.0
 
 
@@ -21,7 +19,7 @@ PATIENCE = 60.0
 def dev_server(*more: str) -> Iterator[str]:
     """Start one, and yield its address; `more` goes to its command."""
     port = free_port()
-    argv = [str(TEMPORAL), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--headless"]
+    argv = [find_temporal(), "server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--headless"]
     with Popen([*argv, "--log-level", "never", *more], stdout=DEVNULL, stderr=DEVNULL) as process:
         try:
             asyncio.run(_answers(f"127.0.0.1:{port}", process))

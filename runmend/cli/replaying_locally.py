@@ -16,7 +16,7 @@ from temporalio.client import WorkflowHistory
 from runmend.cli.context import NotFoundHere, asking, load_settings, temporal_client
 from runmend.cli.listing import find_run
 from runmend.core.markdown import one_line
-from runmend.runs.compatibility import Problem, fit, read_history
+from runmend.runs.compatibility import Problem, fit, read_exported
 from runmend.runs.terminal import console
 from runmend.runs.timeline import CALL_SECONDS
 
@@ -65,7 +65,7 @@ def _silence() -> Iterator[None]:
 def _of_file(path: Path) -> WorkflowHistory | None:
     """The history in a file; None where there is no such file, and what was called does not look like one."""
     if path.is_file():
-        return read_history(path)
+        return read_exported(path)
     if path.is_dir():
         raise NotFoundHere(f"{path} is a folder; name one file")
     if path.suffix == ".json":

@@ -25,17 +25,10 @@ from runmend.runs.converter import data_converter
 
 log = logging.getLogger("runmend.worker")
 
-
 CONNECT_SECONDS = 10.0
-
-
 REGISTRATION_TRIES = 60
 """A second each."""
-
-
 LEAST_RETENTION = timedelta(days=30)
-
-
 SEARCH_ATTRIBUTES = {
     TARGET: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
     KUBE_NAMESPACE: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from runmend.runs.compatibility import NotAHistory, fit, read_history
+from runmend.runs.compatibility import NotAHistory, fit, read_exported
 from tests.histories import stored
 
 EXPORTED = Path(__file__).parent / "exported"
@@ -33,7 +33,7 @@ def saved(folder: Path, told: object) -> Path:
 async def test_what_the_web_ui_downloads_replays(name: str) -> None:
     """Both are of one run, downloaded with Chromium from the Web UI 2.54.1; its third choice, Decoded, gave the bytes
     of Encoded."""
-    found = await fit(read_history(EXPORTED / f"{name}.json"))
+    found = await fit(read_exported(EXPORTED / f"{name}.json"))
 
     assert (found.problem, found.events, found.ended) == (None, 32, "PreconditionFailed")
     assert found.workflow_id == "failed-at-a-precondition/shop/Deployment/web"
@@ -46,7 +46,7 @@ async def test_a_list_of_events_alone_a_byte_order_mark_and_powershells_utf_16_a
     for number, raw in enumerate((codecs.BOM_UTF8 + text.encode(), codecs.BOM_UTF16_LE + text.encode("utf-16-le"))):
         file = tmp_path / f"{number}.json"
         file.write_bytes(raw)
-        assert (await fit(read_history(file))).problem is None
+        assert (await fit(read_exported(file))).problem is None
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ async def test_a_list_of_events_alone_a_byte_order_mark_and_powershells_utf_16_a
 async def test_a_history_that_ends_early_replays_as_far_as_it_goes(tmp_path: Path, kind: str) -> None:
     events = json.loads(stored.newest(kind).read_text(encoding="utf-8"))["events"]
     for length in range(2, len(events)):
-        found = await fit(read_history(saved(tmp_path, events[:length])))
+        found = await fit(read_exported(saved(tmp_path, events[:length])))
         assert (found.problem, found.ended, found.events) == (None, "", length)
 
 
 async def test_a_history_of_a_start_alone_has_nothing_to_replay(told: Json, tmp_path: Path) -> None:
     with pytest.raises(NotAHistory, match="has nothing but its start"):
-        await fit(read_history(saved(tmp_path, told["events"][:1])))
+        await fit(read_exported(saved(tmp_path, told["events"][:1])))
 
 
 def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
         with pytest.raises(
             NotAHistory, match=r"cut\.json is cut off; export one with `temporal workflow show -w WORKFLOW_ID -o json`"
         ):
-            read_history(file)
+            read_exported(file)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_what_is_no_history_says_so_in_one_line(tmp_path: Path, raw: bytes, says
     file.write_bytes(raw)
 
     with pytest.raises(NotAHistory, match=rf"file\.json {says}.*; export one with") as refused:
-        read_history(file)
+        read_exported(file)
     assert "\n" not in str(refused.value)
 
 
@@ -105,14 +105,14 @@ def test_a_history_without_its_start_says_where_it_begins(told: Json, tmp_path: 
         NotAHistory,
         match="does not begin with its start: its first event is 6, ActivityTaskScheduled; export the whole",
     ):
-        read_history(saved(tmp_path, told["events"][5:]))
+        read_exported(saved(tmp_path, told["events"][5:]))
 
 
 def test_a_history_with_a_gap_says_where(told: Json, tmp_path: Path) -> None:
     del told["events"][8:10]
 
     with pytest.raises(NotAHistory, match="is not whole: after event 8 comes 11; export the whole history"):
-        read_history(saved(tmp_path, told))
+        read_exported(saved(tmp_path, told))
 
 
 def foreign(started: Json) -> None:
@@ -151,7 +151,7 @@ async def test_a_history_of_a_foreign_workflow_is_refused_by_its_type(
     started = told["events"][0]["workflowExecutionStartedEventAttributes"]
     started["workflowType"]["name"] = "Greeting"
     edit(started)
-    history = read_history(saved(tmp_path, told))
+    history = read_exported(saved(tmp_path, told))
 
     with pytest.raises(
         NotAHistory, match=rf"^a workflow of type Greeting \(failed-at-a-precondition/shop/Deployment/web\).*{says}"

@@ -14,7 +14,7 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from runmend.cli.replaying_locally import replay_locally
 from runmend.core.outcomes import Outcome
-from runmend.runs.compatibility import fit, read_history
+from runmend.runs.compatibility import fit, read_exported
 from runmend.worker.assembly import build_worker
 from tests.histories.changes import changed
 from tests.runs import until_tried
@@ -139,5 +139,5 @@ async def test_a_run_and_what_the_temporal_command_exports_of_it_are_replayed_lo
     exported, _ = await process.communicate()
     (tmp_path / "run.json").write_bytes(exported)
     assert len(json.loads(exported)["events"]) == before
-    assert (await fit(read_history(tmp_path / "run.json"))).problem is None
+    assert (await fit(read_exported(tmp_path / "run.json"))).problem is None
     assert len((await handle.fetch_history()).events) == before

@@ -19,11 +19,11 @@ from temporalio.workflow import NondeterminismError
 import workflows
 from runmend.plan.messages import RunInput
 from runmend.runs.compatibility.events import event_in_words, kind_of
-from runmend.runs.compatibility.exported import NotAHistory, read_history
+from runmend.runs.compatibility.exported import NotAHistory, read_exported
 from runmend.runs.converter import data_converter
 from workflows.remediation import Remediation
 
-__all__ = ["Fit", "NotAHistory", "Problem", "fit", "read_history"]
+__all__ = ["Fit", "NotAHistory", "Problem", "fit", "read_exported"]
 
 _MESSAGE: Final = re.compile(r'message: "((?:[^"\\]|\\.)*)"')
 """The message in what the core says, which is a tree of Rust values."""

@@ -23,7 +23,7 @@ class NotAHistory(PermanentError):
     """That is no history of a run of Runmend."""
 
 
-def read_history(path: Path) -> WorkflowHistory:
+def read_exported(path: Path) -> WorkflowHistory:
     """The history in a file, whichever way it was exported.
 
     Raises:
