@@ -54,7 +54,7 @@ check: $(STAMP) ## lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## throughput against a hand-written workflow; ARGS=cost: what a run asks of the API server
+bench: $(STAMP) ## throughput against a hand-written workflow; ARGS=cost or ARGS=alerts: what a run, or a large webhook, asks for
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove .venv, caches and builds

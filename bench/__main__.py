@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from bench import cost
+from bench import alerts, cost
 from bench.by_hand import ByHand
 from bench.by_hand_work import Activities, Order
 from bench.by_hand_work import Target as HandTarget
@@ -46,12 +46,18 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["throughput", "cost"],
+        choices=["throughput", "cost", "alerts"],
         default="throughput",
         help="what to measure (default: %(default)s)",
     )
     parser.add_argument(
         "--pods", type=int, nargs="+", default=[10, 100, 500, 5000], help="cost: other pods (default: 10 100 500 5000)"
+    )
+    parser.add_argument(
+        "--alerts", type=int, default=1000, help="alerts: how many a webhook holds, two a target (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--namespaces", type=int, nargs="+", default=[1, 500], help="alerts: over how many namespaces (default: 1 500)"
     )
     parser.add_argument("--runs", type=int, default=100, help="runs in a round (default: %(default)s)")
     parser.add_argument(
@@ -70,6 +76,8 @@ def main() -> None:
         parser.exit(1, f"bench: error: StubCluster lacks {', '.join(without)}; the product's Cluster has them\n")
     if given.what == "cost":
         asyncio.run(cost.measure(given.pods))
+    elif given.what == "alerts":
+        asyncio.run(alerts.measure(given.alerts, given.namespaces, given.rounds))
     else:
         asyncio.run(measure(given.runs, given.rounds, given.window, bare=given.bare))
     sys.stdout.flush()

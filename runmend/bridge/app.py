@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -31,6 +32,8 @@ from runmend.runs.starting import Starter
 
 BODY_MAX: Final = 4 * 1024 * 1024
 _SHOWN: Final = 253
+_LOGGED: Final = 20
+"""Of how many alerts that are answered alike the log names fingerprints and pods."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,13 +80,12 @@ class Bridge:
         alerts = [read_alert(raw) for raw in webhook.alerts]
         taken = await self._intake.take(alerts)
         shown = [_shown(alert, ruling) for alert, ruling in zip(alerts, taken.rulings, strict=True)]
+        answered: dict[tuple[Ruling, str], list[dict[str, Any]]] = defaultdict(list)
         for ruling, fields in zip(taken.rulings, shown, strict=True):
             self.metrics.alert(ruling.answer)
-            level = logging.WARNING if ruling.answer in (Answer.UNROUTED, Answer.FAILED) else logging.INFO
-            about = {"target": ruling.run, "run": ruling.run_id} if ruling.run else {}
-            _log.log(
-                level, "alert answered", extra={name: told for name, told in fields.items() if name != "run"} | about
-            )
+            answered[ruling, fields["alertname"]].append(fields)
+        for (ruling, alertname), alike in answered.items():
+            _log_answer(ruling, alertname, alike)
         if taken.failures:
             detail = "; ".join(dict.fromkeys(str(error) for error in taken.failures))
             wait = str(max(1, round(taken.retry_after.total_seconds())))
@@ -148,6 +150,22 @@ async def _body(request: Request) -> bytes:
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "The sender hung up before the body's end.") from error
     return bytes(body)
+
+
+def _log_answer(ruling: Ruling, alertname: str, alike: list[dict[str, Any]]) -> None:
+    """One line for all alerts of a name that got the same answer for the same reason."""
+    level = logging.WARNING if ruling.answer in (Answer.UNROUTED, Answer.FAILED) else logging.INFO
+    fields: dict[str, Any] = {
+        "fingerprints": " ".join(each["fingerprint"] for each in alike[:_LOGGED]),
+        "alertname": alertname,
+        "pods": " ".join(dict.fromkeys(each["pod"] for each in alike[:_LOGGED])),
+        "alerts": len(alike),
+        "answer": ruling.answer.value,
+        "why": ruling.why,
+    }
+    _log.log(
+        level, "alerts answered", extra=fields | ({"target": ruling.run, "run": ruling.run_id} if ruling.run else {})
+    )
 
 
 def _shown(alert: WebhookAlert | Malformed, ruling: Ruling) -> dict[str, Any]:

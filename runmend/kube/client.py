@@ -1,21 +1,14 @@
-"""The only module that imports `kubernetes`: requests, their timeouts, and the API server's errors as our own.
-
-The client's own retries are off: Temporal retries, by the error's kind.
-"""
+"""Requests to the API server, their timeouts, and its errors as our own; `kube.connection` sends them."""
 
 import json
-import os
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import urllib3
-import yaml
-from kubernetes import client as api
-from kubernetes import config
 
 from runmend.core.errors import (
     Conflict,
@@ -31,6 +24,7 @@ from runmend.core.errors import (
 )
 from runmend.facts.objects import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
 from runmend.kube import facts
+from runmend.kube.connection import Connection
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -41,8 +35,6 @@ REQUEST_SECONDS = (3.0, 10.0)
 LONGEST_TEXT = 500
 PAGE = 500
 """The most items of a list that are asked for in one answer."""
-REFRESH_SECONDS = 1.0
-"""How often the credentials are looked at; they are made anew minutes before they expire."""
 LIST_TRIES = 3
 """How often a list is begun, where the API server forgets it before its last page."""
 
@@ -60,10 +52,6 @@ SELECTING = {
 _JSON = "application/json"
 _METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-
-
-class NotConfigured(PermanentError):
-    """There is no way to a cluster: no kubeconfig, and not in a pod."""
 
 
 class AlreadyExists(PermanentError):
@@ -88,17 +76,9 @@ class Cluster:
     times.
     """
 
-    def __init__(self, configuration: api.Configuration) -> None:
-        configuration.retries = urllib3.Retry(0, respect_retry_after_header=False)
-        configuration.client_go_retries = False
-        # As many connections as a worker has threads; more are opened and dropped.
-        configuration.connection_pool_maxsize = 32
-        if refresh := configuration.refresh_api_key_hook:
-            configuration.refresh_api_key_hook = _seldom(refresh)
-        self._api = api.ApiClient(configuration)
-        # Who it was must be told from the API server's audit log.
-        self._api.user_agent = f"runmend ({self._api.user_agent})"
-        self.host: str = configuration.host
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.host = connection.host
 
     @classmethod
     def connect(cls, *, kubeconfig: Path | None = None, context: str | None = None) -> "Cluster":
@@ -109,32 +89,11 @@ class Cluster:
         Raises:
             NotConfigured: neither is there, or it cannot be read.
         """
-        configuration = api.Configuration()
-        path = str(kubeconfig) if kubeconfig else None
-        try:
-            config.load_kube_config(
-                config_file=path, context=context, client_configuration=configuration, persist_config=False
-            )  # type: ignore[no-untyped-call]
-        except config.ConfigException as error:
-            if kubeconfig or context:
-                raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be used: {error}") from error
-            try:
-                config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-            except config.ConfigException as outside:
-                raise NotConfigured(
-                    f"no cluster: the kubeconfig {_where(None)}: {error}; and not in a pod: {outside}"
-                ) from outside
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise NotConfigured(f"the kubeconfig {_where(kubeconfig)} cannot be read: {cut(str(error))}") from error
-        except (TypeError, AttributeError) as error:
-            raise NotConfigured(
-                f"the kubeconfig {_where(kubeconfig)} cannot be read: it is not shaped as one"
-            ) from error
-        return cls(configuration)
+        return cls(Connection.to(kubeconfig, context))
 
     def close(self) -> None:
         """Drop the connections."""
-        self._api.rest_client.pool_manager.clear()
+        self._connection.close()
 
     def version(self) -> str:
         """The API server's version, `v1.36.3`."""
@@ -238,32 +197,29 @@ class Cluster:
         seconds: float | None = None,
         accept: str = _JSON,
     ) -> Json:
-        for name in (names or {}).values():
+        quoted = {}
+        for key, name in (names or {}).items():
             # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists
             # all of them.
             if name in ("", ".", ".."):
                 raise Invalid(f"{method} {path}: {name!r} is not a name")
+            quoted[key] = quote(name, safe="")
         headers = {"Accept": accept}
         if body is not None:
             headers["Content-Type"] = f"application/{'strategic-merge-patch+json' if method == 'PATCH' else 'json'}"
-        request = self._api.param_serialize(
-            method,
-            path,
-            path_params=dict(names or {}),
-            query_params=list((query or {}).items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-        )
         try:
-            answer = self._api.call_api(*request, _request_timeout=REQUEST_SECONDS if seconds is None else seconds)
-            status, data, retry_after = answer.status, answer.read(), answer.headers.get("Retry-After")  # type: ignore[no-untyped-call]
+            answer = self._connection.send(
+                method,
+                path.format_map(quoted),
+                headers,
+                query=query,
+                body=body,
+                timeout=REQUEST_SECONDS if seconds is None else seconds,
+            )
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Unreachable(f"the API server at {self.host} did not answer: {cut(_innermost(error))}") from error
-        except api.ApiException as error:
-            # The client turns a broken TLS handshake into an answer of status 0.
-            raise Unreachable(f"the API server at {self.host} did not answer: {cut(str(error.reason))}") from error
-        parsed = _parsed(data)
+        status, retry_after = answer.status, answer.headers.get("Retry-After")
+        parsed = _parsed(answer.body)
         if status >= 300:  # noqa: PLR2004  what is not a success
             kind = next((part for part in reversed(path.split("/")) if not part.startswith("{")), path)
             subject = f"{method} {' '.join((kind, '/'.join((names or {}).values()))).strip()}"
@@ -273,28 +229,6 @@ class Cluster:
                 f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
             )
         return parsed
-
-
-def _seldom(refresh: Callable[[api.Configuration], None]) -> Callable[[api.Configuration], None]:
-    """The hook that keeps the credentials fresh, called once in `REFRESH_SECONDS` at most.
-
-    A kubeconfig's takes longer than all else that is done for a request, and puts itself in this one's place.
-    """
-    called = -REFRESH_SECONDS
-
-    def hook(configuration: api.Configuration) -> None:
-        nonlocal called
-        now = time.monotonic()
-        if now - called >= REFRESH_SECONDS:
-            refresh(configuration)
-            called = now
-            configuration.refresh_api_key_hook = hook  # type: ignore[assignment]
-
-    return hook
-
-
-def _where(kubeconfig: Path | None) -> str:
-    return str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
 
 
 def cut(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -64,8 +64,8 @@ class Workloads:
         """Read a target's pods of every revision, and its ReplicaSets, however many others there are.
 
         Its selector may choose others' too: who owns them tells. What has no selector that could be read is looked for
-        in its whole namespace: a workload that is gone, and one of a kind that Kubernetes does not bring along, also
-        where that is called by the name of one that it does.
+        by the metadata of its whole namespace: a workload that is gone, and one of a kind that Kubernetes does not
+        bring along, also where that is called by the name of one that it does.
 
         Args:
             cluster: where.
@@ -83,7 +83,11 @@ class Workloads:
                 # It is the top of the pods' chain only while nothing owns it.
                 own = [name] if target.kind == "ReplicaSet" else []
                 return cls.under(pods, _there(partial(cluster.replica_set, namespace), own))
-        return cls.of(cluster, namespace)
+        every = cls.of(cluster, namespace, metadata_only=True)
+        names = [pod.name for pod in every.pods if every.target_of(pod, target.cluster) == target]
+        if len(names) > FEW:
+            return cls(cluster.pods(namespace), every.replica_sets)
+        return cls(tuple(_there(partial(cluster.pod, namespace), names)), every.replica_sets)
 
     def pod(self, name: str) -> PodFacts | None:
         """The pod of a name, None where it is gone."""

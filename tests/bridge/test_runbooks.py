@@ -189,7 +189,7 @@ async def test_every_answer_is_logged_with_its_reason(
 
     await installed.answers(an_alert(namespace="shop", pod="web-1", alertname="Watchdog"))
 
-    (record,) = [record for record in caplog.records if record.getMessage() == "alert answered"]
+    (record,) = [record for record in caplog.records if record.getMessage() == "alerts answered"]
     fields = record.__dict__
     assert record.levelno == logging.WARNING
     assert (fields["answer"], fields["alertname"], fields["why"]) == (
@@ -197,6 +197,23 @@ async def test_every_answer_is_logged_with_its_reason(
         "Watchdog",
         "no runbook is loaded for alertname 'Watchdog'",
     )
+
+
+async def test_alerts_that_are_answered_alike_are_one_line(
+    installed: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    pods = await installed.deploy(replicas=2)
+    stray = an_alert(namespace="shop", pod="web-1", alertname="Watchdog")
+
+    await installed.answers(*(an_alert(pod) for pod in pods), stray)
+
+    told = [record.__dict__ for record in caplog.records if record.getMessage() == "alerts answered"]
+    assert [(line["answer"], line["alerts"], line["pods"].split()) for line in told] == [
+        ("started", 2, [pod.name for pod in pods]),
+        ("unrouted", 1, ["web-1"]),
+    ]
+    assert len(told[0]["fingerprints"].split()) == 2
 
 
 async def test_an_answers_line_names_target_and_run_as_the_workers_lines_do(
@@ -208,7 +225,7 @@ async def test_an_answers_line_names_target_and_run_as_the_workers_lines_do(
     await installed.answers(an_alert(pod))
     await installed.answers(an_alert(pod))
 
-    told = [record.__dict__ for record in caplog.records if record.getMessage() == "alert answered"]
+    told = [record.__dict__ for record in caplog.records if record.getMessage() == "alerts answered"]
     assert [record["answer"] for record in told] == ["started", "known"]
     assert {(record["target"], record["run"]) for record in told} == {
         (installed.target().workflow_id, await installed.run_id())

@@ -267,6 +267,6 @@ def _samples(url: str, name: str) -> list[tuple[dict[str, str], float]]:
 
 def _answers(log: str) -> Iterator[Answered]:
     for line in log.splitlines():
-        if " alert answered " in line:
+        if " alerts answered " in line:
             told = {key: json.loads(value) for key, value in _PAIR.findall(line)}
-            yield Answered(told["pod"], told["answer"])
+            yield from (Answered(pod, told["answer"]) for pod in told["pods"].split())

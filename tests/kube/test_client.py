@@ -6,11 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from kubernetes import client as api
-from kubernetes import config
 
 from runmend.core.errors import (
     Conflict,
@@ -24,7 +22,8 @@ from runmend.core.errors import (
     Unreachable,
 )
 from runmend.kube import client
-from runmend.kube.client import AlreadyExists, Cluster, Expired, NotConfigured, cut, error_for
+from runmend.kube.client import AlreadyExists, Cluster, Expired, cut, error_for
+from runmend.kube.connection import Connection, NotConfigured
 from runmend.local.sandbox import Sandbox
 from tests.faults import Faults
 
@@ -69,7 +68,9 @@ def cluster(served: tuple[Sandbox, Faults], tmp_path: Path) -> Iterator[Cluster]
 def silent() -> Iterator[Cluster]:
     """An API server that takes connections and never answers."""
     with socket.create_server(("127.0.0.1", 0), backlog=16) as listening:
-        connected = Cluster(api.Configuration(host=f"http://127.0.0.1:{listening.getsockname()[1]}"))
+        connected = Cluster(
+            Connection(lambda: api.Configuration(host=f"http://127.0.0.1:{listening.getsockname()[1]}"))
+        )
         yield connected
         connected.close()
 
@@ -102,7 +103,7 @@ def test_each_status_is_its_error_and_is_asked_for_once(
 
     assert type(raised.value) is error
     assert str(raised.value) == f"PATCH deployments shop/web: {status}: because"
-    assert len(faults.requests) == 1
+    assert len(faults.requests) == (2 if status == 401 else 1)  # credentials that were refused are read anew
 
 
 @requests
@@ -164,7 +165,7 @@ def test_nothing_listening_is_unreachable() -> None:
         port = listening.getsockname()[1]
 
     with pytest.raises(Unreachable, match=r"did not answer: .*refused"):
-        Cluster(api.Configuration(host=f"http://127.0.0.1:{port}")).version()
+        Cluster(Connection(lambda: api.Configuration(host=f"http://127.0.0.1:{port}"))).version()
 
 
 @requests
@@ -328,32 +329,7 @@ def test_connecting_sends_nothing(faults: Faults, cluster: Cluster) -> None:
 
 
 def test_a_wrong_token_is_forbidden(served: tuple[Sandbox, Faults]) -> None:
-    stranger: Any = api.Configuration(host=served[0].url)
+    stranger = Connection(lambda: api.Configuration(host=served[0].url))
 
     with pytest.raises(Forbidden):
         Cluster(stranger).pods("shop")
-
-
-def test_credentials_are_looked_at_once_for_many_requests_and_again_later(
-    served: tuple[Sandbox, Faults], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    configuration: Any = api.Configuration()
-    kubeconfig = str(served[0].write_kubeconfig(tmp_path / "kubeconfig"))
-    config.load_kube_config(kubeconfig, client_configuration=configuration)  # type: ignore[no-untyped-call]
-    known, looked = configuration.refresh_api_key_hook, []
-
-    def refresh(given: api.Configuration) -> None:
-        looked.append(given)
-        known(given)
-
-    configuration.refresh_api_key_hook = refresh
-    connected = Cluster(configuration)
-    for _ in range(3):
-        connected.version()
-    once = len(looked)
-    monkeypatch.setattr(client, "REFRESH_SECONDS", 0.0)
-    for _ in range(2):
-        connected.version()
-    connected.close()
-
-    assert (once, len(looked)) == (1, 3)
