@@ -198,7 +198,7 @@ async def test_a_batch_that_is_ended_in_its_middle_and_started_again_resumes_eac
     client = world.env.client
     async with a_worker(world):
         handles = await failed(world, *names, window=3)
-        first = await started(world, "--at-once", "2")
+        first = await started(world, "--at-once", "1")  # twelve seconds of windows, so its end cannot come first
         assert first.stdout
         while b"resumed at" not in (line := await asyncio.wait_for(first.stdout.readline(), PATIENCE)):
             assert line, "the batch ended before it resumed anything"
@@ -207,7 +207,7 @@ async def test_a_batch_that_is_ended_in_its_middle_and_started_again_resumes_eac
         assert (first.returncode, errors.decode()) == (code, says)
         before = sum([len(await runs_of(client, handle.id, 1)) - 1 for handle in handles.values()])
 
-        second = await started(world, "--at-once", "2")
+        second = await started(world, "--at-once", "4")
         said, errors = await asyncio.wait_for(second.communicate(), 60)
         ends = [await world.end(client.get_workflow_handle(handle.id)) for handle in handles.values()]
 

@@ -64,9 +64,12 @@ async def test_a_throttled_write_waits_as_long_as_the_server_asked(world: World)
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [(403, "Forbidden"), (401, "Forbidden"), (422, "Invalid"), (404, "NotFound")]
+    ("status", "kind", "sent"),
+    [(403, "Forbidden", 1), (401, "Forbidden", 2), (422, "Invalid", 1), (404, "NotFound", 1)],
 )
-async def test_a_write_that_is_refused_for_good_is_sent_once(world: World, status: int, kind: str) -> None:
+async def test_a_write_that_is_refused_for_good_is_sent_once_with_each_credentials(
+    world: World, status: int, kind: str, sent: int
+) -> None:
     world.deploy()
     await world.until_broken(count=2)
     world.faults.add(*PATCH, times=99, status=status, reason="because I say so")
@@ -75,7 +78,7 @@ async def test_a_write_that_is_refused_for_good_is_sent_once(world: World, statu
     assert failed.kind == "StepFailed"
     assert failed.message.startswith(f"patch_image: {kind}: PATCH deployments shop/web: {status}: because I say so")
     assert failed.result.failed_step == "patch_image"
-    assert len(patches(world)) == 1
+    assert len(patches(world)) == sent
     assert world.images() == {"app": MISSING}
 
 
