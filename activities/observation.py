@@ -41,6 +41,10 @@ class Observer:
                 problem_gone=gone,
                 findings=() if gone else diagnosis.findings(affected),
                 causes=diagnosis.causes,
+                remarks=tuple(
+                    f"{call.target} has no container {name}, which an alert names; taken as if it named none"
+                    for name in now.strange_containers(call.alerts)[:MOST_NAMED]
+                ),
             )
 
     @staticmethod

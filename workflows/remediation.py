@@ -19,12 +19,13 @@ with workflow.unsafe.imports_passed_through():
     from runmend.core.outcomes import Outcome
     from runmend.plan.messages import (
         EPISODES,
+        FINGERPRINTS,
         JOIN_SIGNAL,
         OUTCOME,
         REASON,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
-        TRIED,
+        TROUBLES,
         Change,
         CheckCall,
         Checked,
@@ -41,6 +42,8 @@ with workflow.unsafe.imports_passed_through():
         StepStatus,
         keyword,
         remembered,
+        with_fingerprints,
+        with_troubles,
     )
     from runmend.plan.plan import Plan, Step
     from runmend.reports import current_details
@@ -48,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
     from runmend.reports.static_details import SUMMARY_BYTES, cut
     from workflows.failures import RunFailed, failure_of
 
+FINGERPRINTS_KEY = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 REASON_KEY = SearchAttributeKey.for_keyword(REASON)
 QUICK = RetryPolicy(
@@ -92,7 +96,16 @@ class Remediation:
         memo: dict[str, str] = workflow.memo_value(EPISODES, {}, type_hint=dict[str, str])
         self._add(joining.alerts)
         if any(alert.episode not in memo for alert in joining.alerts):
-            workflow.upsert_memo({EPISODES: remembered(memo, joining.alerts, workflow.now())})
+            troubles: list[str] = workflow.memo_value(TROUBLES, [], type_hint=list[str])
+            remember = {
+                EPISODES: remembered(memo, joining.alerts, workflow.now()),
+                TROUBLES: with_troubles(troubles, joining.alerts),
+            }
+            workflow.upsert_memo(remember)
+            found_by = workflow.info().typed_search_attributes.get(FINGERPRINTS_KEY) or ()
+            with_these = with_fingerprints(found_by, joining.alerts)
+            if with_these != list(found_by):
+                workflow.upsert_search_attributes([FINGERPRINTS_KEY.value_set(with_these)])
 
     @workflow.signal(name=RESOLVED_SIGNAL)
     def resolve(self, joining: Joining) -> None:
@@ -140,7 +153,7 @@ class Remediation:
                 [OUTCOME_KEY.value_set(Outcome.CANCELLED), REASON_KEY.value_set("cancelled")]
             )
             raise
-        return await self._end(given, ending)
+        return await self._end(ending)
 
     async def _remediate(self, given: RunInput) -> Ending:
         while True:
@@ -181,6 +194,7 @@ class Remediation:
             summary=f"observe and diagnose {given.target}",
             seconds=(60, 300),
         )
+        self._remarks += observation.remarks
         self._note(observation=observation)
         return observation
 
@@ -252,7 +266,7 @@ class Remediation:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
         return f"{done}; it held for {duration(plan.window_seconds)}"
 
-    async def _end(self, given: RunInput, ending: Ending) -> RunResult:
+    async def _end(self, ending: Ending) -> RunResult:
         """Report, make the outcome searchable, and complete or fail."""
         outcome = ending.outcome
         result = self._note(
@@ -285,18 +299,7 @@ class Remediation:
         )
         if outcome.completes:
             return result
-        if tried := self._tried(given.plan):
-            workflow.upsert_memo({TRIED: tried})
         raise ApplicationError(ending.summary, result, type=outcome.value, non_retryable=True)
-
-    def _tried(self, plan: Plan) -> dict[str, str]:
-        """Container → image that this run wrote or would have written: the bridge holds what would only fail again."""
-        seen = self._so_far.observation
-        written = {change.container: change.after for change in self._changes}
-        meant = (
-            {one.container: image for one in seen.affected if (image := plan.image_for(one.container))} if seen else {}
-        )
-        return meant | written
 
     async def _do(  # noqa: PLR0913  the options of an activity
         self,

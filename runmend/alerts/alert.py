@@ -1,6 +1,14 @@
 """Alerts, their episodes, and the targets that they ask to have fixed."""
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Final
+
 from runmend.core.frozen import Frozen
+
+_FNV_OFFSET: Final = 0xCBF29CE484222325
+_FNV_PRIME: Final = 0x100000001B3
+_SEPARATOR: Final = b"\xff"
 
 
 class Alert(Frozen):
@@ -65,3 +73,29 @@ class Target(Frozen):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}"
+
+
+def fingerprint_of(labels: Mapping[str, str]) -> str:
+    """The fingerprint that Alertmanager gives an alert of these labels: 64 bits of FNV-1a, 16 hexadecimal digits.
+
+    Over the labels in the order of their names; after each name and each value comes the byte 255, which UTF-8 has not.
+    """
+    found = _FNV_OFFSET
+    for name, value in sorted(labels.items()):
+        for byte in _SEPARATOR.join((name.encode(), value.encode(), b"")):
+            found = ((found ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
+    return f"{found:016x}"
+
+
+def in_utc(time: str) -> str:
+    """An RFC 3339 time whose zone is another than UTC, in UTC: senders may change the zone between two deliveries.
+
+    Whatever is not such a time is left as it is: a time is compared with itself, never with a clock.
+    """
+    if time.endswith("Z"):
+        return time
+    try:
+        read = datetime.fromisoformat(time)
+        return read.astimezone(UTC).isoformat().replace("+00:00", "Z") if read.tzinfo else time
+    except (ValueError, OverflowError):
+        return time

@@ -1,10 +1,11 @@
 """The bridge's routes. Built by `bridge.server` and by tests; everything that they need is passed in."""
 
 import asyncio
+import json
 import logging
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any, Final
@@ -17,20 +18,23 @@ from temporalio.client import Client
 
 from runmend.bridge import problems
 from runmend.bridge.health import Readiness
-from runmend.bridge.intake import Intake
+from runmend.bridge.intake import Intake, Taken
 from runmend.bridge.metrics import Metrics
 from runmend.bridge.polling import Polling
 from runmend.bridge.problems import Problem
 from runmend.bridge.reload import Reload
 from runmend.bridge.security import Guard
+from runmend.bridge.slices import Breath
 from runmend.bridge.triage import Answer, Ruling
-from runmend.bridge.webhook import BadWebhook, Malformed, WebhookAlert, read_alert, read_webhook
+from runmend.bridge.webhook import BadWebhook, TooLarge, Webhook, WebhookReader, slices
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.runbook.loader import Catalog
 from runmend.runs.starting import Starter
 
-BODY_MAX: Final = 4 * 1024 * 1024
+_RETRY_TOO_LARGE: Final = 60
+_REASONS: Final = 5
+"""Of how many failures an answer says why."""
 _SHOWN: Final = 253
 _LOGGED: Final = 20
 """Of how many alerts that are answered alike the log names fingerprints and pods."""
@@ -50,12 +54,15 @@ class Bridge:
         self._readiness = Readiness(client, cluster, catalog)
 
     async def alerts(self, request: Request) -> Response:
-        """`POST /alerts`: Alertmanager's webhook. 200 says that Temporal holds all that it calls for."""
+        """`POST /alerts`: Alertmanager's webhook. 200 says that Temporal holds all that it calls for.
+
+        `POST /api/v2/alerts` is the same where Prometheus and vmalert look for it.
+        """
         began = time.monotonic()
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         try:
             self._guard.check(request.headers)
-            answer = await self._take(await _body(request))
+            answer = await self._take(request)
         except Problem as problem:
             status = problem.status
             _log.warning("webhook refused", extra={"status": status.value, "detail": problem.detail})
@@ -66,31 +73,50 @@ class Bridge:
         finally:
             self.metrics.webhook(status.value, time.monotonic() - began)
 
-    async def _take(self, body: bytes) -> Response:
+    async def _take(self, request: Request) -> Response:
         try:
-            webhook = read_webhook(body)
+            webhook = await _read(request)
+            taken = await self._intake.take(webhook)
         except BadWebhook as error:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"The body is no webhook of Alertmanager: {error}") from error
+        except TooLarge as error:
+            self.metrics.too_large()
             raise Problem(
-                HTTPStatus.BAD_REQUEST, f"The body is not an Alertmanager webhook of version 4: {error}"
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                f"The webhook is too large, and nothing of it was taken: {error}. Send smaller groups: group_by with "
+                "namespace, or max_alerts.",
+                headers={"Retry-After": str(_RETRY_TOO_LARGE)},
             ) from error
         if webhook.truncated:
-            _log.warning(
-                "Alertmanager cut alerts off; max_alerts is too low", extra={"truncated": str(webhook.truncated)[:20]}
-            )
-        alerts = [read_alert(raw) for raw in webhook.alerts]
-        taken = await self._intake.take(alerts)
-        shown = [_shown(alert, ruling) for alert, ruling in zip(alerts, taken.rulings, strict=True)]
-        answered: dict[tuple[Ruling, str], list[dict[str, Any]]] = defaultdict(list)
-        for ruling, fields in zip(taken.rulings, shown, strict=True):
-            self.metrics.alert(ruling.answer)
-            answered[ruling, fields["alertname"]].append(fields)
-        for (ruling, alertname), alike in answered.items():
-            _log_answer(ruling, alertname, alike)
+            _log.warning("Alertmanager cut alerts off; max_alerts is too low", extra={"truncated": webhook.truncated})
+        shown = await self._tell(webhook, taken)
         if taken.failures:
-            detail = "; ".join(dict.fromkeys(str(error) for error in taken.failures))
+            detail = "; ".join(list(dict.fromkeys(str(error) for error in taken.failures))[:_REASONS])
             wait = str(max(1, round(taken.retry_after.total_seconds())))
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": wait}, more={"alerts": shown})
-        return JSONResponse({"alerts": shown})
+        return await _written(shown)
+
+    async def _tell(self, webhook: Webhook, taken: Taken) -> list[dict[str, Any]]:
+        """Count and log what the alerts were answered; returns what is shown of each, the malformed ones as one."""
+        breath = Breath()
+        shown: list[dict[str, Any]] = []
+        answered: dict[tuple[Ruling, str], list[dict[str, Any]]] = defaultdict(list)
+        for alert, ruling in zip(webhook.alerts, taken.rulings, strict=True):
+            await breath()
+            self.metrics.alert(ruling.answer)
+            fields = _shown(alert.alert.fingerprint, alert.alert.labels, ruling)
+            shown.append(fields)
+            answered[ruling, fields["alertname"]].append(fields)
+        if malformed := webhook.malformed:
+            ruling = Ruling(Answer.UNROUTED, malformed.why)
+            self.metrics.alert(ruling.answer, malformed.count)
+            fields = _shown(malformed.fingerprint, {"alertname": malformed.alertname}, ruling, malformed.count)
+            shown.append(fields)
+            answered[ruling, malformed.alertname] = [fields]
+        for (ruling, alertname), alike in answered.items():
+            await breath()
+            _log_answer(ruling, alertname, alike)
+        return shown
 
     async def healthz(self) -> Response:
         """`GET /healthz`: the process answers."""
@@ -127,7 +153,8 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
                 polling.cancel()
 
     app = FastAPI(title="Runmend bridge", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
-    app.add_api_route("/alerts", bridge.alerts, methods=["POST"], response_model=None)
+    for path in ("/alerts", "/api/v2/alerts"):
+        app.add_api_route(path, bridge.alerts, methods=["POST"], response_model=None)
     app.add_api_route("/healthz", bridge.healthz, methods=["GET"], response_model=None)
     app.add_api_route("/readyz", bridge.readyz, methods=["GET"], response_model=None)
     app.add_api_route("/metrics", bridge.show_metrics, methods=["GET"], response_model=None)
@@ -135,21 +162,33 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
     return app
 
 
-async def _body(request: Request) -> bytes:
-    """The request's body, never more of it than is allowed."""
-    too_large = Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body has more than {BODY_MAX} bytes.")
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > BODY_MAX:
-        raise too_large
-    body = bytearray()
+async def _read(request: Request) -> Webhook:
+    """Read the request's body as it arrives.
+
+    Raises:
+        BadWebhook: it is none.
+        TooLarge: it holds too much.
+        Problem: the sender hung up.
+    """
+    reader, breath = WebhookReader(), Breath()
     try:
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > BODY_MAX:
-                raise too_large
+            for data in slices(chunk):
+                reader.feed(data)
+                await breath()
     except ClientDisconnect as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "The sender hung up before the body's end.") from error
-    return bytes(body)
+    return reader.close()
+
+
+async def _written(alerts: list[dict[str, Any]]) -> Response:
+    """What happened to the alerts, as JSON that is written in slices."""
+    breath = Breath()
+    parts = []
+    for alert in alerts:
+        await breath()
+        parts.append(json.dumps(alert, ensure_ascii=False))
+    return Response(f'{{"alerts": [{", ".join(parts)}]}}'.encode(), media_type="application/json")
 
 
 def _log_answer(ruling: Ruling, alertname: str, alike: list[dict[str, Any]]) -> None:
@@ -159,7 +198,7 @@ def _log_answer(ruling: Ruling, alertname: str, alike: list[dict[str, Any]]) -> 
         "fingerprints": " ".join(each["fingerprint"] for each in alike[:_LOGGED]),
         "alertname": alertname,
         "pods": " ".join(dict.fromkeys(each["pod"] for each in alike[:_LOGGED])),
-        "alerts": len(alike),
+        "alerts": sum(each["count"] for each in alike),
         "answer": ruling.answer.value,
         "why": ruling.why,
     }
@@ -168,13 +207,13 @@ def _log_answer(ruling: Ruling, alertname: str, alike: list[dict[str, Any]]) -> 
     )
 
 
-def _shown(alert: WebhookAlert | Malformed, ruling: Ruling) -> dict[str, Any]:
+def _shown(fingerprint: str, labels: Mapping[str, str], ruling: Ruling, count: int = 1) -> dict[str, Any]:
     """An alert's part of the answer, and of the log."""
-    name, pod = (alert.alertname, "") if isinstance(alert, Malformed) else (alert.alert.name, alert.alert.pod)
     return {
-        "fingerprint": alert.fingerprint,
-        "alertname": name[:_SHOWN],
-        "pod": pod[:_SHOWN],
+        "fingerprint": fingerprint,
+        "alertname": labels.get("alertname", "")[:_SHOWN],
+        "pod": labels.get("pod", "")[:_SHOWN],
+        "count": count,
         "answer": ruling.answer.value,
         "why": ruling.why,
         "run": ruling.run,

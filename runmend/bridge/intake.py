@@ -9,7 +9,7 @@ comes again.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,27 +19,24 @@ from weakref import WeakValueDictionary
 import anyio.to_thread
 
 from runmend.alerts.alert import Alert, Target
-from runmend.bridge.triage import (
-    Answer,
-    PodGone,
-    Routed,
-    Ruling,
-    Unrouted,
-    check_place,
-    check_pod,
-    check_target,
-    decide,
-)
-from runmend.bridge.webhook import Malformed, WebhookAlert
+from runmend.bridge.slices import Breath, each
+from runmend.bridge.triage import Answer, Ruling, decide
+from runmend.bridge.webhook import TooLarge, Webhook
 from runmend.core.errors import RunmendError, TemporaryError
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
-from runmend.kube.owners import Workloads
+from runmend.kube.owners import FEW, Workloads
 from runmend.runbook.loader import Catalog
+from runmend.runs.routing import PodGone, Routed, Unrouted, check_place, check_pod, check_target
 from runmend.runs.starting import OpenRun, Starter
 
 CLUSTER_CALLS_AT_ONCE: Final = 8
 TARGETS_AT_ONCE: Final = 16
+NAMESPACES_MAX: Final = 2000
+"""The most namespaces that a webhook's alerts may be about."""
+NAMED_MAX: Final = 2000
+"""Where a webhook tells of more alerts than that, pods are read by name only where a namespace has `FEW_OF_MANY`."""
+FEW_OF_MANY: Final = 2
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +70,14 @@ class _Taking:
         self.rule(indexes, Ruling(Answer.FAILED, str(error)))
 
 
+@dataclass(frozen=True, slots=True)
+class _Located:
+    """The alerts of a target, and its uid, which another object of the same name has not."""
+
+    uid: str
+    alerts: list[Routed]
+
+
 class Intake:
     """Takes webhooks' alerts; any number at once."""
 
@@ -87,73 +92,85 @@ class Intake:
         # so that it sees the first one's run and is answered `known` instead of sending the run what it has.
         self._locks: WeakValueDictionary[Target, asyncio.Lock] = WeakValueDictionary()
 
-    async def take(self, alerts: Sequence[WebhookAlert | Malformed]) -> Taken:
-        """Rule on every alert. When this returns without failures, Temporal holds all that they call for."""
+    async def take(self, webhook: Webhook) -> Taken:
+        """Rule on every alert. When this returns without failures, Temporal holds all that they call for.
+
+        Raises:
+            TooLarge: the alerts are about more namespaces than one webhook may ask for; none of them was taken.
+        """
         taking = _Taking()
+        breath = Breath()
         resolved: dict[int, Alert] = {}
         places: dict[str, list[Routed]] = defaultdict(list)
-        for index, alert in enumerate(alerts):
-            if isinstance(alert, Malformed):
-                taking.rule([index], Ruling(Answer.UNROUTED, alert.why))
-            elif alert.status == "resolved":
-                resolved[index] = alert.alert
+        for index, each_alert in enumerate(webhook.alerts):
+            await breath()
+            alert, subject = each_alert.alert, each_alert.subject
+            if each_alert.status == "resolved":
+                resolved[index] = alert
+                continue
+            try:
+                plan = self._catalog.for_alert(alert.labels, each_alert.notes)
+                routed = check_place(index, alert, subject, plan, self._settings, each_alert.notes)
+            except Unrouted as why:
+                taking.rule([index], Ruling(Answer.UNROUTED, str(why)))
             else:
-                try:
-                    plan = self._catalog.for_alert(alert.labels, alert.notes)
-                    routed = check_place(index, alert, plan, self._settings)
-                except Unrouted as why:
-                    taking.rule([index], Ruling(Answer.UNROUTED, str(why)))
-                else:
-                    places[routed.alert.namespace].append(routed)
-        async with asyncio.TaskGroup() as group:
-            if resolved:
-                group.create_task(self._resolved(resolved, taking))
-            for namespace, firing in places.items():
-                group.create_task(self._namespace(namespace, firing, taking))
-        return Taken(tuple(taking.rulings[index] for index in range(len(alerts))), tuple(taking.failures))
+                places[alert.namespace].append(routed)
+        if len(places) > NAMESPACES_MAX:
+            raise TooLarge(f"its alerts are about {len(places)} namespaces, and at most {NAMESPACES_MAX} are looked at")
+        located: dict[Target, _Located] = {}
+        few = FEW if sum(map(len, places.values())) <= NAMED_MAX else FEW_OF_MANY
+        await each(places.items(), lambda place: self._locate(*place, few, located, taking), CLUSTER_CALLS_AT_ONCE)
+        await each(located.items(), lambda found: self._target(*found, taking), TARGETS_AT_ONCE)
+        if resolved:
+            await self._resolved(resolved, taking)
+        return Taken(tuple(taking.rulings[index] for index in range(len(webhook.alerts))), tuple(taking.failures))
 
-    async def _namespace(self, namespace: str, firing: list[Routed], taking: _Taking) -> None:
-        targets: dict[Target, list[Routed]] = defaultdict(list)
+    async def _locate(
+        self, namespace: str, firing: list[Routed], few: int, located: dict[Target, _Located], taking: _Taking
+    ) -> None:
+        """Find the targets of a namespace's alerts."""
         try:
             names = {routed.alert.pod for routed in firing}
-            read = partial(Workloads.named, self._cluster, namespace, names, metadata_only=True)
+            read = partial(Workloads.named, self._cluster, namespace, names, few=few, metadata_only=True)
             workloads = await anyio.to_thread.run_sync(read, limiter=self._threads)
         except RunmendError as error:
             _log.warning("cluster did not answer", extra={"kube_namespace": namespace, "error": str(error)})
             taking.fail((routed.index for routed in firing), error)
             return
+        breath = Breath()
         for routed in firing:
+            await breath()
             try:
-                pod = check_pod(routed.alert, workloads.pod(routed.alert.pod))
+                pod = check_pod(routed.alert, routed.subject, workloads)
                 target = check_target(workloads.target_of(pod, self._settings.cluster))
             except PodGone as why:
                 taking.rule([routed.index], Ruling(Answer.POD_GONE, str(why)))
             except Unrouted as why:
                 taking.rule([routed.index], Ruling(Answer.UNROUTED, str(why)))
             else:
-                targets[target].append(routed)
-        async with asyncio.TaskGroup() as group:
-            for target, members in targets.items():
-                group.create_task(self._target(target, members, taking))
+                located.setdefault(target, _Located(workloads.target_uid(pod), [])).alerts.append(routed)
 
-    async def _target(self, target: Target, alerts: list[Routed], taking: _Taking) -> None:
+    async def _target(self, target: Target, found: _Located, taking: _Taking) -> None:
         lock = self._locks.setdefault(target, asyncio.Lock())
         async with lock, self._targets:
             try:
-                await self._start_or_join(target, alerts, taking)
+                await self._start_or_join(target, found, taking)
             except RunmendError as error:
                 _log.warning("Temporal did not answer", extra={"target": target.workflow_id, "error": str(error)})
-                taking.fail((routed.index for routed in alerts), error)
+                taking.fail((routed.index for routed in found.alerts), error)
 
-    async def _start_or_join(self, target: Target, alerts: list[Routed], taking: _Taking) -> None:
+    async def _start_or_join(self, target: Target, found: _Located, taking: _Taking) -> None:
         latest = await self._starter.latest(target)
-        decision = decide(target, alerts, latest, self._settings.hold, datetime.now(UTC))
+        decision = decide(target, found.uid, found.alerts, latest, self._settings.hold, datetime.now(UTC))
         if decision.carried:
             plan = decision.carried[0].plan
-            run_id = await self._starter.start(plan, target, decision.alerts, self._starter.options, latest)
+            options = self._starter.options
+            run_id = await self._starter.start(plan, target, decision.alerts, options, latest, uid=found.uid)
             answer = Answer.JOINED if decision.joins else Answer.STARTED
-            ruling = Ruling(answer, f"run {run_id} of {plan.runbook_id} for {target}", target.workflow_id, run_id)
-            taking.rule((routed.index for routed in decision.carried), ruling)
+            for routed in decision.carried:
+                remark = f"; {routed.subject.remark}" if routed.subject.remark else ""
+                why = f"run {run_id} of {plan.runbook_id} for {target}{remark}"
+                taking.rule([routed.index], Ruling(answer, why, target.workflow_id, run_id))
         taking.rulings.update(decision.rulings)
 
     async def _resolved(self, resolved: dict[int, Alert], taking: _Taking) -> None:
@@ -164,12 +181,14 @@ class Intake:
             taking.fail(resolved, error)
             return
         taking.rule(resolved, Ruling(Answer.NO_OPEN_RUN, "no open run was started for this alert"))
+        alike: dict[str, list[int]] = defaultdict(list)
+        for index, alert in resolved.items():
+            alike[alert.fingerprint].append(index)
+        breath = Breath()
         for run in runs:
-            await self._signal_resolved(
-                run,
-                {index: alert for index, alert in resolved.items() if alert.fingerprint in run.fingerprints},
-                taking,
-            )
+            await breath()
+            indexes = [index for fingerprint in run.fingerprints for index in alike.get(fingerprint, ())]
+            await self._signal_resolved(run, {index: resolved[index] for index in sorted(indexes)}, taking)
 
     async def _signal_resolved(self, run: OpenRun, alerts: dict[int, Alert], taking: _Taking) -> None:
         try:

@@ -15,7 +15,6 @@ _STATUSES: Final = (
     HTTPStatus.BAD_REQUEST,
     HTTPStatus.UNAUTHORIZED,
     HTTPStatus.FORBIDDEN,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     HTTPStatus.INTERNAL_SERVER_ERROR,
     HTTPStatus.SERVICE_UNAVAILABLE,
 )
@@ -30,6 +29,11 @@ class Metrics:
         self._alerts = Counter("runmend_alerts", "Alerts taken, by answer.", ["answer"], registry=self.registry)
         self._webhooks = Counter(
             "runmend_webhooks", "Webhooks answered, by HTTP status.", ["status"], registry=self.registry
+        )
+        self._too_large = Counter(
+            "runmend_webhooks_too_large",
+            "Webhooks of which nothing was taken, because they hold too much.",
+            registry=self.registry,
         )
         self._runbooks = Gauge(
             "runmend_runbooks", "Runbooks of the directory, by state.", ["state"], registry=self.registry
@@ -55,9 +59,13 @@ class Metrics:
         for status in _STATUSES:
             self._webhooks.labels(str(status.value))
 
-    def alert(self, answer: Answer) -> None:
-        """Count an alert."""
-        self._alerts.labels(answer.value).inc()
+    def alert(self, answer: Answer, count: int = 1) -> None:
+        """Count alerts."""
+        self._alerts.labels(answer.value).inc(count)
+
+    def too_large(self) -> None:
+        """Count a webhook that was too large to be taken."""
+        self._too_large.inc()
 
     def webhook(self, status: int, seconds: float) -> None:
         """Count a webhook."""

@@ -7,16 +7,12 @@ from enum import StrEnum
 from typing import Final
 
 from runmend.alerts.alert import Alert, Target
-from runmend.bridge.webhook import WebhookAlert
-from runmend.core.names import dns_label, dns_subdomain, quoted
-from runmend.core.settings import Settings
-from runmend.facts.objects import PodFacts
-from runmend.plan.plan import Plan
-from runmend.runs.starting import WORKFLOW_ID_MAX, Latest
+from runmend.runs.routing import Routed
+from runmend.runs.starting import Latest
 
-CARRIED_MAX: Final = 500_000
-"""How many bytes of alerts, as JSON, one start carries; Temporal refuses an input of more than 2 MB for good, however
-often it is tried."""
+CARRIED_MAX: Final = 200_000
+"""How many bytes of alerts, as JSON, one start carries, in its input and in its signal. Temporal refuses an input of
+more than 2 MB for good, however often it is tried; its SDK takes 0.1 s to copy 1 MB, which holds the event loop."""
 
 
 class Answer(StrEnum):
@@ -48,23 +44,6 @@ class Ruling:
     run_id: str | None = None
 
 
-class Unrouted(ValueError):
-    """No runbook may be run for the alert."""
-
-
-class PodGone(ValueError):
-    """The alert's pod is not there any more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Routed:
-    """A firing alert that has a runbook. `index` is its place in the webhook."""
-
-    index: int
-    alert: Alert
-    plan: Plan
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to do for a target: the alerts that are answered already, and those that one start carries."""
@@ -79,74 +58,14 @@ class Decision:
         return tuple({routed.alert.episode: routed.alert for routed in self.carried}.values())
 
 
-def check_place(index: int, alert: WebhookAlert, plan: Plan | None, settings: Settings) -> Routed:
-    """Let a firing alert through to its cluster, where it may go there.
-
-    Every value that ends up in a request is looked at here, before the first request is made.
-
-    Raises:
-        Unrouted: it has no runbook, lacks a label, is about a place where nothing may be changed, or holds a name that
-            is none.
-    """
-    labels = alert.labels
-    if plan is None:
-        asked = labels.get("runbook_id") or alert.notes.get("runbook_id")
-        what = f"runbook_id {quoted(asked)}" if asked else f"alertname {quoted(labels.get('alertname', ''))}"
-        raise Unrouted(f"no runbook is loaded for {what}")
-    for name in dict.fromkeys((*plan.required_labels, "namespace", "pod")):
-        if not labels.get(name):
-            raise Unrouted(f"the label {name} is missing; {plan.runbook_id} requires it")
-    for name, check in (("namespace", dns_label), ("pod", dns_subdomain), ("container", dns_label)):
-        if value := labels.get(name):
-            try:
-                check(value)
-            except ValueError as error:
-                raise Unrouted(f"the label {name}: {error}") from error
-    if settings.cluster_label is not None and labels.get(settings.cluster_label) != settings.cluster:
-        given = labels.get(settings.cluster_label)
-        said = f"is {quoted(given)}" if given else "is missing"
-        raise Unrouted(f"the label {settings.cluster_label} {said}; this installation's cluster is {settings.cluster}")
-    if not settings.may_change(labels["namespace"]):
-        raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {labels['namespace']}")
-    return Routed(index, alert.alert, plan)
-
-
-def check_pod(alert: Alert, pod: PodFacts | None) -> PodFacts:
-    """The alert's pod, where the one of that name is still the alert's.
-
-    Raises:
-        PodGone: there is none, or one with another uid than the alert's label, which kube-state-metrics gives it.
-    """
-    where = f"{alert.namespace}/{alert.pod}"
-    if pod is None:
-        raise PodGone(f"there is no pod {where}")
-    uid = alert.labels.get("uid")
-    if uid and uid != pod.uid:
-        raise PodGone(f"pod {where} was made anew: its uid is {pod.uid}, the alert's is {quoted(uid)}")
-    return pod
-
-
-def check_target(target: Target) -> Target:
-    """The target, where its workflow id is one that every Temporal server takes.
-
-    Raises:
-        Unrouted: it is too long; no start would ever be taken, however often the alert comes again.
-    """
-    size = len(target.workflow_id.encode())
-    if size > WORKFLOW_ID_MAX:
-        raise Unrouted(
-            f"the names of {target} and of cluster {target.cluster} are too long: together they are the workflow id, "
-            f"and {size} bytes are more than the {WORKFLOW_ID_MAX} that Temporal takes"
-        )
-    return target
-
-
-def decide(target: Target, alerts: Sequence[Routed], latest: Latest | None, hold: timedelta, now: datetime) -> Decision:
-    """What to do for a target whose alerts' pods are there, given its latest run."""
+def decide(
+    target: Target, uid: str, alerts: Sequence[Routed], latest: Latest | None, hold: timedelta, now: datetime
+) -> Decision:
+    """What to do for a target whose alerts' pods are there, given its latest run. `uid` is the target's, now."""
     rulings: dict[int, Ruling] = {}
     left: list[Routed] = []
     for routed in alerts:
-        ruling = _before_a_start(target, routed, latest, hold, now)
+        ruling = _before_a_start(target, uid, routed, latest, hold, now)
         if ruling is None:
             left.append(routed)
         else:
@@ -157,7 +76,8 @@ def decide(target: Target, alerts: Sequence[Routed], latest: Latest | None, hold
     carried: list[Routed] = []
     size = 0
     for routed in left:
-        size += len(routed.alert.model_dump_json().encode())
+        if size <= CARRIED_MAX:
+            size += len(routed.alert.model_dump_json().encode())
         if routed.plan.runbook_id != runbook_id:
             why = f"{runbook_id} is being started for {target}, one runbook at a time"
         elif size > CARRIED_MAX:
@@ -172,7 +92,7 @@ def decide(target: Target, alerts: Sequence[Routed], latest: Latest | None, hold
 
 
 def _before_a_start(
-    target: Target, routed: Routed, latest: Latest | None, hold: timedelta, now: datetime
+    target: Target, uid: str, routed: Routed, latest: Latest | None, hold: timedelta, now: datetime
 ) -> Ruling | None:
     """The first of `known`, `busy` and `held` that fits."""
     if latest is None:
@@ -191,22 +111,9 @@ def _before_a_start(
             return None
         why = f"an open run of {latest.runbook_id} works on {target}; the alert comes again with the next repeat"
         return Ruling(Answer.BUSY, why, run, latest.run_id)
-    again = _tried_again(routed, latest)
-    if again and latest.failed and latest.closed_at is not None and now - latest.closed_at < hold:
-        tried = ", ".join(f"{container} → {image}" for container, image in again.items())
-        why = f"run {latest.run_id} failed at {latest.closed_at:%Y-%m-%dT%H:%M:%SZ} and had tried {tried}"
-        return Ruling(
-            Answer.HELD, f"{why}; held until {latest.closed_at + hold:%Y-%m-%dT%H:%M:%SZ}", run, latest.run_id
-        )
-    return None
-
-
-def _tried_again(routed: Routed, latest: Latest) -> dict[str, str]:
-    """What the runbook would write again into the alert's container; into all that were tried, where the alert names
-    none.
-
-    Empty where anything new would be tried.
-    """
-    named = routed.alert.container
-    tried = {container: image for container, image in latest.tried.items() if named in ("", container)}
-    return tried if all(routed.plan.image_for(container) == image for container, image in tried.items()) else {}
+    until = latest.closed_at + hold if latest.closed_at is not None and latest.left_trouble else None
+    if until is None or now >= until or not latest.had(routed.alert, uid) or latest.sha256 != routed.plan.sha256:
+        return None
+    ended = "failed" if latest.failed else "only recommended"
+    why = f"run {latest.run_id} dealt with the same trouble and {ended}, at {latest.closed_at:%Y-%m-%dT%H:%M:%SZ}"
+    return Ruling(Answer.HELD, f"{why}; held until {until:%Y-%m-%dT%H:%M:%SZ}", run, latest.run_id)

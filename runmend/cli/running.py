@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runmend.alerts.alert import Alert, Target
-from runmend.bridge.triage import PodGone, Unrouted, check_place, check_pod, check_target
-from runmend.bridge.webhook import WebhookAlert
+from runmend.alerts.labels import subject_of
 from runmend.cli.context import Misconfigured, NotFoundHere, load_settings, temporal_client
 from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import follow_started
@@ -19,6 +18,7 @@ from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.plan.plan import Plan
 from runmend.runbook import RunbookError, compile_runbook, load_directory
+from runmend.runs.routing import PodGone, Routed, Unrouted, check_place, check_pod, check_target
 from runmend.runs.starting import Latest, Starter
 from runmend.runs.terminal import link
 
@@ -33,14 +33,15 @@ async def run_runbook(
     """Start a run or join the open one; with `wait`, follow it to its end: 0 where it completed, 1 where it failed."""
     settings = load_settings(runbooks=runbooks)
     plan = find_plan(runbook, settings.runbooks)
-    alert = _alert(plan, labels, settings)
+    routed = _routed(plan, labels, settings)
+    alert = routed.alert
     cluster = Cluster.connect(context=settings.kube_context)
     try:
-        target = _target(cluster, alert, settings)
+        target, uid = _target(cluster, routed, settings)
     finally:
         cluster.close()
     client = await temporal_client()
-    run_id, joined = await _start(Starter(client, settings), plan, target, alert, mode)
+    run_id, joined = await _start(Starter(client, settings), plan, target, uid, alert, mode)
     said = f"joined the open run of {plan.runbook_id}" if joined else f"started {plan.runbook_id}"
     sys.stderr.write(f"{said} for {target}\n")
     if joined and mode is not None:
@@ -95,19 +96,17 @@ def labels_of(pairs: Sequence[str]) -> dict[str, str]:
     return labels
 
 
-def _alert(plan: Plan, given: Mapping[str, str], settings: Settings) -> Alert:
+def _routed(plan: Plan, given: Mapping[str, str], settings: Settings) -> Routed:
     """An alert of nobody's: what an Alertmanager would have said, with the labels that were given."""
     labels = {"alertname": plan.alertname} | dict(given)
     if settings.cluster_label:
         labels.setdefault(settings.cluster_label, settings.cluster)
-    made = WebhookAlert(
-        status="firing",
-        labels=labels,
-        startsAt=datetime.now(UTC).isoformat(),
-        fingerprint=f"manual-{secrets.token_hex(4)}",
+    subject = subject_of(labels)
+    made = Alert(
+        fingerprint=f"manual-{secrets.token_hex(4)}", starts_at=datetime.now(UTC).isoformat(), labels=subject.labels
     )
     try:
-        return check_place(0, made, plan, settings).alert
+        return check_place(0, made, subject, plan, settings, {})
     except Unrouted as error:
         raise Refused(f"{error}; {_remedy(labels, settings)}") from error
 
@@ -121,24 +120,27 @@ def _remedy(labels: Mapping[str, str], settings: Settings) -> str:
     return "give labels with -l NAME=VALUE"
 
 
-def _target(cluster: Cluster, alert: Alert, settings: Settings) -> Target:
+def _target(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Target, str]:
+    """What is to be fixed, and its uid."""
+    alert = routed.alert
     workloads = Workloads.named(cluster, alert.namespace, [alert.pod])
     try:
-        pod = check_pod(alert, workloads.pod(alert.pod))
+        pod = check_pod(alert, routed.subject, workloads)
+        containers = [container.name for container in pod.containers]
+        if alert.container and alert.container not in containers:
+            raise NotFoundHere(
+                f"pod {pod.namespace}/{pod.name} has no container {alert.container}; it has {', '.join(containers)}"
+            )
+        return check_target(workloads.target_of(pod, settings.cluster)), workloads.target_uid(pod)
     except PodGone as error:
         raise NotFoundHere(f"{error}; `kubectl get pods -n {alert.namespace}` shows those there are") from error
-    containers = [container.name for container in pod.containers]
-    if alert.container and alert.container not in containers:
-        raise NotFoundHere(
-            f"pod {pod.namespace}/{pod.name} has no container {alert.container}; it has {', '.join(containers)}"
-        )
-    try:
-        return check_target(workloads.target_of(pod, settings.cluster))
     except Unrouted as error:
         raise Refused(str(error)) from error
 
 
-async def _start(starter: Starter, plan: Plan, target: Target, alert: Alert, mode: Mode | None) -> tuple[str, bool]:
+async def _start(
+    starter: Starter, plan: Plan, target: Target, uid: str, alert: Alert, mode: Mode | None
+) -> tuple[str, bool]:
     """Start or join; the run's id, and whether it was open before.
 
     Raises:
@@ -149,7 +151,7 @@ async def _start(starter: Starter, plan: Plan, target: Target, alert: Alert, mod
     options = starter.options
     if mode is not None:
         options = options.model_copy(update={"mode": strictest(options.mode, mode)})
-    run_id = await starter.start(plan, target, (alert,), options, latest)
+    run_id = await starter.start(plan, target, (alert,), options, latest, uid=uid)
     # Somebody may have been quicker in between; a run drops another runbook's alerts.
     _refuse_another(await starter.latest(target), plan, target)
     return run_id, latest is not None and latest.open and latest.run_id == run_id

@@ -49,10 +49,12 @@ class Workloads:
 
     @classmethod
     def named(
-        cls, cluster: Cluster, namespace: str, names: Collection[str], *, metadata_only: bool = False
+        cls, cluster: Cluster, namespace: str, names: Collection[str], *, few: int = FEW, metadata_only: bool = False
     ) -> "Workloads":
-        """Read the pods of these names, those that there are, and then their ReplicaSets; all where many are named."""
-        if len(names) > FEW:
+        """Read the pods of these names, those that there are, and then their ReplicaSets; all pods of the namespace
+        where more than `few` are named.
+        """
+        if len(names) > few:
             return cls.of(cluster, namespace, metadata_only=metadata_only)
         pods = _there(partial(cluster.pod, namespace, metadata_only=metadata_only), names)
         owners = (pod.owner for pod in pods if pod.owner)
@@ -108,6 +110,11 @@ class Workloads:
         chain = self.controllers(pod)
         kind, name = (chain[-1].kind, chain[-1].name) if chain else ("Pod", pod.name)
         return Target(cluster=cluster_name, namespace=pod.namespace, kind=kind, name=name)
+
+    def target_uid(self, pod: PodFacts) -> str:
+        """The uid of what a pod's alert asks to have fixed."""
+        chain = self.controllers(pod)
+        return chain[-1].uid if chain else pod.uid
 
     def chain_of(self, pod: PodFacts) -> str:
         """The chain in words: `Pod web-1 → ReplicaSet web-6b9 → Deployment web`."""

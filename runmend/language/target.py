@@ -96,6 +96,23 @@ class TargetNow:
         living = (alert.pod for alert in alerts if self.workloads.pod(alert.pod))
         return next(living, alerts[0].pod if alerts else "")
 
+    def named_containers(self, alerts: tuple[Alert, ...]) -> set[str]:
+        """The containers that the alerts name, `""` where one names none, or one that the target has not."""
+        strange = self.strange_containers(alerts)
+        return {"" if alert.container in strange else alert.container for alert in alerts}
+
+    def strange_containers(self, alerts: tuple[Alert, ...]) -> tuple[str, ...]:
+        """The containers that the alerts name and the target has not: a label of the scraper's, or an old one."""
+        named = dict.fromkeys(alert.container for alert in alerts if alert.container)
+        own = self._own_containers
+        return tuple(name for name in named if own and name not in own)
+
+    @cached_property
+    def _own_containers(self) -> frozenset[str]:
+        """The names of its containers, as its template and its pods have them."""
+        template = (*self.deployment.containers, *self.deployment.init_containers) if self.deployment else ()
+        return frozenset((*template, *(container.name for pod in self.pods for container in pod.containers)))
+
     def problem_gone(self, state: str, alerts: tuple[Alert, ...]) -> str | None:
         """Why there is nothing to do: nobody waits in the state, or none that the alerts name does.
 
@@ -108,7 +125,7 @@ class TargetNow:
         if not affected:
             seen = "; ".join(pod.in_words for pod in pods[:5]) or "there is no pod"
             return f"no container of {self.target} is in {state}: {seen}"
-        named = {alert.container for alert in alerts}
+        named = self.named_containers(alerts)
         if named and "" not in named and not named & {one.container for one in affected}:
             others = ", ".join(sorted({one.container for one in affected}))
             return (

@@ -1,5 +1,6 @@
 """What passes between a run's workflow, its activities, and whoever starts or reads it."""
 
+import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -26,8 +27,10 @@ KEYWORD_BYTES = 250
 # Memo keys.
 EPISODES = "episodes"
 """Episode → when it was dealt with (ISO 8601): those of this run and its predecessors, 7 days, the newest 200."""
-TRIED = "tried"
-"""Container → image that a failed run tried to write, written or not."""
+TARGET_UID = "target_uid"
+"""The uid of the object that the run was started for, where it is known: another of the same name is another target."""
+TROUBLES = "troubles"
+"""What the run was started for, and what joined it, each as `trouble_of` names it."""
 RUNBOOK = "runbook"
 """{"title", "sha256", "file"} of the runbook."""
 REPLAYS = "replays"
@@ -39,6 +42,9 @@ REPORT_QUERY = "report"
 
 EPISODES_KEPT_DAYS = 7
 EPISODES_KEPT = 200
+TROUBLES_KEPT = 100
+KEYWORD_LIST_BYTES = 1900
+"""Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
 
 
 class Options(Frozen):
@@ -117,6 +123,7 @@ class Observation(Frozen):
     """Why there is nothing to do, None where there is."""
     findings: tuple[Finding, ...] = ()
     causes: dict[Cause, int] = {}
+    remarks: tuple[str, ...] = ()
 
 
 class StepCall(Frozen):
@@ -300,6 +307,31 @@ def keyword(text: str) -> str:
     """A text as every visibility store takes it for a search attribute: printable, and at most 250 bytes."""
     shown = "".join(char if char.isprintable() else "?" for char in text)
     return shown.encode()[:KEYWORD_BYTES].decode(errors="ignore")
+
+
+def trouble_of(alert: Alert) -> str:
+    """What an alert says is wrong with a target, whoever says it and when: `ALERTNAME/CONTAINER`.
+
+    The fingerprint and the begin of an alert change with the exporter that it came from; this does not.
+    """
+    return f"{alert.name}/{alert.container}"
+
+
+def with_troubles(known: Iterable[str], alerts: Iterable[Alert]) -> list[str]:
+    """The memo's troubles with these alerts' added, the first ones of them where they are many."""
+    return list(dict.fromkeys((*known, *map(trouble_of, alerts))))[:TROUBLES_KEPT]
+
+
+def with_fingerprints(known: Iterable[str], alerts: Iterable[Alert]) -> list[str]:
+    """The fingerprints that a run is found by, with these alerts': as many as fit into a search attribute."""
+    kept: list[str] = []
+    size = len("[]")
+    for fingerprint in dict.fromkeys((*known, *(alert.fingerprint for alert in alerts))):
+        size += len(json.dumps(fingerprint)) + len(", ")
+        if size > KEYWORD_LIST_BYTES:
+            break
+        kept.append(fingerprint)
+    return kept
 
 
 def remembered(episodes: dict[str, str], alerts: tuple[Alert, ...], now: datetime) -> dict[str, str]:

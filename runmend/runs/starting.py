@@ -6,7 +6,6 @@ A target's workflow id is its lock: one call describes its latest run, one call 
 open.
 """
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import TemporaryError
+from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
 from runmend.plan.messages import (
     ALERT_NAME,
@@ -33,16 +33,20 @@ from runmend.plan.messages import (
     FINGERPRINTS,
     JOIN_SIGNAL,
     KUBE_NAMESPACE,
+    OUTCOME,
     REPLAYS,
     RESOLVED_SIGNAL,
     RUNBOOK,
     TARGET,
-    TRIED,
+    TARGET_UID,
+    TROUBLES,
     Joining,
     Options,
     RunInput,
     keyword,
     remembered,
+    with_fingerprints,
+    with_troubles,
 )
 from runmend.plan.plan import Plan
 from runmend.reports.static_details import details_of, summary_of
@@ -54,14 +58,13 @@ WORKFLOW_ID_MAX: Final = 255
 more."""
 STEPS_TIME: Final = timedelta(hours=24)
 """How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
-_KEYWORD_LIST_BYTES: Final = 1900
-"""Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
 _FINGERPRINTS_A_QUERY: Final = 200
 _MESSAGE_SHOWN: Final = 300
 
 _TARGET = SearchAttributeKey.for_keyword(TARGET)
 _KUBE_NAMESPACE = SearchAttributeKey.for_keyword(KUBE_NAMESPACE)
 _ALERT_NAME = SearchAttributeKey.for_keyword(ALERT_NAME)
+_OUTCOME = SearchAttributeKey.for_keyword(OUTCOME)
 _FINGERPRINTS = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 
 
@@ -77,8 +80,8 @@ class OpenAlready(TemporaryError):
 class Latest:
     """The latest run of a target, open or closed.
 
-    `episodes` (episode → when it was dealt with) and `tried` (container → image) are its memo's, what the run added
-    included.
+    `episodes` (episode → when it was dealt with), `troubles` and `target_uid` are its memo's, what the run added
+    included; `sha256` is its runbook's, `outcome` what its search attribute says, empty while there is none.
     """
 
     run_id: str
@@ -86,7 +89,10 @@ class Latest:
     status: WorkflowExecutionStatus
     closed_at: datetime | None = None
     episodes: Mapping[str, str] = field(default_factory=dict)
-    tried: Mapping[str, str] = field(default_factory=dict)
+    troubles: tuple[str, ...] = ()
+    target_uid: str = ""
+    sha256: str = ""
+    outcome: str = ""
 
     @property
     def open(self) -> bool:
@@ -97,6 +103,21 @@ class Latest:
     def failed(self) -> bool:
         """Whether it ended without having done its work. One that a person cancelled or terminated has not failed."""
         return self.status in (WorkflowExecutionStatus.FAILED, WorkflowExecutionStatus.TIMED_OUT)
+
+    @property
+    def left_trouble(self) -> bool:
+        """Whether it ended with the trouble still there: it failed, or was only meant to recommend."""
+        return self.failed or self.outcome == Outcome.RECOMMENDED
+
+    def had(self, alert: Alert, uid: str) -> bool:
+        """Whether it dealt with the alert's trouble, whatever the episode, of the object that has this uid now."""
+        if uid and self.target_uid and uid != self.target_uid:
+            return False
+        names = (trouble.partition("/") for trouble in self.troubles)
+        return any(
+            name == alert.name and (container == alert.container or "" in (container, alert.container))
+            for name, _, container in names
+        )
 
     def knows(self, alert: Alert) -> bool:
         """Whether this run, or one before it, has dealt with the alert's episode."""
@@ -146,6 +167,7 @@ class Starter:
         options: Options,
         latest: Latest | None,
         *,
+        uid: str = "",
         replays: str = "",
     ) -> str:
         """Start a run for these alerts, or join the one that is open. One call; Temporal holds them when it returns.
@@ -163,6 +185,7 @@ class Starter:
             alerts: what asks for it.
             options: what settings and command say.
             latest: the target's latest run as it was found.
+            uid: the target's, where it is known.
             replays: the run id of which this is the replay; a replay joins no open run.
 
         Returns:
@@ -175,6 +198,8 @@ class Starter:
         before = dict(latest.episodes) if latest else {}
         memo: dict[str, Any] = {
             EPISODES: remembered(before, alerts, datetime.now(UTC)),
+            TARGET_UID: uid,
+            TROUBLES: with_troubles((), alerts),
             RUNBOOK: {"title": plan.title, "sha256": plan.sha256, "file": plan.file},
         }
         if replays:
@@ -272,7 +297,10 @@ async def _latest(found: WorkflowExecutionDescription) -> Latest:
         status=found.status or WorkflowExecutionStatus.RUNNING,
         closed_at=found.close_time,
         episodes=episodes,
-        tried=_texts(memo.get(TRIED)),
+        troubles=tuple(trouble for trouble in _list(memo.get(TROUBLES)) if isinstance(trouble, str)),
+        target_uid=str(memo.get(TARGET_UID) or ""),
+        sha256=_texts(memo.get(RUNBOOK)).get("sha256", ""),
+        outcome=found.typed_search_attributes.get(_OUTCOME) or "",
     )
 
 
@@ -280,6 +308,10 @@ def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401  a memo holds whatever
     if not isinstance(value, dict):
         return {}
     return {key: text for key, text in value.items() if isinstance(key, str) and isinstance(text, str)}
+
+
+def _list(value: Any) -> list[Any]:  # noqa: ANN401  a memo holds whatever was put there
+    return value if isinstance(value, list) else []
 
 
 def _is_a_time(text: str) -> bool:
@@ -301,17 +333,8 @@ def _attributes(target: Target, alerts: tuple[Alert, ...]) -> TypedSearchAttribu
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(_TARGET, keyword(str(target))),
         SearchAttributePair(_KUBE_NAMESPACE, target.namespace),
-        SearchAttributePair(_FINGERPRINTS, _as_many_as_fit(alert.fingerprint for alert in alerts)),
+        SearchAttributePair(_FINGERPRINTS, with_fingerprints((), alerts)),
     ]
     if name:
         pairs.append(SearchAttributePair(_ALERT_NAME, keyword(name)))
     return TypedSearchAttributes(pairs)
-
-
-def _as_many_as_fit(fingerprints: Iterator[str]) -> list[str]:
-    kept: list[str] = []
-    for fingerprint in dict.fromkeys(fingerprints):
-        if len(json.dumps([*kept, fingerprint])) > _KEYWORD_LIST_BYTES:
-            break
-        kept.append(fingerprint)
-    return kept

@@ -28,7 +28,7 @@ from temporalio.client import (
     WorkflowExecutionDescription,
     WorkflowHandle,
 )
-from temporalio.common import RawValue
+from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ApplicationError
 
 from runmend.alerts.alert import Target
@@ -37,7 +37,7 @@ from runmend.core.settings import Settings
 from runmend.facts.objects import PodFacts
 from runmend.kube.client import Cluster
 from runmend.local.sandbox import Sandbox
-from runmend.plan.messages import EPISODES, JOIN_SIGNAL, RESOLVED_SIGNAL, TRIED, Joining, RunInput
+from runmend.plan.messages import EPISODES, JOIN_SIGNAL, OUTCOME, RESOLVED_SIGNAL, Joining, RunInput
 from runmend.runbook.loader import Catalog
 from tests.loopback import async_http_client
 
@@ -149,6 +149,8 @@ class Told:
         await workflow.wait_condition(lambda: self.end is not None)
         end = self.end or {}
         workflow.upsert_memo(end["memo"])
+        if end["outcome"]:
+            workflow.upsert_search_attributes([SearchAttributeKey.for_keyword(OUTCOME).value_set(end["outcome"])])
         if end["fails"]:
             raise ApplicationError("as told", type="VerificationFailed", non_retryable=True)
         return "as told"
@@ -227,6 +229,12 @@ class Installation:
         while any(each.name == pod.name for each in await asyncio.to_thread(self.cluster.pods, pod.namespace)):
             await asyncio.sleep(0.01)
 
+    async def remove(self, name: str, namespace: str = "shop") -> None:
+        """Delete a Deployment and wait until its pods are gone."""
+        await self._kube("DELETE", f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+        while await asyncio.to_thread(self.cluster.pods, namespace, f"app={name}"):
+            await asyncio.sleep(0.01)
+
     async def _kube(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
         headers = {"Authorization": f"Bearer {self.sandbox.token}"}
         async with async_http_client(self.sandbox.url, headers=headers) as http:
@@ -266,16 +274,14 @@ class Installation:
             await asyncio.sleep(0.05)
 
     async def end(
-        self, name: str = "web", *, fails: bool = False, tried: dict[str, str] | None = None, learns: Sequence[str] = ()
+        self, name: str = "web", *, fails: bool = False, outcome: str = "", learns: Sequence[str] = ()
     ) -> None:
         """Let a target's run end. Needs the fixture `worker`."""
         run = self.run(name)
         memo: dict[str, Any] = {}
-        if tried is not None:
-            memo[TRIED] = tried
         if learns:
             memo[EPISODES] = dict.fromkeys(learns, "2026-11-22T13:40:00+00:00")
-        await run.signal("end", {"memo": memo, "fails": fails})
+        await run.signal("end", {"memo": memo, "fails": fails, "outcome": outcome})
         while (await run.describe()).close_time is None:
             await asyncio.sleep(0.01)
 

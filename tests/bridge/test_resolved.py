@@ -35,16 +35,6 @@ async def test_a_resolved_alert_that_no_open_run_was_started_for_starts_nothing(
     assert installed.calls.count == {"list": 1}
 
 
-async def test_an_episode_that_joined_later_is_not_found_by_its_fingerprint(installed: Installation) -> None:
-    first, second = await installed.deploy(replicas=2)
-    firing = an_alert(first)
-    await installed.answers(firing)
-    await installed.answers(an_alert(second))
-    await installed.visible(firing["fingerprint"])
-
-    assert await installed.answers(an_alert(second, status="resolved")) == ["no open run"]
-
-
 async def test_the_captured_partly_resolved_webhook_starts_for_one_alert_and_looks_for_the_other(
     installed: Installation,
 ) -> None:

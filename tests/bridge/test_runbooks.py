@@ -236,6 +236,4 @@ async def test_every_status_of_a_webhook_is_counted_from_zero(installed: Install
     lines = (await installed.http.get("/metrics")).text.splitlines()
 
     counted = {line for line in lines if line.startswith("runmend_webhooks_total{")}
-    assert counted == {
-        f'runmend_webhooks_total{{status="{status}"}} 0.0' for status in (200, 400, 401, 403, 413, 500, 503)
-    }
+    assert counted == {f'runmend_webhooks_total{{status="{status}"}} 0.0' for status in (200, 400, 401, 403, 500, 503)}

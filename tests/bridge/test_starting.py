@@ -6,10 +6,11 @@ import pytest
 
 from runmend.alerts.alert import Alert
 from runmend.core.modes import Mode
+from runmend.core.outcomes import Outcome
 from runmend.plan.messages import RUNBOOK
 from runmend.runs.starting import Starter
 from tests.bridge.support import STARTED_AT, Installation, about, an_alert, captured, webhook
-from tests.builders import FALLBACK, a_runbook
+from tests.builders import a_runbook
 
 
 def add_runbook(installed: Installation, text: str, file: str = "RB_OTHER.md") -> None:
@@ -215,25 +216,26 @@ async def test_of_two_runbooks_in_one_webhook_the_first_wins(installed: Installa
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_failed_run_holds_the_alert_that_would_try_the_same_again(installed: Installation) -> None:
+async def test_a_failed_run_holds_the_same_trouble_whatever_the_fingerprint(installed: Installation) -> None:
     first, second = await installed.deploy(replicas=2)
     await installed.answers(an_alert(first))
-    await installed.end(fails=True, tried={"app": FALLBACK})
+    await installed.end(fails=True)
 
     response = await installed.post(an_alert(second))
 
     (answered,) = response.json()["alerts"]
     assert answered["answer"] == "held"
-    assert f"had tried app → {FALLBACK}; held until " in answered["why"]
+    assert "dealt with the same trouble and failed, at " in answered["why"]
+    assert "; held until " in answered["why"]
     assert len(await installed.runs(1)) == 1
     assert (await installed.http.get("/metrics")).text.count('runmend_alerts_total{answer="held"} 1.0') == 1
 
 
 @pytest.mark.usefixtures("worker")
-async def test_an_alert_that_names_no_container_is_held_for_all_that_were_tried(installed: Installation) -> None:
+async def test_an_alert_that_names_no_container_is_held_for_any(installed: Installation) -> None:
     (pod,) = await installed.deploy()
     await installed.answers(an_alert(pod))
-    await installed.end(fails=True, tried={"app": FALLBACK})
+    await installed.end(fails=True)
 
     assert await installed.answers(an_alert(pod, container=None)) == ["held"]
 
@@ -242,7 +244,7 @@ async def test_an_alert_that_names_no_container_is_held_for_all_that_were_tried(
 async def test_a_failed_run_does_not_hold_another_container(installed: Installation) -> None:
     (pod,) = await installed.deploy(containers=("app", "sidecar"))
     await installed.answers(an_alert(pod, container="app"))
-    await installed.end(fails=True, tried={"app": FALLBACK})
+    await installed.end(fails=True)
 
     other, again = an_alert(pod, container="sidecar"), an_alert(pod, container="app", starts_at="2026-11-22T18:00:00Z")
     assert await installed.answers(other, again) == ["started", "held"]
@@ -251,12 +253,12 @@ async def test_a_failed_run_does_not_hold_another_container(installed: Installat
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_failed_run_does_not_hold_an_alert_for_which_the_runbook_has_another_value_now(
+async def test_a_failed_run_does_not_hold_an_alert_whose_runbook_has_changed(
     installed: Installation,
 ) -> None:
     (pod,) = await installed.deploy()
     await installed.answers(an_alert(pod))
-    await installed.end(fails=True, tried={"app": FALLBACK})
+    await installed.end(fails=True)
     add_runbook(installed, a_runbook(fallback="registry.example/known-good:2"), "RB_IMAGEPULL.md")
 
     assert await installed.answers(an_alert(pod, starts_at="2026-11-22T18:00:00Z")) == ["started"]
@@ -266,7 +268,7 @@ async def test_a_failed_run_does_not_hold_an_alert_for_which_the_runbook_has_ano
 async def test_a_held_alert_is_not_recorded_and_starts_a_run_after_the_hold_time(installed: Installation) -> None:
     first, second = await installed.deploy(replicas=2)
     await installed.answers(an_alert(first))
-    await installed.end(fails=True, tried={"app": FALLBACK})
+    await installed.end(fails=True)
     assert await installed.answers(an_alert(second)) == ["held"]
 
     async with installed.with_settings(hold_minutes=0.0).http as http:
@@ -276,19 +278,47 @@ async def test_a_held_alert_is_not_recorded_and_starts_a_run_after_the_hold_time
 
 
 @pytest.mark.usefixtures("worker")
-async def test_a_run_that_failed_before_it_tried_anything_holds_nothing(installed: Installation) -> None:
+async def test_a_run_that_only_recommended_holds_the_same_trouble(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
+    await installed.answers(an_alert(pod))
+    await installed.end(outcome=Outcome.RECOMMENDED)
+
+    response = await installed.post(an_alert(pod, starts_at="2026-11-22T18:00:00Z"))
+
+    (answered,) = response.json()["alerts"]
+    assert answered["answer"] == "held"
+    assert "and only recommended, at " in answered["why"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_the_same_trouble_of_an_exporter_that_was_replaced_is_held(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
+    await installed.answers(an_alert(pod, instance="10.0.0.1:8080", starts_at="2026-11-22T13:00:00Z"))
+    await installed.end(fails=True)
+
+    moved = an_alert(pod, instance="10.0.0.2:8080", starts_at="2026-11-22T13:20:00Z")
+    another = an_alert(pod, alertname="KubePodImagePullBackOff2", runbook_id="RB_IMAGEPULL")
+
+    assert await installed.answers(moved, another) == ["held", "started"]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_another_object_of_the_same_name_is_not_held(installed: Installation) -> None:
     (pod,) = await installed.deploy()
     await installed.answers(an_alert(pod))
     await installed.end(fails=True)
+    await installed.remove("web")
 
-    assert await installed.answers(an_alert(pod, starts_at="2026-11-22T18:00:00Z")) == ["started"]
+    (anew,) = await installed.deploy()
+
+    assert await installed.answers(an_alert(anew)) == ["started"]
 
 
 @pytest.mark.usefixtures("worker")
 async def test_a_run_that_completed_holds_nothing(installed: Installation) -> None:
     (pod,) = await installed.deploy()
     await installed.answers(an_alert(pod))
-    await installed.end(tried={"app": FALLBACK})
+    await installed.end()
 
     assert await installed.answers(an_alert(pod, starts_at="2026-11-22T18:00:00Z")) == ["started"]
 
@@ -366,4 +396,4 @@ async def test_what_one_start_cannot_carry_comes_again_and_never_blocks_the_webh
 
     answers = await installed.answers(*(an_alert(pod, number=str(n), other=long) for n in range(100)))
 
-    assert answers == ["started"] * 16 + ["busy"] * 84
+    assert answers == ["started"] * 6 + ["busy"] * 94

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 
 from runmend.alerts.alert import Alert, Target
-from runmend.plan.messages import EPISODES, EPISODES_KEPT, RUNBOOK, TRIED
+from runmend.plan.messages import EPISODES, EPISODES_KEPT, RUNBOOK, TARGET_UID, TROUBLES
 from runmend.plan.plan import Plan
 from runmend.runs import starting
 from runmend.runs.starting import WORKFLOW_ID_MAX, Latest, Starter
@@ -39,14 +39,15 @@ async def test_a_target_without_a_run_has_no_latest(installed: Installation, sta
 async def test_the_latest_run_is_found_with_what_its_memo_says(
     installed: Installation, starter: Starter, plan: Plan
 ) -> None:
-    run_id = await starter.start(plan, installed.target(), alerts(1), starter.options, None)
+    run_id = await starter.start(plan, installed.target(), alerts(1), starter.options, None, uid="u-1")
 
     latest = await starter.latest(installed.target())
 
     assert latest is not None
     assert (latest.run_id, latest.runbook_id, latest.open, latest.failed) == (run_id, "RB_IMAGEPULL", True, False)
     assert list(latest.episodes) == [alerts(1)[0].episode]
-    assert latest.tried == {}
+    assert (latest.troubles, latest.target_uid) == (("KubePodImagePullBackOff/app",), "u-1")
+    assert latest.sha256 == plan.sha256
     assert latest.knows(alerts(1)[0])
 
 
@@ -66,7 +67,12 @@ async def test_a_run_remembers_what_its_predecessors_dealt_with(
 
 async def test_a_memo_that_somebody_else_wrote_does_no_harm(installed: Installation, starter: Starter) -> None:
     now = datetime.now(UTC).isoformat()
-    memo = {EPISODES: {"a/1": "yesterday", "a/2": 7, "a/3": "2026-11-22", "a/4": now}, TRIED: ["app"], RUNBOOK: None}
+    memo = {
+        EPISODES: {"a/1": "yesterday", "a/2": 7, "a/3": "2026-11-22", "a/4": now},
+        TROUBLES: [7],
+        TARGET_UID: None,
+        RUNBOOK: None,
+    }
     await installed.client.start_workflow(
         "Other", id=installed.target().workflow_id, task_queue=installed.settings.task_queue, memo=memo
     )
@@ -75,7 +81,7 @@ async def test_a_memo_that_somebody_else_wrote_does_no_harm(installed: Installat
 
     assert latest is not None
     assert latest.episodes == {"a/4": now}
-    assert latest.tried == {}
+    assert (latest.troubles, latest.target_uid, latest.sha256) == ((), "", "")
 
 
 async def test_a_run_takes_thousands_of_alerts(installed: Installation, starter: Starter, plan: Plan) -> None:

@@ -88,17 +88,11 @@ CHANGES = {
         "TimerStarted: a timer of 60 s, id 1",
         "ModifyWorkflowPropertiesMachine does not handle HistoryEvent(id: {id}, TimerStarted)",
     ),
-    "no memo of what was tried": Change(
-        ((r"^ +workflow\.upsert_memo\(\{TRIED: tried\}\)\n", "            pass\n"),),
-        "failed-at-a-precondition",
-        "WorkflowPropertiesModified: memo tried",
-        "Fail workflow machine does not handle this event: HistoryEvent(id: {id}, WorkflowPropertiesModified)",
-    ),
     "no memo of who joined": Change(
-        ((r"^ +workflow\.upsert_memo\(\{EPISODES.*\n", "            pass\n"),),
+        ((r"^ +workflow\.upsert_memo\(remember\)\n", "            pass\n"),),
         "joined",
-        "WorkflowPropertiesModified: memo episodes",
-        "No command scheduled for event HistoryEvent(id: {id}, WorkflowPropertiesModified)",
+        "WorkflowPropertiesModified: memo episodes, troubles",
+        "UpsertWorkflowSearchAttributesMachine does not handle HistoryEvent(id: {id}, WorkflowPropertiesModified)",
     ),
     "a memo of those who were known": Change(
         ((r"if any\(alert\.episode not in memo for alert in joining\.alerts\):", "if joining.alerts:"),),

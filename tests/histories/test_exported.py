@@ -35,7 +35,7 @@ async def test_what_the_web_ui_downloads_replays(name: str) -> None:
     of Encoded."""
     found = await fit(read_exported(EXPORTED / f"{name}.json"))
 
-    assert (found.problem, found.events, found.ended) == (None, 32, "PreconditionFailed")
+    assert (found.problem, found.events, found.ended) == (None, 31, "PreconditionFailed")
     assert found.workflow_id == "failed-at-a-precondition/shop/Deployment/web"
 
 

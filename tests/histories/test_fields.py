@@ -84,7 +84,7 @@ async def test_a_worker_that_gets_a_signal_with_a_field_of_tomorrow_drops_it() -
 
     assert problem is not None
     assert problem.event is not None
-    assert problem.event.endswith("memo episodes")
+    assert problem.event.endswith("memo episodes, troubles")
     assert "No command scheduled for event" in problem.says
 
 

@@ -53,7 +53,7 @@ EXPECTED = {
     "recommended-by-a-reading-runbook": Kind("recommended", "observe get_pod_events report"),
     "failed-at-observe": Kind("StepFailed", "observe report"),
     "failed-at-the-first-step": Kind("StepFailed", "observe get_pod_events report"),
-    "failed-at-a-precondition": Kind("PreconditionFailed", f"{STEPS} report", frozenset({MEMO})),
+    "failed-at-a-precondition": Kind("PreconditionFailed", f"{STEPS} report"),
     "failed-at-a-refused-write": Kind("StepFailed", f"{STEPS} report"),
     "failed-at-a-spent-write": Kind("StepFailed", f"{STEPS} report", tries=2),
     "failed-at-an-unanswered-write": Kind("StepFailed", f"{STEPS} report", frozenset({"activity_task_timed_out"})),

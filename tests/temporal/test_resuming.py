@@ -12,7 +12,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities import operations
 from runmend.core.outcomes import Outcome
 from runmend.kube.notes import LAST_CHANGE
-from runmend.plan.messages import OUTCOME, REASON, TRIED, StepStatus
+from runmend.plan.messages import OUTCOME, REASON, StepStatus
 from runmend.runs import starting
 from runmend.runs.replaying import resuming
 from runmend.runs.replaying.points import NotReplayed
@@ -265,13 +265,11 @@ async def test_a_resumed_run_has_all_of_its_time_and_nothing_of_the_old_end(worl
             again = await resumed(world, handle)
             await happens(held.reached)
             old, new = await handle.describe(), await again.describe()
-            memos = [await memo_of(each) for each in (handle, again)]
         await world.completed(again)
 
     keys = [SearchAttributeKey.for_keyword(name) for name in (OUTCOME, REASON)]
     assert old.typed_search_attributes.get(keys[0]) == "StepFailed"
     assert [new.typed_search_attributes.get(key) for key in keys] == [None, None]
-    assert [TRIED in memo for memo in memos] == [True, False]
     ends = new.raw_description.workflow_extended_info.execution_expiration_time.ToDatetime(new.start_time.tzinfo)
     assert new.start_time > old.start_time
     assert abs(ends - new.start_time - time_for(world.plan.model_copy(update={"window_seconds": 1}))) < timedelta(

@@ -8,7 +8,6 @@ import pytest
 from runmend.core.outcomes import Outcome
 from runmend.facts.objects import DeploymentFacts
 from runmend.kube.client import Cluster
-from runmend.plan.messages import TRIED
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import revisions, with_fallback
 from tests.workflow.scenes import a_runbook, nothing_written, patched_spec, patches
@@ -90,8 +89,6 @@ async def test_a_container_that_breaks_behind_a_mended_init_container_ends_the_w
         f"a container that this run did not change waits: app (ErrImagePull, image {MISSING}) in web-"
     )
     assert world.images() == {"app": MISSING, "migrate": FALLBACK}
-    # Only what was tried is held back: the alert of the other container may start the next run.
-    assert (await (await handle.describe()).memo())[TRIED] == {"migrate": FALLBACK}
 
 
 async def test_the_next_run_mends_the_container_that_the_first_could_not_see(world: World) -> None:
@@ -173,6 +170,21 @@ async def test_a_container_that_has_the_fallback_image_already_is_refused(world:
     assert nothing_written(world)
 
 
+async def test_a_container_that_the_target_has_not_counts_as_not_given(world: World) -> None:
+    world.deploy(replicas=1)
+    (pod,) = await world.until_broken()
+
+    handle = await world.start((an_alert(pod, "kube-state-metrics"),))
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    assert result.remarks == (
+        "Deployment shop/web has no container kube-state-metrics, which an alert names; taken as if it named none",
+    )
+
+
 async def test_a_paused_deployment_is_refused(world: World) -> None:
     world.deploy(replicas=1)
     await world.until_broken()
@@ -183,17 +195,6 @@ async def test_a_paused_deployment_is_refused(world: World) -> None:
     assert failed.kind == Outcome.PRECONDITION_FAILED
     assert failed.message.startswith("Deployment shop/web is paused: it would take the change and replace no pod")
     assert nothing_written(world)
-
-
-async def test_a_run_that_failed_before_it_wrote_remembers_what_it_would_have_written(world: World) -> None:
-    world.deploy(replicas=1)
-    await world.until_broken()
-    world.patch("/apis/apps/v1/namespaces/shop/deployments/web", {"spec": {"paused": True}})
-
-    handle = await world.start()
-    await world.failed(handle)
-
-    assert await (await handle.describe()).memo_value(TRIED) == {"app": FALLBACK}
 
 
 async def test_a_command_that_names_one_of_two_affected_containers_changes_neither(world: World) -> None:

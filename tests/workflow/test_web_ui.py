@@ -17,10 +17,10 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, TRIED, Options
+from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, Options
 from runmend.reports.report import moment, render
-from tests.builders import FALLBACK, GOOD, MISSING, an_alert
-from tests.workflow.acts import memo_of, outcome_of, patched
+from tests.builders import GOOD, MISSING, an_alert
+from tests.workflow.acts import outcome_of, patched
 from tests.world import PATIENCE, World
 
 
@@ -88,7 +88,7 @@ async def test_a_run_is_found_by_its_runbook_target_namespace_alert_and_fingerpr
 
 
 @pytest.mark.parametrize("image", [MISSING, GOOD], ids=["resolved", "not needed"])
-async def test_a_completed_run_is_found_by_its_outcome_and_has_tried_nothing_in_vain(world: World, image: str) -> None:
+async def test_a_completed_run_is_found_by_its_outcome(world: World, image: str) -> None:
     world.deploy(replicas=1, images={"app": image})
     await world.until(world.pods)
     if image == MISSING:
@@ -101,10 +101,9 @@ async def test_a_completed_run_is_found_by_its_outcome_and_has_tried_nothing_in_
     result = await world.completed(handle)
 
     assert await outcome_of(handle) == result.outcome == (Outcome.RESOLVED if image == MISSING else Outcome.NOT_NEEDED)
-    assert TRIED not in await memo_of(handle)
 
 
-async def test_a_failed_run_is_red_found_by_its_outcome_and_remembers_what_it_would_have_tried(world: World) -> None:
+async def test_a_failed_run_is_red_and_found_by_its_outcome(world: World) -> None:
     world.deploy(replicas=1, images={"app": MISSING, "log": GOOD})
     await world.until_broken()
     world.patch("/apis/apps/v1/namespaces/shop/deployments/web", {"spec": {"paused": True}})
@@ -114,7 +113,6 @@ async def test_a_failed_run_is_red_found_by_its_outcome_and_remembers_what_it_wo
 
     assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
     assert await outcome_of(handle) == failed.kind == failed.result.outcome == Outcome.PRECONDITION_FAILED
-    assert (await memo_of(handle))[TRIED] == {"app": FALLBACK}
     assert (await summaries(handle, "activity_task_scheduled"))[-1] == "report: PreconditionFailed"
 
 

@@ -89,7 +89,11 @@ def modules_that_import(package: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("package", "module"),
-    [("kubernetes", "runmend/kube/connection.py"), ("frontmatter", "runmend/runbook/document.py")],
+    [
+        ("kubernetes", "runmend/kube/connection.py"),
+        ("frontmatter", "runmend/runbook/document.py"),
+        ("ijson", "runmend/bridge/webhook.py"),
+    ],
 )
 def test_a_library_without_types_is_spoken_to_in_one_module(package: str, module: str) -> None:
     assert modules_that_import(package) == {module}

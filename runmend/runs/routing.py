@@ -1,0 +1,137 @@
+"""The way from an alert to a runbook's plan and to the target, for bridge and commands alike. Pure.
+
+Called by `bridge.intake` and by `cli.running`, which do the reading.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runmend.alerts.alert import Alert, Target
+from runmend.alerts.labels import EXPORTED, WORKLOADS, Subject
+from runmend.core.names import dns_label, dns_subdomain, quoted
+from runmend.core.settings import Settings
+from runmend.facts.objects import PodFacts
+from runmend.kube.owners import Workloads
+from runmend.plan.plan import Plan
+from runmend.runs.starting import WORKFLOW_ID_MAX
+
+
+class Unrouted(ValueError):
+    """No runbook may be run for the alert."""
+
+
+class PodGone(ValueError):
+    """The alert's pod is not there any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A firing alert that has a runbook. `index` is its place in the webhook."""
+
+    index: int
+    alert: Alert
+    plan: Plan
+    subject: Subject
+
+
+def check_place(
+    index: int, alert: Alert, subject: Subject, plan: Plan | None, settings: Settings, notes: Mapping[str, str]
+) -> Routed:
+    """Let a firing alert through to its cluster, where it may go there.
+
+    Every value that ends up in a request is looked at here, before the first request is made.
+
+    Args:
+        index: its place in the webhook.
+        alert: with its subject's labels.
+        subject: what its labels speak of.
+        plan: the runbook that answers it.
+        settings: the installation's.
+        notes: its annotations.
+
+    Raises:
+        Unrouted: it has no runbook, lacks a label, is about an object that no runbook can fix yet, or about a place
+            where nothing may be changed, or holds a name that is none.
+    """
+    labels = alert.labels
+    if plan is None:
+        asked = labels.get("runbook_id") or notes.get("runbook_id")
+        what = f"runbook_id {quoted(asked)}" if asked else f"alertname {quoted(labels.get('alertname', ''))}"
+        raise Unrouted(f"no runbook is loaded for {what}")
+    for name in dict.fromkeys((*plan.required_labels, "namespace", "pod")):
+        if not labels.get(name):
+            raise Unrouted(f"the label {name} is missing; {plan.runbook_id} requires it{_why_missing(name, subject)}")
+    if subject.kind and subject.kind not in WORKLOADS and subject.from_exporter:
+        raise Unrouted(_exporters(f"{subject.kind} {quoted(subject.name)}", labels))
+    for name, check in (("namespace", dns_label), ("pod", dns_subdomain), ("container", dns_label)):
+        if value := labels.get(name):
+            try:
+                check(value)
+            except ValueError as error:
+                raise Unrouted(f"the label {name}: {error}") from error
+    if settings.cluster_label is not None and labels.get(settings.cluster_label) != settings.cluster:
+        given = labels.get(settings.cluster_label)
+        said = f"is {quoted(given)}" if given else "is missing"
+        raise Unrouted(f"the label {settings.cluster_label} {said}; this installation's cluster is {settings.cluster}")
+    if not settings.may_change(labels["namespace"]):
+        raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {labels['namespace']}")
+    return Routed(index, alert, plan, subject)
+
+
+def check_pod(alert: Alert, subject: Subject, workloads: Workloads) -> PodFacts:
+    """The alert's pod, where the one of that name is still the alert's.
+
+    Raises:
+        PodGone: there is none, or one with another uid than the alert's label, which kube-state-metrics gives it.
+        Unrouted: the alert is about a workload, and the pod is none of its pods.
+    """
+    where = f"{alert.namespace}/{alert.pod}"
+    pod = workloads.pod(alert.pod)
+    if subject.kind in WORKLOADS:
+        controllers = workloads.controllers(pod) if pod else ()
+        if (subject.kind, subject.name) not in {(owner.kind, owner.name) for owner in controllers}:
+            about = f"{subject.kind} {alert.namespace}/{quoted(subject.name)}"
+            if subject.from_exporter:
+                raise Unrouted(_exporters(about, alert.labels))
+            if pod:
+                raise Unrouted(f"the alert is about {about}, and pod {where} is none of its pods")
+    if pod is None:
+        raise PodGone(f"there is no pod {where}")
+    uid = alert.labels.get("uid")
+    if uid and uid != pod.uid:
+        raise PodGone(f"pod {where} was made anew: its uid is {pod.uid}, the alert's is {quoted(uid)}")
+    return pod
+
+
+def check_target(target: Target) -> Target:
+    """The target, where its workflow id is one that every Temporal server takes.
+
+    Raises:
+        Unrouted: it is too long; no start would ever be taken, however often the alert comes again.
+    """
+    size = len(target.workflow_id.encode())
+    if size > WORKFLOW_ID_MAX:
+        raise Unrouted(
+            f"the names of {target} and of cluster {target.cluster} are too long: together they are the workflow id, "
+            f"and {size} bytes are more than the {WORKFLOW_ID_MAX} that Temporal takes"
+        )
+    return target
+
+
+def _why_missing(name: str, subject: Subject) -> str:
+    if name in subject.lost:
+        names = " and ".join(EXPORTED + exported for exported in subject.exported)
+        return (
+            f": {names} came without {EXPORTED}{name}, so the label {name} is the scraper's own; scrape with "
+            "honor_labels: true, and let the rule keep the object's labels"
+        )
+    if name == "pod" and subject.kind:
+        return f": the alert is about {subject.kind} {quoted(subject.name)}, and a runbook fixes what a pod belongs to"
+    return ""
+
+
+def _exporters(about: str, labels: Mapping[str, str]) -> str:
+    return (
+        f"the alert is about {about}, which no runbook can fix yet without a pod of its own; the label pod, "
+        f"{quoted(labels.get('pod', ''))}, names the exporter"
+    )
