@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
+from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI, Request, Response
@@ -16,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import ClientDisconnect
 from temporalio.client import Client
 
-from runmend.bridge import problems
+from runmend.bridge import openapi, problems
 from runmend.bridge.health import Readiness
 from runmend.bridge.intake import Intake, Taken
 from runmend.bridge.metrics import Metrics
@@ -127,6 +128,11 @@ class Bridge:
         found = await self._readiness.look()
         return JSONResponse(found, HTTPStatus.SERVICE_UNAVAILABLE if found["status"] == "not ready" else HTTPStatus.OK)
 
+    async def describe(self, request: Request) -> Response:
+        """`GET /openapi.json`: every path, answer and problem, for who may send webhooks."""
+        self._guard.check(request.headers)
+        return JSONResponse(openapi.described(request.app))
+
     async def show_metrics(self) -> Response:
         """`GET /metrics`: Prometheus' exposition format."""
         return Response(self.metrics.text(), media_type=CONTENT_TYPE_LATEST)
@@ -152,12 +158,15 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
                 stop.set()
                 polling.cancel()
 
-    app = FastAPI(title="Runmend bridge", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(title=openapi.TITLE, version=version("runmend"), openapi_url=None, lifespan=lifespan)
     for path in ("/alerts", "/api/v2/alerts"):
-        app.add_api_route(path, bridge.alerts, methods=["POST"], response_model=None)
-    app.add_api_route("/healthz", bridge.healthz, methods=["GET"], response_model=None)
-    app.add_api_route("/readyz", bridge.readyz, methods=["GET"], response_model=None)
-    app.add_api_route("/metrics", bridge.show_metrics, methods=["GET"], response_model=None)
+        app.add_api_route(path, bridge.alerts, methods=["POST"], response_model=None, **openapi.webhook_route())
+    app.add_api_route("/healthz", bridge.healthz, methods=["GET"], response_model=None, **openapi.alive_route())
+    app.add_api_route("/readyz", bridge.readyz, methods=["GET"], response_model=None, **openapi.ready_route())
+    app.add_api_route("/metrics", bridge.show_metrics, methods=["GET"], response_model=None, **openapi.metrics_route())
+    app.add_api_route(
+        "/openapi.json", bridge.describe, methods=["GET"], response_model=None, **openapi.description_route()
+    )
     problems.register(app)
     return app
 
