@@ -24,13 +24,15 @@ class Operations:
 
     Args:
         cluster: where.
-        mode: the worker's own mode: the strictest of it and the run's wins.
+        mode_in: the worker's own mode in a namespace: the strictest of it and the run's wins.
         may_change: whether anything may be changed in a namespace, by the worker's own settings.
     """
 
-    def __init__(self, cluster: Cluster, mode: Mode | None, may_change: Callable[[str], bool]) -> None:
+    def __init__(
+        self, cluster: Cluster, mode_in: Callable[[str], Mode | None], may_change: Callable[[str], bool]
+    ) -> None:
         self._cluster = cluster
-        self._mode = mode
+        self._mode_in = mode_in
         self._may_change = may_change
 
     @activity.defn(dynamic=True)
@@ -42,7 +44,9 @@ class Operations:
                 case GetEvents():
                     return self._get_events(call, call.step.operation)
                 case PatchDeployment():
-                    strict = call.model_copy(update={"mode": strictest(call.mode, self._mode)})
+                    strict = call.model_copy(
+                        update={"mode": strictest(call.mode, self._mode_in(call.target.namespace))}
+                    )
                     info = activity.info()
                     author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
                     return patch_images(

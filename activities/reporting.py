@@ -22,13 +22,15 @@ class Reporter:
 
     Args:
         cluster: where the targets are.
-        mode: the worker's own mode; in the mode recommend nothing is written.
+        mode_in: the worker's own mode in a namespace; in the mode recommend nothing is written.
         may_change: whether anything may be changed in a namespace, by the worker's own settings.
     """
 
-    def __init__(self, cluster: Cluster, mode: Mode | None, may_change: Callable[[str], bool]) -> None:
+    def __init__(
+        self, cluster: Cluster, mode_in: Callable[[str], Mode | None], may_change: Callable[[str], bool]
+    ) -> None:
         self._cluster = cluster
-        self._mode = mode
+        self._mode_in = mode_in
         self._may_change = may_change
 
     @activity.defn(name="runmend.report")
@@ -52,7 +54,9 @@ class Reporter:
         if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED):
             return ""
         uid = result.observation.target_uid if result.observation else ""
-        silent = strictest(result.mode, self._mode) is Mode.RECOMMEND or not self._may_change(result.target.namespace)
+        namespace = result.target.namespace
+        recommends = strictest(result.mode, self._mode_in(namespace)) is Mode.RECOMMEND
+        silent = recommends or not self._may_change(namespace)
         if silent or not uid:
             return ""
         info = activity.info()

@@ -178,7 +178,7 @@ def _ours(client: Client, settings: Settings, plan: Plan) -> Starting:
             "container": "app",
         }
         alert = Alert(fingerprint=namespace, starts_at="2026-11-22T13:31:12.482Z", labels=labels)
-        run_id = await starter.start(plan, target, (alert,), starter.options, None)
+        run_id = await starter.start(plan, target, (alert,), starter.options("shop"), None)
         return client.get_workflow_handle(target.workflow_id, run_id=run_id)
 
     return start

@@ -147,7 +147,9 @@ class World:
         target = target or self.target
         alerts = alerts or (an_alert(self.pods()[0]),)
         latest = await self.starter.latest(target)
-        run_id = await self.starter.start(plan or self.plan, target, alerts, options or self.starter.options, latest)
+        run_id = await self.starter.start(
+            plan or self.plan, target, alerts, options or self.starter.options("shop"), latest
+        )
         return self.env.client.get_workflow_handle(target.workflow_id, run_id=run_id)
 
     async def window(self, handle: WorkflowHandle[Any, Any]) -> None:

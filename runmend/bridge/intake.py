@@ -164,7 +164,7 @@ class Intake:
         decision = decide(target, found.uid, found.alerts, latest, self._settings.hold, datetime.now(UTC))
         if decision.carried:
             plan = decision.carried[0].plan
-            options = self._starter.options
+            options = self._starter.options(target.namespace)
             run_id = await self._starter.start(plan, target, decision.alerts, options, latest, uid=found.uid)
             answer = Answer.JOINED if decision.joins else Answer.STARTED
             for routed in decision.carried:

@@ -148,7 +148,7 @@ async def _start(
     """
     latest = await starter.latest(target)
     _refuse_another(latest, plan, target)
-    options = starter.options
+    options = starter.options(target.namespace)
     if mode is not None:
         options = options.model_copy(update={"mode": strictest(options.mode, mode)})
     run_id = await starter.start(plan, target, (alert,), options, latest, uid=uid)

@@ -63,10 +63,12 @@ class Settings(BaseSettings):
     their full names."""
     mode: Mode | None = None
     """What runs may do by themselves; the strictest of installation, runbook and run wins. None: says nothing."""
+    auto_namespaces: str = ""
+    """Where `mode` does not hold, and runs may be auto: names and globs as in `namespaces`."""
     protect_serving: bool | None = None
     """Whether a Deployment with available pods is left to a person; the runbook's word comes first. None: it is."""
     hold_minutes: float = Field(default=60, ge=0, le=HOLD_MINUTES_MAX, allow_inf_nan=False)
-    """For how long after a failed run no new one starts that would try the same again."""
+    """For how long after a run that left the trouble where it was none is started for the same trouble."""
 
     # The bridge
     token_file: Path | None = None
@@ -128,10 +130,19 @@ class Settings(BaseSettings):
 
     def may_change(self, namespace: str) -> bool:
         """Whether anything may be changed in a namespace."""
-        allowed = [pattern.strip() for pattern in self.namespaces.split(",") if pattern.strip()]
-        if namespace in SYSTEM_NAMESPACES:
-            return namespace in allowed
-        return any(fnmatchcase(namespace, pattern) for pattern in allowed)
+        return _is_among(namespace, self.namespaces)
+
+    def mode_in(self, namespace: str) -> Mode | None:
+        """What runs in a namespace may do by themselves, as the installation says; None: it says nothing."""
+        return None if _is_among(namespace, self.auto_namespaces) else self.mode
+
+
+def _is_among(namespace: str, patterns: str) -> bool:
+    """Whether a list of names and globs has a namespace; those of the system only by their full names."""
+    allowed = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
+    if namespace in SYSTEM_NAMESPACES:
+        return namespace in allowed
+    return any(fnmatchcase(namespace, pattern) for pattern in allowed)
 
 
 def check_names(variables: Iterable[str]) -> None:

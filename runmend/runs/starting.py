@@ -141,10 +141,9 @@ class Starter:
         self._client = client
         self._settings = settings
 
-    @property
-    def options(self) -> Options:
-        """What the installation's settings say of every run."""
-        return Options(mode=self._settings.mode, protect_serving=self._settings.protect_serving)
+    def options(self, namespace: str) -> Options:
+        """What the installation's settings say of every run in a namespace."""
+        return Options(mode=self._settings.mode_in(namespace), protect_serving=self._settings.protect_serving)
 
     async def latest(self, target: Target) -> Latest | None:
         """The target's latest run, None where there was none within the retention. One call, strongly consistent.

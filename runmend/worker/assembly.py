@@ -100,10 +100,10 @@ def build_worker(
         workflows=[Remediation],
         activities=[
             Observer(cluster, registry).observe,
-            Operations(cluster, settings.mode, settings.may_change).perform,
+            Operations(cluster, settings.mode_in, settings.may_change).perform,
             verifier.settle,
             verifier.check,
-            Reporter(cluster, settings.mode, settings.may_change).report,
+            Reporter(cluster, settings.mode_in, settings.may_change).report,
         ],
         interceptors=[AttemptMetrics()],
         workflow_runner=runner,

@@ -352,7 +352,7 @@ async def test_ten_starts_at_once_by_other_bridges_give_one_run(installed: Insta
 
     starters = [Starter(installed.client, installed.settings) for _ in range(10)]
     run_ids = await asyncio.gather(
-        *(each.start(plan, installed.target(), (alert,), each.options, None) for each in starters)
+        *(each.start(plan, installed.target(), (alert,), each.options("shop"), None) for each in starters)
     )
 
     assert len(set(run_ids)) == 1
@@ -384,7 +384,7 @@ async def test_the_installations_settings_go_into_the_run(installed: Installatio
     starter = Starter(installed.client, careful)
     plan = installed.catalog.plans["RB_IMAGEPULL"]
 
-    await starter.start(plan, installed.target(), (), starter.options, None)
+    await starter.start(plan, installed.target(), (), starter.options("shop"), None)
 
     assert (await installed.input()).options.mode is Mode.RECOMMEND
     assert (await installed.input()).options.protect_serving is False

@@ -39,7 +39,7 @@ async def test_a_target_without_a_run_has_no_latest(installed: Installation, sta
 async def test_the_latest_run_is_found_with_what_its_memo_says(
     installed: Installation, starter: Starter, plan: Plan
 ) -> None:
-    run_id = await starter.start(plan, installed.target(), alerts(1), starter.options, None, uid="u-1")
+    run_id = await starter.start(plan, installed.target(), alerts(1), starter.options("shop"), None, uid="u-1")
 
     latest = await starter.latest(installed.target())
 
@@ -55,10 +55,12 @@ async def test_a_run_remembers_what_its_predecessors_dealt_with(
     installed: Installation, starter: Starter, plan: Plan
 ) -> None:
     (first, second) = alerts(2)
-    await starter.start(plan, installed.target(), (first,), starter.options, None)
+    await starter.start(plan, installed.target(), (first,), starter.options("shop"), None)
     await installed.run().terminate()
 
-    await starter.start(plan, installed.target(), (second,), starter.options, await starter.latest(installed.target()))
+    await starter.start(
+        plan, installed.target(), (second,), starter.options("shop"), await starter.latest(installed.target())
+    )
 
     latest = await starter.latest(installed.target())
     assert latest is not None
@@ -87,7 +89,7 @@ async def test_a_memo_that_somebody_else_wrote_does_no_harm(installed: Installat
 async def test_a_run_takes_thousands_of_alerts(installed: Installation, starter: Starter, plan: Plan) -> None:
     many = alerts(3000)
 
-    await starter.start(plan, installed.target(), many, starter.options, None)
+    await starter.start(plan, installed.target(), many, starter.options("shop"), None)
 
     assert len((await installed.input()).alerts) == 3000
     found = await installed.run().describe()
@@ -101,7 +103,7 @@ async def test_the_longest_names_fit(installed: Installation, starter: Starter, 
     target = Target(cluster=installed.settings.cluster, namespace="n" * 63, kind="Deployment", name="d" * 165)
     assert len(target.workflow_id) == WORKFLOW_ID_MAX
 
-    await starter.start(plan.model_copy(update={"title": "T" * 500}), target, alerts(1), starter.options, None)
+    await starter.start(plan.model_copy(update={"title": "T" * 500}), target, alerts(1), starter.options("shop"), None)
 
     found = await installed.client.get_workflow_handle(target.workflow_id).describe()
     summary = await found.static_summary() or ""
@@ -116,7 +118,7 @@ async def test_a_run_ends_24_hours_after_what_its_plan_waits_for(
         plan.model_copy(update={"settle_seconds": 700, "window_seconds": 20}),
         installed.target(),
         alerts(1),
-        starter.options,
+        starter.options("shop"),
         None,
     )
 
@@ -129,7 +131,7 @@ async def test_a_run_that_was_not_ended_in_time_counts_as_failed(
 ) -> None:
     monkeypatch.setattr(starting, "STEPS_TIME", timedelta(seconds=1))
     hasty = plan.model_copy(update={"settle_seconds": 0, "window_seconds": 0})
-    await starter.start(hasty, installed.target(), alerts(1), starter.options, None)
+    await starter.start(hasty, installed.target(), alerts(1), starter.options("shop"), None)
     while (await installed.run().describe()).close_time is None:  # noqa: ASYNC110  Temporal ends it
         await asyncio.sleep(0.05)
 
@@ -144,7 +146,7 @@ async def test_the_runbooks_problem_and_notes_are_shown(installed: Installation,
         update={"problem": "Nothing can be pulled.\n\nNot a thing.", "notes": ("Ask before.", "Ask\nafter.")}
     )
 
-    await starter.start(told, installed.target(), alerts(1), starter.options, None)
+    await starter.start(told, installed.target(), alerts(1), starter.options("shop"), None)
 
     details = await (await installed.run().describe()).static_details() or ""
     assert f"# {plan.title}\n\n{plan.description}\n\nNothing can be pulled.\n\nNot a thing.\n\n- **Target**" in details
@@ -154,7 +156,7 @@ async def test_the_runbooks_problem_and_notes_are_shown(installed: Installation,
 async def test_long_prose_leaves_room_for_the_alerts(installed: Installation, starter: Starter, plan: Plan) -> None:
     long = plan.model_copy(update={"problem": "é" * 30_000, "notes": ("n" * 200,) * 200})
 
-    await starter.start(long, installed.target(), alerts(10), starter.options, None)
+    await starter.start(long, installed.target(), alerts(10), starter.options("shop"), None)
 
     details = await (await installed.run().describe()).static_details() or ""
     assert details.count("**Alert**") == 10
@@ -164,7 +166,7 @@ async def test_long_prose_leaves_room_for_the_alerts(installed: Installation, st
 async def test_a_hostile_alertname_stays_text(installed: Installation, starter: Starter, plan: Plan) -> None:
     name = "`[click](javascript:1)`\n# head\x00" + "é" * 300
 
-    await starter.start(plan, installed.target(), alerts(1, alertname=name), starter.options, None)
+    await starter.start(plan, installed.target(), alerts(1, alertname=name), starter.options("shop"), None)
 
     found = await installed.run().describe()
     assert "`` `[click](javascript:1)` # head" in (await found.static_details() or "")

@@ -100,7 +100,7 @@ def cost_of_a_run(shop: Shop) -> Count:
     alerts = tuple(an_alert(pod) for pod in shop.broken)
     plan, environment = seed_plan(), ActivityEnvironment()
     environment.payload_converter = data_converter.payload_converter
-    operations, verifier = Operations(shop.cluster, None, lambda _: True), Verifier(shop.cluster)
+    operations, verifier = Operations(shop.cluster, lambda _: None, lambda _: True), Verifier(shop.cluster)
 
     before = shop.count.now()
     observed = environment.run(

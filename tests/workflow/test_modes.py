@@ -52,7 +52,7 @@ async def test_a_recommending_run_changes_nothing_and_says_what_it_would_change(
 
 
 async def test_a_recommending_worker_changes_nothing_whatever_the_run_says(tmp_path: Path) -> None:
-    async with a_world(tmp_path, mode=Mode.RECOMMEND) as world:
+    async with a_world(tmp_path, mode=Mode.RECOMMEND, auto_namespaces="team-*") as world:
         await recommended_only(world, a_runbook(), Options(mode=Mode.AUTO))
 
 

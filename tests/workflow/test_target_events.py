@@ -265,7 +265,7 @@ async def test_a_report_that_is_made_again_tells_the_end_once_and_another_run_te
     world.deploy()
     await world.until_broken(count=2)
     result = await passed(world, await world.start())
-    reporter = Reporter(world.cluster, None, lambda _: True)
+    reporter = Reporter(world.cluster, lambda _: None, lambda _: True)
     again = ActivityEnvironment()
 
     for _ in range(2):

@@ -28,7 +28,7 @@ async def start_again(client: Client, settings: Settings, past: Past, plan: Plan
         )
     try:
         return await starter.start(
-            plan, target, past.alerts, options_for(past, starter.options), latest, replays=past.run_id
+            plan, target, past.alerts, options_for(past, starter.options(target.namespace)), latest, replays=past.run_id
         )
     except OpenAlready as error:
         raise NotReplayed(

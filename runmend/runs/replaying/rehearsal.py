@@ -65,7 +65,7 @@ def rehearse_again(cluster: Cluster, settings: Settings, past: Past, plan: Plan)
     Raises:
         RunmendError: the cluster does not answer, or does not let us read.
     """
-    now = Options(mode=settings.mode, protect_serving=settings.protect_serving)
+    now = Options(mode=settings.mode_in(past.given.target.namespace), protect_serving=settings.protect_serving)
     return _rehearsal(_Steps(cluster, settings, past, plan, options_for(past, now), _NO_RUN).lines(1, looks=True))
 
 
@@ -149,7 +149,9 @@ class _Steps:
     def _call(self, number: int) -> StepCall:
         """The step's call as the workflow and its worker would make it."""
         given = self.past.given.model_copy(update={"plan": self.plan, "options": self.options})
-        return StepCall.of(given, number, self.run_id, alerts=self.past.alerts, mode=self.settings.mode)
+        return StepCall.of(
+            given, number, self.run_id, alerts=self.past.alerts, mode=self.settings.mode_in(given.target.namespace)
+        )
 
     def _written_before(self, now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str:
         """That this step of this run has written already; empty where it has not.

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
+from runmend.core.modes import Mode
 from runmend.core.settings import Settings, UnknownSetting, check_names
 
 ROOT = Path(__file__).parents[3]
@@ -116,6 +117,30 @@ def test_what_compose_and_env_example_set_are_settings() -> None:
 
     assert {"RUNMEND_UID", "RUNMEND_GID", "RUNMEND_NAMESPACES"} <= names
     check_names(names)
+
+
+def test_env_example_names_every_setting() -> None:
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+    named = set(re.findall(r"^RUNMEND_(\w+)=", example, re.MULTILINE))
+    assert {name.upper() for name in Settings.model_fields} <= named
+
+
+@pytest.mark.parametrize(
+    ("auto", "namespace", "mode"),
+    [
+        ("", "shop", Mode.RECOMMEND),
+        ("shop", "shop", None),
+        ("team-*, shop", "team-a", None),
+        ("shop", "shop2", Mode.RECOMMEND),
+        ("*", "kube-system", Mode.RECOMMEND),
+        ("kube-system", "kube-system", None),
+    ],
+)
+def test_a_namespace_may_be_auto_where_the_installation_recommends(
+    auto: str, namespace: str, mode: Mode | None
+) -> None:
+    assert Settings(mode=Mode.RECOMMEND, auto_namespaces=auto).mode_in(namespace) is mode
 
 
 def test_compose_passes_empty_namespaces_on_as_empty() -> None:

@@ -14,7 +14,8 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 OURS = ("bridge", "worker")
 ONE_SHOTS = ("schema", "namespace")
-LONG_RUNNING = sorted(SERVICES.keys() - set(ONE_SHOTS))
+# Its image has nothing that could ask it anything.
+LONG_RUNNING = sorted(SERVICES.keys() - {*ONE_SHOTS, "kube-state-metrics"})
 
 
 def mount(service: str, target: str) -> dict[str, Any]:
@@ -24,7 +25,7 @@ def mount(service: str, target: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_an_image_is_pinned_to_a_release(service: str) -> None:
-    assert re.fullmatch(r"[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z0-9.]+)?", SERVICES[service]["image"])
+    assert re.fullmatch(r"[a-z0-9./-]+:v?\d+\.\d+(\.\d+)?(-[a-z0-9.]+)?", SERVICES[service]["image"])
 
 
 def test_the_stack_is_of_the_releases_that_runmend_is_tried_with() -> None:
@@ -88,8 +89,47 @@ def test_ports_are_published_on_loopback_only() -> None:
     assert published == {
         "temporal": ["127.0.0.1:7233:7233"],
         "temporal-ui": ["127.0.0.1:8233:8080"],
-        "bridge": ["127.0.0.1:8080:8080"],
+        "bridge": ["${BRIDGE_ADDRESS:-127.0.0.1}:8080:8080"],
+        "prometheus": ["127.0.0.1:9090:9090"],
+        "alertmanager": ["127.0.0.1:9093:9093"],
     }
+
+
+def test_what_brings_the_alerts_is_started_only_where_it_is_asked_for() -> None:
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["monitoring"]} == {
+        "kube-state-metrics",
+        "prometheus",
+        "alertmanager",
+    }
+    assert all("profiles" not in SERVICES[name] for name in SERVICES if name in OURS)
+
+
+def test_the_monitoring_of_compose_is_that_of_kubernetes_with_the_names_of_its_services() -> None:
+    folder = ROOT / "deploy/monitoring"
+    here, there = (
+        yaml.safe_load((each / "alertmanager.yaml").read_text(encoding="utf-8"))
+        for each in (folder / "compose", folder)
+    )
+    (receiver,) = here["receivers"][1]["webhook_configs"]
+    assert here["route"] == there["route"]
+    assert receiver["url"] == "http://bridge:8080/alerts"
+    assert receiver["http_config"]["authorization"]["credentials_file"] == "/run/secrets/bridge_token"
+
+    scraped, elsewhere = (
+        yaml.safe_load((each / "prometheus.yaml").read_text(encoding="utf-8")) for each in (folder / "compose", folder)
+    )
+    jobs = [job["job_name"] for job in scraped["scrape_configs"]]
+    assert jobs == [job["job_name"] for job in elsewhere["scrape_configs"]]
+    assert scraped["scrape_configs"][0]["honor_labels"] is True
+    asked = {
+        target.partition(":")[0] for job in scraped["scrape_configs"] for target in job["static_configs"][0]["targets"]
+    }
+    assert asked <= SERVICES.keys()
+    assert all((folder / "compose" / file).is_file() for file in scraped["rule_files"])
+
+
+def test_nothing_is_changed_as_shipped() -> None:
+    assert COMPOSE["x-settings"]["RUNMEND_MODE"] == "${RUNMEND_MODE:-recommend}"
 
 
 def test_no_password_or_token_stands_in_the_file() -> None:

@@ -12,6 +12,7 @@ import typer
 import yaml
 
 from runmend.cli.main import app
+from runmend.core.modes import Mode
 from runmend.core.settings import Settings, check_names
 from runmend.runbook import load_directory
 from runmend.worker.assembly import GRACE
@@ -112,7 +113,8 @@ def test_its_environment_holds_settings_and_values_that_can_be_used(component: s
     values = {
         name.removeprefix("RUNMEND_").lower(): value for name, value in variables.items() if name.startswith("RUNMEND_")
     }
-    assert Settings(**values).namespaces == "*"  # type: ignore[arg-type]
+    settings = Settings(**values)  # type: ignore[arg-type]
+    assert (settings.namespaces, settings.mode_in("shop")) == ("*", Mode.RECOMMEND), "nothing is changed as shipped"
     assert {name for name in variables if not name.startswith("RUNMEND_")} == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
 
 
