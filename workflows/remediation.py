@@ -78,6 +78,7 @@ class Remediation:
         self._alerts: tuple[Alert, ...] = ()
         self._remarks: tuple[str, ...] = ()
         self._result: RunResult | None = None
+        self._now = ""
 
     @workflow.dynamic_config
     def config(self) -> workflow.DynamicWorkflowConfig:
@@ -106,6 +107,7 @@ class Remediation:
             with_these = with_fingerprints(found_by, joining.alerts)
             if with_these != list(found_by):
                 workflow.upsert_search_attributes([FINGERPRINTS_KEY.value_set(with_these)])
+        self._show_what_came()
 
     @workflow.signal(name=RESOLVED_SIGNAL)
     def resolve(self, joining: Joining) -> None:
@@ -114,6 +116,7 @@ class Remediation:
             return
         for alert in joining.alerts:
             self._remark(f"alert {alert.name} for pod {alert.pod} resolved meanwhile")
+        self._show_what_came()
 
     def _dropped(self, joining: Joining) -> bool:
         """Whether the alerts are another runbook's, which is remarked."""
@@ -121,6 +124,7 @@ class Remediation:
             return False
         count = len(joining.alerts)
         self._remark(f"dropped {count} {'alert' if count == 1 else 'alerts'} of runbook {joining.runbook_id}")
+        self._show_what_came()
         return True
 
     @workflow.query(name=REPORT_QUERY)
@@ -367,7 +371,13 @@ class Remediation:
 
     def _show_now(self, now: str) -> None:
         """Show in the Web UI what the run does now, above what it has found and done."""
+        self._now = now
         workflow.set_current_details(render(self._result_so_far, now))
+
+    def _show_what_came(self) -> None:
+        """Show what a signal brought, while the run is at work; its end shows it otherwise."""
+        if self._now and self._so_far.outcome is None:
+            self._show_now(self._now)
 
     @property
     def _changes(self) -> tuple[Change, ...]:

@@ -79,8 +79,9 @@ def print_report(out: Console, result: RunResult, *, advise: bool = True) -> Non
 
 
 def link(web_ui: str, namespace: str, workflow_id: str, run_id: str) -> str:
-    """A run's page in the Temporal Web UI."""
-    return f"{web_ui.rstrip('/')}/namespaces/{namespace}/workflows/{quote(workflow_id, safe='')}/{run_id}/timeline"
+    """A run's page in the Temporal Web UI, at the tab that tells its story in words."""
+    run = f"{quote(workflow_id, safe='')}/{run_id}"
+    return f"{web_ui.rstrip('/')}/namespaces/{quote(namespace, safe='')}/workflows/{run}/user-metadata"
 
 
 class Screen:

@@ -86,7 +86,9 @@ def test_a_resumed_runs_id_is_printed_with_its_page_and_it_is_not_resumed_once_i
     assert done.returncode == 0, done.stderr
     workflow_id, _, run_id = done.stdout.strip().partition("@")
     assert (workflow_id, done.stdout.count("\n")) == (f"default/{failed}/Deployment/web", 1)
-    assert done.stderr.splitlines()[-1].endswith(f"/workflows/default%2F{failed}%2FDeployment%2Fweb/{run_id}/timeline")
+    assert done.stderr.splitlines()[-1].endswith(
+        f"/workflows/default%2F{failed}%2FDeployment%2Fweb/{run_id}/user-metadata"
+    )
     assert installation.run("show", f"{failed}/web@{run_id}", "--follow").returncode == 0
 
     again = installation.run("replay", f"{failed}/web@{run_id}")

@@ -17,7 +17,15 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET, Options
+from runmend.plan.messages import (
+    ALERT_NAME,
+    FINGERPRINTS,
+    KUBE_NAMESPACE,
+    RESOLVED_SIGNAL,
+    TARGET,
+    Joining,
+    Options,
+)
 from runmend.reports.report import moment, render
 from tests.builders import GOOD, MISSING, an_alert
 from tests.workflow.acts import outcome_of, patched
@@ -149,6 +157,23 @@ async def test_a_runs_current_details_follow_it_and_end_as_its_report(world: Wor
     result = await world.completed(handle)
 
     assert await details_of(handle) == render(result)
+
+
+async def test_alerts_that_join_or_resolve_stand_in_the_current_details_at_once(world: World) -> None:
+    world.deploy()
+    first, second = (an_alert(pod) for pod in await world.until_broken(count=2))
+    handle = await world.start((first,))
+    await world.window(handle)
+    before = await details_of(handle)
+
+    await world.start((second,))
+    await handle.signal(RESOLVED_SIGNAL, Joining(runbook_id="RB_IMAGEPULL", alerts=(first,)))
+    told = await details_of(handle)
+
+    assert second.pod not in before.partition("### What was wrong")[0]
+    assert f"- Alert: KubePodImagePullBackOff for pod {second.pod}, container app\n" in told
+    assert f"- alert KubePodImagePullBackOff for pod {first.pod} resolved meanwhile" in told
+    assert told.partition("\n\n- Target")[0] == before.partition("\n\n- Target")[0], "and what it does now"
 
 
 async def test_while_a_step_is_tried_the_details_say_which_of_how_many(world: World) -> None:
