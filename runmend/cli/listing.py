@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC
 from typing import Final
 
 from rich.text import Text
@@ -15,7 +16,7 @@ from runmend.core.durations import took
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
 from runmend.runs.terminal import console
-from runmend.runs.timeline import CALL_SECONDS, SHORT_RUN
+from runmend.runs.timeline import CALL_SECONDS
 from runmend.runs.visibility import RUNNING, Row, Wanted, newest, rows
 
 LOOKED_THROUGH: Final = 1000
@@ -27,8 +28,7 @@ _STYLES: Final = {
     Outcome.RECOMMENDED: "yellow",
     RUNNING: "cyan",
 }
-_LEAST_REASON: Final = 18
-_LEAST_TARGET: Final = 10
+_LEAST_REASON: Final = 30
 _GAP: Final = 2
 
 
@@ -119,17 +119,25 @@ def cell(text: str, style: str = "") -> Text:
 
 
 def table_of(
-    headings: Sequence[str], lines: Sequence[Sequence[Text]], fits: Mapping[int, int] | None = None, right: int = 0
+    headings: Sequence[str],
+    lines: Sequence[Sequence[Text]],
+    fits: Mapping[int, int] | None = None,
+    right: int = 0,
+    gap: int = _GAP,
 ) -> list[Text]:
     """A plain table, line by line.
 
     Args:
-        headings: of the columns.
+        headings: of the columns; one of several lines stands on the last of them.
         lines: the cells.
         fits: how wide a column may be, by its number; a longer cell is cut. The others are as wide as their widest.
         right: how many columns at the end are of numbers, and stand to the right.
+        gap: how many spaces stand between two columns.
     """
-    rows = [[Text(heading, "dim") for heading in headings], *lines]
+    parts = [heading.split("\n") for heading in headings]
+    deep = max(map(len, parts))
+    heads = zip(*([""] * (deep - len(part)) + part for part in parts), strict=True)
+    rows = [*([Text(part, "dim") for part in head] for head in heads), *lines]
     widths = [max(row[number].cell_len for row in rows) for number in range(len(headings))]
     widths = [min(width, (fits or {}).get(number, width)) for number, width in enumerate(widths)]
     numbers = range(len(headings) - right, len(headings))
@@ -139,36 +147,47 @@ def table_of(
         for number, (text, width) in enumerate(zip(row, widths, strict=True)):
             shown = text.copy()
             shown.truncate(width, overflow="ellipsis")
-            gap = " " * (width - shown.cell_len)
-            line.append_text(Text.assemble(gap, shown) if number in numbers else Text.assemble(shown, gap))
-            line.append(" " * _GAP)
+            room = " " * (width - shown.cell_len)
+            line.append_text(Text.assemble(room, shown) if number in numbers else Text.assemble(shown, room))
+            line.append(" " * gap)
         line.rstrip()
         table.append(line)
     return table
 
 
 def _table(found: Sequence[Row], width: int) -> list[Text]:
-    """The list. A narrow terminal cuts the reason first, and then the target, whose name the run has too."""
-    headings = ("OUTCOME", "TARGET", "RUNBOOK", "REASON", "STARTED", "TOOK", "RUN")
+    """The list, a line for each run; two where there is no room for the reasons. What `show` takes is never cut."""
     lines = [
         [
             cell(row.outcome, _STYLES.get(row.outcome, "red")),
-            cell(row.target),
-            cell(row.runbook_id),
-            cell(row.reason),
-            cell(row.started.astimezone().strftime("%m-%d %H:%M")),
+            cell(row.called),
+            cell(row.started.astimezone(UTC).strftime("%m-%d %H:%M")),
             cell(took(row.seconds)),
-            cell(f"{row.short}@{row.run_id[-SHORT_RUN:]}"),
         ]
         for row in found
     ]
-    widths = [max(len(heading), *(line[number].cell_len for line in lines)) for number, heading in enumerate(headings)]
-    fits: dict[int, int] = {}
-    over = sum(widths) + _GAP * (len(widths) - 1) - width
-    for number, least in ((3, _LEAST_REASON), (1, _LEAST_TARGET)):
-        fits[number] = max(min(least, widths[number]), widths[number] - max(over, 0))
-        over -= widths[number] - fits[number]
-    return table_of(headings, lines, fits)
+    headings = ("OUTCOME", "RUN", "STARTED (UTC)", "TOOK")
+    more = [[cell(row.kind), cell(row.runbook_id)] for row in found]
+    table = table_of((*headings, "KIND", "RUNBOOK"), [[*line, *rest] for line, rest in zip(lines, more, strict=True)])
+    reasons = [cell(row.reason) for row in found]
+    left = max(line.cell_len for line in table) + _GAP
+    if width - left >= min(_LEAST_REASON, max(reason.cell_len for reason in reasons)):
+        ends = [Text("REASON", "dim"), *reasons]
+        return [_beside(line, end, left, width) for line, end in zip(table, ends, strict=True)]
+    first, *rest = table_of(headings, lines)
+    for line, row in zip(rest, found, strict=True):
+        why = cell(f"  {row.kind}, {row.runbook_id}" + (f": {row.reason}" if row.reason else ""), "dim")
+        why.truncate(width, overflow="ellipsis")
+        line.append("\n").append_text(why)
+    return [first, *rest]
+
+
+def _beside(line: Text, end: Text, left: int, width: int) -> Text:
+    """A line with another text at its end, as much of it as there is room for."""
+    end.truncate(width - left, overflow="ellipsis")
+    whole = Text.assemble(line, " " * (left - line.cell_len), end)
+    whole.rstrip()
+    return whole
 
 
 def _as_json(row: Row) -> dict[str, str | float | bool | None]:

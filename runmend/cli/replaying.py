@@ -20,6 +20,7 @@ from runmend.core.errors import RunmendError
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.plan.plan import Plan
+from runmend.reports.report import moment
 from runmend.runs.replaying.again import refuse_without_labels, start_again
 from runmend.runs.replaying.batch import Candidate, candidates, resume_all
 from runmend.runs.replaying.difference import difference, does_the_same
@@ -104,7 +105,7 @@ async def replay_failed(how: How, wanted: Wanted, *, since: datetime, at_once: i
     if not chosen:
         whose = f" of {wanted.runbook}" if wanted.runbook else " that fits" if wanted.target or wanted.namespace else ""
         none = f"no run{whose} failed" if not found else f"none of the {len(found)} runs that failed is to be resumed"
-        sys.stderr.write(f"{none} since {since.astimezone().isoformat(sep=' ', timespec='seconds')}\n")
+        sys.stderr.write(f"{none} since {moment(since)}\n")
         return 0
     if how.dry_run:
         return await _rehearsed_all(settings, chosen)
@@ -215,7 +216,7 @@ def _print_line(line: str) -> None:
 
 
 def _listed(each: Candidate) -> str:
-    what = f"{each.row.short}@{each.row.run_id}  {each.row.outcome}"
+    what = f"{each.row.called}  {each.row.outcome}"
     return f"{what}: would be resumed at {each.point.step}" if each.point else f"{what}: not resumed: {each.why_not}"
 
 

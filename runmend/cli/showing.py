@@ -18,8 +18,10 @@ from runmend.cli.listing import find_run
 from runmend.core.durations import took
 from runmend.core.settings import Settings
 from runmend.plan.messages import REPORT_QUERY, RunResult
+from runmend.reports.report import moment
 from runmend.runs.terminal import Screen, console, follow, link, print_report
-from runmend.runs.timeline import CALL_SECONDS, SHORT_RUN, Progress, State, progress_of
+from runmend.runs.timeline import CALL_SECONDS, Progress, State, progress_of
+from runmend.runs.visibility import short_run
 
 _QUERY_SECONDS: Final = timedelta(seconds=3)
 
@@ -110,7 +112,7 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
 def _kin(progress: Progress, latest: str) -> Iterator[str]:
     """What the run has to do with others of its target."""
     if progress.resumes:
-        when = progress.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        when = moment(progress.started)
         goes_on = f", at {progress.resumed_at}" if progress.resumed_at else ""
         yield (
             f"It resumes {_short(progress, progress.resumes)} since {when}{goes_on}; what that one had done "
@@ -127,7 +129,7 @@ def _kin(progress: Progress, latest: str) -> Iterator[str]:
 def _short(progress: Progress, run_id: str) -> str:
     """What `runmend show` takes for a run of the same target."""
     target = progress.result.target
-    return f"{target.namespace}/{target.name}@{run_id[-SHORT_RUN:]}"
+    return f"{target.namespace}/{target.name}@{short_run(run_id)}"
 
 
 def _print(progress: Progress, settings: Settings, namespace: str, latest: str, *, as_json: bool) -> None:

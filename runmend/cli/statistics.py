@@ -3,7 +3,7 @@
 import json
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from rich.console import Console
@@ -17,8 +17,18 @@ from runmend.runs.terminal import console
 from runmend.runs.visibility import Wanted, every
 
 _TARGETS_SHOWN: Final = 10
-_COUNTED: Final = ("RUNS", "RESOLVED", "NOT NEEDED", "RECOMMENDED", "FAILED", "CANCELLED", "RUNNING", "MEDIAN TO FIX")
-_OF_TARGET: Final = ("TROUBLE", "RUNS", "RESOLVED", "RECOMMENDED", "FAILED", "MEDIAN TO FIX", "LAST")
+_COUNTED: Final = (
+    "RUNS",
+    "RESOLVED",
+    "NOT\nNEEDED",
+    "RECOMMENDED",
+    "FAILED",
+    "CANCELLED",
+    "RUNNING",
+    "MEDIAN\nTO FIX",
+)
+_OF_TARGET: Final = ("TROUBLE", "RESOLVED", "RECOMMENDED", "FAILED", "LAST (UTC)")
+_LEAST_NAME: Final = 12
 
 
 async def show_stats(wanted: Wanted, *, as_json: bool) -> int:
@@ -43,32 +53,48 @@ def print_stats(out: Console, stats: Stats, cluster: str, since: datetime | None
     """The tables."""
     total, offenders = stats.total, len(stats.offenders)
     said = f"{counted(total.runs, 'run')} of cluster {cluster}"
-    said += f" since {since.astimezone().strftime('%Y-%m-%d %H:%M')}" if since else ""
+    said += f" since {since.astimezone(UTC).strftime('%Y-%m-%d %H:%M UTC')}" if since else ""
     said += f", {total.replays} of them replays" if total.replays else ""
     _print(out, [Text(said)])
     tallies = (*stats.runbooks, total) if len(stats.runbooks) > 1 else stats.runbooks
-    _print(
-        out, table_of(("RUNBOOK", *_COUNTED), [[cell(one.name), *_counts(one)] for one in tallies], right=len(_COUNTED))
-    )
+    _print(out, _counting("RUNBOOK", _COUNTED, [(one.name, _counts(one)) for one in tallies], out.width))
     if total.failed:
         why = [
-            [cell(one.name), cell(str(runs).rjust(len("FAILED"))), cell(reason)]
+            (one.name, [cell(str(runs)), cell(reason)])
             for one in stats.runbooks
             for reason, runs in one.failed_by_reason.items()
         ]
-        _print(out, table_of(("RUNBOOK", "FAILED", "WHY"), why))
+        _print(out, _failures(why, out.width))
     if worst := [target for target in stats.targets if target.trouble][:_TARGETS_SHOWN]:
-        _print(
-            out,
-            table_of(
-                ("WORST TARGETS", *_OF_TARGET),
-                [[cell(one.name), *_troubles(one)] for one in worst],
-                right=len(_OF_TARGET),
-            ),
-        )
+        _print(out, _counting("WORST TARGETS", _OF_TARGET, [(one.name, _troubles(one)) for one in worst], out.width))
         of_all = f"of {counted(len(stats.targets), 'target')}"
         told = f"{offenders} {of_all} had something to fix, or failed, twice or more"
         out.print(Text(told if offenders else f"none {of_all} had something to fix, or failed, twice"), soft_wrap=True)
+
+
+def _counting(heading: str, headings: tuple[str, ...], lines: list[tuple[str, list[Text]]], width: int) -> list[Text]:
+    """A table of names and their numbers; a name for which a terminal has no room is cut."""
+    rows = [[Text(), *numbers] for _, numbers in lines]
+    rest = max(line.cell_len for line in table_of(("", *headings), rows, right=len(headings), gap=1))
+    named = [[_name(name, width - rest), *numbers] for name, numbers in lines]
+    return table_of((heading, *headings), named, right=len(headings), gap=1)
+
+
+def _failures(lines: list[tuple[str, list[Text]]], width: int) -> list[Text]:
+    """Why runs failed; what is cut where a terminal has no room for it is the reason, and of a runbook's name more than
+    half of the line.
+    """
+    named = [[_name(name, width // 2), runs, reason] for name, (runs, reason) in lines]
+    left = max(len("RUNBOOK"), *(line[0].cell_len for line in named)) + len("  FAILED  ")
+    for line in named:
+        line[1].pad_left(len("FAILED") - line[1].cell_len)
+    return table_of(("RUNBOOK", "FAILED", "WHY"), named, {2: max(width - left, _LEAST_NAME)})
+
+
+def _name(name: str, room: int) -> Text:
+    """A name of at most so many characters; what is kept is its end, which tells it from others."""
+    room = max(room, _LEAST_NAME)
+    return cell(name if len(name) <= room else f"…{name[1 - room :]}")
 
 
 def _print(out: Console, lines: list[Text]) -> None:
@@ -91,9 +117,9 @@ def _counts(tally: Tally) -> list[Text]:
 
 
 def _troubles(tally: Tally) -> list[Text]:
-    numbers = (tally.trouble, tally.runs, tally.resolved, tally.recommended, tally.failed)
-    last = tally.last.astimezone().strftime("%m-%d %H:%M") if tally.last else "-"
-    return [*map(_number_cell, numbers), _fixed(tally), cell(last)]
+    numbers = (tally.trouble, tally.resolved, tally.recommended, tally.failed)
+    last = tally.last.astimezone(UTC).strftime("%m-%d %H:%M") if tally.last else "-"
+    return [*map(_number_cell, numbers), cell(last)]
 
 
 def _number_cell(number: int) -> Text:

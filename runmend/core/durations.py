@@ -29,7 +29,8 @@ def parse_duration(text: str) -> timedelta:
 
 
 def parse_since(text: str, now: datetime) -> datetime:
-    """A moment of the past: so long ago, or a date or a time by ISO 8601, the local one where it names no zone.
+    """A moment of the past: so long ago, or a date or a time by ISO 8601; of UTC, as times are shown, where it names no
+    zone.
 
     Raises:
         ValueError: it is none, or it is still to come.
@@ -37,9 +38,12 @@ def parse_since(text: str, now: datetime) -> datetime:
     if _WRITTEN.fullmatch(text.strip()):
         return now - parse_duration(text)
     try:
-        moment = datetime.fromisoformat(text.strip()).astimezone(UTC)
+        moment = datetime.fromisoformat(text.strip())
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or {_MOMENT}") from error
+    if now - moment > _LONGEST:
+        raise ValueError(f"{text!r} is more than a hundred years ago")
     if moment > now:
         raise ValueError(f"{text!r} is still to come")
     return moment

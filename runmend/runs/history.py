@@ -71,9 +71,12 @@ class Activity:
 
 @dataclass(slots=True)
 class Timer:
-    """The verification window; `closed` is the event at which it fired or was cancelled, None while it lasts."""
+    """The verification window; `began` by the server's clock. `closed` is the event at which it fired or was cancelled,
+    None while it lasts.
+    """
 
     seconds: int
+    began: datetime
     closed: int | None = None
     fired: bool = False
 
@@ -86,7 +89,8 @@ class History:
     name: both still encoded. `did` holds activities and timers in the order in which they began. `start` is the event
     at which its very first workflow task can be done anew. `reset` is the event at which another run, `resumes`, was
     taken up; of several the last. `task_failures` says why workflow tasks failed. `ended` says how it ended, as the
-    event's name has it, empty while it is open, and `end` is that event. `events` leaves out those of skipped time.
+    event's name has it, empty while it is open, and `end` is that event. `events` leaves out those of skipped time,
+    whose names are in `skipping`.
     """
 
     given: Payloads | None = None
@@ -101,6 +105,7 @@ class History:
     ended: str = ""
     end: HistoryEvent | None = None
     events: int = 0
+    skipping: list[str] = field(default_factory=list)
 
     @property
     def activities(self) -> list[Activity]:
@@ -124,14 +129,18 @@ def read_history(events: Iterable[HistoryEvent]) -> History:
     timers: dict[int, Timer] = {}
     tasks: list[tuple[str, int]] = []
     for event in events:
-        history.events += event.event_type not in _SKIPPING
+        if event.event_type in _SKIPPING:
+            event_name = EventType.Name(event.event_type).removeprefix("EVENT_TYPE_")
+            history.skipping.append(event_name.title().replace("_", ""))
+        else:
+            history.events += 1
         name = event.WhichOneof("attributes") or ""
         attributes: Any = getattr(event, name) if name else None
         kind = str(name).removesuffix("_event_attributes")
         if kind.startswith("activity_task"):
             _take_activity(history, activities, event.event_id, kind.removeprefix("activity_task_"), attributes)
         elif kind.startswith("timer"):
-            _take_timer(history, timers, event.event_id, kind.removeprefix("timer_"), attributes)
+            _take_timer(history, timers, event, kind.removeprefix("timer_"), attributes)
         elif kind.startswith("workflow_task"):
             tasks.append((kind.removeprefix("workflow_task_"), event.event_id))
             if kind == "workflow_task_failed":
@@ -192,12 +201,13 @@ def _take_activity(history: History, known: dict[int, Activity], event_id: int, 
             activity.closed, activity.failure = event_id, Failure(message="cancelled")
 
 
-def _take_timer(history: History, known: dict[int, Timer], event_id: int, kind: str, attributes: Any) -> None:  # noqa: ANN401  a message
+def _take_timer(history: History, known: dict[int, Timer], event: HistoryEvent, kind: str, attributes: Any) -> None:  # noqa: ANN401  a message
     if kind == "started":
-        known[event_id] = timer = Timer(attributes.start_to_fire_timeout.ToSeconds())
+        seconds = attributes.start_to_fire_timeout.ToSeconds()
+        known[event.event_id] = timer = Timer(seconds, event.event_time.ToDatetime(tzinfo=UTC))
         history.did.append(timer)
     else:
-        known[attributes.started_event_id].closed = event_id
+        known[attributes.started_event_id].closed = event.event_id
         known[attributes.started_event_id].fired = kind == "fired"
 
 

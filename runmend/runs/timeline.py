@@ -16,6 +16,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowExecutionDescription, WorkflowExecutionStatus
 from temporalio.converter import DataConverter
 
+from runmend.core.durations import took
 from runmend.core.outcomes import Outcome
 from runmend.images.references import short_name
 from runmend.plan.criteria import Status
@@ -36,8 +37,6 @@ from runmend.runs.history import Activity, History, Timer, decoded, innermost, r
 
 CALL_SECONDS: Final = timedelta(seconds=10)
 WINDOW: Final = "verification window"
-SHORT_RUN: Final = 8
-"""A run id is shown by its end: its beginning is a time, which neighbours share."""
 _Value = TypeVar("_Value")
 
 
@@ -83,6 +82,8 @@ class Progress:
     phases: list[Phase] = field(default_factory=list)
     events: int = 0
     """History events, those of skipped time left out."""
+    skipping: tuple[str, ...] = ()
+    """The names of those."""
     activities: int = 0
 
     @property
@@ -150,6 +151,7 @@ class _Reading:
         progress.resumed_as = described.raw_description.workflow_extended_info.reset_run_id
         progress.resumes = history.resumes
         progress.events, progress.activities = history.events, len(history.activities)
+        progress.skipping = tuple(history.skipping)
         for each in history.did:
             phase = await self._activity(progress, each) if isinstance(each, Activity) else self._window(progress, each)
             phase.kept = phase.state is State.DONE and (each.closed or 0) < history.reset
@@ -202,7 +204,7 @@ class _Reading:
     @staticmethod
     def _window(progress: Progress, timer: Timer) -> Phase:
         if timer.closed is None:
-            return Phase(WINDOW, State.DOING, f"it must hold for {duration(timer.seconds)}")
+            return Phase(WINDOW, State.DOING, to_go(timer, datetime.now(UTC)))
         if not timer.fired:
             return Phase(WINDOW, State.FAILED, "cancelled")
         progress.note(window_seconds=progress.plan.window_seconds)
@@ -248,6 +250,13 @@ class _Reading:
 
     async def _decoded(self, payloads: Payloads | None, kind: type[_Value]) -> _Value:
         return await decoded(self._converter, self._described, payloads, kind)
+
+
+def to_go(timer: Timer, now: datetime) -> str:
+    """`4m 31s of 5 minutes to go, until 14:05:10 UTC`: as it is seen here, for whoever waits for it."""
+    ends = timer.began + timedelta(seconds=timer.seconds)
+    left = min(max((ends - now).total_seconds(), 0), timer.seconds)
+    return f"{took(left)} of {duration(timer.seconds)} to go, until {ends:%H:%M:%S} UTC"
 
 
 def _planned(progress: Progress) -> Iterator[Phase]:

@@ -49,6 +49,7 @@ _NAMED: Final = {
 OUTCOMES: Final = tuple(dict.fromkeys([*(outcome.value for outcome in Outcome), *_NAMED]))
 """What a list can be filtered by."""
 _WORKFLOW_ID_PARTS: Final = 4
+_SHORT_RUN: Final = 8
 _REFUSED: Final = "'\"\\"
 
 
@@ -77,6 +78,16 @@ class Row:
         """`shop/web`."""
         parts = self.workflow_id.split("/")
         return f"{parts[-3]}/{parts[-1]}" if len(parts) == _WORKFLOW_ID_PARTS else parts[-1]
+
+    @property
+    def kind(self) -> str:
+        """`Deployment`; empty where the workflow id names none."""
+        return self.target.rpartition(" ")[0]
+
+    @property
+    def called(self) -> str:
+        """`shop/web@d1cbeea2`: what `runmend show` takes for this run."""
+        return f"{self.short}@{short_run(self.run_id)}"
 
     @property
     def seconds(self) -> float:
@@ -151,6 +162,11 @@ class Wanted:
         if kind and space and slash:
             return f"{cluster}/{namespace}/{kind}/{name}"
         return self.target if self.target.count("/") == _WORKFLOW_ID_PARTS - 1 else ""
+
+
+def short_run(run_id: str) -> str:
+    """The part of a run id by which a run is named: its end, for its beginning is a time, which neighbours share."""
+    return run_id[-_SHORT_RUN:]
 
 
 def quoted(text: str) -> str:

@@ -1,6 +1,7 @@
 """How rows and numbers are laid out, and what `list` and `stats` answer to filters that cannot be."""
 
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from runmend.cli.main import run
 from runmend.cli.statistics import _as_json as told_stats
 from runmend.cli.statistics import print_stats
 from runmend.runs.statistics import count
+from runmend.runs.visibility import OUTCOMES
 from tests.unit.rows import MIDNIGHT, a_row
 
 LONG = "image not found, credentials refused, registry unreachable"
@@ -21,18 +23,34 @@ ROWS = [
 
 
 def lines(width: int) -> list[str]:
-    return [line.plain for line in _table(ROWS, width)]
+    return [line for text in _table(ROWS, width) for line in text.plain.splitlines()]
 
 
-def test_a_list_fits_a_terminal_of_120_columns_and_its_reasons_are_cut() -> None:
-    header, first, second = lines(120)
+def test_a_wide_terminal_has_a_line_for_each_run_and_cuts_long_reasons() -> None:
+    header, first, second = lines(140)
 
-    assert header.split() == ["OUTCOME", "TARGET", "RUNBOOK", "REASON", "STARTED", "TOOK", "RUN"]
-    assert max(len(line) for line in lines(120)) <= 120
-    assert f"  {LONG[:17]}…  " in first
-    assert LONG not in first
-    assert "shop/checkout-service@n-000001" in first
+    assert header.split() == ["OUTCOME", "RUN", "STARTED", "(UTC)", "TOOK", "KIND", "RUNBOOK", "REASON"]
+    assert len(first) == 140
+    assert first.endswith(f"  {LONG[: 139 - header.index('REASON')]}…")
     assert second.startswith("running ")
+
+
+def test_a_list_fits_80_columns_with_each_target_once_and_its_whole_reason() -> None:
+    header, first, why, second, more = lines(80)
+
+    assert header.split() == ["OUTCOME", "RUN", "STARTED", "(UTC)", "TOOK"]
+    assert first.split() == ["PreconditionFailed", "shop/checkout-service@n-000001", "11-23", "00:00", "5m", "00s"]
+    assert why == f"  Deployment, RB_A: {LONG}"
+    assert second.startswith("running  ")
+    assert more == "  Deployment, RB_IMAGEPULL"
+    assert max(len(line) for line in lines(80)) <= 80
+
+
+def test_where_short_reasons_fit_there_is_a_line_for_each_run() -> None:
+    _, line = _table([a_row(1, reason="image not found")], 90)
+
+    assert line.plain.startswith("resolved  shop/web@n-000001")
+    assert line.plain.endswith("Deployment  RB_A     image not found")
 
 
 def test_a_list_that_is_piped_has_whole_reasons() -> None:
@@ -40,16 +58,22 @@ def test_a_list_that_is_piped_has_whole_reasons() -> None:
 
 
 def test_what_show_takes_is_never_cut() -> None:
-    assert lines(40)[1].endswith("shop/checkout-service@n-000001")
+    assert "shop/checkout-service@n-000001" in lines(40)[1]
 
 
 def test_columns_stand_below_their_headings() -> None:
     header, first, second = lines(200)
 
-    for heading, cell in (("RUNBOOK", "RB_A"), ("REASON", LONG), ("TOOK", "5m 00s")):
+    for heading, cell in (("RUNBOOK", "RB_A"), ("REASON", LONG), ("TOOK", "5m 00s"), ("RUN", "shop/checkout-service@")):
         assert first.index(cell) == header.index(heading)
-    assert first.index("shop/checkout-service@") == header.rindex("RUN")
     assert second.index("RB_IMAGEPULL") == header.index("RUNBOOK")
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_nothing_but_a_long_name_makes_a_line_longer_than_the_terminal(width: int) -> None:
+    rows = [a_row(number, outcome, reason=LONG * 3) for number, outcome in enumerate(OUTCOMES)]
+
+    assert max(len(line) for text in _table(rows, width) for line in text.plain.splitlines()) <= width
 
 
 @pytest.mark.parametrize("text", ["a\x1b[31mb", "a\nb", "a\u202eb"])
@@ -77,23 +101,45 @@ def test_a_row_in_json_has_times_with_their_zone_and_seconds() -> None:
     }
 
 
-def printed(*rows_of_outcomes: str) -> str:
+def printed(
+    *outcomes: str, width: int = 200, runbook: str = "RB_A", name: str = "web", reason: str = "Forbidden"
+) -> str:
     out = io.StringIO()
-    stats = count(a_row(number, outcome, reason="Forbidden") for number, outcome in enumerate(rows_of_outcomes))
-    print_stats(Console(file=out, width=200), stats, "prod", MIDNIGHT)
+    rows = (a_row(number, each, runbook=runbook, name=name, reason=reason) for number, each in enumerate(outcomes))
+    print_stats(Console(file=out, width=width), count(rows), "prod", MIDNIGHT)
     return out.getvalue()
 
 
 def test_stats_tell_runbooks_reasons_and_the_worst_targets() -> None:
     said = printed("resolved", "StepFailed", "StepFailed", "running")
-    [_, _, _, runbook, _, _, why, _, _, target, _, offenders] = said.splitlines()
+    [first, _, above, heads, runbook, _, _, why, _, _, target, _, offenders] = said.splitlines()
 
-    assert said.startswith("4 runs of cluster prod since 20")
+    assert first == "4 runs of cluster prod since 2026-11-23 00:00 UTC"
+    assert above.split() == ["NOT", "MEDIAN"]
+    assert heads.split() == [
+        "RUNBOOK",
+        "RUNS",
+        "RESOLVED",
+        "NEEDED",
+        "RECOMMENDED",
+        "FAILED",
+        "CANCELLED",
+        "RUNNING",
+        "TO",
+        "FIX",
+    ]
     assert runbook.split() == ["RB_A", "4", "1", "0", "0", "2", "0", "1", "5m", "00s"]
     assert why.split() == ["RB_A", "2", "Forbidden"]
-    assert target.split()[:9] == ["Deployment", "shop/web", "3", "4", "1", "0", "2", "5m", "00s"]
-    assert target.endswith(MIDNIGHT.astimezone().strftime("%m-%d %H:%M"))
+    assert target.split() == ["Deployment", "shop/web", "3", "1", "0", "2", "11-23", "00:00"]
     assert offenders == "1 of 1 target had something to fix, or failed, twice or more"
+
+
+def test_stats_fit_80_columns_and_a_long_name_keeps_its_end() -> None:
+    said = printed("StepFailed", width=80, runbook="RB_" + "LONG" * 9, name="x" * 60, reason="why " * 60)
+
+    assert max(len(line) for line in said.splitlines()) <= 80
+    assert re.search(r"^…\w*LONG +1 ", said, re.MULTILINE)
+    assert re.search(r"^…x+ +1 ", said, re.MULTILINE)
 
 
 def test_stats_of_runs_without_trouble_name_no_target() -> None:

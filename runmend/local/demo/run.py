@@ -136,6 +136,9 @@ class _Demo:
             self._dim(f"The {held} of the window were skipped: this run's clock alone was moved. --real-time waits.")
         kept = "" if self._keep else " --keep leaves the Web UI up."
         self._dim(f"{progress.events} history events, {progress.activities} activities, {took:.0f} s in all.{kept}")
+        if progress.skipping:
+            names = ", ".join(dict.fromkeys(progress.skipping))
+            self._dim(f"The skipping added {len(progress.skipping)} events that no other run has: {names}.")
         expected = progress.result.outcome is self._scenario.expects
         if not expected:
             self._print(Text(f"The run should have ended {self._scenario.expects}, and did not.", "red"))
