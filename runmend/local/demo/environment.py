@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import runmend
 from runmend.bridge import create_app, serving
 from runmend.core.settings import Settings
 from runmend.core.telemetry import log_to
 from runmend.kube.client import Cluster
-from runmend.local.demo.broken import CLUSTER, DemoFailed
+from runmend.local.demo.broken import CLUSTER
 from runmend.local.processes import DevServer, dev_server, free_port
 from runmend.local.sandbox import Sandbox
+from runmend.local.shipped import shipped_runbooks
 from runmend.runbook import Catalog
 from runmend.worker.assembly import run_worker
 
@@ -66,7 +66,7 @@ async def environment() -> AsyncIterator[Environment]:
         kubeconfig = sandbox.write_kubeconfig(folder / "kubeconfig")
         cluster = Cluster.connect(kubeconfig=kubeconfig)
         stack.callback(cluster.close)
-        settings = Settings(cluster=CLUSTER, runbooks=_runbooks(), web_ui=temporal.web_ui)
+        settings = Settings(cluster=CLUSTER, runbooks=shipped_runbooks(), web_ui=temporal.web_ui)
         working = await _work(stack, settings, temporal, cluster)
         app = create_app(settings, temporal.client, cluster, Catalog(settings.runbooks))
         bridge = await stack.enter_async_context(serving(app, "127.0.0.1", 0))
@@ -83,14 +83,6 @@ async def _work(stack: AsyncExitStack, settings: Settings, temporal: DevServer, 
 
     stack.push_async_callback(end)
     return working
-
-
-def _runbooks() -> Path:
-    """The project's own runbooks, which stand beside the package in a checkout."""
-    found = Path(runmend.__file__).resolve().parents[1] / "runbooks"
-    if not found.is_dir():
-        raise DemoFailed(f"there are no runbooks at {found}; run the demo from a checkout of the project (`make demo`)")
-    return found
 
 
 @contextmanager
