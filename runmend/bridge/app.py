@@ -79,7 +79,7 @@ class Bridge:
             webhook = await _read(request)
             taken = await self._intake.take(webhook)
         except BadWebhook as error:
-            raise Problem(HTTPStatus.BAD_REQUEST, f"The body is no webhook of Alertmanager: {error}") from error
+            raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not an Alertmanager webhook: {error}") from error
         except TooLarge as error:
             self.metrics.too_large()
             raise Problem(

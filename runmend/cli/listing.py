@@ -73,7 +73,9 @@ async def find_run(client: Client, settings: Settings, called: str, *, exact: bo
     whole = [row for row in found if where in (row.workflow_id, row.short, row.short.partition("/")[2])]
     if exact and found and not whole:
         names = list(dict.fromkeys(row.short for row in found))[:_NAMED]
-        raise NotFoundHere(f"no run of exactly {where}; there is {', '.join(names)}, name one of them whole")
+        raise NotFoundHere(
+            f"no run of exactly {where}; there is {', '.join(names)}: use one of these names as it stands"
+        )
     chosen = whole or found
     targets = list(dict.fromkeys(row.workflow_id for row in chosen))
     if not targets:

@@ -71,7 +71,7 @@ async def run_sandbox(port: int, kubeconfig: Path) -> int:
         sandbox.start()
     except OSError as error:
         raise CannotServe(
-            f"port {port} of 127.0.0.1 cannot be had ({error.strerror}); choose another with --port"
+            f"port {port} of 127.0.0.1 cannot be used ({error.strerror}); choose another with --port"
         ) from error
     try:
         kubeconfig.parent.mkdir(parents=True, exist_ok=True)

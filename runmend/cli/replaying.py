@@ -168,7 +168,7 @@ def _confirm(question: str, how: How) -> None:
         return
     if not sys.stdin.isatty():
         raise NotReplayed(
-            "nobody can be asked, because the input is no terminal; nothing was started; --yes answers for you"
+            "nobody can be asked, because the input is not a terminal; nothing was started; --yes answers for you"
         )
     # The event loop's handler would only note a Ctrl-C, and the question would go on waiting.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -30,7 +30,7 @@ async def replay_locally(called: str) -> int:
         called: a file that was exported, else a run as `find_run` understands it.
 
     Raises:
-        RunmendError: there is no such file or run, it is no history of a run, or Temporal does not answer.
+        RunmendError: there is no such file or run, it is not a history of a run, or Temporal does not answer.
     """
     history = _of_file(Path(called)) or await _of_run(called)
     with _silence():

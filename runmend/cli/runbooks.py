@@ -22,7 +22,7 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool) -> int:
     for path in chosen:
         if not path.exists():
             raise NotFoundHere(
-                f"there is no {path}; name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS"
+                f"{path} does not exist; name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS"
             )
     linted = lint(chosen)
     if as_json:

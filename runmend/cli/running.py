@@ -90,7 +90,7 @@ def labels_of(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         name, separator, value = pair.partition("=")
         if not separator or not name:
-            raise ValueError(f"{pair!r} is no label; write -l NAME=VALUE")
+            raise ValueError(f"{pair!r} is not a label; write -l NAME=VALUE")
         if labels.setdefault(name, value) != value:
             raise ValueError(f"the label {name} is given as {labels[name]!r} and as {value!r}; give it once")
     return labels

@@ -115,13 +115,13 @@ def _kin(progress: Progress, latest: str) -> Iterator[str]:
         when = moment(progress.started)
         goes_on = f", at {progress.resumed_at}" if progress.resumed_at else ""
         yield (
-            f"It resumes {_short(progress, progress.resumes)} since {when}{goes_on}; what that one had done "
+            f"This run resumes {_short(progress, progress.resumes)} since {when}{goes_on}; what that one had done "
             "before is kept."
         )
     elif progress.replays:
-        yield f"It does {_short(progress, progress.replays)} again, from the beginning."
+        yield f"This run does {_short(progress, progress.replays)} again, as a new run with the same alerts."
     if progress.resumed_as:
-        yield f"It was resumed as {_short(progress, progress.resumed_as)}."
+        yield f"This run was resumed as {_short(progress, progress.resumed_as)}."
     if latest not in ("", progress.run_id, progress.resumed_as):
         yield f"The target's latest run is {_short(progress, latest)}."
 

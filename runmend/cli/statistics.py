@@ -67,9 +67,10 @@ def print_stats(out: Console, stats: Stats, cluster: str, since: datetime | None
         _print(out, _failures(why, out.width))
     if worst := [target for target in stats.targets if target.trouble][:_TARGETS_SHOWN]:
         _print(out, _counting("WORST TARGETS", _OF_TARGET, [(one.name, _troubles(one)) for one in worst], out.width))
-        of_all = f"of {counted(len(stats.targets), 'target')}"
-        told = f"{offenders} {of_all} had something to fix, or failed, twice or more"
-        out.print(Text(told if offenders else f"none {of_all} had something to fix, or failed, twice"), soft_wrap=True)
+        of_all = f"of {len(stats.targets)}"
+        some = "target" if offenders == 1 else "targets"
+        told = f"{offenders or 'no'} {some} {of_all} had more than one run with something to fix, or that failed"
+        out.print(Text(told), soft_wrap=True)
 
 
 def _counting(heading: str, headings: tuple[str, ...], lines: list[tuple[str, list[Text]]], width: int) -> list[Text]:

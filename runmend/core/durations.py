@@ -19,7 +19,7 @@ def parse_duration(text: str) -> timedelta:
     """
     found = _WRITTEN.fullmatch(text.strip())
     if found is None:
-        raise ValueError(f"{text!r} is no duration; {_LIKE}")
+        raise ValueError(f"{text!r} is not a duration; {_LIKE}")
     seconds = int(found[1]) * _SECONDS[found[2]]
     if not seconds:
         raise ValueError(f"{text!r} lasts no time at all; {_LIKE}")
@@ -41,7 +41,7 @@ def parse_since(text: str, now: datetime) -> datetime:
         moment = datetime.fromisoformat(text.strip())
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise ValueError(f"{text!r} is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or {_MOMENT}") from error
+        raise ValueError(f"{text!r} is not a time; write how long ago, 90s, 30m, 1h, 2d or 1w, or {_MOMENT}") from error
     if now - moment > _LONGEST:
         raise ValueError(f"{text!r} is more than a hundred years ago")
     if moment > now:

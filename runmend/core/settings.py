@@ -29,7 +29,7 @@ _OF_A_SERVICE: Final = r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|S
 
 
 class UnknownSetting(PermanentError):
-    """A RUNMEND_* variable is no setting."""
+    """A RUNMEND_* variable is not a setting."""
 
 
 class _Environment(EnvSettingsSource):
@@ -149,7 +149,7 @@ def check_names(variables: Iterable[str]) -> None:
     """Look for misspelt settings among the environment's names: what a misspelt one was to forbid would be allowed.
 
     Raises:
-        UnknownSetting: a RUNMEND_* variable is no setting; the message names the nearest one.
+        UnknownSetting: a RUNMEND_* variable is not a setting; the message names the nearest one.
     """
     known = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields}
     names = {name.upper() for name in variables}
@@ -161,6 +161,6 @@ def check_names(variables: Iterable[str]) -> None:
     for name in sorted(name for name in names - known - OF_OTHERS if name.startswith(PREFIX)):
         if not of_services.fullmatch(name):
             [nearest] = get_close_matches(name, sorted(known), n=1, cutoff=0)
-            said.append(f"{name} is no setting, the nearest is {nearest}")
+            said.append(f"{name} is not a setting, the nearest is {nearest}")
     if said:
         raise UnknownSetting(f"{'; '.join(said)}; correct or unset it, docs/settings.md names them all")

@@ -170,7 +170,7 @@ def check_free(port: int, option: str) -> None:
         socket.create_server(("127.0.0.1", port)).close()
     except OSError as error:
         raise NotStarted(
-            f"port {port} of 127.0.0.1 cannot be had ({os.strerror(error.errno or 0)}); choose another with {option}"
+            f"port {port} of 127.0.0.1 cannot be used ({os.strerror(error.errno or 0)}); choose another with {option}"
         ) from error
 
 

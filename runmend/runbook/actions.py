@@ -130,7 +130,7 @@ def _refuse_nameless(part: Part, report: Report) -> None:
         heading = part.heading.plain if part.heading else ""
         report.warning(
             part.line,
-            f"{quoted(heading)} is no action, it has no action_id",
+            f"{quoted(heading)} is not an action: it has no action_id",
             "add - **action_id**: `…` and - **command**: `…`",
         )
 

@@ -101,7 +101,7 @@ def _of_part(part: Part, report: Report) -> Iterator[_Draft]:
         elif isinstance(block, Inline) and not block.plain.endswith(":"):
             report.warning(
                 block.line,
-                f"{quoted(block.plain)} is no step, and is not read",
+                f"{quoted(block.plain)} is not a step, and is not read",
                 "write each diagnostic step as a list item",
             )
     for item, points in groups:

@@ -134,7 +134,7 @@ def _tree(text: str, node: yaml.Node) -> Node:
     if isinstance(node, yaml.SequenceNode):
         return Sequence(tuple(_tree(text, item) for item in node.value), line)
     if any("\ud800" <= letter <= "\udfff" for letter in node.value):
-        raise YamlError("it holds half of a surrogate pair, which is no character", line)
+        raise YamlError("it holds half of a surrogate pair, which is not a character", line)
     return Scalar(node.value, _TAGS.get(node.tag, f"of type {ascii(node.tag)[1:-1][:40]}"), line)
 
 

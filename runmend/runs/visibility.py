@@ -191,7 +191,7 @@ def check_outcome(text: str) -> str:
     for outcome in OUTCOMES:
         if _plainly(text) == _plainly(outcome):
             return outcome
-    raise ValueError(f"{text!r} is no outcome; there are {', '.join(OUTCOMES)}")
+    raise ValueError(f"{text!r} is not an outcome; the outcomes are {', '.join(OUTCOMES)}")
 
 
 async def newest(

@@ -197,7 +197,7 @@ async def test_what_is_no_webhook_is_a_problem(installed: Installation, body: by
     assert problem["type"] == "about:blank"
     assert problem["title"] == "Bad Request"
     assert problem["status"] == 400
-    assert problem["detail"].startswith("The body is no webhook of Alertmanager: ")
+    assert problem["detail"].startswith("The body is not an Alertmanager webhook: ")
 
 
 async def test_fields_that_nobody_knows_and_another_content_type_are_tolerated(installed: Installation) -> None:

@@ -23,7 +23,7 @@ from tests.cli.installation import ROOT, runmend, surroundings
         (["bogus"], "No such command 'bogus'; see `runmend --help`"),
         (["list", "--bogus"], "No such option: --bogus"),
         (["show"], "Missing argument 'RUN'; see `runmend show --help`"),
-        (["run", "RB_IMAGEPULL", "-l", "pod"], "'pod' is no label; write -l NAME=VALUE"),
+        (["run", "RB_IMAGEPULL", "-l", "pod"], "'pod' is not a label; write -l NAME=VALUE"),
         (
             ["run", "RB_IMAGEPULL", "-l", "pod=a", "-l", "pod=b"],
             "the label pod is given as 'a' and as 'b'; give it once",
@@ -110,10 +110,10 @@ A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
         (
             ["list"],
             {"RUNMEND_NAMESPACE": "shop"},
-            "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; ",
+            "RUNMEND_NAMESPACE is not a setting, the nearest is RUNMEND_NAMESPACES; ",
         ),
-        (["lint"], {"RUNMEND_RUNBOOK": "r"}, "RUNMEND_RUNBOOK is no setting, the nearest is RUNMEND_RUNBOOKS; "),
-        (["dev"], {"RUNMEND_HOLD": "0"}, "RUNMEND_HOLD is no setting, the nearest is RUNMEND_MODE; "),
+        (["lint"], {"RUNMEND_RUNBOOK": "r"}, "RUNMEND_RUNBOOK is not a setting, the nearest is RUNMEND_RUNBOOKS; "),
+        (["dev"], {"RUNMEND_HOLD": "0"}, "RUNMEND_HOLD is not a setting, the nearest is RUNMEND_MODE; "),
         (["run", "RB_NOBODY"], {}, "no runbook RB_NOBODY in runbooks, it has RB_IMAGEPULL"),
         (["run", "nowhere.md"], {}, "nowhere.md cannot be read: No such file or directory"),
         (
@@ -171,12 +171,12 @@ def test_what_is_not_there_is_said_in_one_line(
         (
             ["worker"],
             {"RUNMEND_NAMESPACE": "shop"},
-            "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; ",
+            "RUNMEND_NAMESPACE is not a setting, the nearest is RUNMEND_NAMESPACES; ",
         ),
         (
             ["bridge"],
             {"RUNMEND_NAMESPACE": "shop"},
-            "RUNMEND_NAMESPACE is no setting, the nearest is RUNMEND_NAMESPACES; ",
+            "RUNMEND_NAMESPACE is not a setting, the nearest is RUNMEND_NAMESPACES; ",
         ),
         (["worker"], {"KUBECONFIG": "/nowhere"}, "no cluster: the kubeconfig /nowhere: "),
         (["worker", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
@@ -212,7 +212,7 @@ def test_a_port_that_is_taken_is_named_with_its_option(nobody: dict[str, str], a
 
     assert done.returncode == 1
     assert (
-        f"port {port} of 127.0.0.1 cannot be had (Address already in use); choose another with {argv[1]}"
+        f"port {port} of 127.0.0.1 cannot be used (Address already in use); choose another with {argv[1]}"
         in one_error(done.stderr)
     )
 

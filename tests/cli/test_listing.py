@@ -131,7 +131,7 @@ def test_stats_tell_runbooks_reasons_and_the_worst_targets() -> None:
     assert runbook.split() == ["RB_A", "4", "1", "0", "0", "2", "0", "1", "5m", "00s"]
     assert why.split() == ["RB_A", "2", "Forbidden"]
     assert target.split() == ["Deployment", "shop/web", "3", "1", "0", "2", "11-23", "00:00"]
-    assert offenders == "1 of 1 target had something to fix, or failed, twice or more"
+    assert offenders == "1 target of 1 had more than one run with something to fix, or that failed"
 
 
 def test_stats_fit_80_columns_and_a_long_name_keeps_its_end() -> None:
@@ -178,7 +178,7 @@ def test_stats_in_json_have_all_targets_and_every_number() -> None:
     [
         (
             ["--since", "yesterday"],
-            "'yesterday' is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or ",
+            "'yesterday' is not a time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or ",
         ),
         (["--since", "2999-01-01"], "'2999-01-01' is still to come"),
         (["--runbook", 'RB"'], "cannot be looked for: leave out quotes, backslashes and control characters"),
@@ -202,6 +202,6 @@ def test_a_filter_that_cannot_be_is_answered_with_what_can(
 def test_a_wrong_outcome_is_answered_with_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "--outcome", "fixed"]) == 2
     assert (
-        "'fixed' is no outcome; there are resolved, not_needed, recommended, PreconditionFailed, "
+        "'fixed' is not an outcome; the outcomes are resolved, not_needed, recommended, PreconditionFailed, "
         in capsys.readouterr().err
     )

@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -123,7 +124,9 @@ def test_a_run_that_is_followed_goes_on_when_that_is_interrupted(installation: I
     assert said.endswith(f"the run goes on; `runmend show {failed}/web` tells how\n")
     refused = installation.run("replay", f"{failed}/web")
     assert refused.returncode == 1
-    assert " is open: verification window: it must hold for 5 minutes\n" in refused.stderr
+    assert re.search(
+        r" is open: verification window: \d+m \d+s of 5 minutes to go, until [\d:]{8} UTC\n", refused.stderr
+    )
 
 
 @pytest.mark.slow
@@ -146,7 +149,7 @@ def test_the_newer_runbook_is_shown_and_not_run_before_somebody_says_yes(
     )
     assert (
         unasked.stderr
-        == "runmend: error: nobody can be asked, because the input is no terminal; nothing was started; --yes "
+        == "runmend: error: nobody can be asked, because the input is not a terminal; nothing was started; --yes "
         "answers for you\n"
     )
     assert f"start RB_IMAGEPULL for Deployment {failed}/web with the runbook as it is now? [y/N]:" in declined.stderr
@@ -186,7 +189,7 @@ def test_what_failed_is_listed_and_not_resumed_before_somebody_says_yes(
     done = installation.run(*batch, "--yes")
     nothing = installation.run(*batch, "--yes")
 
-    run_id = runs(installation, failed)[-1]["run_id"]
+    run_id = runs(installation, failed)[-1]["run_id"][-8:]
     listed = f"{failed}/web@{run_id}  PreconditionFailed: would be resumed at patch_image\n"
     assert (rehearsed.returncode, unasked.returncode, done.returncode, nothing.returncode) == (0, 1, 0, 0)
     assert all(each.stdout.startswith(listed) for each in (rehearsed, unasked, done))
@@ -272,7 +275,7 @@ def test_what_cannot_be_replayed_is_said_in_one_line(installation: Installation,
         (["web", "--since", "1h"], "--since belongs to --failed"),
         (["web", "--at-once", "2"], "--at-once belongs to --failed"),
         (["web", "--runbooks", "."], "--runbooks belongs to --latest"),
-        (["--failed", "--since", "soon"], "'soon' is no time; write how long ago"),
+        (["--failed", "--since", "soon"], "'soon' is not a time; write how long ago"),
         (["--failed", "--at-once", "0"], "--at-once"),
     ],
 )

@@ -60,7 +60,8 @@ def test_lint_as_json_is_for_scripts(capsys: pytest.CaptureFixture[str], broken:
 def test_lint_of_a_path_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["lint", "nowhere.md"]) == 1
     assert capsys.readouterr().err == (
-        "runmend: error: there is no nowhere.md; name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS\n"
+        "runmend: error: nowhere.md does not exist; "
+        "name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS\n"
     )
 
 

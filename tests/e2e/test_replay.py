@@ -104,7 +104,7 @@ async def assert_replayed(shop: Shop, old: str, *, changes: int, told: list[str]
     and as events."""
     status = (await shop.client.get_workflow_handle(shop.run().id, run_id=old).describe()).status
     assert status is WorkflowExecutionStatus.FAILED
-    assert f"It was resumed as {shop.name}/web@{(await latest(shop))[-8:]}." in await shown(shop, old)
+    assert f"This run was resumed as {shop.name}/web@{(await latest(shop))[-8:]}." in await shown(shop, old)
     shop.assert_wrote(changes=changes)
     assert shop.told() == told
 
@@ -137,7 +137,9 @@ async def test_a_run_that_failed_for_its_runbook_resolves_with_the_mended_one(sh
     assert (result.outcome, shop.images()) == (Outcome.RESOLVED, {"app": FALLBACK})
     assert f"container app: {BAD} → {FALLBACK}" in result.summary
     assert f"The target's latest run is {shop.name}/web@{(await latest(shop))[-8:]}." in await shown(shop, old)
-    assert f"It does {shop.name}/web@{old[-8:]} again, from the beginning." in await shown(shop, await latest(shop))
+    assert f"This run does {shop.name}/web@{old[-8:]} again, as a new run with the same alerts." in await shown(
+        shop, await latest(shop)
+    )
     shop.assert_wrote(changes=2)
     assert shop.told() == [PATCHED, FAILED, PATCHED, RESOLVED]
 
@@ -341,9 +343,9 @@ async def test_a_run_that_was_resumed_and_failed_again_is_resumed_once_more(shop
         in late.stderr
     )
     assert len({first, second, third}) == 3
-    assert f"It was resumed as {shop.name}/web@{second[-8:]}." in await shown(shop, first)
-    assert f"It resumes {shop.name}/web@{first[-8:]} since " in await shown(shop, second)
-    assert f"It resumes {shop.name}/web@{second[-8:]} since " in await shown(shop, third)
+    assert f"This run was resumed as {shop.name}/web@{second[-8:]}." in await shown(shop, first)
+    assert f"This run resumes {shop.name}/web@{first[-8:]} since " in await shown(shop, second)
+    assert f"This run resumes {shop.name}/web@{second[-8:]} since " in await shown(shop, third)
     await assert_replayed(shop, second, changes=1, told=[FAILED, FAILED, PATCHED, RESOLVED])
 
 

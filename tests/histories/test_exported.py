@@ -78,17 +78,17 @@ def test_a_file_that_is_cut_off_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "says"),
     [
-        (b"", r"is no JSON \(line 1\)"),
-        (b"Progress:\n  ID  Time\n", r"is no JSON \(line 1\)"),
-        (b'{"eventId": "1"}\n{"eventId": "2"}\n', r"is no JSON \(line 2\)"),
-        (b"\x89PNG\r\n\x1a\n", "is no text"),
+        (b"", r"is not JSON \(line 1\)"),
+        (b"Progress:\n  ID  Time\n", r"is not JSON \(line 1\)"),
+        (b'{"eventId": "1"}\n{"eventId": "2"}\n', r"is not JSON \(line 2\)"),
+        (b"\x89PNG\r\n\x1a\n", "is not a text file"),
         (b"null", "has no history's events"),
         (b"{}", "has no history's events"),
         (b'{"events": []}', "has no history's events"),
         (b'{"events": [1]}', "has no history's events"),
-        (b'{"events": [{"eventId": "one"}]}', "is no history: "),
+        (b'{"events": [{"eventId": "one"}]}', "is not a history: "),
         (b'{"events": [{"eventId": "1", "eventType": "Nonsense"}]}', "has events of no kind that is known"),
-        (b"[" * 100_000, "is no history"),
+        (b"[" * 100_000, "is not a history"),
     ],
 )
 def test_what_is_no_history_says_so_in_one_line(tmp_path: Path, raw: bytes, says: str) -> None:

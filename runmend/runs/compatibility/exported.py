@@ -20,7 +20,7 @@ _UTF_16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class NotAHistory(PermanentError):
-    """That is no history of a run of Runmend."""
+    """That is not a history of a run of Runmend."""
 
 
 def read_exported(path: Path) -> WorkflowHistory:
@@ -33,13 +33,13 @@ def read_exported(path: Path) -> WorkflowHistory:
         text = _text(path.read_bytes())
         told = json.loads(text)
     except UnicodeDecodeError as error:
-        raise NotAHistory(f"{path} is no text; {HOW}") from error
+        raise NotAHistory(f"{path} is not a text file; {HOW}") from error
     except json.JSONDecodeError as error:
         begun = text.lstrip().startswith(("{", "["))
-        why = "is cut off" if begun and _is_cut(text, error) else f"is no JSON (line {error.lineno})"
+        why = "is cut off" if begun and _is_cut(text, error) else f"is not JSON (line {error.lineno})"
         raise NotAHistory(f"{path} {why}; {HOW}") from error
     except RecursionError as error:
-        raise NotAHistory(f"{path} is no history; {HOW}") from error
+        raise NotAHistory(f"{path} is not a history; {HOW}") from error
     events = told.get("events") if isinstance(told, dict) else told
     if (
         not isinstance(events, list)
@@ -50,7 +50,7 @@ def read_exported(path: Path) -> WorkflowHistory:
     try:
         history = WorkflowHistory.from_json(path.stem, {"events": [_encoded(event) for event in events]})
     except (ParseError, ValueError, TypeError, AttributeError) as error:
-        raise NotAHistory(f"{path} is no history: {str(error).splitlines()[0]:.200}; {HOW}") from error
+        raise NotAHistory(f"{path} is not a history: {str(error).splitlines()[0]:.200}; {HOW}") from error
     _check_whole(str(path), history.events)
     started = history.events[0].workflow_execution_started_event_attributes
     return WorkflowHistory(started.workflow_id or path.stem, history.events)

@@ -82,7 +82,7 @@ def test_a_time_that_is_to_come_is_refused() -> None:
 @pytest.mark.parametrize("text", ["yesterday", "2026-13-01", "04:00", "1h ago"])
 def test_what_is_no_time_is_refused_with_what_is_one(text: str) -> None:
     with pytest.raises(
-        ValueError, match="is no time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or "
+        ValueError, match="is not a time; write how long ago, 90s, 30m, 1h, 2d or 1w, or 2026-11-23T04:00 or "
     ):
         parse_since(text, NOW)
 

@@ -99,14 +99,14 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_one(name: str, nearest: 
     with pytest.raises(UnknownSetting) as refused:
         check_names(["PATH", "RUNMEND_CLUSTER", name])
 
-    assert str(refused.value).startswith(f"{name.upper()} is no setting, the nearest is {nearest}; ")
+    assert str(refused.value).startswith(f"{name.upper()} is not a setting, the nearest is {nearest}; ")
 
 
 def test_all_that_are_misspelt_are_named_in_one_line() -> None:
     with pytest.raises(UnknownSetting) as refused:
         check_names(["RUNMEND_", "RUNMEND_MODUS", "RUNMEND_QQ"])
 
-    assert str(refused.value).count(" is no setting, the nearest is RUNMEND_") == 3
+    assert str(refused.value).count(" is not a setting, the nearest is RUNMEND_") == 3
     assert "\n" not in str(refused.value)
 
 
@@ -168,7 +168,7 @@ def test_what_kubernetes_adds_for_a_service_of_ours_is_passed_over() -> None:
 
 @pytest.mark.parametrize("name", ["RUNMEND_BRIDGE_NAMESPACES", "RUNMEND_BRIDGE_PORT_8080", "RUNMEND_WORKER_PORT"])
 def test_only_what_kubernetes_adds_is_passed_over(name: str) -> None:
-    with pytest.raises(UnknownSetting, match=f"^{name} is no setting"):
+    with pytest.raises(UnknownSetting, match=f"^{name} is not a setting"):
         check_names([*SERVICE, name])
 
 

@@ -163,7 +163,7 @@ def test_a_mistake_in_the_front_matter_is_said_with_its_line(old: str, new: str,
         (
             '---\ntitle: "\\ud800"\n---\n',
             (
-                "rb.md:2: error: the front matter is not YAML: it holds half of a surrogate pair, which is no "
+                "rb.md:2: error: the front matter is not YAML: it holds half of a surrogate pair, which is not a "
                 f"character; {YAML}"
             ),
         ),

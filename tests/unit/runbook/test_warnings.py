@@ -65,7 +65,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
             "### Action 2",
             "### Background\n\nSome words.\n\n### Action 2",
             (
-                'rb.md:39: warning: "Background" is no action, it has no action_id; add - **action_id**: `…` and - '
+                'rb.md:39: warning: "Background" is not an action: it has no action_id; add - **action_id**: `…` and - '
                 "**command**: `…`"
             ),
         ),

@@ -120,7 +120,7 @@ def test_an_outcome_is_known_however_it_is_written(text: str, outcome: str) -> N
 
 def test_a_wrong_outcome_is_answered_with_the_right_ones() -> None:
     with pytest.raises(
-        ValueError, match=r"'fixed' is no outcome; there are resolved, .*Reverted, .*, timed out, terminated"
+        ValueError, match=r"'fixed' is not an outcome; the outcomes are resolved, .*Reverted, .*, timed out, terminated"
     ):
         check_outcome("fixed")
     assert {outcome.value for outcome in Outcome} < set(OUTCOMES)
