@@ -22,7 +22,8 @@ from bench.stub import NoRegistry
 from runmend.bridge import create_app
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
-from runmend.local.demo.broken import NAMESPACE, SCENARIOS, BrokenDeployment, broken, webhook
+from runmend.kube.connection import Connection
+from runmend.local.demo.broken import NAMESPACE, SCENARIOS, BrokenDeployment, webhook
 from runmend.local.processes import find_temporal
 from runmend.local.sandbox import Sandbox
 from runmend.runbook import Catalog
@@ -103,11 +104,13 @@ async def _one(client: Client, name: str, others: int, namespace: str) -> Cost:
         tempfile.TemporaryDirectory() as folder,
         Sandbox(wrap=counter.wrap, nodes=max(2, others // PODS_A_NODE)) as sandbox,
     ):
-        cluster = Cluster.connect(kubeconfig=sandbox.write_kubeconfig(Path(folder) / "kubeconfig"))
-        pods = await BrokenDeployment(sandbox, cluster).make(SCENARIOS["missing-image"])
+        connection = Connection.to(sandbox.write_kubeconfig(Path(folder) / "kubeconfig"), None)
+        cluster = Cluster(connection)
+        scenario = SCENARIOS["bad-image"]
+        pods = await BrokenDeployment(connection, cluster).make(scenario)
         await _make_others(sandbox, namespace, others)
         settings = Settings(cluster=name, runbooks=RUNBOOKS)
-        body = webhook(broken(pods))
+        body = webhook(scenario.broken(pods), scenario)
         for alert in body["alerts"]:
             alert["labels"]["cluster"] = name
         async with _bridge(settings, client, cluster) as bridge:

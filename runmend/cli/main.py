@@ -64,8 +64,20 @@ class RunMode(StrEnum):
 class Scenario(StrEnum):
     """What is broken in the demo."""
 
-    MISSING_IMAGE = "missing-image"
+    BAD_IMAGE = "bad-image"
     BAD_ROLLOUT = "bad-rollout"
+
+
+class Trouble(StrEnum):
+    """What `runmend break` makes."""
+
+    BAD_IMAGE = "bad-image"
+    BAD_ROLLOUT = "bad-rollout"
+    BAD_CREDENTIALS = "bad-credentials"
+    REGISTRY_DOWN = "registry-down"
+    CRASH_LOOP = "crash-loop"
+    OUT_OF_MEMORY = "out-of-memory"
+    NOT_READY = "not-ready"
 
 
 _RUNBOOKS: Final = "The directory of runbooks, instead of RUNMEND_RUNBOOKS."
@@ -339,9 +351,38 @@ def _dev(
     return _finish(develop(settings, Ports(port, temporal_port, ui_port), context=context, db=db))
 
 
+@app.command("break", rich_help_panel="Without a cluster")
+def _break(
+    scenario: Annotated[Trouble, typer.Argument(help="What to break.")],
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Where.")] = "shop",
+    name: Annotated[str, typer.Option(help="The Deployment; one that is there is replaced.")] = "web",
+    kubeconfig: Annotated[
+        Path | None, typer.Option(help="The embedded cluster's, instead of KUBECONFIG or .runmend/kubeconfig.")
+    ] = None,
+    *,
+    alert: Annotated[
+        bool, typer.Option("--alert/--no-alert", help="Post the alert to dev's bridge; or tell the command that does.")
+    ] = True,
+) -> int:
+    """Make trouble in the embedded cluster of `runmend dev`, and post the alert for it, so that a run starts.
+
+    Every other cluster is refused.
+    """
+    from runmend.cli.context import load_settings
+    from runmend.local.breaking import make_trouble
+    from runmend.runs.terminal import console
+
+    settings = load_settings()
+    return _finish(
+        make_trouble(
+            console(), settings, scenario.value, namespace=namespace, name=name, kubeconfig=kubeconfig, alert=alert
+        )
+    )
+
+
 @app.command("demo", rich_help_panel="Without a cluster")
 def _demo(
-    scenario: Annotated[Scenario, typer.Option(help="What is broken.")] = Scenario.MISSING_IMAGE,
+    scenario: Annotated[Scenario, typer.Option(help="What is broken.")] = Scenario.BAD_IMAGE,
     *,
     real_time: Annotated[
         bool, typer.Option("--real-time", help="Wait the window's five minutes, instead of skipping them.")

@@ -7,23 +7,36 @@ import asyncio
 import fcntl
 import os
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from shlex import quote
+from typing import Final, NoReturn
 
 from rich.console import Console
 from rich.text import Text
 
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
-from runmend.local.processes import Child, NotStarted, check_free, dev_server, free_port, start_child, unless_stopped
+from runmend.local.addresses import Addresses, written
+from runmend.local.processes import (
+    Child,
+    Kept,
+    NotStarted,
+    check_free,
+    dev_server,
+    free_port,
+    start_child,
+    unless_stopped,
+)
 from runmend.local.sandbox.sandbox import may_be_overwritten
+from runmend.local.shipped import shipped_runbooks
 from runmend.runbook import load_directory
 from runmend.runs.terminal import console
 
 _COLOURS: Final = {"temporal": "magenta", "cluster": "blue", "worker": "green", "bridge": "yellow"}
+_DEFAULT: Final = Settings.model_fields["runbooks"].default
 _START_SECONDS: Final = 30
 _POLL_SECONDS: Final = 0.1
 
@@ -54,6 +67,10 @@ class _Log:
     def __init__(self, out: Console) -> None:
         self._out = out
 
+    def note(self, text: str) -> None:
+        """A line of `runmend dev` itself."""
+        self._out.print(Text(f"{'dev':<8} │ {text}", "bold"), soft_wrap=True)
+
     def of(self, name: str) -> Callable[[str], None]:
         prefix = Text(f"{name:<8} │ ", _COLOURS[name])
 
@@ -77,6 +94,7 @@ async def develop(settings: Settings, ports: Ports, *, context: str | None, db: 
         RunmendError: something cannot be started, or ended by itself.
     """
     ports = ports.chosen()
+    settings = _with_runbooks(settings)
     if context is not None:
         Cluster.connect(context=context).close()
     load_directory(settings.runbooks)
@@ -88,6 +106,13 @@ async def develop(settings: Settings, ports: Ports, *, context: str | None, db: 
                 f"{kubeconfig} is there and no embedded cluster's, so it is left alone; choose another folder with --db"
             )
         return await unless_stopped(_develop(settings, ports, context, db), 0)
+
+
+def _with_runbooks(settings: Settings) -> Settings:
+    """The same with the shipped runbooks, where nobody named a directory and there is none of the default's name."""
+    if settings.runbooks != _DEFAULT or "runbooks" in settings.model_fields_set or settings.runbooks.is_dir():
+        return settings
+    return settings.model_copy(update={"runbooks": shipped_runbooks()})
 
 
 @contextmanager
@@ -120,37 +145,54 @@ async def _develop(settings: Settings, ports: Ports, context: str | None, db: Pa
         temporal = await stack.enter_async_context(
             dev_server(env, port=ports.temporal, ui_port=ports.ui, db=db, on_line=log.of("temporal"))
         )
-        children = [temporal.child]
+        needed = [temporal.child]
 
         async def start(name: str, *arguments: str) -> Child:
-            child = await start_child(name, [sys.executable, "-m", "runmend.cli", *arguments], env, log.of(name))
-            stack.push_async_callback(child.end)
-            children.append(child)
-            return child
+            return await start_child(name, [sys.executable, "-m", "runmend.cli", *arguments], env, log.of(name))
+
+        async def keep(name: str, *arguments: str) -> tuple[Kept, Child]:
+            kept = Kept(name, lambda: start(name, *arguments), log.note)
+            stack.push_async_callback(kept.end)
+            return kept, await kept.start()
 
         if context is None:
-            await _written(
-                Path(env["KUBECONFIG"]), lambda: start("cluster", "sandbox", "--kubeconfig", env["KUBECONFIG"])
-            )
-        await start("worker", "worker")
-        await start("bridge", "bridge", "--port", str(ports.bridge), "--runbooks", str(settings.runbooks))
+            kubeconfig = Path(env["KUBECONFIG"])
+            await asyncio.to_thread(kubeconfig.unlink, missing_ok=True)  # an older one is of another cluster
+            cluster = await start("cluster", "sandbox", "--kubeconfig", str(kubeconfig))
+            stack.push_async_callback(cluster.end)
+            needed.append(cluster)
+            await _written(kubeconfig, cluster)
+        worker, process = await keep("worker", "worker")
+        bridge, _ = await keep("bridge", "bridge", "--port", str(ports.bridge), "--runbooks", str(settings.runbooks))
+        stack.enter_context(written(db.parent, Addresses(bridge=f"http://127.0.0.1:{ports.bridge}")))
         _print_addresses(out, settings, ports, env, context)
+        _print_what_to_try(out, process.pid, embedded=context is None)
         try:
-            ended = await _first_to_end(children)
+            await _until_one_ends(needed, [worker, bridge])
         except asyncio.CancelledError:
             out.print("\nending all of it", style="dim")
             raise
-        raise NotStarted(f"{ended.name} ended by itself, so everything was ended; its last lines above say why")
 
 
-async def _first_to_end(children: list[Child]) -> Child:
-    waiting = {asyncio.create_task(child.wait()): child for child in children}
+async def _until_one_ends(needed: list[Child], kept: list[Kept]) -> NoReturn:
+    """Keep up what can be started again.
+
+    Raises:
+        NotStarted: what cannot be has ended by itself, or what can be ends again and again.
+    """
+    ends = {asyncio.create_task(child.wait()): child for child in needed}
+    keeping = [asyncio.create_task(one.keep(), name=f"keeping {one.name}") for one in kept]
+    tasks = [*ends, *keeping]
     try:
-        done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        return waiting[next(iter(done))]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+        [name, *_] = [ends[task].name for task in ends if task in done]
+        raise NotStarted(f"{name} ended by itself, so everything was ended; its last lines above say why")
     finally:
-        for task in waiting:
+        for task in tasks:
             task.cancel()
+        await asyncio.wait(tasks)
 
 
 def _surroundings(settings: Settings, ports: Ports, context: str | None, db: Path) -> dict[str, str]:
@@ -174,10 +216,8 @@ def _surroundings(settings: Settings, ports: Ports, context: str | None, db: Pat
     return ours | {"KUBECONFIG": str(_kubeconfig_beside(db))}
 
 
-async def _written(kubeconfig: Path, start: Callable[[], Awaitable[Child]]) -> None:
-    """Start the embedded cluster and wait for its kubeconfig; an older one is of another cluster."""
-    await asyncio.to_thread(kubeconfig.unlink, missing_ok=True)
-    child = await start()
+async def _written(kubeconfig: Path, child: Child) -> None:
+    """Wait for the kubeconfig of the embedded cluster."""
     try:
         async with asyncio.timeout(_START_SECONDS):
             while not await asyncio.to_thread(kubeconfig.exists):
@@ -197,9 +237,25 @@ def _print_addresses(
         "runbooks": str(settings.runbooks),
         "cluster": f"context {context} of your kubeconfig" if context else "embedded, empty, and gone when this ends",
         "commands": f"export TEMPORAL_ADDRESS=127.0.0.1:{ports.temporal} RUNMEND_WEB_UI=http://127.0.0.1:{ports.ui}"
-        + (f" RUNMEND_KUBE_CONTEXT={context}" if context else f" KUBECONFIG={env['KUBECONFIG']}"),
+        + (f" RUNMEND_KUBE_CONTEXT={context}" if context else f" KUBECONFIG={quote(env['KUBECONFIG'])}")
+        + (f" RUNMEND_RUNBOOKS={quote(str(settings.runbooks.absolute()))}" if settings.runbooks != _DEFAULT else ""),
     }
     out.print()
     for name, where in lines.items():
         out.print(Text(f"  {name:<9} ", "dim") + Text(where), soft_wrap=True)
     out.print(Text("  Ctrl-C ends all of it\n", "dim"))
+
+
+def _print_what_to_try(out: Console, worker: int, *, embedded: bool) -> None:
+    """What somebody who sees this for the first time can do next."""
+    steps = {
+        "runmend break bad-image": "make trouble in the embedded cluster, and post its alert; --help: other kinds",
+        "runmend list": "the runs; `runmend show shop/web --follow` follows one",
+        f"kill -9 {worker}": "kill the worker: it is started again, and the open run goes on where it was",
+    }
+    if not embedded:
+        del steps["runmend break bad-image"]
+    out.print(Text("  Try in a second terminal, after that export line:", "dim"))
+    for command, does in steps.items():
+        out.print(Text(f"    {command:<25}") + Text(does, "dim"), soft_wrap=True)
+    out.print()

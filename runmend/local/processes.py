@@ -7,11 +7,12 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.namespace.v1 import NamespaceConfig
@@ -26,6 +27,10 @@ from runmend.runs.converter import data_converter
 END_SECONDS: Final = 35
 """How long a child may take to end; a worker finishes what runs, for 30 s at most."""
 START_SECONDS: Final = 30
+AT_ONCE_SECONDS: Final = 10.0
+"""A process that has worked for so long did not end at once."""
+PAUSES: Final = (1.0, 2.0, 4.0, 8.0)
+"""Before one is started again that ended at once for the first, second … time in a row."""
 _POLL_SECONDS: Final = 0.1
 _LONGEST_LINE: Final = 1 << 20
 _LINES_KEPT: Final = 20
@@ -111,6 +116,66 @@ async def start_child(name: str, argv: Sequence[str], env: Mapping[str, str], on
     except OSError as error:
         raise NotStarted(f"{name} cannot be started: {error}") from error
     return Child(name, process, on_line)
+
+
+class Kept:
+    """A child process that is started again when it ends by itself, with longer and longer pauses where it ends at once
+    again and again.
+    """
+
+    def __init__(self, name: str, start: Callable[[], Awaitable[Child]], tell: Callable[[str], None]) -> None:
+        """`start` starts it, and `tell` takes what is to be said of it, one line at a time."""
+        self.name = name
+        self._start = start
+        self._tell = tell
+        self._child: Child | None = None
+
+    async def start(self) -> Child:
+        """Start it."""
+        self._child = await self._start()
+        return self._child
+
+    async def keep(self) -> NoReturn:
+        """Start it again whenever it ends.
+
+        Raises:
+            NotStarted: it ended at once too often, or cannot be started.
+        """
+        at_once = 0
+        while True:
+            child = self._child or await self.start()
+            began = time.monotonic()
+            ended = _ended(await child.wait())
+            self._child = None
+            at_once = at_once + 1 if time.monotonic() - began < AT_ONCE_SECONDS else 0
+            if at_once > len(PAUSES):
+                raise NotStarted(
+                    f"{self.name} {ended}, {at_once} times within {AT_ONCE_SECONDS:g} s of its start, so everything "
+                    "was ended; its last lines above say why"
+                )
+            if at_once:
+                pause = PAUSES[at_once - 1]
+                self._tell(f"{self.name} {ended} as soon as it was started; it is started again in {pause:g} s")
+                await asyncio.sleep(pause)
+                await self.start()
+            else:
+                pid = (await self.start()).pid
+                self._tell(f"{self.name} {ended}; it was started again, as process {pid}")
+
+    async def end(self) -> None:
+        """End it."""
+        if self._child is not None:
+            await self._child.end()
+
+
+def _ended(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
 
 
 async def unless_stopped(acting: Coroutine[Any, Any, int], stopped: int) -> int:

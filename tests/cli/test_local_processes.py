@@ -7,7 +7,16 @@ from pathlib import Path
 import pytest
 
 from runmend.local import processes
-from runmend.local.processes import NotStarted, dev_server, find_temporal, free_port, start_child, unless_stopped
+from runmend.local.processes import (
+    Child,
+    Kept,
+    NotStarted,
+    dev_server,
+    find_temporal,
+    free_port,
+    start_child,
+    unless_stopped,
+)
 
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(100)"
@@ -34,6 +43,46 @@ async def test_a_childs_lines_are_told_and_its_last_ones_kept() -> None:
     assert await child.wait() == 0
     assert told == [str(number) for number in range(30)]
     assert child.last_lines == told[10:]
+
+
+async def test_a_child_that_is_killed_is_started_again_and_that_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "AT_ONCE_SECONDS", 0)
+    told: asyncio.Queue[str] = asyncio.Queue()
+    kept = Kept("worker", sleeper, told.put_nowait)
+    first = await kept.start()
+    keeping = asyncio.create_task(kept.keep())
+
+    os.kill(first.pid, signal.SIGKILL)
+    said = await told.get()
+    again = int(said.rpartition(" ")[2])
+    keeping.cancel()
+    await kept.end()
+
+    assert said == f"worker was killed by SIGKILL; it was started again, as process {again}"
+    assert again != first.pid
+    assert told.empty()
+    with pytest.raises(ProcessLookupError):
+        os.kill(again, 0)
+
+
+async def test_a_child_that_ends_at_once_again_and_again_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "PAUSES", (0.01, 0.02))
+    told: list[str] = []
+
+    async def broken() -> Child:
+        return await start_child("worker", [sys.executable, "-c", "raise SystemExit(3)"], {}, lambda _: None)
+
+    with pytest.raises(NotStarted, match=r"^worker ended with exit code 3, 3 times within 10 s of its start, so every"):
+        await Kept("worker", broken, told.append).keep()
+
+    assert told == [
+        f"worker ended with exit code 3 as soon as it was started; it is started again in {pause} s"
+        for pause in (0.01, 0.02)
+    ]
+
+
+async def sleeper() -> Child:
+    return await start_child("worker", [sys.executable, "-c", "import time; time.sleep(100)"], {}, lambda _: None)
 
 
 async def test_a_program_that_is_not_there_is_an_error() -> None:

@@ -1,32 +1,42 @@
-"""What is broken in the demo, and how: a Deployment in the embedded cluster, and the alert that Alertmanager would send
-for it.
+"""What can be broken in the embedded cluster, and how: a Deployment, and the alert that Alertmanager would send for it.
+
+Called by the demo and by `runmend break`.
 """
 
 import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
 
-import httpx
+from urllib3.exceptions import HTTPError
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import PermanentError
 from runmend.core.outcomes import Outcome
 from runmend.facts.objects import PodFacts
 from runmend.kube.client import Cluster
+from runmend.kube.connection import Connection
 from runmend.kube.owners import Workloads
-from runmend.local.sandbox import Sandbox
 
 NAMESPACE: Final = "shop"
 NAME: Final = "web"
 CLUSTER: Final = "demo"
 GOOD: Final = "registry.example/app:2.3"
-MISSING: Final = "registry.example/app:missing"
 BESIDE: Final = "registry.example/proxy:1.4"
+_SCRIPTED: Final = "registry.example/app:"
+_MISSING: Final = f"{_SCRIPTED}missing"
+_PULLING: Final = "ImagePullBackOff"
+_CRASHING: Final = "CrashLoopBackOff"
 _BROKEN_SECONDS: Final = 40
+_REQUEST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
+_GONE: Final = 404
+_THERE: Final = 409
+_REFUSED: Final = 300
 
 
 class DemoFailed(PermanentError):
@@ -35,118 +45,182 @@ class DemoFailed(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What is broken, in words, and the outcome that shows it was dealt with rightly."""
+    """What is broken, in words.
+
+    `image` is what the Deployment is made with, `then` what a rollout changes it to; None: there is none. `waits` is
+    what its containers wait for then; empty: they run, and are not ready. `container` is what else the container
+    has. `expects` is the outcome of the shipped runbook's run, None where no shipped runbook is for it.
+    """
 
     name: str
-    replicas: int
     image: str
-    then: str | None
     tells: str
-    expects: Outcome
-    """`image` is what the Deployment is made with, `then` what a rollout changes it to; None: there is none."""
+    then: str | None = None
+    replicas: int = 2
+    waits: str = _PULLING
+    alertname: str = "KubePodImagePullBackOff"
+    container: Mapping[str, Any] = field(default_factory=dict)
+    expects: Outcome | None = Outcome.RESOLVED
+
+    def broken(self, pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:
+        """The pods that the alert is about."""
+        return tuple(
+            pod
+            for pod in pods
+            if (pod.waiting_for(self.waits) if self.waits else pod.phase == "Running" and not pod.running)
+        )
 
 
 SCENARIOS: Final = {
     scenario.name: scenario
     for scenario in (
-        Scenario(
-            "missing-image",
-            replicas=2,
-            image=MISSING,
-            then=None,
-            tells=f"was made with an image that does not exist, {MISSING}: nothing serves",
-            expects=Outcome.RESOLVED,
-        ),
+        Scenario("bad-image", _MISSING, f"was made with an image that does not exist, {_MISSING}: nothing serves"),
         Scenario(
             "bad-rollout",
+            GOOD,
+            f"served with {GOOD}; a rollout changed it to {_MISSING}, which does not exist",
+            then=_MISSING,
             replicas=3,
-            image=GOOD,
-            then=MISSING,
-            tells=f"served with {GOOD}; a rollout changed it to {MISSING}, which does not exist",
             expects=Outcome.RECOMMENDED,
+        ),
+        Scenario(
+            "bad-credentials", f"{_SCRIPTED}unauthorized", "was made with an image that its registry gives to nobody"
+        ),
+        Scenario("registry-down", f"{_SCRIPTED}unreachable", "was made with an image whose registry does not answer"),
+        Scenario(
+            "crash-loop",
+            f"{_SCRIPTED}crash",
+            "was made with a program that ends a second after each start",
+            waits=_CRASHING,
+            alertname="KubePodCrashLooping",
+            expects=None,
+        ),
+        Scenario(
+            "out-of-memory",
+            f"{_SCRIPTED}needs-200mi",
+            "was made with a limit of 100Mi, and its program needs 200Mi",
+            waits=_CRASHING,
+            alertname="KubePodCrashLooping",
+            container={"resources": {"limits": {"memory": "100Mi"}}},
+            expects=None,
+        ),
+        Scenario(
+            "not-ready",
+            f"{_SCRIPTED}unhealthy",
+            "was made with a program whose readiness probe always fails",
+            waits="",
+            alertname="KubePodNotReady",
+            container={"readinessProbe": {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1}},
+            expects=None,
         ),
     )
 }
 
 
 class BrokenDeployment:
-    """The Deployment shop/web of the embedded cluster."""
+    """A Deployment of the embedded cluster, shop/web unless another is named."""
 
-    def __init__(self, sandbox: Sandbox, cluster: Cluster) -> None:
-        self._sandbox = sandbox
+    def __init__(
+        self, connection: Connection, cluster: Cluster, *, namespace: str = NAMESPACE, name: str = NAME
+    ) -> None:
+        self._connection = connection
         self._cluster = cluster
-        self._target = Target(cluster=CLUSTER, namespace=NAMESPACE, kind="Deployment", name=NAME)
+        self._target = Target(cluster=CLUSTER, namespace=namespace, kind="Deployment", name=name)
+        self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
 
     async def make(self, scenario: Scenario) -> tuple[PodFacts, ...]:
-        """Make it, break it, and wait until the kubelets have given up; its pods.
+        """Make it, break it, and wait until the kubelets tell of it; its pods. One that is there already is replaced.
 
         Raises:
             DemoFailed: the embedded cluster did not do as it should.
         """
-        headers = {"Authorization": f"Bearer {self._sandbox.token}"}
-        async with httpx.AsyncClient(base_url=self._sandbox.url, headers=headers, trust_env=False) as api:
-            await _sent(api, "POST", "/api/v1/namespaces", {"metadata": {"name": NAMESPACE}})
-            deployments = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
-            await _sent(api, "POST", deployments, _deployment(scenario))
-            if scenario.then is not None:
-                await self._wait(
-                    lambda pods: len(pods) == scenario.replicas and all(pod.running for pod in pods), "to serve"
-                )
-                patch = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": scenario.then}]}}}}
-                await _sent(api, "PATCH", f"{deployments}/{NAME}", patch)
+        namespace, name = self._target.namespace, self._target.name
+        await self._sent("POST", "/api/v1/namespaces", {"metadata": {"name": namespace}}, fine=_THERE)
+        await self._sent("DELETE", f"{self._deployments}/{name}", None, fine=_GONE)
+        await self._wait(lambda pods: not pods, "to go")
+        await self._sent("POST", self._deployments, _deployment(scenario, name))
+        if scenario.then is not None:
+            await self._wait(
+                lambda pods: len(pods) == scenario.replicas and all(pod.running for pod in pods), "to serve"
+            )
+            patch = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": scenario.then}]}}}}
+            await self._sent("PATCH", f"{self._deployments}/{name}", patch)
         expected = scenario.replicas if scenario.then is None else 1
-        return await self._wait(lambda pods: len(broken(pods)) >= expected, "to give up pulling")
+        return await self._wait(lambda pods: len(scenario.broken(pods)) >= expected, "to be in trouble")
 
     async def _wait(self, until: Callable[[tuple[PodFacts, ...]], bool], what: str) -> tuple[PodFacts, ...]:
         pods: tuple[PodFacts, ...] = ()
+        namespace, name = self._target.namespace, self._target.name
         try:
             async with asyncio.timeout(_BROKEN_SECONDS):
                 while True:
-                    pods = (await asyncio.to_thread(Workloads.of, self._cluster, NAMESPACE)).pods_of(self._target)
+                    pods = (await asyncio.to_thread(Workloads.of, self._cluster, namespace)).pods_of(self._target)
                     if until(pods):
                         return pods
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
             seen = "; ".join(pod.in_words for pod in pods) or "there is none"
-            raise DemoFailed(f"waited {_BROKEN_SECONDS} s for the pods of {NAMESPACE}/{NAME} {what}: {seen}") from None
+            raise DemoFailed(f"waited {_BROKEN_SECONDS} s for the pods of {namespace}/{name} {what}: {seen}") from None
+
+    async def _sent(self, method: str, path: str, body: Mapping[str, Any] | None, *, fine: int = 0) -> None:
+        """Send a request; `fine` is the one refusal that changes nothing."""
+        kind = "application/strategic-merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Accept": "application/json"} | ({} if body is None else {"Content-Type": kind})
+        try:
+            answer = await asyncio.to_thread(
+                self._connection.send, method, path, headers, body=body, timeout=_REQUEST_SECONDS
+            )
+        except (HTTPError, OSError) as error:
+            raise DemoFailed(f"the embedded cluster did not answer {method} {path}: {error}") from error
+        if answer.status >= _REFUSED and answer.status != fine:
+            raise DemoFailed(
+                f"the embedded cluster refused {method} {path}: {answer.body[:300].decode(errors='replace')}"
+            )
 
 
-def broken(pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:
-    """The pods that the alert is about."""
-    return tuple(pod for pod in pods if pod.waiting_for("ImagePullBackOff"))
+def webhook(
+    pods: tuple[PodFacts, ...], scenario: Scenario, *, cluster: str = CLUSTER, since: datetime | None = None
+) -> dict[str, Any]:
+    """Alertmanager's webhook as it was captured from a real one, with these pods for those that it was about.
 
-
-def webhook(pods: tuple[PodFacts, ...]) -> dict[str, Any]:
-    """Alertmanager's webhook as it was captured from a real one, with these pods for those that it was about."""
+    Args:
+        pods: that the alerts are about.
+        scenario: what is wrong with them.
+        cluster: the label `cluster`.
+        since: when it began, so that it is an episode of its own; None: the one that was captured.
+    """
     body: dict[str, Any] = json.loads(
         resources.files("runmend.local.demo").joinpath("payload.json").read_text(encoding="utf-8")
     )
+    captured = body["alerts"]
+    common = {"cluster": cluster, "alertname": scenario.alertname, "reason": scenario.waits}
     adjusted = []
-    for alert, pod in zip(body["alerts"], pods, strict=False):
-        labels = alert["labels"] | {"cluster": CLUSTER, "namespace": pod.namespace, "pod": pod.name, "uid": pod.uid}
-        annotations = {"summary": f"{pod.namespace}/{pod.name} cannot pull its image"}
-        adjusted.append(alert | {"labels": labels, "annotations": annotations})
-    return body | {"alerts": adjusted, "commonLabels": body["commonLabels"] | {"cluster": CLUSTER}}
+    for number, pod in enumerate(pods):
+        alert = captured[number % len(captured)]
+        own = common | {"namespace": pod.namespace, "pod": pod.name, "uid": pod.uid}
+        labels = {name: value for name, value in (alert["labels"] | own).items() if value}
+        summary = f"{pod.namespace}/{pod.name} {'cannot pull its image' if scenario.waits == _PULLING else 'is broken'}"
+        again = {}
+        if since is not None:
+            fingerprint = sha256(f"{scenario.alertname} {pod.uid}".encode()).hexdigest()[:16]
+            again = {"startsAt": since.isoformat(), "fingerprint": fingerprint}
+        adjusted.append(alert | {"labels": labels, "annotations": {"summary": summary}} | again)
+    group = {"alertname": scenario.alertname, "namespace": pods[0].namespace} if pods else body["groupLabels"]
+    common_labels = {name: value for name, value in (body["commonLabels"] | common | group).items() if value}
+    return body | {"alerts": adjusted, "groupLabels": group, "commonLabels": common_labels}
 
 
-def _deployment(scenario: Scenario) -> dict[str, Any]:
-    labels = {"app": NAME}
-    containers = [{"name": "app", "image": scenario.image}, {"name": "proxy", "image": BESIDE}]
+def _deployment(scenario: Scenario, name: str) -> dict[str, Any]:
+    labels = {"app": name}
+    app = {"name": "app", "image": scenario.image, **scenario.container}
     return {
-        "metadata": {"name": NAME, "labels": labels},
+        "metadata": {"name": name, "labels": labels},
         "spec": {
             "replicas": scenario.replicas,
             "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": {"containers": containers}},
+            "template": {
+                "metadata": {"labels": labels},
+                "spec": {"containers": [app, {"name": "proxy", "image": BESIDE}]},
+            },
         },
     }
-
-
-async def _sent(api: httpx.AsyncClient, method: str, path: str, body: dict[str, Any]) -> None:
-    kind = "application/strategic-merge-patch+json" if method == "PATCH" else "application/json"
-    try:
-        answer = await api.request(method, path, json=body, headers={"Content-Type": kind})
-    except httpx.HTTPError as error:
-        raise DemoFailed(f"the embedded cluster did not answer {method} {path}: {error}") from error
-    if answer.is_error:
-        raise DemoFailed(f"the embedded cluster refused {method} {path}: {answer.text[:300]}")

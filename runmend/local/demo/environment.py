@@ -17,6 +17,7 @@ from runmend.bridge import create_app, serving
 from runmend.core.settings import Settings
 from runmend.core.telemetry import log_to
 from runmend.kube.client import Cluster
+from runmend.kube.connection import Connection
 from runmend.local.demo.broken import CLUSTER
 from runmend.local.processes import DevServer, dev_server, free_port
 from runmend.local.sandbox import Sandbox
@@ -34,6 +35,7 @@ class Environment:
 
     temporal: DevServer
     sandbox: Sandbox
+    connection: Connection
     cluster: Cluster
     settings: Settings
     bridge: str
@@ -64,13 +66,14 @@ async def environment() -> AsyncIterator[Environment]:
         await asyncio.to_thread(sandbox.start)
         stack.callback(sandbox.stop)
         kubeconfig = sandbox.write_kubeconfig(folder / "kubeconfig")
-        cluster = Cluster.connect(kubeconfig=kubeconfig)
+        connection = Connection.to(kubeconfig, None)
+        cluster = Cluster(connection)
         stack.callback(cluster.close)
         settings = Settings(cluster=CLUSTER, runbooks=shipped_runbooks(), web_ui=temporal.web_ui)
         working = await _work(stack, settings, temporal, cluster)
         app = create_app(settings, temporal.client, cluster, Catalog(settings.runbooks))
         bridge = await stack.enter_async_context(serving(app, "127.0.0.1", 0))
-        yield Environment(temporal, sandbox, cluster, settings, bridge, folder, working)
+        yield Environment(temporal, sandbox, connection, cluster, settings, bridge, folder, working)
 
 
 async def _work(stack: AsyncExitStack, settings: Settings, temporal: DevServer, cluster: Cluster) -> asyncio.Task[None]:

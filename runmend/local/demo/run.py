@@ -23,7 +23,6 @@ from runmend.local.demo.broken import (
     BrokenDeployment,
     DemoFailed,
     Scenario,
-    broken,
     webhook,
 )
 from runmend.local.demo.environment import Environment, environment
@@ -87,15 +86,16 @@ class _Demo:
 
     async def _show(self, env: Environment) -> Progress:
         """From the problem to the report, and the picture of that."""
-        pods = await BrokenDeployment(env.sandbox, env.cluster).make(self._scenario)
+        pods = await BrokenDeployment(env.connection, env.cluster).make(self._scenario)
+        broken = self._scenario.broken(pods)
         if self._svg is not None:
             self._outs.append(drawn_on())
         self._heading("The problem")
         self._print(Padding(Text(f"Deployment {NAMESPACE}/{NAME} {self._scenario.tells}."), (0, 0, 0, 2), expand=False))
         for pod in pods:
-            self._print_line("✗" if pod in broken(pods) else "✓", pod.name, pod.in_words.partition(": ")[2])
+            self._print_line("✗" if pod in broken else "✓", pod.name, pod.in_words.partition(": ")[2])
         self._heading("Alertmanager's webhook: what the bridge answers")
-        answers = await _answers(env.bridge, webhook(broken(pods)))
+        answers = await _answers(env.bridge, webhook(broken, self._scenario))
         for answer in answers:
             self._print_line("✓" if answer["answer"] == "started" else "✗", answer["pod"], answer["answer"])
         for why in dict.fromkeys(answer["why"] for answer in answers):

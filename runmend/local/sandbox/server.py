@@ -28,10 +28,12 @@ _METADATA, _METADATA_LIST = "PartialObjectMetadata", "PartialObjectMetadataList"
 _METADATA_HEAD, _METADATA_LIST_HEAD = (
     {"kind": kind, "apiVersion": "meta.k8s.io/v1"} for kind in (_METADATA, _METADATA_LIST)
 )
+MARK = "sandbox"
+"""What its version ends with, as distributions mark theirs: how it is told from a cluster that matters to somebody."""
 _VERSION = {
     "major": "1",
     "minor": "36",
-    "gitVersion": "v1.36.3",
+    "gitVersion": f"v1.36.3+{MARK}",
     "platform": "linux/amd64",
     **dict.fromkeys(("gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler"), ""),
 }
