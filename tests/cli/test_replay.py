@@ -124,9 +124,7 @@ def test_a_run_that_is_followed_goes_on_when_that_is_interrupted(installation: I
     assert said.endswith(f"the run goes on; `runmend show {failed}/web` tells how\n")
     refused = installation.run("replay", f"{failed}/web")
     assert refused.returncode == 1
-    assert re.search(
-        r" is open: verification window: \d+m \d+s of 5 minutes to go, until [\d:]{8} UTC\n", refused.stderr
-    )
+    assert re.search(r" is open: verification window: \dm \d\ds of 5 minutes to go, until \S+ UTC\n", refused.stderr)
 
 
 @pytest.mark.slow
@@ -149,7 +147,7 @@ def test_the_newer_runbook_is_shown_and_not_run_before_somebody_says_yes(
     )
     assert (
         unasked.stderr
-        == "runmend: error: nobody can be asked, because the input is not a terminal; nothing was started; --yes "
+        == "runmend: error: nobody can be asked, because the input is no terminal; nothing was started; --yes "
         "answers for you\n"
     )
     assert f"start RB_IMAGEPULL for Deployment {failed}/web with the runbook as it is now? [y/N]:" in declined.stderr
@@ -275,7 +273,7 @@ def test_what_cannot_be_replayed_is_said_in_one_line(installation: Installation,
         (["web", "--since", "1h"], "--since belongs to --failed"),
         (["web", "--at-once", "2"], "--at-once belongs to --failed"),
         (["web", "--runbooks", "."], "--runbooks belongs to --latest"),
-        (["--failed", "--since", "soon"], "'soon' is not a time; write how long ago"),
+        (["--failed", "--since", "soon"], "'soon' is no time; write how long ago"),
         (["--failed", "--at-once", "0"], "--at-once"),
     ],
 )

@@ -137,7 +137,8 @@ def test_an_open_run_is_shown_with_what_it_does_now(installation: Installation) 
     assert shown.returncode == 0, shown.stderr
     assert "## ImagePullBackOff Remediation: running" in shown.stdout
     assert f"container app: before `{MISSING}`, after `{FALLBACK}`" in shown.stdout
-    assert re.search(r"Now: verification window: \d+m \d+s of 5 minutes to go, until [\d:]{8} UTC\n", shown.stdout)
+    left = r"\dm \d\ds of 5 minutes to go, until \d\d:\d\d:\d\d UTC"
+    assert re.search(rf"^Now: verification window: {left}$", shown.stdout, re.MULTILINE)
     assert following.returncode == 130
     assert said.endswith(f"the run goes on; `runmend show {namespace}/web` tells how\n")
 
