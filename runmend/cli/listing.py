@@ -173,7 +173,8 @@ def _table(found: Sequence[Row], width: int) -> list[Text]:
     table = table_of((*headings, "KIND", "RUNBOOK"), [[*line, *rest] for line, rest in zip(lines, more, strict=True)])
     reasons = [cell(row.reason) for row in found]
     left = max(line.cell_len for line in table) + _GAP
-    if width - left >= min(_LEAST_REASON, max(reason.cell_len for reason in reasons)):
+    longest = max(len("REASON"), *(reason.cell_len for reason in reasons))
+    if width - left >= min(_LEAST_REASON, longest):
         ends = [Text("REASON", "dim"), *reasons]
         return [_beside(line, end, left, width) for line, end in zip(table, ends, strict=True)]
     first, *rest = table_of(headings, lines)

@@ -53,6 +53,12 @@ def test_where_short_reasons_fit_there_is_a_line_for_each_run() -> None:
     assert line.plain.endswith("Deployment  RB_A     image not found")
 
 
+def test_a_heading_is_whole_where_no_run_has_a_reason() -> None:
+    for width in range(70, 90):
+        header = _table([a_row(1, "running")], width)[0].plain
+        assert header.endswith((" TOOK", " REASON")), width
+
+
 def test_a_list_that_is_piped_has_whole_reasons() -> None:
     assert LONG in lines(100_000)[1]
 

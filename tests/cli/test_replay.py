@@ -147,7 +147,7 @@ def test_the_newer_runbook_is_shown_and_not_run_before_somebody_says_yes(
     )
     assert (
         unasked.stderr
-        == "runmend: error: nobody can be asked, because the input is no terminal; nothing was started; --yes "
+        == "runmend: error: nobody can be asked, because the input is not a terminal; nothing was started; --yes "
         "answers for you\n"
     )
     assert f"start RB_IMAGEPULL for Deployment {failed}/web with the runbook as it is now? [y/N]:" in declined.stderr
@@ -273,7 +273,7 @@ def test_what_cannot_be_replayed_is_said_in_one_line(installation: Installation,
         (["web", "--since", "1h"], "--since belongs to --failed"),
         (["web", "--at-once", "2"], "--at-once belongs to --failed"),
         (["web", "--runbooks", "."], "--runbooks belongs to --latest"),
-        (["--failed", "--since", "soon"], "'soon' is no time; write how long ago"),
+        (["--failed", "--since", "soon"], "'soon' is not a time; write how long ago"),
         (["--failed", "--at-once", "0"], "--at-once"),
     ],
 )
