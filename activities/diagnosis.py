@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from runmend.core.errors import NotFound, RunmendError
 from runmend.facts.objects import EventFacts
 from runmend.images.pull_failures import Cause, cause_of
+from runmend.images.pull_messages import essence
 from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
 from runmend.images.references import InvalidImageReference, parse_image
 from runmend.images.registry import Answer, Registry, RegistryAnswer
@@ -23,8 +24,6 @@ from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 MOST_IMAGES = 6
 """How many images' registries are asked: they are asked at once, and each may take five seconds."""
 PULL_MESSAGE = "Failed to pull image"
-EXAMPLE_SHOWN = 400
-"""How many characters of a message are shown."""
 
 
 def classified(events: tuple[EventFacts, ...]) -> dict[Cause, int]:
@@ -99,7 +98,7 @@ class Diagnosis:
                 about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None
             )
         example = next(event.message for event in events if event.message.startswith(PULL_MESSAGE))
-        return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {_shortened(example)}", ok=False)
+        return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {essence(example)}", ok=False)
 
     def _point(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
         match point.probe:
@@ -137,7 +136,11 @@ class Diagnosis:
         unknown = f"unknown for the service account: {self._account_unknown}" if self._account_unknown else ""
         said = [text for text in (f"configured: {names}" if names else "", unknown) if text]
         return Finding(
-            about=point.text, line=point.line, found="; ".join(said) or "none configured", ok=bool(names) or None
+            about=point.text,
+            line=point.line,
+            found="; ".join(said) or "none configured",
+            ok=bool(names) or None,
+            not_set=not said,
         )
 
     def _valid(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
@@ -152,7 +155,7 @@ class Diagnosis:
         if self._account_unknown:
             found.append(finding(f"unknown for the service account: {self._account_unknown}", ok=None))
         elif not self._secrets_found:
-            return [finding("there is none to check", ok=None)]
+            return [finding("there is none to check", ok=None).model_copy(update={"not_set": True})]
         unread = any(one.ok is None for one in found)
         for image in images:
             answer = asked.get(image)
@@ -218,11 +221,3 @@ def _ok(answer: RegistryAnswer | None) -> bool | None:
     if answer is None or answer.answer is Answer.UNKNOWN:
         return None
     return answer.answer is Answer.EXISTS
-
-
-def _shortened(message: str) -> str:
-    """A kubelet's message without its middle, where it is long: it begins with the image, says it again twice, and ends
-    with the reason.
-    """
-    half = EXAMPLE_SHOWN // 2
-    return message if len(message) <= EXAMPLE_SHOWN else f"{message[:half]} … {message[-half:]}"

@@ -38,7 +38,8 @@ class Observer:
                 images=deployment.containers | deployment.init_containers if deployment else {},
                 revision=deployment.revision if deployment else None,
                 affected=affected,
-                problem_gone=gone,
+                problem_gone=gone.words if gone else None,
+                gone_reason=gone.reason if gone else "",
                 findings=() if gone else diagnosis.findings(affected),
                 causes=diagnosis.causes,
                 remarks=tuple(

@@ -83,7 +83,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
             reason="no state in the plan",
         )
     if gone := now.problem_gone(call.state, call.alerts):
-        return _result(call, StepStatus.NOT_NEEDED, gone, reason="problem gone")
+        return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
     deployment = _changeable(now, call, may_change=may_change)
     changes = _changes(deployment, _treated(now, call, call.state), call)
     note = ChangeNote(
@@ -103,7 +103,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
             said,
             changes,
             reason="pods still serve" if serving else "the mode is recommend",
-        )
+        ).model_copy(update={"rollback": _rollback(now) if serving else ""})
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     log.info("deployment patched", extra={"object": str(call.target), "changes": in_words(changes)})
     if altered := [change for change in changes if written.image_of(change.container) != change.after]:
@@ -275,8 +275,7 @@ def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str
     """Why the change is left to a person: pods that serve would be put at risk. None where nothing serves."""
     if not call.protect_serving or deployment.available == 0:
         return None
-    current = {pod.uid for pod in now.pods}
-    older = [pod for pod in now.workloads.pods_of(call.target) if pod.running and pod.uid not in current]
+    older = _serving_older(now)
     if older:
         newest = max(older, key=lambda pod: _revision_number(now, pod))
         serving = sum(pod.owner == newest.owner for pod in older)
@@ -291,6 +290,24 @@ def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str
     )
 
 
+def _serving_older(now: TargetNow) -> list[PodFacts]:
+    current = {pod.uid for pod in now.pods}
+    return [pod for pod in now.workloads.pods_of(now.target) if pod.running and pod.uid not in current]
+
+
+def _rollback(now: TargetNow) -> str:
+    """The command that goes back to the revision that serves; empty where none but the newest does."""
+    older = _serving_older(now)
+    return _undo(now, max(older, key=lambda pod: _revision_number(now, pod))) if older else ""
+
+
+def _undo(now: TargetNow, pod: PodFacts) -> str:
+    undo = f"kubectl rollout undo deployment/{now.target.name} -n {now.target.namespace}"
+    # Named, because the revision before this one may be as bad.
+    number = _revision_number(now, pod)
+    return f"{undo} --to-revision={number}" if number else undo
+
+
 def _revision_number(now: TargetNow, pod: PodFacts) -> int:
     found = now.workloads.revision_of(pod)
     return found.revision if found else 0
@@ -298,8 +315,7 @@ def _revision_number(now: TargetNow, pod: PodFacts) -> int:
 
 def _revision(now: TargetNow, pod: PodFacts) -> str:
     images = ", ".join(dict.fromkeys(c.image for c in pod.containers if not c.init))
-    undo = f"kubectl rollout undo deployment/{now.target.name} -n {now.target.namespace}"
-    if number := _revision_number(now, pod):
-        # Named, because the revision before this one may be as bad.
-        return f"revision {number} (image {images}); `{undo} --to-revision={number}` restores it"
-    return f"an older revision (image {images}); `{undo}` restores it"
+    number = _revision_number(now, pod)
+    return (
+        f"{f'revision {number}' if number else 'an older revision'} (image {images}); `{_undo(now, pod)}` restores it"
+    )

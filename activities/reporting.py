@@ -14,6 +14,8 @@ from runmend.plan.messages import ReportCall, RunResult
 from runmend.reports.report import outcome_line, render
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
+_FACTS = {Outcome.RESOLVED: Fact.RESOLVED, Outcome.CANCELLED: Fact.CANCELLED}
+
 log = logging.getLogger("runmend.runs")
 
 
@@ -40,7 +42,7 @@ class Reporter:
             result = call.result
             remark = self._announced(result)
             text = render(result.model_copy(update={"remarks": (*result.remarks, remark)}) if remark else result)
-            count_run(result.runbook_id, result.outcome, result.took)
+            count_run(result.runbook_id, result.outcome, result.took, unverified=result.unverified)
             outcome = str(result.outcome or "none")
             log.info(
                 "run ended", extra={"runbook": result.runbook_id, "outcome": outcome, "says": outcome_line(result)}
@@ -51,7 +53,7 @@ class Reporter:
         """Tell of the end on the target, where something was meant to be changed; a remark, where that could not be
         done.
         """
-        if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED):
+        if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED):
             return ""
         uid = result.observation.target_uid if result.observation else ""
         namespace = result.target.namespace
@@ -61,7 +63,7 @@ class Reporter:
             return ""
         info = activity.info()
         told = Announcement(
-            fact=Fact.RESOLVED if result.outcome is Outcome.RESOLVED else Fact.FAILED,
+            fact=_FACTS.get(result.outcome, Fact.FAILED),
             target=result.target,
             uid=uid,
             words=f"{outcome_line(result)}: {result.summary}",

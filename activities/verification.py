@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.boundary import let_in, put_off, translated
 from activities.diagnosis import classified
+from activities.missing_pods import Lacking, why_no_pods
 from activities.patching import reverted
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.objects import EventFacts
@@ -17,9 +18,8 @@ from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, judge, restarts_of, settled_pods, unmet, waiting_pods
 from runmend.plan.criteria import Criterion, NoNewEvents, Status, Verdict, Watermark
-from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
+from runmend.plan.messages import GONE, CheckCall, Checked, SettleCall, Settled
 
-GONE = "the target is gone"
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
 SILENT = (5, 10, 15, 30)
@@ -42,12 +42,12 @@ class Verifier:
             VerificationFailed: waiting longer cannot help.
         """
         with translated():
-            now, missing, causes = settling(self._cluster, call)
-            if missing:
+            now, lacking = settling(self._cluster, call)
+            if lacking:
                 let_in()
-                reason = f"new image: {', '.join(causes)}" if causes else "not recovered in time"
                 # Quickly at first, because most pods are up within seconds.
-                raise NotYet(missing, delay=timedelta(seconds=min(activity.info().attempt, 5)), reason=reason)
+                delay = timedelta(seconds=min(activity.info().attempt, 5))
+                raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
             uids = {pod.uid for pod in now.pods}
             mark = Watermark(
                 uid=now.deployment.uid if now.deployment else "",
@@ -114,9 +114,8 @@ def events_of(
     return tuple(event for event in found if event.object_uid in uids and event.reason in reasons)
 
 
-def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, str | None, tuple[str, ...]]:
-    """The target, what it still lacks to have settled (None: nothing), and why its images cannot be pulled, where they
-    cannot.
+def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | None]:
+    """The target, and what it still lacks to have settled (None: nothing), with why where somebody says it.
 
     Raises:
         NotYet: the Deployment's controller has not acted on its newest version.
@@ -130,7 +129,12 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, str | None,
         raise lost
     _raise_if_hopeless(now, call)
     causes = _causes(cluster, now, call)
-    return now, _missing(now, call, causes), causes
+    refused = None if causes else why_no_pods(cluster, now)
+    missing = _missing(now, call, causes, refused)
+    if missing is None:
+        return now, None
+    pulled = f"new image: {', '.join(causes)}" if causes else ""
+    return now, Lacking(missing, pulled or (refused.reason if refused else "not recovered in time"))
 
 
 def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ...]:
@@ -165,9 +169,16 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
         )
 
 
-def _missing(now: TargetNow, call: SettleCall, causes: tuple[str, ...] = ()) -> str | None:
-    """What the target still lacks to have settled, as far as it can be seen; `causes` of why images cannot be
-    pulled.
+def _missing(
+    now: TargetNow, call: SettleCall, causes: tuple[str, ...] = (), refused: Lacking | None = None
+) -> str | None:
+    """What the target still lacks to have settled, as far as it can be seen.
+
+    Args:
+        now: the target.
+        call: what is waited for.
+        causes: why images cannot be pulled.
+        refused: why pods are missing, where somebody says it.
     """
     current = now.pods
     lacking = [f"{call.target} is paused, so no pod is replaced"] if now.deployment and now.deployment.paused else []
@@ -177,11 +188,14 @@ def _missing(now: TargetNow, call: SettleCall, causes: tuple[str, ...] = ()) -> 
         f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}{why}"
         for one in again
     ]
-    if not again:
-        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current))]
     wanted = now.deployment.replicas if now.deployment else len(current)
+    # That there is no pod is said below, with how many there should be.
+    if not again and (current or not wanted):
+        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current))]
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
+    if refused and not any(refused.words in said for said in lacking):
+        lacking.append(refused.words)
     uids = {pod.uid for pod in current}
     older = [pod for pod in now.workloads.pods_of(call.target) if pod.uid not in uids]
     if older:

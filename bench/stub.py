@@ -54,7 +54,7 @@ class StubCluster(Cluster):
         """One of the two."""
         return next(pod for pod in self.pods(namespace) if pod.name == name)
 
-    def replica_set(self, namespace: str, name: str) -> ReplicaSetFacts:
+    def replica_set(self, namespace: str, name: str, *, metadata_only: bool = True) -> ReplicaSetFacts:  # noqa: ARG002
         """One of the revisions."""
         return next(found for found in self.replica_sets(namespace) if found.name == name)
 

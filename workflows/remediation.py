@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         FINGERPRINTS,
         JOIN_SIGNAL,
         OUTCOME,
+        PROBLEM_GONE,
         REASON,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
@@ -40,14 +41,13 @@ with workflow.unsafe.imports_passed_through():
         StepCall,
         StepResult,
         StepStatus,
-        keyword,
         remembered,
         with_fingerprints,
         with_troubles,
     )
     from runmend.plan.plan import Plan, Step
     from runmend.reports import current_details
-    from runmend.reports.report import duration, moment, outcome_line, render
+    from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
     from runmend.reports.static_details import SUMMARY_BYTES, cut
     from workflows.failures import RunFailed, failure_of
 
@@ -151,11 +151,7 @@ class Remediation:
         except (asyncio.CancelledError, ActivityError) as error:
             if not is_cancelled_exception(error):
                 raise
-            self._note(outcome=Outcome.CANCELLED, summary="cancelled by a person", ended=workflow.now())
-            workflow.set_current_details(render(self._result_so_far))
-            workflow.upsert_search_attributes(
-                [OUTCOME_KEY.value_set(Outcome.CANCELLED), REASON_KEY.value_set("cancelled")]
-            )
+            await self._end_cancelled(given)
             raise
         return await self._end(ending)
 
@@ -171,7 +167,7 @@ class Remediation:
     async def _try(self, given: RunInput) -> Ending:
         observation = await self._observe(given)
         if observation.problem_gone:
-            return Ending(Outcome.NOT_NEEDED, observation.problem_gone, "problem gone")
+            return Ending(Outcome.NOT_NEEDED, observation.problem_gone, observation.gone_reason or PROBLEM_GONE)
         for number, step in enumerate(given.plan.steps, 1):
             result = await self._step(given, observation, number, step)
             # What an earlier step has changed is verified, whatever a later one says.
@@ -200,6 +196,7 @@ class Remediation:
         )
         self._remarks += observation.remarks
         self._note(observation=observation)
+        _end_if_cancelled()
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
@@ -220,14 +217,16 @@ class Remediation:
         except RunFailed as failed:
             self._note(failed_step=step.action_id)
             if failed.spent and step.changes:
-                unsaid = (
-                    f"{step.action_id} may have written all the same: its last tries got no answer that says; "
-                    f"look at {given.target}"
-                )
-                self._remarks += (unsaid,)
+                self._remarks += (_may_have_written(given, step, "its last tries got no answer that says"),)
+            raise
+        except (ActivityError, asyncio.CancelledError):
+            # Cancelled, maybe between two tries.
+            if step.changes:
+                self._remarks += (_may_have_written(given, step, "it was under way when the run was cancelled"),)
             raise
         self._note(steps=(*self._so_far.steps, result))
         self._remarks += result.remarks
+        _end_if_cancelled()
         return result
 
     async def _verify(self, given: RunInput) -> Ending:
@@ -243,6 +242,7 @@ class Remediation:
             retry=STEADY,
         )
         self._note(settled=settled.summary)
+        _end_if_cancelled()
         until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
         self._show_now(current_details.in_window(plan, until))
         await workflow.sleep(timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}")
@@ -260,6 +260,7 @@ class Remediation:
         )
         self._note(verdicts=checked.verdicts)
         self._remarks += checked.remarks
+        _end_if_cancelled()
         if checked.reverted:
             raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
         if checked.failure:
@@ -281,6 +282,13 @@ class Remediation:
             remarks=self._remarks,
             ended=workflow.now(),
         )
+        await self._report(result)
+        if outcome.completes:
+            return result
+        raise ApplicationError(ending.summary, result, type=outcome.value, non_retryable=True)
+
+    async def _report(self, result: RunResult) -> None:
+        """Tell of the end, and make it searchable."""
         try:
             text: str = await workflow.execute_activity(
                 "runmend.report",
@@ -298,12 +306,22 @@ class Remediation:
             # history.
             text = render(result)
         workflow.set_current_details(text)
+        outcome = Outcome(result.outcome or Outcome.CANCELLED)
         workflow.upsert_search_attributes(
-            [OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(keyword(ending.reason))]
+            [OUTCOME_KEY.value_set(outcome), REASON_KEY.value_set(searchable_reason(result))]
         )
-        if outcome.completes:
-            return result
-        raise ApplicationError(ending.summary, result, type=outcome.value, non_retryable=True)
+
+    async def _end_cancelled(self, given: RunInput) -> None:
+        """Report what stands and what was not done; the run is cancelled all the same."""
+        why = workflow.cancellation_reason() or ""
+        result = self._result_so_far.cancelled(given.plan, why, workflow.now())
+        self._result = result
+        reporting = asyncio.create_task(self._report(result))
+        try:
+            await asyncio.shield(reporting)
+        except asyncio.CancelledError:
+            # An activity that was waited for may have taken the end before the cancellation itself was delivered.
+            await asyncio.shield(reporting)
 
     async def _do(  # noqa: PLR0913  the options of an activity
         self,
@@ -351,7 +369,6 @@ class Remediation:
                 raise
             _end_if_cancelled()
             raise failure_of(error, otherwise) from error
-        _end_if_cancelled()
         return result
 
     @property
@@ -382,7 +399,7 @@ class Remediation:
     @property
     def _changes(self) -> tuple[Change, ...]:
         """What the steps have changed."""
-        return tuple(change for step in self._so_far.steps if step.status is StepStatus.DONE for change in step.changes)
+        return self._so_far.changes
 
     def _add(self, alerts: tuple[Alert, ...]) -> None:
         """Keep alerts, in brief: all of them are handed to every activity.
@@ -405,11 +422,15 @@ class Remediation:
             self._remarks += (remark,)
 
 
+def _may_have_written(given: RunInput, step: Step, why: str) -> str:
+    return f"{step.action_id} may have written all the same: {why}; look at {given.target}"
+
+
 def _end_if_cancelled() -> None:
     """End the run here if it was cancelled.
 
     A cancellation counts as delivered once an activity was told of it: one that is waited for ends as if nothing had
-    been.
+    been. Called once its result is noted, so that the report has it.
     """
     if workflow.cancellation_reason() is not None:
         raise asyncio.CancelledError

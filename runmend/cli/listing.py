@@ -161,7 +161,7 @@ def _table(found: Sequence[Row], width: int) -> list[Text]:
     """The list, a line for each run; two where there is no room for the reasons. What `show` takes is never cut."""
     lines = [
         [
-            cell(row.outcome, _STYLES.get(row.outcome, "red")),
+            _outcome(row),
             cell(row.called),
             cell(row.started.astimezone(UTC).strftime("%m-%d %H:%M")),
             cell(took(row.seconds)),
@@ -193,7 +193,19 @@ def _beside(line: Text, end: Text, left: int, width: int) -> Text:
     return whole
 
 
+def _outcome(row: Row) -> Text:
+    """An outcome; of a resolved run also how many criteria nobody has checked."""
+    if row.unverified:
+        return cell(f"{row.outcome}, {row.unverified} unverified", "yellow")
+    return cell(row.outcome, _STYLES.get(row.outcome, "red"))
+
+
 def _as_json(row: Row) -> dict[str, str | float | bool | None]:
     told = asdict(row)
     ended = row.ended.isoformat() if row.ended else None
-    return told | {"started": row.started.isoformat(), "ended": ended, "seconds": round(row.seconds, 3)}
+    return told | {
+        "started": row.started.isoformat(),
+        "ended": ended,
+        "seconds": round(row.seconds, 3),
+        "unverified": row.unverified,
+    }

@@ -105,11 +105,13 @@ def _lint(
         list[Path] | None, typer.Argument(metavar="PATH", help="Runbooks or directories; none: RUNMEND_RUNBOOKS.")
     ] = None,
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+    *,
+    strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
 ) -> int:
     """Say what is wrong with runbooks, each with its file, line and remedy. Exit code 1 where one does not compile."""
     from runmend.cli.runbooks import lint_runbooks
 
-    return lint_runbooks(paths or [], as_json=output is Format.JSON)
+    return lint_runbooks(paths or [], as_json=output is Format.JSON, strict=strict)
 
 
 @app.command("compile", rich_help_panel="Runbooks")
@@ -190,6 +192,24 @@ def _show(
 
     as_json = output is Format.JSON
     return _finish(follow_run(run, as_json=as_json) if following else show_run(run, as_json=as_json))
+
+
+@app.command("cancel", rich_help_panel="Runs")
+def _cancel(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="As `show` takes it, with the target's whole name.")],
+    reason: Annotated[str, typer.Option(help="Why; it is kept in the run's history, and its report says it.")],
+    *,
+    wait: Annotated[bool, typer.Option("--wait", help="Follow it to its end, and print its report.")] = False,
+) -> int:
+    """End an open run. A write that has begun is waited for; what was changed stays, and the report says how to
+    restore it.
+    """
+    from runmend.cli.cancelling import LONGEST_REASON, cancel_run
+
+    why = " ".join(reason.split())
+    if not why or len(why) > LONGEST_REASON:
+        raise typer.BadParameter(f"--reason is {'empty' if not why else f'longer than {LONGEST_REASON} characters'}")
+    return _finish(cancel_run(run, why, wait=wait))
 
 
 @app.command("stats", rich_help_panel="Runs")

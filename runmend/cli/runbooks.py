@@ -16,8 +16,8 @@ from runmend.runbook import RunbookError, compile_runbook, dump_plan, lint
 from runmend.runs.terminal import console
 
 
-def lint_runbooks(paths: Sequence[Path], *, as_json: bool) -> int:
-    """Say what is wrong with runbooks; 1 where one does not compile."""
+def lint_runbooks(paths: Sequence[Path], *, as_json: bool, strict: bool = False) -> int:
+    """Say what is wrong with runbooks; 1 where one does not compile, and where `strict` also for a warning."""
     chosen = tuple(paths) or (load_settings().runbooks,)
     for path in chosen:
         if not path.exists():
@@ -25,6 +25,8 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool) -> int:
                 f"{path} does not exist; name a runbook or a directory of runbooks, or set RUNMEND_RUNBOOKS"
             )
     linted = lint(chosen)
+    if strict:
+        linted = linted.strictly()
     if as_json:
         sys.stdout.write(linted.as_json() + "\n")
         return int(linted.failed)

@@ -162,5 +162,5 @@ def _refuse_another(latest: Latest | None, plan: Plan, target: Target) -> None:
         short = f"{target.namespace}/{target.name}"
         raise Refused(
             f"a run of {latest.runbook_id} is open for {target}, one at a time; wait for it (`runmend show "
-            f"{short}`), or cancel it"
+            f"{short}`), or end it (`runmend cancel {short} --reason …`)"
         )

@@ -19,7 +19,7 @@ from runmend.core.durations import took
 from runmend.core.settings import Settings
 from runmend.plan.messages import REPORT_QUERY, RunResult
 from runmend.reports.report import moment
-from runmend.runs.terminal import Screen, console, follow, link, print_report
+from runmend.runs.terminal import Screen, console, follow, link, print_report, print_verdict
 from runmend.runs.timeline import CALL_SECONDS, Progress, State, progress_of
 from runmend.runs.visibility import short_run
 
@@ -69,16 +69,22 @@ async def follow_started(client: Client, settings: Settings, target: Target, run
     """Follow a run that a command has just started to its end, then print it: 0 where it completed, 1 where it
     failed.
     """
+    return 0 if (await follow_to_end(client, settings, target.workflow_id, run_id)).completed else 1
+
+
+async def follow_to_end(client: Client, settings: Settings, workflow_id: str, run_id: str) -> Progress:
+    """Follow a run to its end, and print it."""
     out = console()
     try:
         with asking(), Screen(out) as screen:
-            progress = await follow(client, target.workflow_id, run_id, screen)
+            progress = await follow(client, workflow_id, run_id, screen)
     except asyncio.CancelledError:
-        sys.stderr.write(f"the run goes on; `runmend show {target.namespace}/{target.name}` tells how\n")
+        namespace, _, name = workflow_id.split("/")[-3:]
+        sys.stderr.write(f"the run goes on; `runmend show {namespace}/{name}` tells how\n")
         raise
     out.print()
     print_run(out, progress, settings, client.namespace)
-    return 0 if progress.completed else 1
+    return progress
 
 
 def print_run(out: Console, progress: Progress, settings: Settings, namespace: str, latest: str = "") -> None:
@@ -107,6 +113,7 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
     counts = f"{progress.events} events, {progress.activities} activities, {lasted}"
     out.print(Text(f"{progress.workflow_id}@{progress.run_id}: {counts}"))
     out.print(Text(link(settings.web_ui, namespace, progress.workflow_id, progress.run_id)), soft_wrap=True)
+    print_verdict(out, progress.result)
 
 
 def _kin(progress: Progress, latest: str) -> Iterator[str]:

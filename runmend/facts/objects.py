@@ -37,7 +37,7 @@ class PodFacts(Frozen):
 
     `not_ready` is since when it does not count as ready, and why where that is said: on a node that died, the
     containers stay as the node last told them. `node_silent`: its node's silence alone is why. `no_node` is why none
-    takes it. Empty where it is not so.
+    takes it. `ended_because` is why it ended as a whole: its node refused it, or evicted it. Empty where it is not so.
     """
 
     namespace: str
@@ -53,6 +53,7 @@ class PodFacts(Frozen):
     not_ready: str = ""
     node_silent: bool = False
     no_node: str = ""
+    ended_because: str = ""
 
     @property
     def running(self) -> bool:
@@ -107,6 +108,8 @@ class ReplicaSetFacts(Frozen):
     owner: Owner | None = None
     annotations: dict[str, str] = {}
     """With those of the Deployment when this was its current revision."""
+    failure: str = ""
+    """Why it cannot create or delete pods (its condition ReplicaFailure); empty where it can, and of metadata alone."""
 
 
 class DeploymentFacts(Frozen):
@@ -128,6 +131,8 @@ class DeploymentFacts(Frozen):
     selector: str = ""
     """Its label selector as a list's query has it."""
     owner: Owner | None = None
+    no_revision: str = ""
+    """Why its controller cannot make a ReplicaSet of its newest version; empty where it can."""
     image_managers: dict[str, str] = {}
     """Container name → the field manager that last set its image, where the API server names one."""
 

@@ -112,10 +112,10 @@ class Cluster:
         """The ReplicaSets of a namespace, those that a label selector chooses."""
         return self._list(_REPLICA_SETS, namespace, facts.replica_set, metadata_only=True, labelSelector=selector)
 
-    def replica_set(self, namespace: str, name: str) -> ReplicaSetFacts:
-        """A ReplicaSet as it is now."""
+    def replica_set(self, namespace: str, name: str, *, metadata_only: bool = True) -> ReplicaSetFacts:
+        """A ReplicaSet as it is now; of metadata alone, unless what it says of itself is asked for."""
         path, names = f"{_REPLICA_SETS}/{{name}}", {"namespace": namespace, "name": name}
-        return facts.replica_set(self._send("GET", path, names, accept=_METADATA))
+        return facts.replica_set(self._send("GET", path, names, accept=_METADATA if metadata_only else _JSON))
 
     def selector(self, kind: str, namespace: str, name: str) -> str:
         """The label selector of a workload, one of `SELECTING`."""

@@ -13,6 +13,8 @@ Json = dict[str, Any]
 
 REVISION = "deployment.kubernetes.io/revision"
 _LONGEST_WHY = 200
+_LONGEST_CAUSE = 500
+_NO_REPLICA_SET = "ReplicaSetCreateError"
 _COMBINED = "(combined from similar events): "
 
 
@@ -46,6 +48,7 @@ def pod(item: Json) -> PodFacts:
         not_ready=_not_ready(status),
         node_silent=_node_silent(status),
         no_node=_no_node(status),
+        ended_because=_told(status) if status.get("phase") == "Failed" else "",
     )
 
 
@@ -55,6 +58,19 @@ def _denied(status: Json, kind: str) -> Json:
         (each for each in status.get("conditions") or () if each.get("type") == kind and each.get("status") != "True"),
         {},
     )
+
+
+def _holding(status: Json, kind: str) -> Json:
+    """An object's condition where it holds; nothing where it does not."""
+    return next(
+        (each for each in status.get("conditions") or () if each.get("type") == kind and each.get("status") == "True"),
+        {},
+    )
+
+
+def _told(said: Json) -> str:
+    """A reason with its message, `OutOfcpu: Pod was rejected: …`; the one of them that is there, or nothing."""
+    return ": ".join(text for text in (said.get("reason"), said.get("message")) if text)[:_LONGEST_CAUSE]
 
 
 def _not_ready(status: Json) -> str:
@@ -133,6 +149,7 @@ def replica_set(item: Json) -> ReplicaSetFacts:
         revision=_revision(metadata),
         owner=controller(metadata),
         annotations=metadata.get("annotations") or {},
+        failure=(_holding(item.get("status") or {}, "ReplicaFailure").get("message") or "")[:_LONGEST_CAUSE],
     )
 
 
@@ -175,8 +192,16 @@ def deployment(item: Json) -> DeploymentFacts:
         init_containers=_template_images(spec, "initContainers"),
         annotations=metadata.get("annotations") or {},
         owner=controller(metadata),
+        no_revision=_no_revision(status),
         image_managers=_image_managers(metadata.get("managedFields") or ()),
     )
+
+
+def _no_revision(status: Json) -> str:
+    condition = _denied(status, "Progressing")
+    if condition.get("reason") != _NO_REPLICA_SET:
+        return ""
+    return str(condition.get("message") or _NO_REPLICA_SET)[:_LONGEST_CAUSE]
 
 
 def _image_managers(managed: Any) -> dict[str, str]:  # noqa: ANN401  what JSON holds

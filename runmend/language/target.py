@@ -14,10 +14,21 @@ from runmend.facts.objects import DeploymentFacts, PodFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
-from runmend.plan.messages import Affected
+from runmend.plan.messages import GONE, NO_POD, OTHER_STATE, PROBLEM_GONE, Affected
 
+UNSCHEDULABLE = "Unschedulable"
+_COMING = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""What a container waits for on its way to running."""
 MOST_NAMED = 20
 """How many pods are named where many could be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Why there is nothing to do: in words, and in a few of them without a name."""
+
+    words: str
+    reason: str = PROBLEM_GONE
 
 
 @dataclass(frozen=True)
@@ -52,8 +63,11 @@ class TargetNow:
     def raise_if_lagging(self) -> None:
         """Raise `NotYet` while the pods are those of an older version of the Deployment."""
         if self.deployment and self.deployment.observed_generation < self.deployment.generation:
+            why = self.deployment.no_revision
             raise NotYet(
-                f"the controller has not acted on the newest version of {self.target}", delay=timedelta(seconds=1)
+                f"the controller has not acted on the newest version of {self.target}" + (f": {why}" if why else ""),
+                delay=timedelta(seconds=1),
+                reason="no ReplicaSet can be made" if why else None,
             )
 
     @cached_property
@@ -113,22 +127,43 @@ class TargetNow:
         template = (*self.deployment.containers, *self.deployment.init_containers) if self.deployment else ()
         return frozenset((*template, *(container.name for pod in self.pods for container in pod.containers)))
 
-    def problem_gone(self, state: str, alerts: tuple[Alert, ...]) -> str | None:
+    def other_states(self, state: str) -> tuple[str, ...]:
+        """The states besides this one that its pods are broken in: `ErrImageNeverPull`, `Unschedulable`."""
+        passing = {*_COMING, *STATES[state].waiting}
+        found: list[str] = []
+        for pod in self.pods:
+            if pod.no_node:
+                found.append(UNSCHEDULABLE)
+                continue
+            for c in pod.containers:
+                waits = c.state == "waiting" and c.reason not in passing
+                if waits or (c.state == "terminated" and c.exit_code != 0):
+                    found.append(c.reason or "terminated")
+        return tuple(dict.fromkeys(found))
+
+    def problem_gone(self, state: str, alerts: tuple[Alert, ...]) -> Gone | None:
         """Why there is nothing to do: nobody waits in the state, or none that the alerts name does.
 
         None where there is something.
         """
         if self.gone:
-            return f"{self.target} no longer exists"
+            return Gone(f"{self.target} no longer exists", GONE)
         affected = self.affected(state)
         pods = self.pods
         if not affected:
-            seen = "; ".join(pod.in_words for pod in pods[:5]) or "there is no pod"
-            return f"no container of {self.target} is in {state}: {seen}"
+            seen = "; ".join(pod.in_words for pod in pods[:5])
+            if not pods:
+                return Gone(f"no container of {self.target} is in {state}: there is no pod", NO_POD)
+            if other := self.other_states(state):
+                said = f"it is in {', '.join(other[:5])}, which this runbook does not treat"
+                return Gone(
+                    f"no container of {self.target} is in {state}; {said}: {seen}", f"{OTHER_STATE}: {other[0]}"
+                )
+            return Gone(f"no container of {self.target} is in {state}: {seen}")
         named = self.named_containers(alerts)
         if named and "" not in named and not named & {one.container for one in affected}:
             others = ", ".join(sorted({one.container for one in affected}))
-            return (
+            return Gone(
                 f"{', '.join(sorted(named))} of {self.target} is not in {state}; {others} is, and is left to its "
                 "own alerts"
             )

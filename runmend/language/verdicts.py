@@ -44,6 +44,10 @@ def _listed(words: list[str], most: int = 5) -> str:
     return "; ".join(words[:most]) + (f"; and {len(words) - most} more" if len(words) > most else "")
 
 
+def _pods(pods: tuple[PodFacts, ...]) -> str:
+    return f"{len(pods)} {'pod' if len(pods) == 1 else 'pods'}"
+
+
 def _not_running(pods: tuple[PodFacts, ...]) -> str | None:
     if not pods:
         return "the target has no pod"
@@ -109,15 +113,17 @@ def restarted(mark: Watermark, pods: tuple[PodFacts, ...]) -> list[str]:
 
 def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
     """One criterion against the watermark and the live state."""
-    pods, _ = settled_pods(mark, live)
+    pods, younger = settled_pods(mark, live)
+    # What is passed over is said: a pod that waits must not stand beside "every container has started".
+    over = f"; passed over, because younger: {_listed([pod.in_words for pod in younger])}" if younger else ""
     match criterion:
         case PodRunning():
             states = (criterion.leaves,) if criterion.leaves in STATES else ()
             trouble = _not_running(pods) or _listed(waiting_pods(states, live.pods))
-            good = f"{len(pods)} of {len(pods)} pods are Running with every container ready"
+            good = f"{len(pods)} of {len(live.pods)} pods are Running with every container ready{over}"
         case ContainerStarted():
             trouble = _not_started(pods) or _listed(restarted(mark, pods))
-            good = f"every container of {len(pods)} pods has started and none restarted"
+            good = f"every container of {_pods(pods)} has started and none restarted{over}"
         case NoNewEvents():
             # Silence proves nothing alone: the kubelet rations its events.
             trouble = _listed(new_events((criterion.state,), mark, live)) or _listed(
@@ -128,7 +134,7 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
                 trouble = trouble or "the target has no pod, so silence proves nothing"
         case NoRestarts():
             trouble = _listed(restarted(mark, live.pods)) or ("" if live.pods else "the target has no pod")
-            good = f"no container of {len(live.pods)} pods restarted"
+            good = f"no container of {_pods(live.pods)} restarted"
         case Unreadable():
             return Verdict(
                 text=criterion.text,

@@ -1,7 +1,8 @@
 """What passes between a run's workflow, its activities, and whoever starts or reads it."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,8 +11,11 @@ from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.images.pull_failures import Cause
-from runmend.plan.criteria import Criterion, Verdict, Watermark
+from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
+
+CANCELLED = "cancelled"
+NO_REASON = "no reason given"
 
 # What the visibility store knows of a run.
 TARGET = "Target"
@@ -36,11 +40,19 @@ RUNBOOK = "runbook"
 REPLAYS = "replays"
 """The run id of which this run is the replay, where a person asked for one as a new run."""
 
+# Reasons that more than one place speaks of.
+PROBLEM_GONE = "problem gone"
+GONE = "the target is gone"
+NO_POD = "there is no pod"
+OTHER_STATE = "another state"
+"""With the state behind it: `another state: ErrImageNeverPull`."""
+
 JOIN_SIGNAL = "alerts"
 RESOLVED_SIGNAL = "alerts_resolved"
 REPORT_QUERY = "report"
 
 EPISODES_KEPT_DAYS = 7
+_UNVERIFIED = re.compile(r"(?:^|; )([0-9]+) criteri(?:on|a) unverified$")
 EPISODES_KEPT = 200
 TROUBLES_KEPT = 100
 KEYWORD_LIST_BYTES = 1900
@@ -93,6 +105,8 @@ class Finding(Frozen):
     found: str
     ok: bool | None = None
     """Whether it is as it should be; None where that cannot be told."""
+    not_set: bool = False
+    """There is nothing of that kind to look at."""
 
 
 class ObserveCall(Frozen):
@@ -121,6 +135,8 @@ class Observation(Frozen):
     affected: tuple[Affected, ...] = ()
     problem_gone: str | None = None
     """Why there is nothing to do, None where there is."""
+    gone_reason: str = ""
+    """The same in a few words without a name in them."""
     findings: tuple[Finding, ...] = ()
     causes: dict[Cause, int] = {}
     remarks: tuple[str, ...] = ()
@@ -211,6 +227,8 @@ class StepResult(Frozen):
     """The change had been made by an earlier try whose answer was lost."""
     reason: str = ""
     """Why it was not done, in a few words without a name in them."""
+    rollback: str = ""
+    """The command that goes back to the revision that serves, where one does."""
     remarks: tuple[str, ...] = ()
     """What the reader of the report should know besides."""
 
@@ -276,6 +294,8 @@ class RunResult(Frozen):
     """How long the window was held; None where it was not reached."""
     verdicts: tuple[Verdict, ...] = ()
     remarks: tuple[str, ...] = ()
+    not_done: tuple[str, ...] = ()
+    """What a run that was cancelled had not done: steps by their action's id, settle, window, check."""
 
     @classmethod
     def begun(cls, given: RunInput, began: datetime) -> "RunResult":
@@ -291,6 +311,39 @@ class RunResult(Frozen):
             began=began,
         )
 
+    def cancelled(self, plan: Plan, why: str, ended: datetime) -> "RunResult":
+        """The same of a run that was cancelled there.
+
+        Args:
+            plan: what it would have done.
+            why: as whoever cancelled it says; may be empty.
+            ended: when.
+        """
+        summary = f"cancelled by a person: {why}" if why else f"cancelled by a person, {NO_REASON}"
+        known = {"outcome": Outcome.CANCELLED, "summary": summary, "reason": CANCELLED, "ended": ended}
+        return self.model_copy(update=known | {"not_done": tuple(self._left_of(plan))})
+
+    def _left_of(self, plan: Plan) -> Iterator[str]:
+        done = {step.action_id for step in self.steps}
+        yield from (step.action_id for step in plan.steps if step.action_id not in done)
+        if plan.changes:
+            verifying = (
+                ("settle", self.settled is None),
+                ("verification window", self.window_seconds is None),
+                ("check", not self.verdicts),
+            )
+            yield from (name for name, left in verifying if left)
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What its steps have changed."""
+        return tuple(change for step in self.steps if step.status is StepStatus.DONE for change in step.changes)
+
+    @property
+    def unverified(self) -> int:
+        """How many criteria could not be checked."""
+        return sum(verdict.status is Status.UNVERIFIED for verdict in self.verdicts)
+
     @property
     def took(self) -> timedelta | None:
         """How long it took, by the workflow's clock; None where that is not known."""
@@ -303,10 +356,21 @@ class ReportCall(Frozen):
     result: RunResult
 
 
-def keyword(text: str) -> str:
+def keyword(text: str, most: int = KEYWORD_BYTES) -> str:
     """A text as every visibility store takes it for a search attribute: printable, and at most 250 bytes."""
     shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown.encode()[:KEYWORD_BYTES].decode(errors="ignore")
+    return shown.encode()[:most].decode(errors="ignore")
+
+
+def unverified_in_words(number: int) -> str:
+    """`1 criterion unverified`, `2 criteria unverified`; empty where none is."""
+    return f"{number} {'criterion' if number == 1 else 'criteria'} unverified" if number else ""
+
+
+def unverified_in(reason: str) -> int:
+    """How many criteria a search attribute's reason says were unverified."""
+    said = _UNVERIFIED.search(reason)
+    return int(said[1]) if said else 0
 
 
 def trouble_of(alert: Alert) -> str:

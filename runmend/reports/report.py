@@ -6,13 +6,28 @@ Pure: the result is all it knows.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from runmend.core.markdown import code, plain
+from runmend.core.markdown import code, one_line, plain
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.criteria import Status
-from runmend.plan.messages import Change, Finding, RunResult, StepStatus
+from runmend.plan.messages import (
+    GONE,
+    KEYWORD_BYTES,
+    Change,
+    Finding,
+    RunResult,
+    StepStatus,
+    keyword,
+    unverified_in_words,
+)
+from runmend.reports.advice import advice_for
+from runmend.reports.commands import restore
 
 _MARKS = {True: "✓", False: "✗", None: "?"}
+_NOT_SET = "∅"
+_LEGEND = f"✓ fine, ✗ found something, ? cannot be told, {_NOT_SET} not set"
+FENCE = "```"
+"""What a command stands between, in lines of its own."""
 _VERDICT_MARKS = {Status.PASSED: "✓", Status.FAILED: "✗", Status.UNVERIFIED: "?"}
 _SAYS = {
     Outcome.RESOLVED: "resolved",
@@ -34,10 +49,23 @@ def outcome_line(result: RunResult) -> str:
     if result.outcome is None:
         return "running"
     said = _SAYS.get(result.outcome, result.outcome.value)
-    unverified = sum(verdict.status is Status.UNVERIFIED for verdict in result.verdicts)
-    if unverified:
-        said += f", {unverified} {'criterion' if unverified == 1 else 'criteria'} unverified"
-    return said
+    return ", ".join(text for text in (said, unverified_in_words(result.unverified)) if text)
+
+
+def searchable_reason(result: RunResult) -> str:
+    """Why it ended so, as lists show it and searches find it: "image not found; 1 criterion unverified"."""
+    said = unverified_in_words(result.unverified) if result.outcome is Outcome.RESOLVED else ""
+    # The end of what is too long is cut off, and this must not be.
+    room = KEYWORD_BYTES - len(f"; {said}".encode()) if said else KEYWORD_BYTES
+    return "; ".join(text for text in (keyword(result.reason, room), said) if text)
+
+
+def verdict_line(result: RunResult) -> str:
+    """How it ended, for what, and why, in one line: `✗ PreconditionFailed: Deployment shop/web: paused`."""
+    mark = "…" if result.outcome is None else _MARKS[result.outcome.completes]
+    mark = "■" if result.outcome is Outcome.CANCELLED else mark
+    why = result.summary if result.outcome is Outcome.CANCELLED else result.reason
+    return one_line(": ".join(text for text in (f"{mark} {outcome_line(result)}", str(result.target), why) if text))
 
 
 def render(result: RunResult, now: str = "", *, advise: bool = True) -> str:
@@ -84,8 +112,9 @@ def _lines(result: RunResult, now: str, *, advise: bool) -> Iterator[str]:
     if result.remarks:
         yield from ("", "### Remarks", "")
         yield from (f"- {plain(remark)}" for remark in result.remarks)
-    if advise and (advice := _advice(result)):
-        yield from ("", "### What you can do", "", advice)
+    yield from _stands(result)
+    if advise:
+        yield from _advice(result)
 
 
 def _about(result: RunResult) -> Iterator[str]:
@@ -115,11 +144,14 @@ def _diagnosis(result: RunResult) -> Iterator[str]:
     if not seen.affected:
         yield from (f"- Seen: {plain(pod)}" for pod in seen.pods)
     yield from (_finding(finding) for finding in seen.findings)
+    if seen.findings:
+        yield from ("", _LEGEND)
 
 
 def _finding(finding: Finding) -> str:
     where = f" (line {finding.line})" if finding.line else ""
-    return f"- {_MARKS[finding.ok]} {plain(finding.about)}{where}: {plain(finding.found)}"
+    mark = _NOT_SET if finding.not_set else _MARKS[finding.ok]
+    return f"- {mark} {plain(finding.about)}{where}: {plain(finding.found)}"
 
 
 def _steps(result: RunResult) -> Iterator[str]:
@@ -153,26 +185,32 @@ def _criteria(result: RunResult) -> Iterator[str]:
         yield f"- {_VERDICT_MARKS[verdict.status]} {said}"
 
 
-def _advice(result: RunResult) -> str:
-    """What a person can do about a run that did not do its work; empty for one that did."""
-    replay = f"runmend replay {result.target.namespace}/{result.target.name}"
-    match result.outcome:
-        case Outcome.PRECONDITION_FAILED | Outcome.STEP_FAILED:
-            place = f"at {plain(result.failed_step)}" if result.failed_step else "where it failed"
-            return (
-                f"Remove the cause, then {code(replay)} resumes it {place}; with {code('--dry-run')} it says what "
-                "it would do now."
-            )
-        case Outcome.VERIFICATION_FAILED:
-            return (
-                f"The change stands. When the target is well, {code(replay)} verifies it anew, with a whole window. "
-                "When it cannot get well with this change, correct the runbook, and "
-                f"{code(f'{replay} --latest')} starts over."
-            )
-        case Outcome.REVERTED:
-            return (
-                f"Agree with whoever put it back, or change it at its source; {code(f'{replay} --again')} starts "
-                "over, when nothing serves."
-            )
-        case _:
-            return ""
+def _stands(result: RunResult) -> Iterator[str]:
+    """What a run that was cancelled leaves behind."""
+    if result.outcome is not Outcome.CANCELLED:
+        return
+    yield from ("", "### What stands", "")
+    yield from (f"- {_change(change)}; not proven" for change in result.changes)
+    if not result.changes:
+        yield "- nothing was changed" if "may have written" not in " ".join(result.remarks) else "- see the remarks"
+    if result.not_done:
+        yield from ("", "### What was not done", "")
+        yield from (f"- {plain(name)}" for name in result.not_done)
+
+
+def _advice(result: RunResult) -> Iterator[str]:
+    """What a person can do, and last how to restore what was there, where a change stands."""
+    if advice := advice_for(result):
+        yield from ("", "### What you can do")
+        for each in advice:
+            yield from ("", each.says)
+            if each.command:
+                yield from _command(each.command)
+    if result.outcome not in (None, Outcome.REVERTED) and result.reason != GONE and result.changes:
+        yield from ("", "### How to restore what was there")
+        yield from _command(restore(result.target, result.changes))
+
+
+def _command(text: str) -> Iterator[str]:
+    """A command in a block of its own: nothing wraps it."""
+    yield from ("", FENCE, one_line(text), FENCE)

@@ -41,6 +41,7 @@ class Fact(StrEnum):
     CHANGED = "ImagesPatched"
     RESOLVED = "RemediationResolved"
     FAILED = "RemediationFailed"
+    CANCELLED = "RemediationCancelled"
 
 
 @dataclass(frozen=True, slots=True)

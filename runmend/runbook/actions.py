@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runmend.core.names import identifier
-from runmend.runbook.diagnostics import Report, quoted
+from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span
 
 RESERVED = frozenset({"action_id", "description", "command", "conditions"})
@@ -129,6 +129,7 @@ def _refuse_nameless(part: Part, report: Report) -> None:
     elif not part.opens:
         heading = part.heading.plain if part.heading else ""
         report.warning(
+            Kind.UNUSED_ACTION,
             part.line,
             f"{quoted(heading)} is not an action: it has no action_id",
             "add - **action_id**: `…` and - **command**: `…`",

@@ -13,7 +13,7 @@ from runmend.plan.plan import Plan, Step
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
-from runmend.runbook.diagnostics import Diagnostic, Report, RunbookError, listed, quoted
+from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
 from runmend.runbook.header import Header, Use, read_header
 from runmend.runbook.phrases import known_states, same_state
@@ -60,6 +60,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     diagnosis = compile_diagnosis(document, report)
     if report.failed:
         raise RunbookError(report.diagnostics)
+    report.warn_of_idle_silences()
     plan = Plan(
         sha256=hashlib.sha256(source).hexdigest(),
         file=PurePath(file).name,
@@ -114,6 +115,7 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
     for action in actions.values():
         if action.action_id not in used:
             report.warning(
+                Kind.UNUSED_ACTION,
                 action.line,
                 f"the action {action.action_id} is not in the workflow, so it never runs",
                 "add it to the workflow, or remove it",
@@ -125,7 +127,9 @@ def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> N
     for key, text in (("title", header.title), ("description", header.description)):
         word = prohibition(text) if changes else None
         if word:
-            report.warning(header.line(key), f"the {key} says {quoted(word)}, and binds nothing", PROSE_REMEDY)
+            report.warning(
+                Kind.PROSE, header.line(key), f"the {key} says {quoted(word)}, and binds nothing", PROSE_REMEDY
+            )
 
 
 def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report) -> str | None:
@@ -176,6 +180,7 @@ def _warn_of_unread_sections(document: Document, report: Report) -> None:
             unread_level = part.level
             known = listed([section.value for section in Section], "and")
             report.warning(
+                Kind.UNREAD_SECTION,
                 part.line,
                 f"the section {quoted(part.heading.plain)} is not read",
                 f"leave it if it is for people; sections that are read: {known}",

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Unreadable
-from runmend.runbook.diagnostics import Report, quoted
+from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
 from runmend.runbook.phrases import DAY, DURATION, STATE, known_states, seconds_in, sentence, state_in
 
@@ -156,7 +157,7 @@ def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator
                     if word:
                         _refuse(kind, word, block.line, report, changes=changes)
                     else:
-                        report.warning(block.line, f"{kind} is not read as a criterion", _AS_ITEM)
+                        report.warning(Kind.UNREAD_TEXT, block.line, f"{kind} is not read as a criterion", _AS_ITEM)
 
 
 _AS_ITEM = "write each criterion as a list item of its own"
@@ -177,11 +178,11 @@ def _introduction(text: Inline, report: Report, *, changes: bool) -> None:
     if word:
         _refuse(f"the text {quoted(text.plain)}", word, text.line, report, changes=changes)
     elif not (text.plain.endswith(":") and good):
-        report.warning(text.line, "text beside the list is not read as a criterion", _AS_ITEM)
+        report.warning(Kind.UNREAD_TEXT, text.line, "text beside the list is not read as a criterion", _AS_ITEM)
 
 
 def _refuse(what: str, word: str, line: int, report: Report, *, changes: bool) -> None:
-    say = report.error if changes else report.warning
+    say = report.error if changes else partial(report.warning, Kind.UNREAD_TEXT)
     say(
         line,
         f"{what} says {quoted(word)}, and every criterion is checked by itself: all of them must hold",
@@ -213,6 +214,7 @@ def _compile(text: str, line: int, report: Report) -> Criterion:
         unknown = _unknown_state(text)
         if unknown:
             report.warning(
+                Kind.UNVERIFIED,
                 line,
                 f"the criterion {quoted(text)} names an unknown state {quoted(unknown)}, so it will be reported "
                 "as unverified",
@@ -220,6 +222,7 @@ def _compile(text: str, line: int, report: Report) -> Criterion:
             )
         else:
             report.warning(
+                Kind.UNVERIFIED,
                 line,
                 f"the criterion {quoted(text)} is not understood, so it will be reported as unverified",
                 (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from runmend.images.pull_failures import Cause
 from runmend.plan.plan import DiagnosticStep, GetEvents, Probe, SubPoint
 from runmend.runbook.actions import read_named
-from runmend.runbook.diagnostics import Report, Severity, quoted
+from runmend.runbook.diagnostics import Kind, Report, Severity, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Part, Section
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.phrases import LONGEST, in_list, sentence
@@ -96,10 +96,14 @@ def _of_part(part: Part, report: Report) -> Iterator[_Draft]:
             groups[-1][1].append(block)
         elif isinstance(block, Code):
             report.warning(
-                block.line, "a code block is not read", "put it under a step, as - Query: `kubectl get events …`"
+                Kind.UNREAD_TEXT,
+                block.line,
+                "a code block is not read",
+                "put it under a step, as - Query: `kubectl get events …`",
             )
         elif isinstance(block, Inline) and not block.plain.endswith(":"):
             report.warning(
+                Kind.UNREAD_TEXT,
                 block.line,
                 f"{quoted(block.plain)} is not a step, and is not read",
                 "write each diagnostic step as a list item",
@@ -144,6 +148,7 @@ def _read_point(item: Item, draft: _Draft, report: Report) -> None:
     probe = _probe(text)
     if probe is None:
         report.warning(
+            Kind.NOT_DIAGNOSED,
             item.line,
             f"the diagnostic point {quoted(text)} is not understood, so it will be reported as not done",
             "do it by hand, or leave it",
@@ -165,10 +170,15 @@ def _read_query(text: str, line: int, draft: _Draft, report: Report) -> None:
     operation = parse_command(text, Values(scratch, line))
     for diagnostic in scratch.diagnostics:
         if diagnostic.severity is Severity.WARNING:
-            report.warning(diagnostic.line, diagnostic.problem, diagnostic.remedy)
+            report.warning(
+                diagnostic.kind or Kind.NOT_DIAGNOSED, diagnostic.line, diagnostic.problem, diagnostic.remedy
+            )
         else:
             report.warning(
-                diagnostic.line, f"the query will be reported as not done: {diagnostic.problem}", diagnostic.remedy
+                Kind.NOT_DIAGNOSED,
+                diagnostic.line,
+                f"the query will be reported as not done: {diagnostic.problem}",
+                diagnostic.remedy,
             )
     if isinstance(operation, GetEvents) and draft.query is None:
         draft.query = operation
@@ -176,6 +186,7 @@ def _read_query(text: str, line: int, draft: _Draft, report: Report) -> None:
     if operation is not None:
         what = "a second query" if draft.query else "a query that changes something"
         report.warning(
+            Kind.NOT_DIAGNOSED,
             line,
             f"{what} will be reported as not done",
             "give it a step of its own" if draft.query else "move it to an action",
@@ -191,6 +202,7 @@ def _read_look_for(text: str, line: int, draft: _Draft, report: Report) -> None:
             draft.look_for.append(cause)
             continue
         report.warning(
+            Kind.NOT_DIAGNOSED,
             line,
             f"Look for: {quoted(phrase)} is not understood, so it will not be looked for",
             "write authentication failures, image not found or network errors",

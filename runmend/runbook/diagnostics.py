@@ -16,18 +16,39 @@ class Severity(StrEnum):
     WARNING = "warning"
 
 
+class Kind(StrEnum):
+    """What a warning is about: by this name a runbook's front matter can silence it."""
+
+    UNREAD_KEY = "unread-key"
+    UNREAD_SECTION = "unread-section"
+    UNREAD_TEXT = "unread-text"
+    UNREAD_CONDITION = "unread-condition"
+    UNREAD_FLAG = "unread-flag"
+    UNUSED_ACTION = "unused-action"
+    UNUSED_ITEM = "unused-item"
+    UNUSED_SILENCE = "unused-silence"
+    PROSE = "prose"
+    UNVERIFIED = "unverified-criterion"
+    NOT_DIAGNOSED = "not-diagnosed"
+
+
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One thing that is wrong. `problem` says what, `remedy` what to do; neither ends in a full stop."""
+    """One thing that is wrong. `problem` says what, `remedy` what to do; neither ends in a full stop.
+
+    A warning has a kind, an error has none.
+    """
 
     file: str
     line: int
     severity: Severity
     problem: str
     remedy: str
+    kind: Kind | None = None
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.severity}: {self.problem}; {self.remedy}"
+        kind = f" [{self.kind}]" if self.kind else ""
+        return f"{self.file}:{self.line}: {self.severity}: {self.problem}; {self.remedy}{kind}"
 
 
 class RunbookError(Exception):
@@ -52,14 +73,26 @@ class Report:
     def __init__(self, file: str) -> None:
         self.file = file
         self._diagnostics: dict[Diagnostic, None] = {}
+        self._silenced: dict[Kind, int] = {}
 
     def error(self, line: int, problem: str, remedy: str) -> None:
         """Note what keeps the runbook from being loaded."""
         self._add(Diagnostic(self.file, line, Severity.ERROR, problem, remedy))
 
-    def warning(self, line: int, problem: str, remedy: str) -> None:
+    def warning(self, kind: Kind, line: int, problem: str, remedy: str) -> None:
         """Note what will not be done, or not be read."""
-        self._add(Diagnostic(self.file, line, Severity.WARNING, problem, remedy))
+        self._add(Diagnostic(self.file, line, Severity.WARNING, problem, remedy, kind))
+
+    def silence(self, kind: Kind, line: int) -> None:
+        """Leave out warnings of a kind, as the runbook asks in a line."""
+        self._silenced[kind] = line
+
+    def warn_of_idle_silences(self) -> None:
+        """Note which silences leave nothing out, once all else is noted."""
+        noted = {diagnostic.kind for diagnostic in self._diagnostics}
+        for kind, line in self._silenced.items():
+            if kind not in noted:
+                self.warning(Kind.UNUSED_SILENCE, line, f"silence: there is no warning {kind}", "remove it")
 
     def _add(self, diagnostic: Diagnostic) -> None:
         self._diagnostics[diagnostic] = None
@@ -71,8 +104,9 @@ class Report:
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
-        """In the order of their lines, and of their being noted within one."""
-        return tuple(sorted(self._diagnostics, key=lambda diagnostic: diagnostic.line))
+        """In the order of their lines, and of their being noted within one; without what is silenced."""
+        told = (diagnostic for diagnostic in self._diagnostics if diagnostic.kind not in self._silenced)
+        return tuple(sorted(told, key=lambda diagnostic: diagnostic.line))
 
 
 def quoted(text: str) -> str:

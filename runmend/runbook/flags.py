@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from runmend.runbook.diagnostics import quoted
+from runmend.runbook.diagnostics import Kind, quoted
 from runmend.runbook.values import Values
 
 
@@ -162,7 +162,10 @@ def _take(flag: Flag, value: str, words: Words, values: Values) -> None:
         words.understood = False
     elif flag.fate is Fate.IGNORED:
         values.report.warning(
-            values.line, f"the flag {flag.name} is not read: it only says how kubectl prints", "remove it"
+            Kind.UNREAD_FLAG,
+            values.line,
+            f"the flag {flag.name} is not read: it only says how kubectl prints",
+            "remove it",
         )
     else:
         words.flags[flag.name] = value

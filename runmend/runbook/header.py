@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from runmend.core.modes import Mode
 from runmend.core.names import identifier
-from runmend.runbook.diagnostics import Report, listed, quoted
+from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Document
 from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 
-KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "mode", "protect_serving")
+KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "mode", "protect_serving", "silence")
 DESCRIPTIVE = frozenset(
     {
         "author",
@@ -107,6 +107,7 @@ class _Reader:
         self._report = report
 
     def read(self) -> Header:
+        self._silence()
         self._refuse_unknown_keys()
         return Header(
             runbook_id=self._runbook_id(),
@@ -124,11 +125,32 @@ class _Reader:
             if key in KEYS:
                 continue
             if key.lower() in DESCRIPTIVE:
-                self._report.warning(line, f"the key {key} is not read", "leave it if it is for people")
+                self._report.warning(
+                    Kind.UNREAD_KEY, line, f"the key {key} is not read", "leave it if it is for people"
+                )
                 continue
             close = difflib.get_close_matches(key.lower(), KEYS, 1)
             known = f"did you mean {close[0]}?" if close else f"known are {listed(KEYS, 'and')}"
             self._report.error(line, f"unknown key {quoted(key)}", f"remove it; {known}")
+
+    def _silence(self) -> None:
+        """The kinds of warnings that the writer knows of."""
+        node = self._entries.get("silence")
+        if node is None:
+            return
+        known = f"write a list, one '- KIND' for each; kinds are {listed([*Kind], 'and')}"
+        if not isinstance(node, Sequence):
+            self._report.error(self._lines["silence"], f"silence is {node.kind}, not a list", known)
+            return
+        for item in node.items:
+            text = item.value if isinstance(item, Scalar) else ""
+            line = self._first + item.line
+            if text in [*Kind]:
+                self._report.silence(Kind(text), line)
+                continue
+            close = difflib.get_close_matches(text.lower(), [*Kind], 1)
+            remedy = f"did you mean {close[0]}?" if close else f"kinds are {listed([*Kind], 'and')}"
+            self._report.error(line, f"silence: {quoted(text)} is no kind of warning", remedy)
 
     def _text(self, key: str, *, required: bool) -> str:
         node = self._entries.get(key)

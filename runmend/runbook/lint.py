@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from runmend.runbook.diagnostics import Diagnostic, RunbookError, Severity
@@ -21,8 +21,12 @@ class Linted:
         """Whether any of them does not compile."""
         return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
+    def strictly(self) -> "Linted":
+        """The same, with warnings as errors."""
+        return Linted(self.files, tuple(replace(each, severity=Severity.ERROR) for each in self.diagnostics))
+
     def as_json(self) -> str:
-        """For scripts: a list of objects with file, line, severity, problem and remedy."""
+        """For scripts: a list of objects with file, line, severity, problem, remedy and a warning's kind."""
         return json.dumps([asdict(diagnostic) for diagnostic in self.diagnostics], indent=2, ensure_ascii=False)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from runmend.runbook.actions import RESERVED, Action, action_ids
 from runmend.runbook.conditions import EXAMPLES, after_leading_if
-from runmend.runbook.diagnostics import Report, quoted
+from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Other, Part, Section
 
 REMEDY = (
@@ -204,7 +204,7 @@ def check_items(action: Action, report: Report, *, changes: bool) -> None:
             if changes and (word := restriction(text.text)):
                 _refuse(f"{text.what} says {quoted(word)}", text.line, report)
             elif text.what != "the list under the description":  # that one is said to be unread as a whole
-                report.warning(text.line, f"{text.what} is not read", _AS_ITEMS)
+                report.warning(Kind.UNREAD_TEXT, text.line, f"{text.what} is not read", _AS_ITEMS)
 
 
 def check_prose(document: Document, changing: frozenset[str], report: Report) -> None:
@@ -261,7 +261,7 @@ def _check_action_part(part: Part, report: Report, *, changes: bool) -> None:
                 _warn_of_prose(text, report)
             else:
                 kind = block.kind if isinstance(block, Other) else "a code block beside the list"
-                report.warning(block.line, f"{kind} in an action is not read", _AS_ITEMS)
+                report.warning(Kind.UNREAD_TEXT, block.line, f"{kind} in an action is not read", _AS_ITEMS)
 
 
 def _check_beside_actions(part: Part, report: Report, *, changes: bool) -> None:
@@ -273,7 +273,7 @@ def _check_beside_actions(part: Part, report: Report, *, changes: bool) -> None:
 
 
 def _warn_of_prose(text: _Text, report: Report) -> None:
-    report.warning(text.line, f"{_says(text)} is prose and binds nothing", "leave it if it is for people")
+    report.warning(Kind.PROSE, text.line, f"{_says(text)} is prose and binds nothing", "leave it if it is for people")
 
 
 def _refuse_all(texts: list[_Text], judge: Callable[[str], str | None], report: Report) -> bool:

@@ -1,11 +1,12 @@
 """From an action as it is written to a step of the plan: its operation, its labels, its gates."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, Operation, PatchDeployment, Step
 from runmend.runbook.actions import RESERVED, Action, Named
 from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
-from runmend.runbook.diagnostics import Report, quoted
+from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Item
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.phrases import known_states, same_state
@@ -70,6 +71,7 @@ def _operation(action: Action, command: Named, parameters: dict[str, Parameter],
     if operation is not None:
         for name in parameters.keys() - values.used:
             report.warning(
+                Kind.UNUSED_ITEM,
                 parameters[name].line,
                 f"nothing in {action.action_id} uses the item {quoted(name)}",
                 f"write {{{name}}} in the command, or remove it",
@@ -86,6 +88,7 @@ def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")
         elif not named.name.isidentifier() or not named.name.isascii():
             report.warning(
+                Kind.UNUSED_ITEM,
                 named.line,
                 f"the item {quoted(named.name)} is not read, no placeholder can ask for it",
                 f"name it with {_PARAMETER_NAME}",
@@ -124,7 +127,7 @@ def _gates(action: Action, changes: bool, report: Report) -> _Gates:  # noqa: FB
 
 
 def _unread(line: int, problem: str, report: Report, *, error: bool) -> None:
-    say = report.error if error else report.warning
+    say = report.error if error else partial(report.warning, Kind.UNREAD_TEXT)
     say(line, problem, "write - **name**: `value`, or put it in the list under conditions")
 
 
@@ -135,7 +138,10 @@ def _unreadable(what: str, line: int, report: Report, *, changes: bool) -> None:
         )
     else:
         report.warning(
-            line, f"{what} is not understood, and gates nothing", f"remove it, or write for example {EXAMPLES}"
+            Kind.UNREAD_CONDITION,
+            line,
+            f"{what} is not understood, and gates nothing",
+            f"remove it, or write for example {EXAMPLES}",
         )
 
 
@@ -184,7 +190,12 @@ def _apply_leading_if(description: Named, gates: _Gates, report: Report, *, chan
 
 def _set_state(state: str, line: int, gates: _Gates, report: Report, *, changes: bool) -> None:
     if not changes:
-        report.warning(line, f"the condition on {state} gates nothing, because the action only reads", "remove it")
+        report.warning(
+            Kind.UNREAD_CONDITION,
+            line,
+            f"the condition on {state} gates nothing, because the action only reads",
+            "remove it",
+        )
     elif gates.state is not None and not same_state(gates.state, state):
         report.error(line, f"the action's conditions name two states, {gates.state} and {state}", "name one")
     else:

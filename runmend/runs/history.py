@@ -41,7 +41,8 @@ class Activity:
     action's id.
 
     `scheduled` is the event that began it, `task` the one in which the workflow task that asked for it was completed,
-    `closed` the one that ended it, None while it is under way. Of `result` and `failure` at most one is there.
+    `closed` the one that ended it, None while it is under way. Of `result` and `failure` at most one is there;
+    `given` is its input.
     """
 
     name: str
@@ -53,6 +54,8 @@ class Activity:
     closed: int | None = None
     result: Payloads | None = None
     failure: Failure | None = None
+    cancelled: bool = False
+    given: Payloads | None = None
 
     @property
     def done(self) -> int | None:
@@ -88,7 +91,8 @@ class History:
     `given` is the run's input, None where the events do not begin with its start, and `signals` what came later, by
     name: both still encoded. `did` holds activities and timers in the order in which they began. `start` is the event
     at which its very first workflow task can be done anew. `reset` is the event at which another run, `resumes`, was
-    taken up; of several the last. `task_failures` says why workflow tasks failed. `ended` says how it ended, as the
+    taken up; of several the last. `cancelled_at` is the event that asked for its cancellation, `cancelled_why` the
+    reason that was given with it. `task_failures` says why workflow tasks failed. `ended` says how it ended, as the
     event's name has it, empty while it is open, and `end` is that event. `events` leaves out those of skipped time,
     whose names are in `skipping`.
     """
@@ -101,6 +105,7 @@ class History:
     reset: int = 0
     resumes: str = ""
     cancelled_at: int | None = None
+    cancelled_why: str = ""
     task_failures: list[str] = field(default_factory=list)
     ended: str = ""
     end: HistoryEvent | None = None
@@ -185,7 +190,12 @@ def _take_activity(history: History, known: dict[int, Activity], event_id: int, 
         name = attributes.activity_type.name
         task = attributes.workflow_task_completed_event_id
         known[event_id] = begun = Activity(
-            name.removeprefix(OWN), name.startswith(OWN), attributes.activity_id, event_id, task
+            name.removeprefix(OWN),
+            name.startswith(OWN),
+            attributes.activity_id,
+            event_id,
+            task,
+            given=attributes.input,
         )
         history.did.append(begun)
         return
@@ -198,7 +208,7 @@ def _take_activity(history: History, known: dict[int, Activity], event_id: int, 
         case "failed" | "timed_out":
             activity.closed, activity.failure = event_id, innermost(attributes.failure)
         case "canceled":
-            activity.closed, activity.failure = event_id, Failure(message="cancelled")
+            activity.closed, activity.failure, activity.cancelled = event_id, Failure(message="cancelled"), True
 
 
 def _take_timer(history: History, known: dict[int, Timer], event: HistoryEvent, kind: str, attributes: Any) -> None:  # noqa: ANN401  a message
@@ -218,7 +228,8 @@ def _take_execution(history: History, event: HistoryEvent, kind: str, attributes
         case "signaled":
             history.signals.append((attributes.signal_name, attributes.input))
         case "cancel_requested":
-            history.cancelled_at = history.cancelled_at or event.event_id
+            if history.cancelled_at is None:
+                history.cancelled_at, history.cancelled_why = event.event_id, attributes.cause
         case _ if kind in _ENDS:
             history.ended, history.end = kind, event
 

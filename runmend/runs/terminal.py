@@ -23,8 +23,9 @@ from rich.theme import Theme
 from temporalio.client import Client
 
 from runmend.core.markdown import unescaped
+from runmend.core.outcomes import Outcome
 from runmend.plan.messages import RunResult
-from runmend.reports.report import render
+from runmend.reports.report import FENCE, outcome_line, render, verdict_line
 from runmend.runs.timeline import WINDOW, Phase, Progress, State, progress_of
 
 _MARKS: Final = {
@@ -72,10 +73,26 @@ def print_report(out: Console, result: RunResult, *, advise: bool = True) -> Non
         advise: whether to say what a person can do.
     """
     text = render(result, advise=advise)
-    if out.is_terminal:
-        out.print(Markdown(text))
-    else:
+    if not out.is_terminal:
         out.print(unescaped(text), markup=False, soft_wrap=True)
+        return
+    for number, part in enumerate(text.split(f"\n{FENCE}\n")):
+        if number % 2:
+            # Whole and by itself, however narrow the terminal is: it is there to be copied.
+            out.print(Text(f"\n  {part}", "cyan"), soft_wrap=True)
+        elif part.strip():
+            out.print(Markdown(part))
+
+
+def print_verdict(out: Console, result: RunResult) -> None:
+    """How the run ended, in one line of one colour; it stands last."""
+    good = result.outcome is not None and result.outcome.completes
+    plainly = good and result.outcome is not Outcome.RECOMMENDED and outcome_line(result) in ("resolved", "not needed")
+    style = "green" if plainly else "yellow" if good or result.outcome is Outcome.CANCELLED else "red"
+    line = Text(verdict_line(result), f"bold {'cyan' if result.outcome is None else style}")
+    if out.is_terminal:
+        line.truncate(out.width, overflow="ellipsis")
+    out.print(line, soft_wrap=True)
 
 
 def link(web_ui: str, namespace: str, workflow_id: str, run_id: str) -> str:

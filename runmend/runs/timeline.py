@@ -22,10 +22,12 @@ from runmend.images.references import short_name
 from runmend.plan.criteria import Status
 from runmend.plan.messages import (
     JOIN_SIGNAL,
+    NO_REASON,
     REPLAYS,
     Checked,
     Joining,
     Observation,
+    ReportCall,
     RunInput,
     RunResult,
     Settled,
@@ -169,7 +171,7 @@ class _Reading:
             phase.state, phase.says = State.DONE, await self._result_of(progress, activity.name, activity.result)
         elif activity.failure is not None:
             phase.state, phase.says = State.FAILED, activity.failure.message
-            if not activity.own:
+            if not (activity.own or activity.cancelled):
                 progress.note(failed_step=activity.name)
         else:
             # Its tries are no events yet.
@@ -228,16 +230,28 @@ class _Reading:
             case "failed":
                 await self._failed(progress, end.workflow_execution_failed_event_attributes.failure)
             case "canceled":
-                progress.note(outcome=Outcome.CANCELLED, summary="cancelled")
+                progress.result = await self._cancelled(progress, end)
             case "terminated":
-                why = end.workflow_execution_terminated_event_attributes.reason or "no reason given"
-                progress.note(outcome=Outcome.CANCELLED, summary=f"terminated: {why}")
+                why = end.workflow_execution_terminated_event_attributes.reason or NO_REASON
+                progress.result = self._cut_off(progress, end, f"terminated: {why}")
             case _:
-                progress.note(outcome=Outcome.CANCELLED, summary="the workflow's own time was spent")
+                progress.result = self._cut_off(progress, end, "the workflow's own time was spent")
         if progress.result.ended is None:
-            progress.note(ended=end.event_time.ToDatetime(tzinfo=UTC))
+            progress.note(ended=_when(end))
         if (phase := progress.phase("report")) is not None:
             phase.says = outcome_line(progress.result)
+
+    async def _cancelled(self, progress: Progress, end: HistoryEvent) -> RunResult:
+        """What a cancelled run gave to its report; where it came to none, what its history tells."""
+        report = next((each for each in self._history.activities if each.is_own("report")), None)
+        if report and report.given:
+            return (await self._decoded(report.given, ReportCall)).result
+        return progress.result.cancelled(progress.plan, self._history.cancelled_why, _when(end))
+
+    @staticmethod
+    def _cut_off(progress: Progress, end: HistoryEvent, summary: str) -> RunResult:
+        """Of a run that Temporal ended: it could report nothing itself."""
+        return progress.result.cancelled(progress.plan, "", _when(end)).model_copy(update={"summary": summary})
 
     async def _failed(self, progress: Progress, failure: Failure) -> None:
         """A failed run's result is its failure's first detail; without one, what the failure says."""
@@ -257,6 +271,10 @@ def to_go(timer: Timer, now: datetime) -> str:
     ends = timer.began + timedelta(seconds=timer.seconds)
     left = min(max((ends - now).total_seconds(), 0), timer.seconds)
     return f"{took(left)} of {duration(timer.seconds)} to go, until {ends:%H:%M:%S} UTC"
+
+
+def _when(end: HistoryEvent) -> datetime:
+    return end.event_time.ToDatetime(tzinfo=UTC)
 
 
 def _planned(progress: Progress) -> Iterator[Phase]:

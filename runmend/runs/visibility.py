@@ -20,7 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from runmend.core.errors import TemporaryError
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.plan.messages import KUBE_NAMESPACE, OUTCOME, REASON, REPLAYS
+from runmend.plan.messages import KUBE_NAMESPACE, OUTCOME, REASON, REPLAYS, unverified_in
 
 PAGE: Final = 1000
 """Rows of a page; no server gives more."""
@@ -72,6 +72,11 @@ class Row:
     replay: bool = False
     """Whether it was started as the replay of another run. One that was resumed in place is not told from others
     here."""
+
+    @property
+    def unverified(self) -> int:
+        """How many criteria of a resolved run could not be checked."""
+        return unverified_in(self.reason) if self.outcome == Outcome.RESOLVED else 0
 
     @property
     def short(self) -> str:

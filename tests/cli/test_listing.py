@@ -104,7 +104,17 @@ def test_a_row_in_json_has_times_with_their_zone_and_seconds() -> None:
         "workflow_id": "c/shop/Deployment/web",
         "run_id": "run-000007",
         "replay": False,
+        "unverified": 0,
     }
+
+
+def test_a_resolved_run_of_which_a_criterion_was_not_checked_says_so_in_its_outcome() -> None:
+    row = a_row(1, "resolved", reason="image not found; 2 criteria unverified")
+    [_, line] = _table([row], 200)
+
+    assert line.plain.startswith("resolved, 2 unverified  shop/web@")
+    assert _as_json(row)["unverified"] == 2
+    assert _as_json(a_row(1, "VerificationFailed", reason="criterion: 1 criterion unverified"))["unverified"] == 0
 
 
 def printed(

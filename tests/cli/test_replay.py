@@ -110,7 +110,7 @@ def test_a_run_that_is_followed_goes_on_when_that_is_interrupted(installation: I
         "--yes",
         "--wait",
         "--runbooks",
-        str(_newer(installation, window="5 minutes")),
+        str(newer(installation, window="5 minutes")),
     )
     with installation.started(*argv) as following:
         assert following.stdout
@@ -131,13 +131,13 @@ def test_a_run_that_is_followed_goes_on_when_that_is_interrupted(installation: I
 def test_the_newer_runbook_is_shown_and_not_run_before_somebody_says_yes(
     installation: Installation, failed: str
 ) -> None:
-    newer = ("replay", f"{failed}/web", "--latest", "--runbooks", str(_newer(installation)))
+    with_newer = ("replay", f"{failed}/web", "--latest", "--runbooks", str(newer(installation)))
 
-    rehearsed = installation.run(*newer, "--dry-run")
-    unasked = installation.run(*newer)
-    declined = _on_a_terminal(installation, "n\n", *newer)
+    rehearsed = installation.run(*with_newer, "--dry-run")
+    unasked = installation.run(*with_newer)
+    declined = _on_a_terminal(installation, "n\n", *with_newer)
     assert len(runs(installation, failed)) == 1
-    accepted = _on_a_terminal(installation, "y\n", *newer, "--wait")
+    accepted = _on_a_terminal(installation, "y\n", *with_newer, "--wait")
 
     for done in (rehearsed, unasked, declined):
         assert f"-    fallback_image: {FALLBACK}\n+    fallback_image: registry.example/app:2.0\n" in done.stdout
@@ -317,7 +317,7 @@ def test_a_history_is_replayed_locally_by_its_own_command(monkeypatch: pytest.Mo
     assert called == ["history.json"]
 
 
-def _newer(installation: Installation, *, window: str = "1 second") -> Path:
+def newer(installation: Installation, *, window: str = "1 second") -> Path:
     """A directory with the runbook as somebody has mended it."""
     folder = installation.runbooks.parent / f"newer-{window.replace(' ', '-')}"
     folder.mkdir(exist_ok=True)

@@ -53,8 +53,26 @@ def test_lint_as_json_is_for_scripts(capsys: pytest.CaptureFixture[str], broken:
     assert run(["lint", str(broken), "--format", "json"]) == 1
 
     told = json.loads(capsys.readouterr().out)
-    assert set(told[0]) == {"file", "line", "severity", "problem", "remedy"}
+    assert set(told[0]) == {"file", "line", "severity", "problem", "remedy", "kind"}
     assert "error" in {diagnostic["severity"] for diagnostic in told}
+
+
+def test_lint_takes_warnings_for_errors_where_it_is_asked_to(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file = tmp_path / "RB_A.md"
+    text = SEED.read_text(encoding="utf-8").replace("workflow:\n", "severity: page\nworkflow:\n", 1)
+    file.write_text(text, encoding="utf-8")
+
+    assert run(["lint", str(file)]) == 0
+    assert capsys.readouterr().err == "1 runbook, 0 errors, 1 warning\n"
+    assert run(["lint", str(file), "--strict"]) == 1
+    said = capsys.readouterr()
+    assert said.out == f"{file}:6: error: the key severity is not read; leave it if it is for people [unread-key]\n"
+    assert said.err == "1 runbook, 1 error, 0 warnings\n"
+
+    file.write_text(text.replace("severity", "silence: [unread-key]\nseverity", 1), encoding="utf-8")
+    assert run(["lint", str(file), "--strict"]) == 0
 
 
 def test_lint_of_a_path_that_is_not_there_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,7 +41,8 @@ def test_a_run_is_started_followed_and_told(installation: Installation) -> None:
     shown = installation.run("show", f"{namespace}/web")
     assert shown.returncode == 0
     assert shown.stdout.startswith("## ImagePullBackOff Remediation: resolved\n")
-    assert f"/namespaces/default/workflows/default%2F{namespace}%2FDeployment%2Fweb/" in shown.stdout.splitlines()[-1]
+    assert f"/namespaces/default/workflows/default%2F{namespace}%2FDeployment%2Fweb/" in shown.stdout.splitlines()[-2]
+    assert shown.stdout.splitlines()[-1] == f"✓ resolved: Deployment {namespace}/web: image not found"
 
     [listed] = installation.told("list", "--target", f"{namespace}/web")
     assert (listed["outcome"], listed["target"], listed["runbook_id"]) == (

@@ -463,3 +463,24 @@ def test_a_pod_of_a_deleted_owner_goes_with_it(namespace: Namespace) -> None:
     namespace.http.delete(namespace.path("statefulsets", "db"))
 
     eventually(lambda: "owned" not in namespace.names("pods"))
+
+
+def test_a_replica_set_whose_pods_are_refused_says_why_in_a_condition_and_in_events(namespace: Namespace) -> None:
+    body = a_deployment()
+    body["spec"]["template"]["spec"]["serviceAccountName"] = "nobody"
+    namespace.create("deployments", body)
+
+    def refused() -> list[Json]:
+        sets = namespace.items("replicasets")
+        return [each for found in sets for each in found["status"].get("conditions", [])]
+
+    (condition,) = eventually(refused)
+    (replica_set,) = namespace.names("replicasets")
+
+    assert (condition["type"], condition["status"], condition["reason"]) == ("ReplicaFailure", "True", "FailedCreate")
+    why = f'error looking up service account {namespace.name}/nobody: serviceaccount "nobody" not found'
+    assert condition["message"].endswith(f" is forbidden: {why}")
+    assert condition["message"].startswith(f'pods "{replica_set}-')
+    assert namespace.names("pods") == []
+    told = eventually(lambda: [each for each in namespace.events_of(replica_set) if each["reason"] == "FailedCreate"])
+    assert told[0]["message"].startswith(f'Error creating: pods "{replica_set}-')

@@ -15,7 +15,7 @@ SETTLE = r"^ +settled: Settled = await self\._do\(\n"
 REPORT = r'^ +"runmend\.report",\n'
 SETTLED = r"^ +self\._note\(settled=settled\.summary\)\n"
 OUTCOME = r"^ +workflow\.upsert_search_attributes\(\n +\[OUTCOME_KEY\.value_set\(outcome\).*\n +\)\n"
-CANCELLED = r"^ +workflow\.upsert_search_attributes\(\n +\[OUTCOME_KEY\.value_set\(Outcome\.CANCELLED\).*\n +\)\n"
+CANCELLED = r"^ +await self\._end_cancelled\(given\)\n"
 BEFORE_REPORT = r"^( +)(text: str = await workflow\.execute_activity\(\n)"
 PAUSE = "        await workflow.sleep(timedelta(seconds=9))\n"
 
@@ -106,11 +106,11 @@ CHANGES = {
         "UpsertWorkflowSearchAttributes: search attribute Outcome, Reason",
         "Complete workflow machine does not handle this event: HistoryEvent(id: {id}, UpsertWorkflowSearchAttributes)",
     ),
-    "no outcome of the cancelled": Change(
+    "no report of the cancelled": Change(
         ((CANCELLED, ""),),
         "cancelled-at-observe",
-        "UpsertWorkflowSearchAttributes: search attribute Outcome, Reason",
-        "Cancel workflow machine does not handle this event: HistoryEvent(id: {id}, UpsertWorkflowSearchAttributes)",
+        "ActivityTaskScheduled: activity runmend.report, id 2",
+        "Cancel workflow machine does not handle this event: HistoryEvent(id: {id}, ActivityTaskScheduled)",
     ),
     "no second look": Change(
         ((r"if ending\.outcome is not Outcome\.NOT_NEEDED or self\._alerts == known:", "if ending:"),),

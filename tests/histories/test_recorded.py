@@ -61,14 +61,18 @@ EXPECTED = {
     "failed-at-the-check": Kind("VerificationFailed", VERIFIED),
     "reverted-at-settle": Kind("Reverted", f"{STEPS} settle report"),
     "reverted-at-the-check": Kind("Reverted", VERIFIED),
-    "cancelled-at-observe": Kind("cancelled", "observe", frozenset({CANCEL_ASKED})),
-    "cancelled-at-the-first-step": Kind("cancelled", "observe get_pod_events", frozenset({CANCEL_ASKED})),
-    "cancelled-at-its-write": Kind("cancelled", STEPS, frozenset({CANCEL_ASKED, "activity_task_cancel_requested"})),
-    "cancelled-between-two-tries-of-its-write": Kind(
-        "cancelled", STEPS, frozenset({CANCEL_ASKED, "activity_task_canceled"})
+    "cancelled-at-observe": Kind("cancelled", "observe report", frozenset({CANCEL_ASKED})),
+    "cancelled-at-the-first-step": Kind("cancelled", "observe get_pod_events report", frozenset({CANCEL_ASKED})),
+    "cancelled-at-its-write": Kind(
+        "cancelled", f"{STEPS} report", frozenset({CANCEL_ASKED, "activity_task_cancel_requested"})
     ),
-    "cancelled-at-settle": Kind("cancelled", f"{STEPS} settle", frozenset({CANCEL_ASKED})),
-    "cancelled-in-the-window": Kind("cancelled", f"{STEPS} settle window", frozenset({CANCEL_ASKED, "timer_canceled"})),
+    "cancelled-between-two-tries-of-its-write": Kind(
+        "cancelled", f"{STEPS} report", frozenset({CANCEL_ASKED, "activity_task_canceled"})
+    ),
+    "cancelled-at-settle": Kind("cancelled", f"{STEPS} settle report", frozenset({CANCEL_ASKED})),
+    "cancelled-in-the-window": Kind(
+        "cancelled", f"{STEPS} settle window report", frozenset({CANCEL_ASKED, "timer_canceled"})
+    ),
     "cancelled-while-it-reports": Kind("resolved", VERIFIED, frozenset({CANCEL_ASKED})),
     "terminated-in-the-window": Kind("terminated", f"{STEPS} settle window"),
     "open-at-settle": Kind("", f"{STEPS} settle"),

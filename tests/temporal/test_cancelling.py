@@ -9,11 +9,15 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import CancelledError
 
+from runmend.reports.report import render
+from runmend.runs.timeline import progress_of
 from tests.builders import FALLBACK, MISSING
+from tests.temporal.support import quick
 from tests.workflow.acts import Held, events_of, events_until, happens, outcome_of, results
 from tests.workflow.scenes import patches
 from tests.world import World, a_worker
 
+LONG = 600
 PATCH = ("PATCH", "deployments/web")
 
 
@@ -25,8 +29,11 @@ async def test_a_run_that_is_cancelled_while_it_writes_tells_in_its_history_what
             handle = await world.start()
             await happens(held.reached)
             await handle.cancel()
-        await cancelled(handle)
+        told = await cancelled(handle)
 
+    assert f"### What stands\n\n- container app: before `{MISSING}`, after `{FALLBACK}`; not proven\n" in told
+    assert "### What was not done\n\n- settle\n- verification window\n- check\n" in told
+    assert told.endswith(f"kubectl set image deployment/web app={MISSING} -n shop\n```")
     written = (await results(handle))["patch_image"]
     assert [(change["container"], change["after"]) for change in written["changes"]] == [("app", FALLBACK)]
     assert world.images() == {"app": FALLBACK}
@@ -58,8 +65,9 @@ async def test_a_run_that_is_cancelled_between_two_tries_of_its_write_makes_no_o
         handle = await world.start()
         await world.until(lambda: len(patches(world)) == 1)
         await handle.cancel()
-        await cancelled(handle)
+        told = await cancelled(handle)
 
+    assert "- patch_image may have written all the same: it was under way when the run was cancelled" in told
     assert len(patches(world)) == 1
     assert world.images() == {"app": MISSING}
 
@@ -78,7 +86,56 @@ async def test_a_run_that_is_cancelled_while_a_failing_write_is_under_way_is_can
     assert world.images() == {"app": FALLBACK}
 
 
-async def cancelled(handle: WorkflowHandle[Any, Any]) -> None:
+async def test_a_run_that_is_cancelled_in_its_window_tells_why_in_its_report_and_on_its_target(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    async with a_worker(world):
+        handle = await world.start(plan=quick(world.plan, window=LONG))
+        await world.window(handle)
+        await handle.cancel(reason="the shop is closed")
+        told = await cancelled(handle)
+    progress = await progress_of(world.env.client, handle.id, handle.result_run_id or "")
+    events = [event for event in world.cluster.events("shop", "source=runmend") if event.object_name == "web"]
+
+    assert "**cancelled by a person: the shop is closed**" in told
+    assert "### What was not done\n\n- verification window\n- check\n" in told
+    assert "`runmend replay shop/web` verifies the change" in told
+    assert render(progress.result) == told
+    assert [event.reason for event in events] == ["ImagesPatched", "RemediationCancelled"]
+    assert events[1].message.startswith("cancelled: cancelled by a person: the shop is closed (runbook RB_IMAGEPULL, ")
+
+
+async def test_a_run_that_is_cancelled_without_a_reason_before_it_changed_anything_says_so(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    async with a_worker(world):
+        with Held(world, "GET", "deployments/web") as held:
+            handle = await world.start()
+            await happens(held.reached)
+            await handle.cancel()
+        told = await cancelled(handle)
+
+    assert "**cancelled by a person, no reason given**" in told
+    assert "### What stands\n\n- nothing was changed\n" in told
+    assert "How to restore" not in told
+    assert world.images() == {"app": MISSING}
+
+
+async def test_a_cancellation_is_reported_when_a_worker_is_there_again(world: World) -> None:
+    world.deploy()
+    await world.until_broken(count=2)
+    async with a_worker(world):
+        handle = await world.start(plan=quick(world.plan, window=LONG))
+        await world.window(handle)
+    await handle.cancel(reason="nobody is here")
+    async with a_worker(world):
+        told = await cancelled(handle)
+
+    assert "**cancelled by a person: nobody is here**" in told
+
+
+async def cancelled(handle: WorkflowHandle[Any, Any]) -> str:
+    """The report of a run that must be cancelled."""
     with pytest.raises(WorkflowFailureError) as ended:
         await handle.result()
     assert isinstance(ended.value.cause, CancelledError)
@@ -88,3 +145,4 @@ async def cancelled(handle: WorkflowHandle[Any, Any]) -> None:
     told: WorkflowMetadata = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
     assert told.current_details.startswith("## ImagePullBackOff Remediation: cancelled")
     assert re.search(r"Began .* UTC, ended .* UTC", told.current_details)
+    return told.current_details

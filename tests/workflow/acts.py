@@ -10,7 +10,7 @@ from temporalio.common import SearchAttributeKey
 
 from runmend.facts.objects import PodFacts
 from runmend.local.sandbox.kubelet import FROZEN
-from runmend.plan.messages import OUTCOME
+from runmend.plan.messages import OUTCOME, REASON
 from runmend.plan.plan import Plan
 from tests.builders import MISSING
 from tests.faults import Request
@@ -202,6 +202,11 @@ async def events_until(handle: WorkflowHandle[Any, Any], kind: str) -> list[str]
 async def outcome_of(handle: WorkflowHandle[Any, Any]) -> str | None:
     """The outcome as it can be searched for."""
     return (await handle.describe()).typed_search_attributes.get(SearchAttributeKey.for_keyword(OUTCOME))
+
+
+async def reason_of(handle: WorkflowHandle[Any, Any]) -> str:
+    """Why it ended so, as it can be searched for."""
+    return (await handle.describe()).typed_search_attributes.get(SearchAttributeKey.for_keyword(REASON)) or ""
 
 
 async def memo_of(handle: WorkflowHandle[Any, Any]) -> dict[str, Any]:

@@ -6,10 +6,11 @@ from temporalio.exceptions import ApplicationError
 
 from runmend.core.outcomes import Outcome
 from runmend.plan.criteria import Status
-from runmend.plan.messages import Options, RunInput
+from runmend.plan.messages import Options, RunInput, unverified_in
 from runmend.plan.plan import Plan
 from runmend.reports.report import outcome_line, render
 from tests.builders import GOOD, an_alert
+from tests.workflow.acts import reason_of
 from tests.workflow.scenes import a_runbook, nothing_written
 from tests.world import World
 
@@ -42,6 +43,9 @@ async def test_a_criterion_that_cannot_be_read_is_unverified_and_never_passed(
 
     assert result.outcome is Outcome.RESOLVED
     assert outcome_line(result) == says
+    number = int(says.split()[1])
+    assert await reason_of(handle) == f"image not found; {says.removeprefix('resolved, ')}"
+    assert unverified_in(await reason_of(handle)) == number
     (happy,) = [verdict for verdict in result.verdicts if verdict.text == "The customers are happy"]
     assert (happy.status, happy.evidence) == (Status.UNVERIFIED, "not understood, so not checked")
     assert f"? The customers are happy (line {happy.line}): unverified: not understood, so not checked" in render(

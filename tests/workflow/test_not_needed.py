@@ -3,6 +3,7 @@
 from runmend.core.outcomes import Outcome
 from tests.builders import GOOD, MISSING, an_alert
 from tests.faults import Request
+from tests.workflow.acts import freeze, waits
 from tests.workflow.scenes import a_stray_pod, nothing_written, target_of
 from tests.world import World
 
@@ -81,5 +82,22 @@ async def test_an_alert_that_names_a_healthy_container_leaves_the_others_to_thei
     assert (result.outcome, result.summary) == (
         Outcome.NOT_NEEDED,
         "log of Deployment shop/web is not in ImagePullBackOff; app is, and is left to its own alerts",
+    )
+    assert nothing_written(world)
+
+
+async def test_a_target_that_is_broken_in_another_way_says_in_which(world: World) -> None:
+    world.deploy(replicas=1, images={"app": GOOD})
+    await world.until_running(1)
+    (pod,) = world.pods()
+    freeze(world, pod, phase="Pending", state=waits("ErrImageNeverPull"))
+
+    handle = await world.start((an_alert(pod),))
+    result = await world.completed(handle)
+
+    assert (result.outcome, result.reason) == (Outcome.NOT_NEEDED, "another state: ErrImageNeverPull")
+    assert result.summary == (
+        "no container of Deployment shop/web is in ImagePullBackOff; it is in ErrImageNeverPull, which this runbook "
+        f"does not treat: {pod.name}: Pending, app waits (ErrImageNeverPull)"
     )
     assert nothing_written(world)

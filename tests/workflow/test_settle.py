@@ -70,7 +70,6 @@ async def test_a_fallback_image_that_cannot_be_pulled_fails_with_what_was_seen_l
     assert "app waits (" in failed.message
     assert failed.result.window_seconds is None
     assert set(memo["episodes"]) == {alert.episode for alert in (*alerts, *late)}
-    assert memo["tried"] == {"app": OTHER}
     assert len(patches(world)) == 1
 
 
@@ -145,3 +144,31 @@ async def test_settle_ends_when_the_deployment_was_scaled_to_nothing(world: Worl
 
     assert failed.kind == "VerificationFailed"
     assert failed.message == "Deployment shop/web was scaled to 0: there is no pod that could prove the fix"
+
+
+async def test_pods_that_nobody_lets_be_created_are_told_with_who_refuses_them_and_why(world: World) -> None:
+    handle = await patched(world, plan=world.plan.model_copy(update={"settle_seconds": 30}))
+    world.patch(WEB, {"spec": {"template": {"spec": {"serviceAccountName": "nobody"}}}})
+    world.faults.clear()
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+
+    assert failed.kind == "VerificationFailed"
+    assert "of 2 pods of the new revision are there; ReplicaSet web-" in failed.message
+    assert (
+        ' is forbidden: error looking up service account shop/nobody: serviceaccount "nobody" not found'
+        in failed.message
+    )
+    assert "the target has no pod" not in failed.message
+    assert failed.result.reason == "pods refused: service account"
+
+
+async def test_pods_that_no_node_takes_are_told_in_the_scheduler_s_words(world: World) -> None:
+    handle = await patched(world, plan=world.plan.model_copy(update={"settle_seconds": 30}))
+    world.patch(WEB, {"spec": {"template": {"spec": {"nodeSelector": {"example.test/no": "node"}}}}})
+    world.faults.clear()
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+
+    assert "no node takes it (0/2 nodes are available: 2 node(s) didn't match" in failed.message
+    assert failed.result.reason == "no node takes a pod"

@@ -12,6 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runmend.core.outcomes import Outcome
 from runmend.core.telemetry import METRICS, log_to
+from tests.workflow.scenes import a_runbook
 from tests.world import World
 
 RUNBOOK = "RB_IMAGEPULL"
@@ -74,6 +75,7 @@ async def test_a_resolved_run_is_counted_with_the_time_that_it_took(world: World
     took = (result.ended - result.began).total_seconds()
     assert counted("runmend_runs_ended_total", runbook=RUNBOOK, outcome="resolved") == 1
     assert counted("runmend_time_to_fix_seconds_count", runbook=RUNBOOK) == 1
+    assert counted("runmend_runs_resolved_unverified_total", runbook=RUNBOOK) == 0
     assert counted("runmend_time_to_fix_seconds_sum", runbook=RUNBOOK) == pytest.approx(took)
     assert took > 300
     for name in ACTIVITIES:
@@ -180,3 +182,15 @@ async def test_a_workflows_own_lines_name_run_and_target(world: World, lines: io
     assert (said["run"], said["target"]) == (talking.result_run_id, talking.id)
     assert (failed["run"], failed["target"]) == (broken.result_run_id, broken.id)
     assert failed["logger"].startswith("temporalio")
+
+
+async def test_a_run_that_resolved_with_a_criterion_unverified_is_counted(world: World, counted: Counted) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    success = "- Container starts successfully"
+    handle = await world.start(plan=a_runbook((success, f"{success}\n- The customers are happy")))
+    await world.window(handle)
+    await world.skip()
+    await world.completed(handle)
+
+    assert counted("runmend_runs_resolved_unverified_total", runbook=RUNBOOK) == 1

@@ -14,6 +14,12 @@ METRICS: Final = CollectorRegistry()
 RUNS: Final = Counter(
     "runmend_runs_ended", "Runs that ended, by runbook and outcome.", ("runbook", "outcome"), registry=METRICS
 )
+UNVERIFIED: Final = Counter(
+    "runmend_runs_resolved_unverified",
+    "Runs that resolved while a criterion could not be checked.",
+    ("runbook",),
+    registry=METRICS,
+)
 TIME_TO_FIX: Final = Histogram(
     "runmend_time_to_fix_seconds",
     "From a run's start to the proof that the fix held, of resolved runs.",
@@ -55,13 +61,16 @@ def serve_metrics(host: str, port: int) -> None:
 def begin_runbook(runbook_id: str) -> None:
     """Let a runbook's counts begin at zero, where they have not begun: an increase needs something to increase from."""
     TIME_TO_FIX.labels(runbook=runbook_id)
-    for outcome in set(Outcome) - {Outcome.CANCELLED}:
+    UNVERIFIED.labels(runbook=runbook_id)
+    for outcome in Outcome:
         RUNS.labels(runbook=runbook_id, outcome=outcome.value)
 
 
-def count_run(runbook_id: str, outcome: Outcome | None, took: timedelta | None) -> None:
-    """Count a run that ended, and how long it took where it resolved."""
+def count_run(runbook_id: str, outcome: Outcome | None, took: timedelta | None, *, unverified: int = 0) -> None:
+    """Count a run that ended, how long it took where it resolved, and whether criteria were left unverified then."""
     begin_runbook(runbook_id)
     RUNS.labels(runbook=runbook_id, outcome=str(outcome or "none")).inc()
+    if outcome is Outcome.RESOLVED and unverified:
+        UNVERIFIED.labels(runbook=runbook_id).inc()
     if outcome is Outcome.RESOLVED and took is not None:
         TIME_TO_FIX.labels(runbook=runbook_id).observe(took.total_seconds())

@@ -29,7 +29,7 @@ from runmend.local.demo.environment import Environment, environment
 from runmend.local.demo.picture import check_writable, drawn, drawn_on
 from runmend.local.processes import unless_stopped
 from runmend.reports.report import duration
-from runmend.runs.terminal import NAME_WIDTH, Screen, console, follow, link, print_report
+from runmend.runs.terminal import NAME_WIDTH, Screen, console, follow, link, print_report, print_verdict
 from runmend.runs.timeline import Progress
 
 INTERRUPTED: Final = 130
@@ -106,6 +106,8 @@ class _Demo:
             out.print()
             print_report(out, progress.result)
         self._end(progress)
+        for out in self._outs:
+            print_verdict(out, progress.result)
         if self._svg is not None:
             self._svg.write_text(drawn(self._outs.pop()), encoding="utf-8")
         return progress

@@ -8,7 +8,7 @@ from runmend.local.sandbox.api import Address, Api, Write
 from runmend.local.sandbox.events import Recorder
 from runmend.local.sandbox.resources import NAMESPACES, PODS, REPLICA_SETS, RESOURCES, Object, Resource
 from runmend.local.sandbox.status import Refused
-from runmend.local.sandbox.store import Change, Store, controller_of, copied
+from runmend.local.sandbox.store import Change, Store, controller_of, copied, timestamp
 
 MANAGER = Write("kube-controller-manager")
 
@@ -84,16 +84,18 @@ class ReplicaSets:
         ]
         ending = sum("deletionTimestamp" in pod["metadata"] for pod in owned)
         missing = replica_set["spec"]["replicas"] - len(active)
+        refused = ""
         if missing > 0:
             for _ in range(missing):
-                if not self._create(replica_set):
+                if refused := self._create(replica_set):
                     break
         elif missing < 0:
             for pod in sorted(active, key=_worth)[:-missing]:
                 self._delete(replica_set, pod)
-        self._report(replica_set, active, ending)
+        self._report(replica_set, active, ending, refused)
 
-    def _create(self, replica_set: Object) -> bool:
+    def _create(self, replica_set: Object) -> str:
+        """Create a pod; the answer says what refused it, or nothing."""
         metadata, template = replica_set["metadata"], copied(replica_set["spec"]["template"])
         owner = {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": metadata["name"], "uid": metadata["uid"]}
         pod = {
@@ -110,11 +112,11 @@ class ReplicaSets:
             self._recorder.record(
                 REPLICA_SETS, replica_set, "Warning", "FailedCreate", f"Error creating: {refused.message}"
             )
-            return False
+            return refused.message
         self._recorder.record(
             REPLICA_SETS, replica_set, "Normal", "SuccessfulCreate", f"Created pod: {made['metadata']['name']}"
         )
-        return True
+        return ""
 
     def _delete(self, replica_set: Object, pod: Object) -> None:
         metadata = pod["metadata"]
@@ -123,7 +125,7 @@ class ReplicaSets:
             REPLICA_SETS, replica_set, "Normal", "SuccessfulDelete", f"Deleted pod: {metadata['name']}"
         )
 
-    def _report(self, replica_set: Object, active: list[Object], ending: int) -> None:
+    def _report(self, replica_set: Object, active: list[Object], ending: int, refused: str) -> None:
         times = [since for pod in active if (since := ready_since(pod)) is not None]
         ready, available = len(times), self._long_enough(replica_set, times)
         status: Object = {
@@ -134,6 +136,7 @@ class ReplicaSets:
         status |= {"fullyLabeledReplicas": len(active)} if active else {}
         status |= {"readyReplicas": ready} if ready else {}
         status |= {"availableReplicas": available} if available else {}
+        status |= {"conditions": [_failure(replica_set, refused)]} if refused else {}
         if status != replica_set["status"]:
             self._store.put(REPLICA_SETS, replica_set | {"metadata": dict(replica_set["metadata"]), "status": status})
 
@@ -149,6 +152,15 @@ class ReplicaSets:
             metadata = replica_set["metadata"]
             self._queue.add_after(min(waiting).total_seconds(), metadata["namespace"], metadata["name"])
         return len(times) - len(waiting)
+
+
+def _failure(replica_set: Object, refused: str) -> Object:
+    """The condition of a ReplicaSet whose pods are refused; the first refusal's, for as long as they are."""
+    before: list[Object] = replica_set["status"].get("conditions") or []
+    if before:
+        return before[0]
+    turned = {"lastTransitionTime": timestamp()}
+    return {"type": "ReplicaFailure", "status": "True", **turned, "reason": "FailedCreate", "message": refused}
 
 
 def _worth(pod: Object) -> tuple[bool, bool, bool, str]:

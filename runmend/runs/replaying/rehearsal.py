@@ -79,17 +79,17 @@ def _settle(cluster: Cluster, past: Past, point: Point) -> Iterator[tuple[str, b
     plan, target = past.given.plan, past.given.target
     call = SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=past.changes_before(point))
     try:
-        now, missing, _ = settling(cluster, call)
+        now, lacking = settling(cluster, call)
     except (*_ENDINGS, NotYet) as error:
         yield _ending(SETTLE, error)
         return
     says = (
-        f"settle would still wait: {missing}"
-        if missing
+        f"settle would still wait: {lacking.words}"
+        if lacking
         else "settle would wait for nothing, and the window would begin"
     )
     # That pods are still to come may be a matter of seconds; an image that cannot be pulled is not.
-    yield says, bool(missing and plan.state and now.affected(plan.state))
+    yield says, bool(lacking and plan.state and now.affected(plan.state))
     yield f"{target} now: {_pods(now)}", False
 
 
@@ -118,7 +118,7 @@ class _Steps:
             )
         gone = now.problem_gone(state, self.past.alerts) if state else None
         if looks and gone:
-            yield f"observe: {gone}; the run would end here, not_needed", False
+            yield f"observe: {gone.words}; the run would end here, not_needed", False
             return
         for number, step in enumerate(self.plan.steps, 1):
             if number < first:

@@ -289,3 +289,22 @@ def test_a_status_with_any_of_its_fields_missing_is_read(
 
     assert [(c.name, c.state) for c in pod.containers] == [("app", "waiting")]
     assert json.loads(pod.model_dump_json())["name"] == "web-1"
+
+
+def test_a_pod_that_its_node_refused_says_why_it_ended() -> None:
+    refused = {"phase": "Failed", "reason": "OutOfcpu", "message": "Pod was rejected: Node didn't have enough cpu"}
+
+    assert a_pod(refused).ended_because == "OutOfcpu: Pod was rejected: Node didn't have enough cpu"
+    assert a_pod({"phase": "Failed"}).ended_because == ""
+    assert a_pod({**refused, "phase": "Running"}).ended_because == ""
+
+
+def test_a_replica_set_and_a_deployment_say_what_they_cannot_create() -> None:
+    failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}
+    none = {"type": "Progressing", "status": "False", "reason": "ReplicaSetCreateError", "message": "exceeded quota"}
+    late = {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "timed out"}
+
+    assert facts.replica_set({"metadata": metadata(), "status": {"conditions": [failure]}}).failure == "exceeded quota"
+    assert facts.replica_set({"metadata": metadata()}).failure == ""
+    assert facts.deployment({"metadata": metadata(), "status": {"conditions": [none]}}).no_revision == "exceeded quota"
+    assert facts.deployment({"metadata": metadata(), "status": {"conditions": [late]}}).no_revision == ""

@@ -1,5 +1,8 @@
 """The report in words: what a reader of the Web UI, of `runmend show` and of the log gets."""
 
+import shlex
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,11 +11,25 @@ from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.criteria import Status, Verdict
-from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
-from runmend.reports.report import duration, outcome_line, render
+from runmend.plan.messages import (
+    KEYWORD_BYTES,
+    Affected,
+    Change,
+    Finding,
+    Observation,
+    RunResult,
+    StepResult,
+    StepStatus,
+)
+from runmend.reports.commands import restore
+from runmend.reports.report import duration, outcome_line, render, searchable_reason, verdict_line
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.unit.marks import MARKS, without_code
+from tests.world import seed_plan
 
+WEB = Target(cluster="prod", namespace="shop", kind="Deployment", name="web")
+LONELY = WEB.model_copy(update={"kind": "Pod", "name": "lonely"})
+JOB = WEB.model_copy(update={"kind": "Job", "name": "once"})
 AFFECTED = Affected(container="app", init=False, image=MISSING, reason="ErrImagePull", pods=("web-1", "web-2"))
 CHANGE = Change(container="app", before=MISSING, after=FALLBACK)
 
@@ -26,7 +43,7 @@ def a_result(outcome: Outcome | None = Outcome.RESOLVED, **known: object) -> Run
         runbook_id="RB_IMAGEPULL",
         title="ImagePullBackOff Remediation",
         sha256="36805753a9fa91b5",
-        target=Target(cluster="prod", namespace="shop", kind="Deployment", name="web"),
+        target=WEB,
         alerts=(an_alert("web-1"),),
         mode=Mode.AUTO,
         outcome=outcome,
@@ -72,6 +89,7 @@ def a_resolved_run() -> RunResult:
             Finding(about="Check pod events", line=18, found="image not found (reported 3x)", ok=False),
             Finding(about="Verify image name", line=24, found="well-formed", ok=True),
             Finding(about="Ask the vendor", line=25, found="not done: this point cannot be read by a machine"),
+            Finding(about="Ensure a pull secret", line=26, found="none configured", not_set=True),
             Finding(about="image that the runbook would write", found="unknown: no such host"),
         ),
     )
@@ -108,7 +126,10 @@ def test_a_whole_report() -> None:
         "- ✗ Check pod events (line 18): image not found (reported 3x)",
         "- ✓ Verify image name (line 24): well-formed",
         "- ? Ask the vendor (line 25): not done: this point cannot be read by a machine",
+        "- ∅ Ensure a pull secret (line 26): none configured",
         "- ? image that the runbook would write: unknown: no such host",
+        "",
+        "✓ fine, ✗ found something, ? cannot be told, ∅ not set",
         "",
         "### What was done",
         "",
@@ -125,6 +146,12 @@ def test_a_whole_report() -> None:
         "### Remarks",
         "",
         "- alert KubePodImagePullBackOff for pod web-1 resolved meanwhile",
+        "",
+        "### How to restore what was there",
+        "",
+        "```",
+        f"kubectl set image deployment/web app={MISSING} -n shop",
+        "```",
     ]
 
 
@@ -230,9 +257,141 @@ def test_a_failed_run_says_what_its_kind_means_and_what_a_person_can_do(outcome:
     assert "What you can do" not in render(failed, advise=False)
 
 
+def advised(result: RunResult) -> str:
+    return render(result).partition("### What you can do")[2]
+
+
 @pytest.mark.parametrize(
-    "outcome", [None, Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.CANCELLED]
+    ("outcome", "reason", "target", "says", "command"),
+    [
+        (Outcome.VERIFICATION_FAILED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
+        (Outcome.NOT_NEEDED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
+        (Outcome.PRECONDITION_FAILED, "owner is a Pod", LONELY, "nothing controls this pod", "edit pod/lonely"),
+        (Outcome.PRECONDITION_FAILED, "owner is a Job", JOB, "the target is a Job", "edit job/once"),
+        (Outcome.PRECONDITION_FAILED, "paused", WEB, "goes on where the run failed", "rollout resume deployment/web"),
+        (Outcome.PRECONDITION_FAILED, "namespace not allowed", WEB, "`RUNMEND_NAMESPACES`", ""),
+        (Outcome.PRECONDITION_FAILED, "already the fallback image", WEB, "`runmend replay shop/web --latest`", ""),
+        (Outcome.VERIFICATION_FAILED, "new image: image not found", WEB, "cannot be pulled either", ""),
+        (Outcome.VERIFICATION_FAILED, "scaled to 0", WEB, "scale it up", "scale deployment/web --replicas=1"),
+        (Outcome.VERIFICATION_FAILED, "pods refused: quota", WEB, "verifies the change", "describe resourcequota"),
+        (Outcome.VERIFICATION_FAILED, "pods refused: OutOfcpu", WEB, "who refuses", "get events --field-selector"),
+        (Outcome.NOT_NEEDED, "another state: ErrImageNeverPull", WEB, "does not treat that", "describe deployment web"),
+    ],
 )
+def test_what_a_person_can_do_fits_the_case(
+    outcome: Outcome, reason: str, target: Target, says: str, command: str
+) -> None:
+    text = advised(a_result(outcome, reason=reason, target=target))
+
+    assert says in text
+    assert ("```\nkubectl " in text) == bool(command)
+    assert command in text
+    if "owner is" in reason or "gone" in reason:
+        assert "runmend replay" not in text
+
+
+def test_a_recommendation_ends_with_the_commands_that_would_do_it() -> None:
+    step = StepResult(
+        action_id="patch_image",
+        status=StepStatus.RECOMMENDED,
+        summary="2 of 2 serve",
+        changes=(CHANGE,),
+        rollback="kubectl rollout undo deployment/web -n shop --to-revision=3",
+    )
+    text = advised(a_result(Outcome.RECOMMENDED, steps=(step,)))
+    by_mode = advised(a_result(Outcome.RECOMMENDED, steps=(step.model_copy(update={"rollback": ""}),)))
+
+    assert text.splitlines()[2:] == [
+        "Go back to the revision that serves:",
+        "",
+        "```",
+        step.rollback,
+        "```",
+        "",
+        "Or make the change of the runbook by hand:",
+        "",
+        "```",
+        f"kubectl set image deployment/web app={FALLBACK} -n shop",
+        "```",
+    ]
+    assert by_mode.endswith(f"```\nkubectl set image deployment/web app={FALLBACK} -n shop\n```")
+    assert "rollout undo" not in by_mode
+
+
+@given(st.text(st.characters(exclude_categories=["C"]), min_size=1), st.text(alphabet="ab:/.$`'\"\\ ;&|", min_size=1))
+def test_a_command_is_read_by_a_shell_as_it_was_meant(container: str, image: str) -> None:
+    change = Change(container=container, before=image, after=FALLBACK)
+
+    assert shlex.split(restore(WEB, (change,))) == [
+        *("kubectl", "set", "image", "deployment/web"),
+        f"{container}={image}",
+        *("-n", "shop"),
+    ]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.RESOLVED, Outcome.VERIFICATION_FAILED, Outcome.CANCELLED])
+def test_a_report_of_a_change_ends_with_what_restores_what_was_there(outcome: Outcome) -> None:
+    step = StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it", changes=(CHANGE,))
+    text = render(a_result(outcome, steps=(step,)))
+
+    assert text.endswith(f"```\nkubectl set image deployment/web app={MISSING} -n shop\n```")
+
+
+def test_what_somebody_has_put_back_already_is_not_restored() -> None:
+    step = StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it", changes=(CHANGE,))
+
+    assert "restore" not in render(a_result(Outcome.REVERTED, steps=(step,)))
+
+
+def test_a_cancelled_run_says_what_stands_what_was_not_done_and_what_a_person_can_do() -> None:
+    plan = seed_plan()
+    read = StepResult(action_id="get_pod_events", status=StepStatus.DONE, summary="4 events")
+    step = StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it", changes=(CHANGE,))
+    now = datetime(2026, 11, 23, tzinfo=UTC)
+    before = render(a_result(None, steps=(read,)).cancelled(plan, "", now))
+    after = render(a_result(None, steps=(read, step), settled="2 of 2").cancelled(plan, "maintenance", now))
+
+    assert "**cancelled by a person, no reason given**" in before
+    assert "### What stands\n\n- nothing was changed\n" in before
+    assert (
+        "### What was not done\n\n- patch\\_image\n- settle\n- verification window\n- check\n".replace("\\", "")
+        in before
+    )
+    assert "`runmend replay shop/web` goes on where the run ended." in before
+    assert "**cancelled by a person: maintenance**" in after
+    assert f"- container app: before `{MISSING}`, after `{FALLBACK}`; not proven\n" in after
+    assert "### What was not done\n\n- verification window\n- check\n" in after
+    assert "`runmend replay shop/web` verifies the change" in after
+
+
+@pytest.mark.parametrize(
+    ("result", "line"),
+    [
+        (a_result(None), "… running: Deployment shop/web"),
+        (a_result(Outcome.RESOLVED, reason="image not found"), "✓ resolved: Deployment shop/web: image not found"),
+        (a_result(Outcome.REVERTED, reason="put back by\nargo"), "✗ Reverted: Deployment shop/web: put back by argo"),
+        (
+            a_result(Outcome.CANCELLED, summary="cancelled by a person: x"),
+            "■ cancelled: Deployment shop/web: cancelled by a person: x",
+        ),
+    ],
+)
+def test_the_verdict_is_one_line(result: RunResult, line: str) -> None:
+    assert verdict_line(result) == line
+
+
+def test_a_searched_reason_keeps_what_was_not_verified_however_long_the_cause_is() -> None:
+    verdicts = (a_verdict(Status.UNVERIFIED),)
+    long = searchable_reason(a_result(Outcome.RESOLVED, reason="é" * 300, verdicts=verdicts))
+    failed = a_result(Outcome.VERIFICATION_FAILED, reason="it is back", verdicts=verdicts)
+
+    assert len(long.encode()) <= KEYWORD_BYTES
+    assert long.endswith("é; 1 criterion unverified")
+    assert searchable_reason(failed) == "it is back"
+    assert searchable_reason(a_result(Outcome.RESOLVED, verdicts=verdicts)) == "1 criterion unverified"
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED])
 def test_a_run_that_has_not_failed_asks_nothing_of_anybody(outcome: Outcome | None) -> None:
     text = render(a_result(outcome))
 

@@ -73,7 +73,7 @@ def test_another_introduction_is_a_warning() -> None:
     assert [str(warning) for warning in compiled((SECTION, f"{SECTION}\nPods:\n")).warnings] == [
         (
             "rb.md:50: warning: text beside the list is not read as a criterion; write each criterion as a list item "
-            "of its own"
+            "of its own [unread-text]"
         )
     ]
 
@@ -81,7 +81,7 @@ def test_another_introduction_is_a_warning() -> None:
 def test_a_runbook_that_only_reads_is_told_by_a_warning() -> None:
     warnings = compiled(("  - action_id: patch_image\n", ""), (SECTION, f"{SECTION}\nNone of these:\n")).warnings
 
-    assert f'rb.md:49: warning: the text "None of these:" says "none", {TURNED}' in map(str, warnings)
+    assert f'rb.md:49: warning: the text "None of these:" says "none", {TURNED} [unread-text]' in map(str, warnings)
 
 
 def test_within_is_a_deadline_and_the_writer_is_told() -> None:
@@ -93,7 +93,7 @@ def test_within_is_a_deadline_and_the_writer_is_told() -> None:
             'rb.md:51: warning: the criterion "No new ImagePullBackOff events within 20 minutes" is not '
             "understood, so it will be reported "
             'as unverified; "within" is a deadline; to say how long it must hold write "for \u2026"; write for '
-            f"example {CRITERIA}"
+            f"example {CRITERIA} [unverified-criterion]"
         )
     ]
 

@@ -160,6 +160,7 @@ def test_lint_says_everything_of_files_and_directories(tmp_path: Path) -> None:
         "problem": "the file has no front matter",
         "remedy": "begin it with a line of ---, the keys runbook_id, alertname, title, description and workflow, and "
         "a line of ---",
+        "kind": None,
     }
 
 

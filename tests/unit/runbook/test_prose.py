@@ -177,7 +177,7 @@ def test_other_prose_beside_an_action_is_a_warning(after: str, line: int) -> Non
     assert [str(warning) for warning in warnings] == [
         (
             f'rb.md:{line}: warning: the paragraph "The image is small." is prose and binds nothing; leave it if it '
-            "is for people"
+            "is for people [prose]"
         )
     ]
 
@@ -196,7 +196,7 @@ def test_problem_and_notes_are_for_people(old: str, new: str) -> None:
 def test_the_front_matter_restricts_nothing_and_says_so() -> None:
     (warning,) = compiled(("description: Pod cannot", "description: Never in production. Pod cannot")).warnings
 
-    assert str(warning) == f'rb.md:5: warning: the description says "never", and binds nothing; {REMEDY}'
+    assert str(warning) == f'rb.md:5: warning: the description says "never", and binds nothing; {REMEDY} [prose]'
 
 
 def test_a_runbook_that_only_reads_may_hold_any_prose() -> None:
@@ -204,10 +204,8 @@ def test_a_runbook_that_only_reads_may_hold_any_prose() -> None:
         ("  - action_id: patch_image\n", ""), ("## Remediation Actions\n", "## Remediation Actions\n\nOnly by hand.\n")
     ).warnings
 
-    assert (
-        'rb.md:31: warning: the paragraph "Only by hand." is prose and binds nothing; leave it if it is for people'
-        in map(str, warnings)
-    )
+    said = 'rb.md:31: warning: the paragraph "Only by hand." is prose and binds nothing; leave it if it is for people'
+    assert f"{said} [prose]" in map(str, warnings)
 
 
 def test_a_workflow_changes_something_once() -> None:

@@ -278,7 +278,7 @@ def test_a_diagnostic_point_is_a_probe_or_manual(text: str, probe: Probe | None)
     assert [point.probe for point in step.points] == [probe]
     manual = (
         f'rb.md:4: warning: the diagnostic point "{text}" is not understood, so it will be reported as not '
-        "done; do it by hand, or leave it"
+        "done; do it by hand, or leave it [not-diagnosed]"
     )
     assert said == ([] if probe else [manual])
 
@@ -291,7 +291,7 @@ def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
     assert said == [
         (
             'rb.md:4: warning: the query will be reported as not done: the verb "describe" is not supported yet; '
-            "supported are kubectl get events and kubectl patch deployment"
+            "supported are kubectl get events and kubectl patch deployment [not-diagnosed]"
         )
     ]
 
@@ -304,7 +304,7 @@ def test_a_phrase_that_is_not_understood_is_kept_and_the_others_are_looked_for()
     assert said == [
         (
             'rb.md:4: warning: Look for: "rate limits" is not understood, so it will not be looked for; '
-            "write authentication failures, image not found or network errors"
+            "write authentication failures, image not found or network errors [not-diagnosed]"
         )
     ]
 

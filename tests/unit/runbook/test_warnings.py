@@ -2,16 +2,20 @@
 
 import pytest
 
+from runmend.runbook.diagnostics import Kind, RunbookError, listed
 from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
+
+KINDS = listed([*Kind], "and")
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "message"),
+    ("old", "new", "message", "kind"),
     [
         (
             "workflow:\n",
             "severity: page\nworkflow:\n",
             "rb.md:6: warning: the key severity is not read; leave it if it is for people",
+            "unread-key",
         ),
         (
             "  - action_id: get_pod_events\n",
@@ -20,6 +24,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 "rb.md:32: warning: the action get_pod_events is not in the workflow, so it never runs; add it to "
                 "the workflow, or remove it"
             ),
+            "unused-action",
         ),
         (
             "- **fallback_image**: `us",
@@ -28,6 +33,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 'rb.md:43: warning: nothing in patch_image uses the item "registry"; write {registry} in the '
                 "command, or remove it"
             ),
+            "unused-item",
         ),
         (
             "- **fallback_image**: `us",
@@ -36,6 +42,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 'rb.md:43: warning: the item "Fallback source" is not read, no placeholder can ask for it; '
                 "name it with letters, digits and _, not a digit first"
             ),
+            "unused-item",
         ),
         (
             "  - Requires: `namespace`, `pod` labels\n",
@@ -44,6 +51,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 'rb.md:37: warning: the condition "Quiet hours are over" is not understood, and gates nothing; '
                 f"remove it, or write for example {CONDITIONS}"
             ),
+            "unread-condition",
         ),
         (
             "Fetch recent events",
@@ -52,6 +60,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 "rb.md:34: warning: the condition on ImagePullBackOff gates nothing, because the action only "
                 "reads; remove it"
             ),
+            "unread-condition",
         ),
         (
             "## Notes",
@@ -60,6 +69,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 'rb.md:54: warning: the section "Escalation" is not read; leave it if it is for people; '
                 "sections that are read: Problem, Diagnostic Steps, Remediation Actions, Success Criteria and Notes"
             ),
+            "unread-section",
         ),
         (
             "### Action 2",
@@ -68,6 +78,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 'rb.md:39: warning: "Background" is not an action: it has no action_id; add - **action_id**: `…` and - '
                 "**command**: `…`"
             ),
+            "unused-action",
         ),
         (
             "- Container starts successfully",
@@ -77,6 +88,7 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 "reported as unverified; "
                 f"write for example {CRITERIA}"
             ),
+            "unverified-criterion",
         ),
         (
             "- Container starts successfully",
@@ -86,13 +98,56 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
                 '"OOMKilled", '
                 f"so it will be reported as unverified; {STATES}"
             ),
+            "unverified-criterion",
         ),
         (
             "- Container starts successfully",
             "- Container starts successfully\n\n| a |\n|---|\n| b |",
             "rb.md:54: warning: a table is not read as a criterion; write each criterion as a list item of its own",
+            "unread-text",
         ),
     ],
 )
-def test_what_will_not_be_done_is_a_warning(old: str, new: str, message: str) -> None:
-    assert [str(warning) for warning in compiled((old, new)).warnings] == [message]
+def test_what_will_not_be_done_is_a_warning_of_a_kind_by_which_it_can_be_silenced(
+    old: str, new: str, message: str, kind: str
+) -> None:
+    silence = ("workflow:\n", f"silence:\n  - {kind}\nworkflow:\n")
+
+    assert [str(warning) for warning in compiled((old, new)).warnings] == [f"{message} [{kind}]"]
+    assert compiled((old, new), silence).warnings == ()
+
+
+def test_a_silence_that_leaves_nothing_out_is_told() -> None:
+    assert [str(warning) for warning in compiled(("workflow:\n", "silence: [prose]\nworkflow:\n")).warnings] == [
+        "rb.md:6: warning: silence: there is no warning prose; remove it [unused-silence]"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("silence", "message"),
+    [
+        ("[prosa]", 'rb.md:6: error: silence: "prosa" is no kind of warning; did you mean prose?'),
+        ("[x]", f'rb.md:6: error: silence: "x" is no kind of warning; kinds are {KINDS}'),
+        ("[{a: b}]", f'rb.md:6: error: silence: "" is no kind of warning; kinds are {KINDS}'),
+        (
+            "prose",
+            f"rb.md:6: error: silence is text, not a list; write a list, one '- KIND' for each; kinds are {KINDS}",
+        ),
+    ],
+)
+def test_an_unknown_kind_is_an_error(silence: str, message: str) -> None:
+    with pytest.raises(RunbookError) as refused:
+        compiled(("workflow:\n", f"silence: {silence}\nworkflow:\n"))
+
+    assert [str(error) for error in refused.value.errors] == [message]
+
+
+def test_an_error_is_not_silenced_and_its_file_s_other_warnings_are() -> None:
+    changes = (
+        ("workflow:\n", "silence: [unread-key]\nseverity: page\nmode: always\nworkflow:\n"),
+        ("## Notes", "## Escalation\n\n## Notes"),
+    )
+    with pytest.raises(RunbookError) as refused:
+        compiled(*changes)
+
+    assert [each.kind for each in refused.value.diagnostics] == [None, "unread-section"]

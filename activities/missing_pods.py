@@ -1,0 +1,80 @@
+"""Why pods of a target's newest revision are missing or cannot run, as those say it who refuse them: the ReplicaSet's
+controller (a quota, an admission webhook, a policy), the scheduler, or a node.
+
+Called by verification. Nothing is read where no pod is missing; else the newest ReplicaSet by its name, and its events
+where its own condition says nothing.
+"""
+
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from runmend.core.errors import Forbidden, NotFound
+from runmend.facts.objects import PodFacts, ReplicaSetFacts
+from runmend.kube.client import Cluster
+from runmend.language.target import TargetNow
+
+_KINDS: Final = (
+    ("exceeded quota", "quota"),
+    ("admission webhook", "admission webhook"),
+    ("failed calling webhook", "admission webhook"),
+    ("ValidatingAdmissionPolicy", "admission policy"),
+    ("violates PodSecurity", "pod security"),
+    ("service account", "service account"),
+    ("limitrange", "limit range"),
+    ("per Pod is", "limit range"),
+    ("per Container is", "limit range"),
+)
+"""What a refusal says → what refused, for the run's reason."""
+_CREATING: Final = "Error creating: "
+
+
+class Lacking(NamedTuple):
+    """What a target lacks: in words, and why in a few of them without a name."""
+
+    words: str
+    reason: str
+
+
+def why_no_pods(cluster: Cluster, now: TargetNow) -> Lacking | None:
+    """Why pods of the newest revision are missing or have no node; None where none are, or nobody says why."""
+    if now.deployment is None:
+        return None
+    revision = now.workloads.newest(now.target, now.deployment.uid)
+    if revision and len(now.pods) < now.deployment.replicas:
+        if said := _not_created(cluster, revision):
+            return Lacking(f"ReplicaSet {revision.name} cannot create pods: {said}", f"pods refused: {_kind(said)}")
+        if refused := _refused_by_a_node(now, revision):
+            said = f"{refused.name} ended on node {refused.node or 'none'}: {refused.ended_because}"
+            return Lacking(said, f"pods refused: {refused.ended_because.partition(':')[0]}")
+    if waits := next((pod for pod in now.pods if pod.no_node), None):
+        # A criterion about running pods says the same words of each pod.
+        return Lacking(waits.in_words, "no node takes a pod")
+    return None
+
+
+def _not_created(cluster: Cluster, revision: ReplicaSetFacts) -> str:
+    """What keeps a ReplicaSet from creating pods; empty where it does not say."""
+    with suppress(NotFound, Forbidden):
+        if failure := cluster.replica_set(revision.namespace, revision.name, metadata_only=False).failure:
+            return failure
+    with suppress(Forbidden):
+        events = cluster.events(revision.namespace, f"involvedObject.uid={revision.uid},reason=FailedCreate")
+        if events:
+            return max(events, key=lambda event: event.count).message.removeprefix(_CREATING)
+    return ""
+
+
+def _refused_by_a_node(now: TargetNow, revision: ReplicaSetFacts) -> PodFacts | None:
+    """A pod of the revision that its node did not take, or evicted: it has ended, and does not count any more."""
+    return next(
+        (
+            pod
+            for pod in now.workloads.pods
+            if pod.ended_because and pod.owner and pod.owner.uid == revision.uid and not pod.deleting
+        ),
+        None,
+    )
+
+
+def _kind(said: str) -> str:
+    return next((kind for sign, kind in _KINDS if sign in said), "not accepted by the API server")

@@ -1,0 +1,185 @@
+"""What a person can do about a run, by how it ended and why: a sentence, and the exact command where there is one.
+
+A row of `_ABOUT` speaks of a reason, whatever the outcome; `_OF` speaks of an outcome where no row does. Pure.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
+
+from runmend.core.markdown import code, plain
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import GONE, NO_POD, OTHER_STATE, RunResult, StepStatus
+from runmend.reports.commands import kubectl, make, resource
+
+
+class Advice(NamedTuple):
+    """A sentence, as Markdown, and the command that it speaks of; empty where it speaks of none."""
+
+    says: str
+    command: str = ""
+
+
+def advice_for(result: RunResult) -> tuple[Advice, ...]:
+    """What a person can do; nothing where there is nothing to do."""
+    if result.outcome is None:
+        return ()
+    for reason, advise in _ABOUT.items():
+        if result.reason.startswith(reason):
+            return tuple(advise(result))
+    return tuple(_OF[result.outcome](result)) if result.outcome in _OF else ()
+
+
+def _replay(result: RunResult, *more: str) -> str:
+    return code(" ".join(("runmend replay", f"{result.target.namespace}/{result.target.name}", *more)))
+
+
+def _gone(_: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        "Nothing: what this run was about is not there any more. If it was made anew, its own alerts start a run."
+    )
+
+
+def _other_owner(result: RunResult) -> Iterator[Advice]:
+    target = result.target
+    if target.kind == "Pod":
+        says = (
+            "A replay would end the same way: nothing controls this pod, and the runbook changes Deployments. Correct "
+            "the pod where it comes from, or by hand:"
+        )
+    else:
+        says = (
+            "A replay would end the same way: the runbook changes Deployments, and the target is a "
+            f"{plain(target.kind)}. Correct it where it comes from, or by hand:"
+        )
+    yield Advice(says, kubectl(target, "edit", resource(target)))
+
+
+def _paused(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        "Let its pods be replaced again:", kubectl(result.target, "rollout", "resume", resource(result.target))
+    )
+    yield Advice(f"Then {_replay(result)} goes on where the run failed.")
+
+
+def _scaled_down(result: RunResult) -> Iterator[Advice]:
+    wanted = max((int(step.facts.get("replicas", 0)) for step in result.steps), default=0) or 1
+    command = kubectl(result.target, "scale", resource(result.target), f"--replicas={wanted}")
+    yield Advice("If it is to run, scale it up:", command)
+    yield Advice(f"Then {_replay(result)} verifies the change anew.")
+
+
+def _namespace(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        f"If {plain(result.target.namespace)} may be changed, name it in `RUNMEND_NAMESPACES` of the worker; then "
+        f"{_replay(result)} goes on where the run failed."
+    )
+
+
+def _runbook(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        f"A replay of the same plan would end the same way. Correct the runbook; {_replay(result, '--latest')} starts "
+        "over with it."
+    )
+
+
+def _new_image(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        "The image that the runbook names cannot be pulled either. When it can, "
+        f"{_replay(result)} verifies the change anew; or correct the runbook, and {_replay(result, '--latest')} starts "
+        "over."
+    )
+
+
+def _quota(result: RunResult) -> Iterator[Advice]:
+    yield Advice("See what the quota leaves:", kubectl(result.target, "describe", "resourcequota"))
+    yield Advice(f"When there is room, {_replay(result)} verifies the change anew.")
+
+
+def _refused(result: RunResult) -> Iterator[Advice]:
+    command = kubectl(result.target, "get", "events", "--field-selector", "type=Warning")
+    yield Advice("See who refuses the pods:", command)
+    yield Advice(f"When they are let in, {_replay(result)} verifies the change anew.")
+
+
+def _no_node(result: RunResult) -> Iterator[Advice]:
+    yield Advice("See what the nodes have left:", "kubectl describe nodes")
+    yield Advice(f"When one takes the pods, {_replay(result)} verifies the change anew.")
+
+
+def _other_state(result: RunResult) -> Iterator[Advice]:
+    seen = result.observation
+    about = ("pod", seen.pod) if seen and seen.pod else (result.target.kind.lower(), result.target.name)
+    yield Advice(
+        "The target is not well, and this runbook does not treat that. See why:",
+        kubectl(result.target, "describe", *about),
+    )
+
+
+_ABOUT: Final[Mapping[str, Callable[[RunResult], Iterator[Advice]]]] = {
+    GONE: _gone,
+    NO_POD: _gone,
+    OTHER_STATE: _other_state,
+    "owner is a ": _other_owner,
+    "paused": _paused,
+    "scaled to 0": _scaled_down,
+    "namespace not allowed": _namespace,
+    "already the fallback image": _runbook,
+    "command ": _runbook,
+    "no state in the plan": _runbook,
+    "new image: ": _new_image,
+    "pods refused: quota": _quota,
+    "pods refused: ": _refused,
+    "no node takes a pod": _no_node,
+}
+"""The beginning of a reason → what is advised."""
+
+
+def _recommended(result: RunResult) -> Iterator[Advice]:
+    step = next((step for step in result.steps if step.status is StepStatus.RECOMMENDED), None)
+    if step is None or not step.changes:
+        return
+    if step.rollback:
+        yield Advice("Go back to the revision that serves:", step.rollback)
+    yield Advice(
+        "Or make the change of the runbook by hand:" if step.rollback else "Make the change by hand:",
+        make(result.target, step.changes),
+    )
+
+
+def _failed(result: RunResult) -> Iterator[Advice]:
+    place = f"at {plain(result.failed_step)}" if result.failed_step else "where it failed"
+    dry_run = code("--dry-run")
+    yield Advice(
+        f"Remove the cause, then {_replay(result)} resumes it {place}; with {dry_run} it says what it would do now."
+    )
+
+
+def _not_proven(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        f"The change stands. When the target is well, {_replay(result)} verifies it anew, with a whole window. When it "
+        f"cannot get well with this change, correct the runbook, and {_replay(result, '--latest')} starts over."
+    )
+
+
+def _reverted(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        f"Agree with whoever put it back, or change it at its source; {_replay(result, '--again')} starts over, when "
+        "nothing serves."
+    )
+
+
+def _cancelled(result: RunResult) -> Iterator[Advice]:
+    if not result.not_done:
+        return
+    does = "verifies the change, which stands and is not proven" if result.changes else "goes on where the run ended"
+    yield Advice(f"{_replay(result)} {does}.")
+
+
+_OF: Final[Mapping[Outcome, Callable[[RunResult], Iterator[Advice]]]] = {
+    Outcome.RECOMMENDED: _recommended,
+    Outcome.PRECONDITION_FAILED: _failed,
+    Outcome.STEP_FAILED: _failed,
+    Outcome.VERIFICATION_FAILED: _not_proven,
+    Outcome.REVERTED: _reverted,
+    Outcome.CANCELLED: _cancelled,
+}
