@@ -76,10 +76,10 @@ def print_report(out: Console, result: RunResult, *, advise: bool = True) -> Non
     if not out.is_terminal:
         out.print(unescaped(text), markup=False, soft_wrap=True)
         return
-    for number, part in enumerate(text.split(f"\n{FENCE}\n")):
+    for number, part in enumerate(f"{text}\n".split(f"\n{FENCE}\n")):
         if number % 2:
             # Whole and by itself, however narrow the terminal is: it is there to be copied.
-            out.print(Text(f"\n  {part}", "cyan"), soft_wrap=True)
+            out.print(Text(f"\n  {part}\n", "cyan"), soft_wrap=True)
         elif part.strip():
             out.print(Markdown(part))
 

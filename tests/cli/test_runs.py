@@ -54,7 +54,7 @@ def test_a_run_is_started_followed_and_told(installation: Installation) -> None:
     again = installation.told("show", f"{namespace}/web@{listed['run_id'][-8:]}")
     assert again["run_id"] == listed["run_id"]
     assert again["result"]["outcome"] == "resolved"
-    assert again["web_ui"] == shown.stdout.splitlines()[-1]
+    assert again["web_ui"] == shown.stdout.splitlines()[-2]
 
 
 def test_a_failed_run_is_told_with_what_it_found(installation: Installation) -> None:
