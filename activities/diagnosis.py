@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from runmend.core.errors import NotFound, RunmendError
 from runmend.facts.objects import EventFacts
-from runmend.images.pull_failures import Cause, cause_of
+from runmend.images.pull_failures import Cause, cause_of, says_why
 from runmend.images.pull_messages import essence
 from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
 from runmend.images.references import InvalidImageReference, parse_image
@@ -23,14 +23,13 @@ from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 
 MOST_IMAGES = 6
 """How many images' registries are asked: they are asked at once, and each may take five seconds."""
-PULL_MESSAGE = "Failed to pull image"
 
 
 def classified(events: tuple[EventFacts, ...]) -> dict[Cause, int]:
     """How often the kubelet said which cause. `Error: ErrImagePull` and the like say none, so they do not count."""
     causes: Counter[Cause] = Counter()
     for event in events:
-        if event.message.startswith(PULL_MESSAGE):
+        if says_why(event.message):
             causes[cause_of(event.message)] += event.count
     return dict(causes)
 
@@ -82,22 +81,17 @@ class Diagnosis:
         except RunmendError as error:
             return Finding(about=step.name, line=step.line, found=f"unknown: {error}")
         self.causes = classified(events)
-        looked_for = step.look_for or tuple(Cause)
         said = [
-            f"{cause} (reported {count}x)"
+            f"{cause.in_words} (reported {count}x)"
+            if not step.look_for or cause is Cause.OTHER or {cause, cause.kind} & {*step.look_for}
+            else f"{cause.in_words}, which the runbook does not look for ({count}x)"
             for cause, count in self.causes.items()
-            if cause in looked_for or cause is Cause.OTHER
-        ]
-        said += [
-            f"{cause}, which the runbook does not look for ({count}x)"
-            for cause, count in self.causes.items()
-            if cause not in {*looked_for, Cause.OTHER}
         ]
         if not said:
             return Finding(
                 about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None
             )
-        example = next(event.message for event in events if event.message.startswith(PULL_MESSAGE))
+        example = next(event.message for event in events if says_why(event.message))
         return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {essence(example)}", ok=False)
 
     def _point(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:

@@ -18,7 +18,7 @@ from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, judge, restarts_of, settled_pods, unmet, waiting_pods
 from runmend.plan.criteria import Criterion, NoNewEvents, Status, Verdict, Watermark
-from runmend.plan.messages import GONE, CheckCall, Checked, SettleCall, Settled
+from runmend.plan.messages import GONE, NEW_IMAGE, CheckCall, Checked, SettleCall, Settled
 
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
@@ -133,7 +133,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     missing = _missing(now, call, causes, refused)
     if missing is None:
         return now, None
-    pulled = f"new image: {', '.join(causes)}" if causes else ""
+    pulled = f"{NEW_IMAGE}{', '.join(causes)}" if causes else ""
     return now, Lacking(missing, pulled or (refused.reason if refused else "not recovered in time"))
 
 

@@ -12,7 +12,7 @@ _IMAGE: Final = r'"[^"]*"'
 _WRAPPERS: Final = re.compile(
     "|".join(
         (
-            rf"Failed to pull image {_IMAGE}: ",
+            rf"Failed to (?:pull|inspect) image {_IMAGE}: ",
             r"rpc error: ",
             r"code = \w+ desc = ",
             rf"failed to pull and unpack image {_IMAGE}: ",

@@ -44,6 +44,8 @@ REPLAYS = "replays"
 PROBLEM_GONE = "problem gone"
 GONE = "the target is gone"
 NO_POD = "there is no pod"
+NEW_IMAGE = "new image: "
+"""With the causes behind it, for which the image that the run wrote cannot be pulled: `new image: rate limit`."""
 OTHER_STATE = "another state"
 """With the state behind it: `another state: ErrImageNeverPull`."""
 

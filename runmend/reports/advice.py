@@ -1,6 +1,7 @@
 """What a person can do about a run, by how it ended and why: a sentence, and the exact command where there is one.
 
-A row of `_ABOUT` speaks of a reason, whatever the outcome; `_OF` speaks of an outcome where no row does. Pure.
+A row of `ABOUT_CAUSES` speaks of why an image could not be pulled, and comes first. Then a row of `_ABOUT` speaks of a
+reason, whatever the outcome; `_OF` speaks of an outcome where no row does. Pure.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -8,8 +9,9 @@ from typing import Final, NamedTuple
 
 from runmend.core.markdown import code, plain
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import GONE, NO_POD, OTHER_STATE, RunResult, StepStatus
+from runmend.plan.messages import GONE, NEW_IMAGE, NO_POD, OTHER_STATE, RunResult, StepStatus
 from runmend.reports.commands import kubectl, make, resource
+from runmend.reports.pull_advice import ABOUT_CAUSES
 
 
 class Advice(NamedTuple):
@@ -21,6 +23,22 @@ class Advice(NamedTuple):
 
 def advice_for(result: RunResult) -> tuple[Advice, ...]:
     """What a person can do; nothing where there is nothing to do."""
+    return (*_about_the_pull(result), *_about_the_end(result))
+
+
+def _about_the_pull(result: RunResult) -> Iterator[Advice]:
+    """About each cause for which images could not be pulled; it lasts, whatever the run wrote instead."""
+    if result.outcome in (None, Outcome.NOT_NEEDED) or result.reason in (GONE, NO_POD):
+        return
+    seen = result.observation.causes if result.observation else {}
+    of_the_new = result.reason.removeprefix(NEW_IMAGE).split(", ") if result.reason.startswith(NEW_IMAGE) else []
+    for cause, says in ABOUT_CAUSES.items():
+        if cause in seen or cause in of_the_new:
+            yield Advice(f"{cause}: {says}")
+
+
+def _about_the_end(result: RunResult) -> tuple[Advice, ...]:
+    """By the reason, else by the outcome."""
     if result.outcome is None:
         return ()
     for reason, advise in _ABOUT.items():
@@ -126,7 +144,7 @@ _ABOUT: Final[Mapping[str, Callable[[RunResult], Iterator[Advice]]]] = {
     "already the fallback image": _runbook,
     "command ": _runbook,
     "no state in the plan": _runbook,
-    "new image: ": _new_image,
+    NEW_IMAGE: _new_image,
     "pods refused: quota": _quota,
     "pods refused: ": _refused,
     "no node takes a pod": _no_node,

@@ -17,6 +17,21 @@ from runmend.runbook.phrases import LONGEST, in_list, sentence
 from runmend.runbook.values import Values
 
 _PHRASES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
+    (Cause.PROXY, re.compile(r"\bprox(?:y|ies)")),
+    (Cause.CERTIFICATE, re.compile(r"certificate|x509|\bcas?\b")),
+    (Cause.PLAIN_HTTP, re.compile(r"plain http|http response|insecure registr")),
+    (Cause.DNS, re.compile(r"\bdns\b|name resolution|no such host")),
+    (Cause.RATE_LIMIT, re.compile(r"rate[ -]?limit|too ?many ?requests|\b429\b|throttl")),
+    (Cause.PULL_QPS, re.compile(r"\bqps\b")),
+    (Cause.DISK_FULL, re.compile(r"\bdisks?\b|no space left")),
+    (Cause.DIGEST, re.compile(r"digest.*match|checksum|corrupt")),
+    (Cause.SIGNATURE, re.compile(r"signature|unsigned")),
+    (Cause.PLATFORM, re.compile(r"platform|architecture")),
+    (Cause.INVALID_NAME, re.compile(r"invalid (?:image )?(?:name|reference)|short[ -]name")),
+    (
+        Cause.REGISTRY_DOWN,
+        re.compile(r"registry (?:is |being )?(?:down|unavailable)|registry outage|connection refused|\b5(?:xx|0\d)\b"),
+    ),
     (Cause.AUTHENTICATION, re.compile(r"auth|credential|permission|access denied|forbidden|\b40[13]\b|login")),
     (
         Cause.NOT_FOUND,
@@ -27,11 +42,11 @@ _PHRASES: tuple[tuple[Cause, re.Pattern[str]], ...] = (
     ),
     (
         Cause.NETWORK,
-        re.compile(
-            r"network|time[ds]?[ -]?out|dns|connecti|connectivity|unreachable|\btls\b|certificate|proxy|firewall"
-        ),
+        re.compile(r"network|time[ds]?[ -]?out|connecti|connectivity|unreachable|\btls\b|firewall"),
     ),
 )
+"""What a runbook may ask to look for: the first whose pattern is found."""
+KNOWN_CAUSES = ", ".join(cause for cause in Cause if cause is not Cause.OTHER)
 _BEGINS = re.compile(
     r"(?:verify|check|ensure|confirm|validate|make sure|see|determine|is|are|does|do|has|whether|that|the|"
     r"image|tag|digest|service|imagepullsecrets?|pull)\b"
@@ -205,6 +220,6 @@ def _read_look_for(text: str, line: int, draft: _Draft, report: Report) -> None:
             Kind.NOT_DIAGNOSED,
             line,
             f"Look for: {quoted(phrase)} is not understood, so it will not be looked for",
-            "write authentication failures, image not found or network errors",
+            f"write {KNOWN_CAUSES}",
         )
         draft.points.append(SubPoint(text=f"Look for: {phrase}", line=line))

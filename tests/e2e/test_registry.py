@@ -189,12 +189,12 @@ async def test_a_pull_secret_that_does_not_exist_is_named(shop: Shop, place: Pla
     ]
 
 
-async def test_a_registry_that_does_not_answer_is_a_network_error_and_unknown(shop: Shop) -> None:
+async def test_a_registry_that_is_down_is_told_to_be_and_what_it_has_is_unknown(shop: Shop) -> None:
     image = f"127.0.0.1:{free_port()}/app:1.0"
 
     result = await shop.resolved(shop.deploy(images={"app": image}, replicas=1))
 
-    assert causes(result) == {Cause.NETWORK}
+    assert causes(result) == {Cause.REGISTRY_DOWN}
     ((said, ok),) = found(result, "exists in registry")
     assert said.startswith(f"{image}: unknown: {image.split('/', maxsplit=1)[0]} cannot be asked: ")
     assert ok is None

@@ -28,7 +28,7 @@ async def test_a_registry_that_is_unavailable_in_the_words_of_another_container_
     result = await shop.resolved(shop.until_broken(1))
 
     assert result.observation is not None
-    assert set(result.observation.causes) == {Cause.NETWORK}
+    assert set(result.observation.causes) == {Cause.REGISTRY_DOWN}
 
 
 @pytest.mark.parametrize(("why", "replicas"), [("missing", 3), ("unauthorized", 1), ("unreachable", 1)])

@@ -13,8 +13,10 @@ from runmend.images.pull_failures import Cause
 from runmend.images.pull_secrets import Credentials
 from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.plan.messages import Finding, Options, RunResult
+from runmend.reports.pull_advice import ABOUT_CAUSES
+from runmend.reports.report import render
 from tests.builders import FALLBACK, GOOD, MISSING, a_deployment, an_alert
-from tests.workflow.acts import freeze, waits
+from tests.workflow.acts import an_event, freeze, waits
 from tests.workflow.scenes import a_runbook, finding
 from tests.world import Offline, World
 
@@ -59,6 +61,30 @@ async def test_events_are_sorted_by_what_the_runbook_looks_for(world: World, tag
     step = result.steps[0]
     assert (step.confirmed, step.facts[cause]) == (True, 1)
     assert step.summary.endswith(f"of ImagePullBackOff: confirmed ({cause})")
+
+
+@pytest.mark.parametrize(
+    ("look_for", "said"),
+    [
+        ("network errors", "network error: DNS failure (reported 3x)"),
+        ("DNS failures", "network error: DNS failure (reported 3x)"),
+        ("a full disk", "network error: DNS failure, which the runbook does not look for (3x)"),
+    ],
+)
+async def test_a_kind_of_network_error_is_named_and_counts_as_one(world: World, look_for: str, said: str) -> None:
+    plan = a_runbook(("authentication failures, image not found, network errors", look_for))
+    world.deploy(replicas=1, images={"app": GOOD})
+    await world.until_running(1)
+    (pod,) = world.pods()
+    freeze(world, pod, phase="Pending", state=waits("ImagePullBackOff"))
+    an_event(world, pod, f'Failed to pull image "{GOOD}": dial tcp: lookup registry.example: no such host', count=3)
+
+    result = await world.completed(
+        await world.start(plan=plan, options=Options(mode=Mode.RECOMMEND, protect_serving=False))
+    )
+
+    assert only(finding(result, "Check pod events"))[1].split("; ")[0] == said
+    assert f"### What you can do\n\nDNS failure: {ABOUT_CAUSES[Cause.DNS]}" in render(result)
 
 
 async def test_events_that_may_not_be_read_fail_the_runbooks_step_and_not_the_diagnosis(world: World) -> None:
@@ -218,6 +244,7 @@ async def test_a_malformed_image_reference_is_said_to_be_one(world: World) -> No
 
     result = await world.completed(await world.start(options=Options(mode=Mode.RECOMMEND, protect_serving=False)))
 
+    assert only(finding(result, "Check pod events"))[1].startswith("invalid image name, which the runbook does not ")
     ok, said = only(finding(result, "name format"))
     assert ok is False
     assert "registry.example/App:1.0" in said

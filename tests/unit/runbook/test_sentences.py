@@ -297,16 +297,52 @@ def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
 
 
 def test_a_phrase_that_is_not_understood_is_kept_and_the_others_are_looked_for() -> None:
-    (step,), said = diagnosed("1. **Look**\n   - Look for: 401 or 403, DNS trouble, rate limits and missing image")
+    (step,), said = diagnosed("1. **Look**\n   - Look for: 401 or 403, network trouble, moon phases and missing image")
 
     assert step.look_for == (Cause.AUTHENTICATION, Cause.NETWORK, Cause.NOT_FOUND)
-    assert [point.text for point in step.points] == ["Look for: rate limits"]
+    assert [point.text for point in step.points] == ["Look for: moon phases"]
     assert said == [
         (
-            'rb.md:4: warning: Look for: "rate limits" is not understood, so it will not be looked for; '
-            "write authentication failures, image not found or network errors [not-diagnosed]"
+            'rb.md:4: warning: Look for: "moon phases" is not understood, so it will not be looked for; '
+            "write authentication failure, image not found, no image for the platform, invalid image name, rate limit, "
+            "pull QPS exceeded, disk full, digest mismatch, signature not accepted, network error, DNS failure, proxy "
+            "failure, certificate not trusted, plain HTTP from the registry, registry unavailable [not-diagnosed]"
         )
     ]
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.OTHER])
+def test_every_cause_can_be_looked_for_by_its_name(cause: Cause) -> None:
+    (step,), said = diagnosed(f"1. **Look**\n   - Look for: {cause}")
+
+    assert (step.look_for, said) == ((cause,), [])
+
+
+@pytest.mark.parametrize(
+    ("words", "causes"),
+    [
+        ("rate limits (429)", (Cause.RATE_LIMIT,)),
+        ("DNS trouble", (Cause.DNS,)),
+        ("untrusted certificates", (Cause.CERTIFICATE,)),
+        ("x509: certificate signed by unknown authority", (Cause.CERTIFICATE,)),
+        ("a proxy that wants authentication", (Cause.PROXY,)),
+        ("HTTP response to HTTPS client", (Cause.PLAIN_HTTP,)),
+        ("no space left on device", (Cause.DISK_FULL,)),
+        ("digests that do not match", (Cause.DIGEST,)),
+        ("image digest not found", (Cause.NOT_FOUND,)),
+        ("missing signatures", (Cause.SIGNATURE,)),
+        ("wrong architecture", (Cause.PLATFORM,)),
+        ("the registry is down", (Cause.REGISTRY_DOWN,)),
+        ("503", (Cause.REGISTRY_DOWN,)),
+        ("pull QPS", (Cause.PULL_QPS,)),
+        ("timeouts, registry unreachable", (Cause.NETWORK,)),
+        ("authorization failures", (Cause.AUTHENTICATION,)),
+    ],
+)
+def test_what_to_look_for_in_the_words_of_people(words: str, causes: tuple[Cause, ...]) -> None:
+    (step,), said = diagnosed(f"1. **Look**\n   - Look for: {words}")
+
+    assert (step.look_for, said) == (causes, [])
 
 
 @pytest.mark.parametrize(
