@@ -3,6 +3,8 @@
 The messages are in the form that containerd, CRI-O and Docker give them; names and addresses are made up.
 """
 
+from itertools import combinations
+
 import pytest
 
 from runmend.images.pull_failures import Cause, cause_of, says_why
@@ -355,6 +357,37 @@ def test_every_cause_is_met() -> None:
 )
 def test_of_two_causes_in_one_message_the_first_of_the_order_is_named(said: str, cause: Cause) -> None:
     assert cause_of(f"{PULL}{said}") is cause
+
+
+ORDER = (
+    ("no space left on device", Cause.DISK_FULL),
+    ("pull QPS exceeded", Cause.PULL_QPS),
+    ("invalid reference format", Cause.INVALID_NAME),
+    ("toomanyrequests", Cause.RATE_LIMIT),
+    ("SignatureValidationFailed", Cause.SIGNATURE),
+    ("no match for platform in manifest", Cause.PLATFORM),
+    ("unexpected commit digest", Cause.DIGEST),
+    ("proxyconnect tcp", Cause.PROXY),
+    ("x509: certificate has expired", Cause.CERTIFICATE),
+    ("server gave HTTP response to HTTPS client", Cause.PLAIN_HTTP),
+    ("no such host", Cause.DNS),
+    ("no basic auth credentials", Cause.AUTHENTICATION),
+    ("manifest unknown", Cause.NOT_FOUND),
+    ("connection refused", Cause.REGISTRY_DOWN),
+    ("i/o timeout", Cause.NETWORK),
+    ("failed to authorize", Cause.AUTHENTICATION),
+)
+"""What takes precedence over what, with words by which it is known."""
+
+
+@pytest.mark.parametrize(("first", "later"), list(combinations(ORDER, 2)))
+def test_the_order_decides_wherever_in_the_message_the_words_stand(
+    first: tuple[str, Cause], later: tuple[str, Cause]
+) -> None:
+    (words, cause), (others, _) = first, later
+
+    assert cause_of(f"{PULL}{words}: {others}") is cause
+    assert cause_of(f"{PULL}{others}: {words}") is cause
 
 
 def test_the_registrys_own_answer_counts_and_not_its_mirrors() -> None:
