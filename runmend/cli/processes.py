@@ -66,7 +66,7 @@ async def run_sandbox(port: int, kubeconfig: Path) -> int:
         )
     until = asyncio.Event()
     stop_on_signals(until)
-    sandbox = Sandbox(port=port)
+    sandbox = Sandbox(port=port, tls=True)
     try:
         sandbox.start()
     except OSError as error:

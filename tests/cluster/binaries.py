@@ -51,6 +51,7 @@ PACKAGES = {
     "prometheus": ("prometheus", "usr/bin/prometheus"),
     "promtool": ("prometheus", "usr/bin/promtool"),
     "docker-registry": ("docker-registry", "usr/bin/docker-registry"),
+    "older-kubectl": ("kubernetes-client", "usr/bin/kubectl"),
 }
 """Program → Debian's package, and the path in it."""
 

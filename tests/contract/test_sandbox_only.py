@@ -56,20 +56,12 @@ def test_it_asks_for_its_token(sandbox: Sandbox) -> None:
         assert anyone.get("/api/v1/pods", headers={"Authorization": f"Bearer {sandbox.token}"}).status_code == 200
 
 
-@pytest.mark.parametrize("content_type", ["application/json-patch+json", "application/apply-patch+yaml"])
-def test_it_takes_no_other_patches(alone: Namespace, content_type: str) -> None:
+def test_it_takes_no_server_side_apply(alone: Namespace) -> None:
     alone.create("deployments", a_deployment(replicas=0))
 
-    answer = alone.try_patch("deployments", "web", "[]", content_type=content_type)
+    answer = alone.try_patch("deployments", "web", "[]", content_type="application/apply-patch+yaml")
 
     assert (answer.status_code, answer.json()["reason"]) == (415, "UnsupportedMediaType")
-
-
-def test_it_does_not_watch(alone: Namespace) -> None:
-    answer = alone.http.get(alone.path("pods"), params={"watch": "true"})
-
-    assert answer.status_code == 405
-    assert answer.json()["message"] == "this server does not watch; list again instead"
 
 
 def test_a_frozen_pod_keeps_the_status_that_a_test_gave_it(alone: Namespace) -> None:
@@ -260,3 +252,42 @@ def test_the_patch_content_type_may_have_parameters(alone: Namespace) -> None:
     )
 
     assert answer.status_code == 200
+
+
+def test_a_container_that_waits_has_written_nothing(alone: Namespace) -> None:
+    # The nodes of the test cluster have no port that an API server could ask for logs.
+    alone.create("pods", a_pod("broken", "registry.example/web:missing"))
+    alone.create("pods", a_pod("web", "registry.example/web:1"))
+    eventually(lambda: alone.get("pods", "broken")["status"].get("containerStatuses"))
+    eventually(lambda: alone.get("pods", "web")["status"].get("phase") == "Running")
+
+    refused = alone.http.get(f"{alone.path('pods', 'broken')}/log")
+    written = alone.http.get(f"{alone.path('pods', 'web')}/log", params={"container": "app"})
+    stranger = alone.http.get(f"{alone.path('pods', 'web')}/log", params={"container": "other"})
+
+    assert refused.status_code == 400
+    assert refused.json()["message"].startswith('container "app" in pod "broken" is waiting to start: ')
+    assert (written.status_code, written.text) == (200, "")
+    assert stranger.json()["message"] == "container other is not valid for pod web"
+
+
+def test_a_watch_from_a_version_that_is_forgotten_is_gone(alone: Namespace) -> None:
+    answer = alone.http.get(alone.path("pods"), params={"watch": "true", "resourceVersion": "1"})
+    unread = alone.http.get(alone.path("pods"), params={"watch": "true", "resourceVersion": "x"})
+
+    assert (answer.status_code, answer.json()["reason"]) == (410, "Expired")
+    assert unread.status_code == 400
+
+
+def test_what_protocol_buffers_say_and_nobody_knows_is_refused(alone: Namespace) -> None:
+    kind = {"Content-Type": "application/vnd.kubernetes.protobuf"}
+    head = b"\x0a\x0c\x0a\x02v1\x12\x06Secret"
+    known = b"k8s\0" + head + b"\x12\x09\x0a\x07\x0a\x05token"
+    unknown = b"k8s\0" + head + b"\x12\x0b\x0a\x07\x0a\x05token\x50\x01"  # and a field 10, which says 1
+
+    made = alone.http.post(alone.path("secrets"), content=known, headers=kind)
+    refused = alone.http.post(alone.path("secrets"), content=unknown, headers=kind)
+    foreign = alone.http.post(alone.path("secrets"), content=b"k8s\0\x0a\x02\x12\x00", headers=kind)
+
+    assert (made.status_code, made.json()["metadata"]["name"]) == (201, "token")
+    assert (refused.status_code, foreign.status_code) == (415, 415)

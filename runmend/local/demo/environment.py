@@ -62,7 +62,7 @@ async def environment() -> AsyncIterator[Environment]:
         env = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"HOME": str(folder)}
         server = dev_server(env, port=free_port(), ui_port=free_port(), db=folder / "temporal.db", skip_time=True)
         temporal = await stack.enter_async_context(server)
-        sandbox = Sandbox()
+        sandbox = Sandbox(tls=True)
         await asyncio.to_thread(sandbox.start)
         stack.callback(sandbox.stop)
         kubeconfig = sandbox.write_kubeconfig(folder / "kubeconfig")

@@ -35,6 +35,7 @@ _OURS = (
     "deletionGracePeriodSeconds",
     "selfLink",
 )
+_PULLING = ("ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull", "InvalidImageName", "RegistryUnavailable")
 # What is left out of metadata when it is empty.
 _LEFT_OUT = ("labels", "annotations", "finalizers", "ownerReferences")
 
@@ -114,10 +115,64 @@ class Api:
         old = self.get(at)
         change = patches.checked(patch, strategic=strategic)
         result = patches.strategically_merged(old, change) if strategic else patches.merged(old, change)
+        return self._replace(at, old, result, write, patches.shown(change))
+
+    def patch_by_steps(self, at: Address, steps: object, write: Write) -> Object:
+        """Apply a JSON patch (RFC 6902) to the live object."""
+        old = self.get(at)
+        head = {"kind": at.resource.kind, "apiVersion": at.resource.api_version}
+        return self._replace(at, old, patches.by_steps(copied(old) | head, steps), write, None)
+
+    def update(self, at: Address, body: Object, write: Write) -> Object:
+        """Put a new version in the place of the live object."""
+        old = self.get(at)
+        new = copied(body)
+        metadata = new["metadata"] = new.get("metadata") or {}
+        for name in ("name", "namespace"):
+            if name in old["metadata"]:
+                metadata.setdefault(name, old["metadata"][name])
+        return self._replace(at, old, new, write, None)
+
+    def scale(self, at: Address, replicas: object, version: str, write: Write) -> Object:
+        """Set how many replicas an object is to have; its Scale."""
+        if isinstance(replicas, bool) or not isinstance(replicas, int) or replicas < 0:
+            why = f"Invalid value: {json.dumps(replicas)}: must be greater than or equal to 0"
+            raise invalid(at.resource, at.name, [Cause("spec.replicas", why)])
+        change: Object = {"spec": {"replicas": replicas}}
+        if version:
+            change["metadata"] = {"resourceVersion": version}
+        whole = Address(at.resource, at.namespace, at.name)
+        return scale_of(self.patch(whole, change, write, strategic=False))
+
+    def log(self, at: Address, container: str) -> str:
+        """What a pod's container has written, which is nothing: no program runs here.
+
+        Raises:
+            Refused: 400, where it has not been started, or is not named and not the only one.
+        """
+        pod = self.get(at)
+        names = [each["name"] for each in pod["spec"].get("containers") or []]
+        if not container and len(names) > 1:
+            choice = f"choose one of: [{' '.join(names)}]"
+            raise bad_request(f"a container name must be specified for pod {at.name}, {choice}")
+        named, status = container or names[0], pod.get("status") or {}
+        statuses = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
+        found: Object = next((each for each in statuses if each["name"] == named), {})
+        if not found and named not in names:
+            raise bad_request(f"container {named} is not valid for pod {at.name}")
+        waits = (found.get("state") or {}).get("waiting") if found else {"reason": "ContainerCreating"}
+        if waits and not found.get("restartCount"):
+            reason = waits.get("reason", "")
+            why = "trying and failing to pull image" if reason in _PULLING else reason
+            raise bad_request(f'container "{named}" in pod "{at.name}" is waiting to start: {why}')
+        return ""
+
+    def _replace(self, at: Address, old: Object, result: object, write: Write, shown: str | None) -> Object:
+        """Put what a patch or an update makes of an object in its place."""
         new = copied(result)
         if not isinstance(new, dict):
             raise bad_request("a patch must leave an object")
-        check_types(at.resource, new, patches.shown(change))
+        check_types(at.resource, new, shown)
         self._check_identity(at, old, new)
         self._keep_ours(at, old, new)
         if at.subresource != "status":
@@ -236,6 +291,22 @@ class Api:
             "generation": metadata["generation"] + 1,
         }
         return self.store.put(PODS, pod | {"metadata": metadata | ending})
+
+
+def scale_of(obj: Object) -> Object:
+    """The Scale of an object with replicas."""
+    kept = ("name", "namespace", "uid", "resourceVersion", "creationTimestamp")
+    labels = (obj["spec"].get("selector") or {}).get("matchLabels") or {}
+    return {
+        "kind": "Scale",
+        "apiVersion": "autoscaling/v1",
+        "metadata": {name: obj["metadata"][name] for name in kept},
+        "spec": {"replicas": obj["spec"].get("replicas", 1)},
+        "status": {
+            "replicas": (obj.get("status") or {}).get("replicas", 0),
+            "selector": ",".join(f"{name}={value}" for name, value in sorted(labels.items())),
+        },
+    }
 
 
 def _check_preconditions(at: Address, metadata: Object, preconditions: Object) -> None:

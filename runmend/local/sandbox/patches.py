@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import jsonpatch
+
 from runmend.local.sandbox.resources import Object
-from runmend.local.sandbox.status import bad_request, server_error, unreadable
+from runmend.local.sandbox.status import bad_request, cannot_apply, server_error, unreadable
 
 # Lists that are merged item by item, by the path of their field ("*" matches any item), with the key of an item.
 # `tolerations` is not here: the API replaces it as a whole.
@@ -36,6 +38,14 @@ def merged(target: object, patch: object) -> object:
         else:
             result[key] = merged(result.get(key), value)
     return result
+
+
+def by_steps(target: Object, steps: Any) -> object:  # noqa: ANN401  JSON of any shape
+    """JSON patch (RFC 6902)."""
+    try:
+        return jsonpatch.apply_patch(target, steps)
+    except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
+        raise cannot_apply(str(error)) from None
 
 
 def strategically_merged(target: Object, patch: Object) -> Object:

@@ -8,7 +8,9 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One served kind; `generated` tells whether its objects count their generations."""
+    """One served kind; `generated` tells whether its objects count their generations, `scaled` whether it has replicas
+    that can be set.
+    """
 
     plural: str
     kind: str
@@ -16,6 +18,9 @@ class Resource:
     namespaced: bool = True
     status: bool = False
     generated: bool = False
+    scaled: bool = False
+    short: tuple[str, ...] = ()
+    """The short names that kubectl knows it by."""
 
     @property
     def api_version(self) -> str:
@@ -38,16 +43,18 @@ class Resource:
         return f"{self.kind}.{self.group}" if self.group else self.kind
 
 
-NAMESPACES = Resource("namespaces", "Namespace", namespaced=False, status=True)
-NODES = Resource("nodes", "Node", namespaced=False, status=True)
-PODS = Resource("pods", "Pod", status=True, generated=True)
-EVENTS = Resource("events", "Event")
+NAMESPACES = Resource("namespaces", "Namespace", namespaced=False, status=True, short=("ns",))
+NODES = Resource("nodes", "Node", namespaced=False, status=True, short=("no",))
+PODS = Resource("pods", "Pod", status=True, generated=True, short=("po",))
+EVENTS = Resource("events", "Event", short=("ev",))
 SECRETS = Resource("secrets", "Secret")
-SERVICE_ACCOUNTS = Resource("serviceaccounts", "ServiceAccount")
-DEPLOYMENTS = Resource("deployments", "Deployment", "apps", status=True, generated=True)
-REPLICA_SETS = Resource("replicasets", "ReplicaSet", "apps", status=True, generated=True)
-STATEFUL_SETS = Resource("statefulsets", "StatefulSet", "apps", status=True, generated=True)
-DAEMON_SETS = Resource("daemonsets", "DaemonSet", "apps", status=True, generated=True)
+SERVICE_ACCOUNTS = Resource("serviceaccounts", "ServiceAccount", short=("sa",))
+DEPLOYMENTS = Resource("deployments", "Deployment", "apps", status=True, generated=True, scaled=True, short=("deploy",))
+REPLICA_SETS = Resource("replicasets", "ReplicaSet", "apps", status=True, generated=True, scaled=True, short=("rs",))
+STATEFUL_SETS = Resource(
+    "statefulsets", "StatefulSet", "apps", status=True, generated=True, scaled=True, short=("sts",)
+)
+DAEMON_SETS = Resource("daemonsets", "DaemonSet", "apps", status=True, generated=True, short=("ds",))
 JOBS = Resource("jobs", "Job", "batch", status=True, generated=True)
 
 RESOURCES = (

@@ -1,6 +1,7 @@
 """The sandbox as a whole: a thread of its own with the API server and the controllers in it."""
 
 import asyncio
+import base64
 import contextlib
 import json
 import os
@@ -16,6 +17,7 @@ import yaml
 from starlette.types import ASGIApp
 
 from runmend.local.sandbox.api import Api
+from runmend.local.sandbox.certificates import HOST, authority_pem, server_context
 from runmend.local.sandbox.defaults import fill
 from runmend.local.sandbox.deployments import Deployments
 from runmend.local.sandbox.kubelet import Kubelets
@@ -33,14 +35,18 @@ class Sandbox:
     """A Kubernetes API server on loopback, with a Deployment controller and nodes that behave by image reference.
 
     `port` 0 takes a free one. `wrap` puts an application in front of the server: tests put faults there, such as
-    a 409, a 429 with Retry-After, a 403, a hang, or a connection that is lost after the write.
+    a 409, a 429 with Retry-After, a 403, a hang, or a connection that is lost after the write. `tls`: over https, as
+    kubectl wants it, which sends no token over http; the kubeconfig has the authority.
     It runs in a thread of its own, so it can be used from synchronous tests as well as from asynchronous ones.
     """
 
-    def __init__(self, *, port: int = 0, nodes: int = 2, wrap: Callable[[ASGIApp], ASGIApp] | None = None) -> None:
+    def __init__(
+        self, *, port: int = 0, nodes: int = 2, tls: bool = False, wrap: Callable[[ASGIApp], ASGIApp] | None = None
+    ) -> None:
         self.token = secrets.token_urlsafe(16)
         self._port = port
         self._nodes = nodes
+        self._tls = tls
         self._wrap = wrap
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -59,7 +65,7 @@ class Sandbox:
     @property
     def url(self) -> str:
         """Where it listens; known after `start`."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"http{'s' if self._tls else ''}://{HOST}:{self._port}"
 
     def start(self) -> None:
         """Start the thread; the server answers when this returns."""
@@ -93,7 +99,10 @@ class Sandbox:
 
     def write_kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for it, readable by its owner alone."""
-        cluster = {"name": "sandbox", "cluster": {"server": self.url}}
+        server = {"server": self.url}
+        if self._tls:
+            server["certificate-authority-data"] = base64.b64encode(authority_pem()).decode()
+        cluster = {"name": "sandbox", "cluster": server}
         user = {"name": "sandbox", "user": {"token": self.token}}
         context = {"name": "sandbox", "context": {"cluster": "sandbox", "user": "sandbox"}}
         head = {"apiVersion": "v1", "kind": "Config", "current-context": "sandbox"}
@@ -141,6 +150,9 @@ class Sandbox:
             proxy_headers=False,
             timeout_graceful_shutdown=1,
         )
+        config.load()
+        if self._tls:
+            config.ssl = server_context()
         self._server = uvicorn.Server(config)
         self._serving = asyncio.get_running_loop().create_task(self._server.serve([listening]))
         while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
@@ -185,6 +197,6 @@ def _listening(port: int) -> socket.socket:
     # Named as TCP, so that asyncio turns Nagle's delay off: it would cost 40 ms for each answer.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(("127.0.0.1", port))
+    listening.bind((HOST, port))
     listening.listen(1024)
     return listening

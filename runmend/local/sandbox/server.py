@@ -1,29 +1,40 @@
 """HTTP in front of the API: paths, the token, content types, encodings."""
 
+import asyncio
+import contextlib
 import json
 import secrets
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from http import HTTPStatus
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from runmend.local.sandbox.api import Address, Api, Write
-from runmend.local.sandbox.resources import GROUPS, RESOURCES, Object, Resource
+from runmend.local.sandbox import protobuf, schemas
+from runmend.local.sandbox.api import Address, Api, Write, scale_of
+from runmend.local.sandbox.patches import merged
+from runmend.local.sandbox.resources import GROUPS, PODS, RESOURCES, TEMPLATED, Object, Resource
+from runmend.local.sandbox.selectors import by_fields, by_labels
 from runmend.local.sandbox.status import (
     Refused,
     bad_request,
     method_not_allowed,
     no_such_path,
+    no_watch_list,
     not_acceptable,
     unauthorized,
     unknown_format,
     unsupported_media_type,
 )
+from runmend.local.sandbox.tables import table
 from runmend.local.sandbox.validation import check_options
+from runmend.local.sandbox.watches import Watches
 
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_MERGE = "application/merge-patch+json"
+JSON_PATCH = "application/json-patch+json"
 _METADATA, _METADATA_LIST = "PartialObjectMetadata", "PartialObjectMetadataList"
 _METADATA_HEAD, _METADATA_LIST_HEAD = (
     {"kind": kind, "apiVersion": "meta.k8s.io/v1"} for kind in (_METADATA, _METADATA_LIST)
@@ -37,7 +48,11 @@ _VERSION = {
     "platform": "linux/amd64",
     **dict.fromkeys(("gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler"), ""),
 }
-_VERBS = ["create", "delete", "get", "list", "patch"]
+_VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
+_CHANGED = ["get", "patch", "update"]
+_ALL = (PODS, *TEMPLATED)
+"""What `kubectl get all` means."""
+_WATCH_S = 1800.0
 _BY_PREFIX = {(resource.prefix, resource.plural): resource for resource in RESOURCES}
 
 
@@ -46,6 +61,7 @@ class Server:
 
     def __init__(self, api: Api, token: str) -> None:
         self._api = api
+        self._watches = Watches(api.store)
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,32 +80,38 @@ class Server:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self._token.encode()):
             raise unauthorized()
-        found = _discovery(path)
+        found = _discovery(path) or schemas.document(path)
         if found is not None:
             return _json(found)
+        if path == "/openapi/v2":
+            return Response(schemas.old_document(), media_type=schemas.VERSION_2)
         at = _address(path)
         if at is None:
             return Response("404 page not found\n", HTTPStatus.NOT_FOUND, media_type="text/plain")
         return await self._verb(request, at)
 
     async def _verb(self, request: Request, at: Address) -> Response:
-        if request.query_params.get("watch", "") in ("1", "true"):
-            raise method_not_allowed("this server does not watch; list again instead")
+        if at.subresource in ("scale", "log"):
+            return await self._subresource(request, at)
         match request.method, bool(at.name):
-            case "GET", False:
-                return self._list(request, at)
-            case "GET", True:
-                return self._get(request, at)
-            case "POST", False:
-                if _content_type(request) not in ("application/json", ""):
-                    raise unknown_format()
-                body = _parsed(await request.body(), at.resource)
-                return self._one(at, self._api.create(at, body, _write(request, "CreateOptions")), HTTPStatus.CREATED)
+            case "GET", named:
+                if request.query_params.get("watch", "") in ("1", "true"):
+                    return self._watch(request, at)
+                return self._get(request, at) if named else self._list(request, at)
+            case ("POST", False) | ("PUT", True):
+                return await self._body(request, at)
             case "PATCH", True:
                 return await self._patch(request, at)
             case "DELETE", True if not at.subresource:
                 return await self._delete(request, at)
         raise method_not_allowed()
+
+    async def _body(self, request: Request, at: Address) -> Response:
+        """A new object, or the new version of one."""
+        body = _sent(_content_type(request), await request.body(), at.resource)
+        if request.method == "PUT":
+            return self._one(at, self._api.update(at, body, _write(request, "UpdateOptions")))
+        return self._one(at, self._api.create(at, body, _write(request, "CreateOptions")), HTTPStatus.CREATED)
 
     def _list(self, request: Request, at: Address) -> Response:
         query = request.query_params
@@ -107,6 +129,8 @@ class Server:
         metadata: Object = {"resourceVersion": str(page.revision)}
         metadata |= {"continue": page.token} if page.token else {}
         metadata |= {"remainingItemCount": page.left} if page.left is not None else {}
+        if _as_table(request):
+            return _json(table(at.resource, page.items, metadata, whole=_whole_rows(request)))
         encoded = b",".join(map(_encoded_metadata if asked else self._api.store.encoded, page.items))
         start = json.dumps(head | {"metadata": metadata}, separators=(",", ":"))[:-1].encode()
         # A list of nothing's metadata has no items, where any other has none of them.
@@ -115,13 +139,16 @@ class Server:
 
     def _get(self, request: Request, at: Address) -> Response:
         asked, found = _metadata_only(request), self._api.get(at)
+        if _as_table(request):
+            metadata = {"resourceVersion": found["metadata"]["resourceVersion"]}
+            return _json(table(at.resource, [found], metadata, whole=_whole_rows(request)))
         if asked == _METADATA_LIST:
             raise not_acceptable(f"you requested {asked}, but the requested object is not a list")
         return Response(_encoded_metadata(found), media_type="application/json") if asked else self._one(at, found)
 
     async def _patch(self, request: Request, at: Address) -> Response:
         kind = _content_type(request)
-        if kind not in (STRATEGIC_MERGE, JSON_MERGE):
+        if kind not in (STRATEGIC_MERGE, JSON_MERGE, JSON_PATCH):
             raise unsupported_media_type()
         body, write = await request.body(), _write(request, "PatchOptions")
         self._api.get(at)
@@ -131,7 +158,44 @@ class Server:
             raise bad_request(
                 "unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)
             ) from None
+        if kind == JSON_PATCH:
+            return self._one(at, self._api.patch_by_steps(at, patch, write))
         return self._one(at, self._api.patch(at, patch, write, strategic=kind == STRATEGIC_MERGE))
+
+    async def _subresource(self, request: Request, at: Address) -> Response:
+        """The Scale of an object, or what a pod has written."""
+        if at.subresource == "log":
+            if request.method != "GET":
+                raise method_not_allowed()
+            return Response(self._api.log(at, request.query_params.get("container", "")), media_type="text/plain")
+        live = scale_of(self._api.get(at))
+        if request.method == "GET":
+            return _json(live)
+        if request.method not in ("PATCH", "PUT"):
+            raise method_not_allowed()
+        body = _parsed(await request.body(), at.resource)
+        asked = merged(live, body) if request.method == "PATCH" else body
+        spec, metadata = ((asked.get(part) if isinstance(asked, dict) else None) or {} for part in ("spec", "metadata"))
+        version = str((body.get("metadata") or metadata).get("resourceVersion") or "") if "metadata" in body else ""
+        return _json(self._api.scale(at, spec.get("replicas"), version, _write(request, "PatchOptions")))
+
+    def _watch(self, request: Request, at: Address) -> Response:
+        """What changes, an event on each line, until the client leaves or the time that it named is over."""
+        query = request.query_params
+        if query.get("sendInitialEvents") == "true":
+            raise no_watch_list()
+        fields = query.get("fieldSelector", "")
+        if at.name:
+            fields = f"metadata.name={at.name}"
+        tests = [by_fields(at.resource, fields), by_labels(query.get("labelSelector", ""))]
+        since = query.get("resourceVersion", "")
+        self._watches.check(since)
+        namespace = at.namespace or None if at.resource.namespaced else ""
+        events = self._watches.follow(at.resource, namespace, tests, since)
+        shown = partial(_event_line, at.resource, as_table=_as_table(request), whole=_whole_rows(request))
+        return StreamingResponse(
+            _lines(events, shown, _seconds(query.get("timeoutSeconds"))), media_type="application/json"
+        )
 
     async def _delete(self, request: Request, at: Address) -> Response:
         body = await request.body()
@@ -148,6 +212,30 @@ class Server:
         return _json({"kind": at.resource.kind, "apiVersion": at.resource.api_version, **obj}, code)
 
 
+async def _lines(
+    events: AsyncIterator[tuple[str, Object]], shown: Callable[[str, Object], bytes], seconds: float
+) -> AsyncIterator[bytes]:
+    yield b""  # the head goes out before anything has happened
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            async for kind, obj in events:
+                yield shown(kind, obj)
+
+
+def _event_line(resource: Resource, kind: str, obj: Object, *, as_table: bool, whole: bool) -> bytes:
+    version = {"resourceVersion": obj["metadata"]["resourceVersion"]}
+    shown = (
+        table(resource, [obj], version, whole=whole)
+        if as_table
+        else {"kind": resource.kind, "apiVersion": resource.api_version, **obj}
+    )
+    return json.dumps({"type": kind, "object": shown}, separators=(",", ":")).encode() + b"\n"
+
+
+def _seconds(text: str | None) -> float:
+    return float(text) if text and text.isdigit() and int(text) else _WATCH_S
+
+
 def _json(body: Object, code: HTTPStatus = HTTPStatus.OK) -> Response:
     return Response(json.dumps(body, separators=(",", ":")), code, media_type="application/json")
 
@@ -161,12 +249,38 @@ def _metadata_only(request: Request) -> str:
     return kind if meta and kind in (_METADATA, _METADATA_LIST) else ""
 
 
+def _as_table(request: Request) -> bool:
+    """Whether a request would have a Table before anything else that it takes."""
+    first = request.headers.get("accept", "").replace(" ", "").partition(",")[0]
+    return {"as=Table", "g=meta.k8s.io"} <= set(first.split(";"))
+
+
+def _whole_rows(request: Request) -> bool:
+    return request.query_params.get("includeObject") == "Object"
+
+
 def _encoded_metadata(obj: Object) -> bytes:
     return json.dumps(_METADATA_HEAD | {"metadata": obj["metadata"]}, separators=(",", ":")).encode()
 
 
 def _content_type(request: Request) -> str:
     return request.headers.get("content-type", "").partition(";")[0].strip()
+
+
+def _sent(kind: str, body: bytes, resource: Resource) -> Object:
+    """An object as it was sent, as JSON or as Protocol Buffers.
+
+    Raises:
+        Refused: 415 for other formats, and for Protocol Buffers that hold what is not known.
+    """
+    if kind == protobuf.MEDIA_TYPE:
+        try:
+            return protobuf.decoded(body)
+        except protobuf.Unreadable as error:
+            raise unknown_format() from error
+    if kind not in ("application/json", ""):
+        raise unknown_format()
+    return _parsed(body, resource)
 
 
 def _parsed(body: bytes, resource: Resource) -> Object:
@@ -218,11 +332,14 @@ def _address(path: str) -> Address | None:
     name, subresource, *more = [*steps[1:], "", ""]
     if resource is None or any(more) or (namespace and not resource.namespaced):
         raise no_such_path()
-    if (subresource and not (subresource == "status" and resource.status)) or (
-        name and resource.namespaced and not namespace
-    ):
+    if (subresource and subresource not in _subresources(resource)) or (name and resource.namespaced and not namespace):
         raise no_such_path()
     return Address(resource, namespace, name, subresource)
+
+
+def _subresources(resource: Resource) -> tuple[str, ...]:
+    served = (("status", resource.status), ("scale", resource.scaled), ("log", resource == PODS))
+    return tuple(name for name, is_served in served if is_served)
 
 
 def _discovery(path: str) -> Object | None:
@@ -252,9 +369,15 @@ def _resources(group: str) -> list[Object]:
         if resource.group != group:
             continue
         common = {"namespaced": resource.namespaced, "kind": resource.kind}
-        listed.append({"name": resource.plural, "singularName": resource.kind.lower(), **common, "verbs": _VERBS})
+        names: Object = {"name": resource.plural, "singularName": resource.kind.lower()}
+        names |= {"shortNames": list(resource.short)} if resource.short else {}
+        names |= {"categories": ["all"]} if resource in _ALL else {}
+        listed.append(names | common | {"verbs": _VERBS})
         if resource.status:
-            listed.append(
-                {"name": f"{resource.plural}/status", "singularName": "", **common, "verbs": ["get", "patch"]}
-            )
+            listed.append({"name": f"{resource.plural}/status", "singularName": "", **common, "verbs": _CHANGED})
+        if resource.scaled:
+            scale = {"group": "autoscaling", "version": "v1", "kind": "Scale", "namespaced": True}
+            listed.append({"name": f"{resource.plural}/scale", "singularName": "", **scale, "verbs": _CHANGED})
+        if resource == PODS:
+            listed.append({"name": "pods/log", "singularName": "", **common, "verbs": ["get"]})
     return listed

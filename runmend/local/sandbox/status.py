@@ -83,7 +83,7 @@ def not_found(resource: Resource, name: str) -> Refused:
 
 
 def method_not_allowed(why: str = "the server does not allow this method on the requested resource") -> Refused:
-    """405; also what a watch gets, which this server does not do."""
+    """405."""
     return Refused(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", why, {})
 
 
@@ -108,6 +108,24 @@ def modified(resource: Resource, name: str) -> Refused:
     why = "the object has been modified; please apply your changes to the latest version and try again"
     message = f'Operation cannot be fulfilled on {resource.qualified} "{name}": {why}'
     return Refused(HTTPStatus.CONFLICT, "Conflict", message, _details(resource, name, resource.plural))
+
+
+def too_old(version: str, oldest: int) -> Refused:
+    """410 for a watch from a version that is forgotten."""
+    return Refused(HTTPStatus.GONE, "Expired", f"too old resource version: {version} ({oldest})")
+
+
+def no_watch_list() -> Refused:
+    """422 for a watch that wants the whole list first; clients then list and watch."""
+    why = "sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled"
+    message = f'ListOptions.meta.k8s.io "" is invalid: sendInitialEvents: Forbidden: {why}'
+    return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message)
+
+
+def cannot_apply(why: str) -> Refused:
+    """422 for a JSON patch that does not fit the object."""
+    message = f"the server rejected our request due to an error in our request: {why}"
+    return Refused(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", message, {})
 
 
 def expired(token: str) -> Refused:
