@@ -18,7 +18,7 @@ class Observer:
         self._cluster = cluster
         self._registry = registry
 
-    @activity.defn(name="runmend.observe")
+    @activity.defn(name="runmend.observe", no_thread_cancel_exception=True)
     def observe(self, call: ObserveCall) -> Observation:
         """Who owns the target's pods, which containers are affected, what its images are, and why they cannot be
         pulled.

@@ -35,7 +35,7 @@ class Operations:
         self._mode_in = mode_in
         self._may_change = may_change
 
-    @activity.defn(dynamic=True)
+    @activity.defn(dynamic=True, no_thread_cancel_exception=True)
     def perform(self, args: Sequence[RawValue]) -> StepResult:
         """One step, whatever its action is called."""
         with translated():

@@ -10,6 +10,9 @@ import logging
 import time
 from dataclasses import dataclass
 
+from temporalio import activity
+from temporalio.exceptions import CancelledError
+
 from runmend.core.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
 from runmend.core.modes import Mode
 from runmend.facts.objects import DeploymentFacts, PodFacts
@@ -68,6 +71,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         may_change: whether anything may be changed in the target's namespace.
 
     Raises:
+        CancelledError: the activity was told to stop before it wrote.
         PreconditionFailed: nothing was written, because the object may not be changed so.
         Reverted: an earlier try of this step wrote, and somebody has put the old value back.
         Conflict: the object changed since it was read; the next try reads it anew.
@@ -104,6 +108,9 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
             changes,
             reason="pods still serve" if serving else "the mode is recommend",
         ).model_copy(update={"rollback": _rollback(now) if serving else ""})
+    if activity.in_activity() and activity.is_cancelled():
+        # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
+        raise CancelledError("told to stop before the write")
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     log.info("deployment patched", extra={"object": str(call.target), "changes": in_words(changes)})
     if altered := [change for change in changes if written.image_of(change.container) != change.after]:

@@ -35,7 +35,7 @@ class Reporter:
         self._mode_in = mode_in
         self._may_change = may_change
 
-    @activity.defn(name="runmend.report")
+    @activity.defn(name="runmend.report", no_thread_cancel_exception=True)
     def report(self, call: ReportCall) -> str:
         """The report as Markdown. A try more counts the run once more: a counter of ends, not of runs."""
         with translated():

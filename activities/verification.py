@@ -32,7 +32,7 @@ class Verifier:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
 
-    @activity.defn(name="runmend.settle")
+    @activity.defn(name="runmend.settle", no_thread_cancel_exception=True)
     def settle(self, call: SettleCall) -> Settled:
         """The watermark, once all that must become true is.
 
@@ -62,7 +62,7 @@ class Verifier:
                 summary=f"{mark.running} of {count} pods are Running, nothing of an older revision is left",
             )
 
-    @activity.defn(name="runmend.check")
+    @activity.defn(name="runmend.check", no_thread_cancel_exception=True)
     def check(self, call: CheckCall) -> Checked:
         """The verdict on every criterion, against the watermark and the live state.
 

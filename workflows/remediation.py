@@ -58,6 +58,8 @@ QUICK = RetryPolicy(
     initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
 )
 STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
+HEARTBEAT = timedelta(seconds=5)
+"""After how long without a heartbeat an activity's worker counts as dead; workers send one every second."""
 MOST_REMARKS = 50
 MOST_ALERTS = 300
 
@@ -297,6 +299,7 @@ class Remediation:
                 summary=f"report: {outcome_line(result)}",
                 start_to_close_timeout=timedelta(seconds=10),
                 schedule_to_close_timeout=timedelta(seconds=60),
+                heartbeat_timeout=HEARTBEAT,
                 retry_policy=QUICK,
             )
         except ActivityError as error:
@@ -359,6 +362,7 @@ class Remediation:
                 activity_id=activity_id,
                 start_to_close_timeout=timedelta(seconds=seconds[0]),
                 schedule_to_close_timeout=timedelta(seconds=seconds[1]),
+                heartbeat_timeout=HEARTBEAT,
                 retry_policy=retry,
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
                 if finish

@@ -13,7 +13,7 @@ import watchfiles
 
 from runmend.bridge.metrics import Metrics
 from runmend.core.errors import RunmendError
-from runmend.runbook.loader import Catalog
+from runmend.runbook.loader import Catalog, files_under
 
 DEBOUNCE_MS: Final = 300
 LOOK_AGAIN_SECONDS: Final = 5
@@ -104,22 +104,22 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Which directory it is, and what its entries look like from outside."""
+    """Which directory it is, and what its files look like from outside."""
 
     directory: tuple[int, int]
     files: frozenset[tuple[str, int, int, int]]
 
 
 def _look(directory: Path) -> _Seen:
-    """Look at a directory; links are followed, because a ConfigMap's files are links.
+    """Look at a directory and its subdirectories; links are followed, because a ConfigMap's files are links.
 
     Raises:
         OSError: there is no such directory.
     """
     itself = directory.stat()
     files = set()
-    for entry in directory.iterdir():
+    for entry in files_under(directory):
         with suppress(OSError):  # it went away meanwhile, or leads nowhere
             found = entry.stat()
-            files.add((entry.name, found.st_ino, found.st_mtime_ns, found.st_size))
+            files.add((str(entry), found.st_ino, found.st_mtime_ns, found.st_size))
     return _Seen((itself.st_dev, itself.st_ino), frozenset(files))

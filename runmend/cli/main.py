@@ -33,8 +33,8 @@ _HINTS: Final = {
     "UnreadableDirectory": "name the directory with --runbooks or RUNMEND_RUNBOOKS",
     "Forbidden": "this kubeconfig's user lacks a permission",
 }
-# What Temporal's client says of a refused connection is a tree of Rust values.
-_TONIC: Final = re.compile(r'Failed client connect: .*message: "([^"]*)".*', re.DOTALL)
+# What Temporal's client and worker say of a refused connection is a tree of Rust values.
+_TONIC: Final = re.compile(r'(?:Failed client connect: |Status \{).*message: "([^"]*)".*', re.DOTALL)
 
 app = typer.Typer(
     name="runmend",
@@ -128,6 +128,9 @@ def _compile(
 @app.command("run", rich_help_panel="Runs")
 def _run(
     runbook: Annotated[str, typer.Argument(help="A runbook_id of the directory, or a runbook's file.")],
+    target: Annotated[
+        str, typer.Argument(metavar="[TARGET]", help="What to fix, as `show` names it: shop/web. Or labels say.")
+    ] = "",
     label: Annotated[
         list[str] | None, typer.Option("--label", "-l", metavar="NAME=VALUE", help="A label of the alert; repeat it.")
     ] = None,
@@ -140,19 +143,22 @@ def _run(
         bool, typer.Option("--wait", help="Follow the run to its end; exit code 0 only where it completes.")
     ] = False,
 ) -> int:
-    """Start a runbook for a pod as an alert would: `runmend run RB_IMAGEPULL -l namespace=shop -l pod=web-1`.
+    """Start a runbook for a target as an alert would: `runmend run RB_IMAGEPULL shop/web`, or by the labels of a
+    workload or a pod, `-l namespace=shop -l deployment=web`.
 
-    Where a run of it is open for the pod's owner already, that one is joined.
+    Where a run of it is open for the target already, that one is joined.
     """
-    from runmend.cli.running import labels_of, run_runbook
+    from runmend.cli.running import Asked, labels_of, run_runbook
+    from runmend.cli.targets import named_target
     from runmend.core.modes import Mode
 
     try:
         labels = labels_of(label or [])
+        named = named_target(target, labels)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    asked = Mode(mode.value) if mode else None
-    return _finish(run_runbook(runbook, labels, runbooks=runbooks, mode=asked, wait=wait))
+    asked = Asked(named, labels, Mode(mode.value) if mode else None, wait)
+    return _finish(run_runbook(runbook, asked, runbooks=runbooks))
 
 
 @app.command("list", rich_help_panel="Runs")

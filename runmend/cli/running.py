@@ -3,6 +3,7 @@
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from runmend.alerts.labels import subject_of
 from runmend.cli.context import Misconfigured, NotFoundHere, load_settings, temporal_client
 from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import follow_started
+from runmend.cli.targets import Named, pod_of
 from runmend.core.errors import PermanentError
 from runmend.core.modes import Mode, strictest
 from runmend.core.settings import SYSTEM_NAMESPACES, Settings
@@ -27,30 +29,54 @@ class Refused(PermanentError):
     """That run may not be started."""
 
 
-async def run_runbook(
-    runbook: str, labels: Mapping[str, str], *, runbooks: Path | None, mode: Mode | None, wait: bool
-) -> int:
-    """Start a run or join the open one; with `wait`, follow it to its end: 0 where it completed, 1 where it failed."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked for: a target, or labels that name a pod; a mode; and whether to wait."""
+
+    target: Named | None
+    labels: Mapping[str, str]
+    mode: Mode | None
+    wait: bool
+
+
+async def run_runbook(runbook: str, asked: Asked, *, runbooks: Path | None) -> int:
+    """Start a run or join the open one; where it is waited for: 0 where it completed, 1 where it failed."""
     settings = load_settings(runbooks=runbooks)
-    plan = find_plan(runbook, settings.runbooks)
+    plan, mode, named = find_plan(runbook, settings.runbooks), asked.mode, asked.target
+    labels = dict(asked.labels)
+    if named:
+        # What is checked of a pod before the first request fits a target's name as well.
+        labels |= {"namespace": named.namespace, "pod": named.name}
     routed = _routed(plan, labels, settings)
-    alert = routed.alert
     cluster = Cluster.connect(context=settings.kube_context)
     try:
+        if named:
+            workloads = Workloads.of(cluster, named.namespace)
+            routed = _routed(plan, labels | {"pod": pod_of(workloads, named, plan.state, settings.cluster)}, settings)
         target, uid = _target(cluster, routed, settings)
     finally:
         cluster.close()
     client = await temporal_client()
-    run_id, joined = await _start(Starter(client, settings), plan, target, uid, alert, mode)
+    starter = Starter(client, settings)
+    run_id, joined = await _start(starter, plan, target, uid, routed.alert, mode)
     said = f"joined the open run of {plan.runbook_id}" if joined else f"started {plan.runbook_id}"
     sys.stderr.write(f"{said} for {target}\n")
     if joined and mode is not None:
         sys.stderr.write(f"an open run keeps its mode; --mode {mode} was not applied\n")
-    if wait:
+    elif overruled := overruling(mode, installation=starter.options(target.namespace).mode, runbook=plan.mode):
+        sys.stderr.write(f"{overruled}\n")
+    if asked.wait:
         return await follow_started(client, settings, target, run_id)
     sys.stdout.write(f"{target.workflow_id}@{run_id}\n")
     sys.stderr.write(f"{link(settings.web_ui, client.namespace, target.workflow_id, run_id)}\n")
     return 0
+
+
+def overruling(mode: Mode | None, *, installation: Mode | None, runbook: Mode | None) -> str:
+    """Who overrules the mode that was asked for, and that the strictest wins; empty where nobody does."""
+    said = {"RUNMEND_MODE": installation, "the runbook": runbook}
+    stricter = [f"{who} says {other}" for who, other in said.items() if mode and strictest(mode, other) is not mode]
+    return f"--mode {mode} is overruled: {' and '.join(stricter)}, and the strictest wins" if stricter else ""
 
 
 def find_plan(runbook: str, directory: Path) -> Plan:
@@ -117,7 +143,7 @@ def _remedy(labels: Mapping[str, str], settings: Settings) -> str:
     if namespace and not settings.may_change(namespace):
         whole = " by its full name" if namespace in SYSTEM_NAMESPACES else ""
         return f"if {namespace} may be changed, add it to RUNMEND_NAMESPACES{whole}, the worker's too"
-    return "give labels with -l NAME=VALUE"
+    return "name the target, such as shop/web, or give labels with -l NAME=VALUE"
 
 
 def _target(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Target, str]:

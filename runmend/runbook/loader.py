@@ -1,9 +1,10 @@
-"""A directory of runbooks: loaded and reloaded whole, and never stopped by one file that is broken.
+"""A directory of runbooks, its subdirectories included: loaded and reloaded whole, and never stopped by one file that
+is broken.
 
 Called by bridge and commands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,16 +21,20 @@ class UnreadableDirectory(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What a directory holds: plans by runbook_id, and by file name what keeps a file from being one."""
+    """What a directory holds."""
 
     plans: dict[str, Plan] = field(default_factory=dict)
+    """By runbook_id."""
+    places: dict[str, str] = field(default_factory=dict)
+    """The file of each plan, by runbook_id: its path within the directory."""
     problems: dict[str, RunbookError] = field(default_factory=dict)
+    """What keeps a file from being a plan, by its path within the directory."""
     warnings: tuple[Diagnostic, ...] = ()
 
 
 def load_directory(path: Path) -> Loaded:
-    """Compile every `*.md` of a directory, in the order of their names; hidden files and a README.md without front
-    matter are left out.
+    """Compile every `*.md` of a directory and its subdirectories, in the order of their paths; what is hidden, and a
+    README.md without front matter, is left out.
 
     Two files with one runbook_id or one alertname: the later one is a problem.
 
@@ -40,32 +45,61 @@ def load_directory(path: Path) -> Loaded:
     warnings: list[Diagnostic] = []
     first: dict[tuple[str, str], str] = {}
     for file in runbook_files(path):
+        place = file.relative_to(path).as_posix()
         try:
             compiled = compile_file(file)
-            _refuse_duplicates(compiled, file, first)
+            _refuse_duplicates(compiled, file, place, first)
         except RunbookError as error:
-            loaded.problems[file.name] = error
+            loaded.problems[place] = error
             continue
         loaded.plans[compiled.plan.runbook_id] = compiled.plan
+        loaded.places[compiled.plan.runbook_id] = place
         warnings += compiled.warnings
-    return Loaded(loaded.plans, loaded.problems, tuple(warnings))
+    return Loaded(loaded.plans, loaded.places, loaded.problems, tuple(warnings))
 
 
 def runbook_files(path: Path) -> list[Path]:
-    """The files of a directory that should be runbooks, sorted by name.
+    """What should be a runbook in a directory and its subdirectories, sorted by path; also a subdirectory that may not
+    be read, because there may be some in it.
 
     Raises:
         UnreadableDirectory: there is no such directory, or it may not be read.
     """
     try:
-        files = [
-            file
-            for file in path.iterdir()
-            if file.suffix.lower() == ".md" and not file.name.startswith(".") and not file.is_dir()
-        ]
+        found = list(files_under(path))
     except OSError as error:
         raise UnreadableDirectory(f"{path}: {error.strerror or error}") from error
-    return sorted(file for file in files if not _is_plain_readme(file))
+    chosen = [file for file in found if file.is_dir() or (file.suffix.lower() == ".md" and not _is_plain_readme(file))]
+    return sorted(chosen, key=lambda file: (file.parent, file.name))
+
+
+def files_under(path: Path, seen: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """The files of a directory and its subdirectories, and those subdirectories that may not be read.
+
+    Links to directories are followed, because a ConfigMap's are such; never into a directory that leads there. What is
+    hidden is left out: a ConfigMap's own directories are, which its links lead to.
+
+    Args:
+        path: the directory.
+        seen: device and inode of those that it was reached through.
+
+    Raises:
+        OSError: the directory itself is not there, or may not be read.
+    """
+    itself = path.stat()
+    seen |= {(itself.st_dev, itself.st_ino)}
+    for entry in path.iterdir():
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            yield entry
+            continue
+        try:
+            there = entry.stat()
+            if (there.st_dev, there.st_ino) not in seen:
+                yield from list(files_under(entry, seen))
+        except OSError:
+            yield entry
 
 
 def compile_file(file: Path) -> Compiled:
@@ -79,7 +113,10 @@ def compile_file(file: Path) -> Compiled:
             source = opened.read(SIZE_MAX + 1)
     except OSError as error:
         report = Report(str(file))
-        report.error(1, f"the file cannot be read: {error.strerror or error}", "let the process read it, or remove it")
+        what = "directory" if file.is_dir() else "file"
+        report.error(
+            1, f"the {what} cannot be read: {error.strerror or error}", "let the process read it, or remove it"
+        )
         raise RunbookError(report.diagnostics) from error
     return compile_runbook(source, str(file))
 
@@ -94,7 +131,7 @@ def _is_plain_readme(file: Path) -> bool:
         return True
 
 
-def _refuse_duplicates(compiled: Compiled, file: Path, first: dict[tuple[str, str], str]) -> None:
+def _refuse_duplicates(compiled: Compiled, file: Path, place: str, first: dict[tuple[str, str], str]) -> None:
     report = Report(str(file))
     values = {"runbook_id": compiled.plan.runbook_id, "alertname": compiled.plan.alertname}
     for key, value in values.items():
@@ -106,7 +143,7 @@ def _refuse_duplicates(compiled: Compiled, file: Path, first: dict[tuple[str, st
             )
     if report.failed:
         raise RunbookError((*report.diagnostics, *compiled.warnings))
-    first |= dict.fromkeys(values.items(), file.name)
+    first |= dict.fromkeys(values.items(), place)
 
 
 class Catalog:
@@ -128,7 +165,7 @@ class Catalog:
 
     @property
     def problems(self) -> Mapping[str, RunbookError]:
-        """What is wrong, by file name; such a file may still have its last good plan among the plans."""
+        """What is wrong, by the file's path within the directory; its last good plan may still be among the plans."""
         return self._loaded.problems
 
     @property
@@ -141,9 +178,10 @@ class Catalog:
         loaded = load_directory(self._path)
         ids, alerts = set(loaded.plans), {plan.alertname for plan in loaded.plans.values()}
         for plan in self._loaded.plans.values():
+            place = self._loaded.places[plan.runbook_id]
             # A file that compiles now is right about its ids; a last good plan gives way to it.
-            if plan.file in loaded.problems and plan.runbook_id not in ids and plan.alertname not in alerts:
-                loaded.plans[plan.runbook_id] = plan
+            if place in loaded.problems and plan.runbook_id not in ids and plan.alertname not in alerts:
+                loaded.plans[plan.runbook_id], loaded.places[plan.runbook_id] = plan, place
         self._by_alertname = _by_alertname(loaded)
         self._loaded = loaded
 

@@ -93,6 +93,7 @@ def _asking(what: str) -> Iterator[None]:
             RPCStatusCode.UNAVAILABLE,
             RPCStatusCode.DEADLINE_EXCEEDED,
             RPCStatusCode.RESOURCE_EXHAUSTED,
+            RPCStatusCode.UNKNOWN,  # a connection that breaks
         )
         raise (NoTemporal if passes else WrongTemporal)(f"{what}: {error.message}") from error
 

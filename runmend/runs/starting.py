@@ -58,6 +58,8 @@ WORKFLOW_ID_MAX: Final = 255
 more."""
 STEPS_TIME: Final = timedelta(hours=24)
 """How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
+TASK_TIME: Final = timedelta(seconds=5)
+"""After how long a worker that decides what a run does next, which takes milliseconds, counts as dead."""
 _FINGERPRINTS_A_QUERY: Final = 200
 _MESSAGE_SHOWN: Final = 300
 
@@ -210,6 +212,7 @@ class Starter:
                 id=target.workflow_id,
                 task_queue=self._settings.task_queue,
                 execution_timeout=time_for(plan),
+                task_timeout=TASK_TIME,
                 id_conflict_policy=WorkflowIDConflictPolicy.FAIL if replays else WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 start_signal=None if replays else JOIN_SIGNAL,

@@ -26,6 +26,7 @@ from runmend.core.markdown import unescaped
 from runmend.core.outcomes import Outcome
 from runmend.plan.messages import RunResult
 from runmend.reports.report import FENCE, outcome_line, render, verdict_line
+from runmend.runs.polling import Absence
 from runmend.runs.timeline import WINDOW, Phase, Progress, State, progress_of
 
 _MARKS: Final = {
@@ -148,7 +149,7 @@ class Screen:
 
     def print_line(self, text: str) -> None:
         """A line above what is shown."""
-        self._console.print(Text(text))
+        self._console.print(Text(text), soft_wrap=True)
 
     def _table(self, phases: list[Phase], *, moving: bool = False) -> Padding:
         table = Table.grid(padding=(0, 2, 0, 0))
@@ -183,7 +184,7 @@ async def follow(
     at_window: Callable[[Progress], Awaitable[None]] | None = None,
 ) -> Progress:
     """Show a run until it has ended; where somebody resets it meanwhile, which ends it, the run that goes on from
-    there.
+    there. Where no worker works on it for ten seconds, that is said, once.
 
     Args:
         client: where it runs.
@@ -196,6 +197,7 @@ async def follow(
         RPCError: Temporal does not answer.
     """
     entered = followed = False
+    absence = Absence(client)
     while True:
         progress = await progress_of(client, workflow_id, run_id)
         if progress.closed and progress.resumed_as and followed:
@@ -207,6 +209,8 @@ async def follow(
         if progress.closed:
             return progress
         followed = True
+        if nobody := await absence.look(progress.run_id, progress.task_queue, progress.waiting):
+            screen.print_line(nobody)
         window = progress.phase(WINDOW)
         holding = window is not None and window.state is State.DOING
         if holding and at_window is not None and not entered:

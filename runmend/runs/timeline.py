@@ -36,6 +36,7 @@ from runmend.plan.messages import (
 from runmend.plan.plan import Plan
 from runmend.reports.report import duration, outcome_line
 from runmend.runs.history import Activity, History, Timer, decoded, innermost, read_history
+from runmend.runs.polling import waiting_task
 
 CALL_SECONDS: Final = timedelta(seconds=10)
 WINDOW: Final = "verification window"
@@ -81,6 +82,9 @@ class Progress:
     """The run id of the run that resumes this one; the last, where there are more."""
     replays: str = ""
     """The run id of the run whose work this one was started to do again."""
+    task_queue: str = ""
+    waiting: str = ""
+    """The task that waits to be taken by a worker, as `waiting_task` names it; empty where none does."""
     phases: list[Phase] = field(default_factory=list)
     events: int = 0
     """History events, those of skipped time left out."""
@@ -152,6 +156,7 @@ class _Reading:
         )
         progress.resumed_as = described.raw_description.workflow_extended_info.reset_run_id
         progress.resumes = history.resumes
+        progress.task_queue, progress.waiting = described.task_queue, waiting_task(described)
         progress.events, progress.activities = history.events, len(history.activities)
         progress.skipping = tuple(history.skipping)
         for each in history.did:

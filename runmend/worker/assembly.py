@@ -23,7 +23,14 @@ from runmend.core.settings import Settings
 from runmend.core.telemetry import AttemptMetrics, log_to, serve_metrics
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
-from runmend.runs.connection import connect, register_search_attributes, runtime_for, warn_of_short_retention
+from runmend.runs.connection import (
+    NoTemporal,
+    connect,
+    register_search_attributes,
+    runtime_for,
+    warn_of_short_retention,
+)
+from runmend.worker.heartbeats import INTERVAL, Heartbeats
 from workflows.remediation import Remediation
 
 log = logging.getLogger("runmend.worker")
@@ -32,6 +39,8 @@ GRACE = timedelta(seconds=30)
 """How long a worker that is told to stop waits for the steps that are under way."""
 THREADS = 32
 """Activities at once in one worker. A window occupies none."""
+STICKY = timedelta(seconds=2)
+"""How long a run's next task waits for the worker that had its last one, before any other gets it."""
 RUNNER = UnsandboxedWorkflowRunner()
 """What runs workflow code here. Temporal's sandbox, which watches it for what is not deterministic, costs a third of a
 run's processor time; every workflow test runs in it, so that what would trip it never gets here."""
@@ -105,11 +114,13 @@ def build_worker(
             verifier.check,
             Reporter(cluster, settings.mode_in, settings.may_change).report,
         ],
-        interceptors=[AttemptMetrics()],
+        interceptors=[AttemptMetrics(), Heartbeats()],
         workflow_runner=runner,
         deployment_config=deployment_of(settings),
         activity_executor=threads,
         max_concurrent_activities=THREADS,
+        max_heartbeat_throttle_interval=INTERVAL,
+        sticky_queue_schedule_to_start_timeout=STICKY,
         graceful_shutdown_timeout=GRACE,
     )
 
@@ -117,16 +128,26 @@ def build_worker(
 async def run_worker(
     settings: Settings, client: Client, cluster: Cluster, until: asyncio.Event, registry: Registry | None = None
 ) -> None:
-    """Work until told to stop; what runs then is finished first. `registry` as `build_worker` takes it."""
+    """Work until told to stop; what runs then is finished first. `registry` as `build_worker` takes it.
+
+    Raises:
+        NoTemporal: Temporal does not answer, or no longer lets the worker work.
+        WrongTemporal: it is not set up for us.
+    """
     await register_search_attributes(client)
     await warn_of_short_retention(client)
-    async with AsyncExitStack() as stack:
-        threads = stack.enter_context(ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="activity"))
-        await stack.enter_async_context(build_worker(client, cluster, settings, threads, registry))
-        version = {"version": f"{settings.deployment}:{settings.build_id}"} if settings.build_id else {}
-        log.info("worker started", extra={"task_queue": settings.task_queue, "api_server": cluster.host, **version})
-        await until.wait()
-        log.info("worker stopping", extra={"task_queue": settings.task_queue})
+    try:
+        async with AsyncExitStack() as stack:
+            threads = stack.enter_context(ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="activity"))
+            await stack.enter_async_context(build_worker(client, cluster, settings, threads, registry))
+            version = {"version": f"{settings.deployment}:{settings.build_id}"} if settings.build_id else {}
+            log.info("worker started", extra={"task_queue": settings.task_queue, "api_server": cluster.host, **version})
+            await until.wait()
+            log.info("worker stopping", extra={"task_queue": settings.task_queue})
+    except RuntimeError as error:
+        # The SDK's worker ends so, without a class of its own, where Temporal is gone before it was asked for anything,
+        # and where a poll is refused for good.
+        raise NoTemporal(f"the worker cannot work any more: {error.__cause__ or error}") from error
 
 
 def stop_on_signals(until: asyncio.Event) -> None:

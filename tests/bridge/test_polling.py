@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runmend.bridge import create_app, polling
+from runmend.runs.polling import workers
 from tests.bridge.support import Installation, Told, Wire
 
 PATIENCE = 10
@@ -85,4 +86,4 @@ async def test_what_was_never_asked_is_not_told(installed: Installation) -> None
 def test_a_worker_that_is_listed_for_several_partitions_is_one() -> None:
     listed = [PollerInfo(identity=identity) for identity in ("1@a", "2@b", "1@a")]
 
-    assert polling.workers(listed) == 2
+    assert workers(listed) == 2

@@ -38,6 +38,21 @@ async def test_a_new_runbook_is_loaded_without_a_restart(living: Installation) -
     assert await metric(living, 'runmend_runbooks{state="loaded"} 2.0')
 
 
+async def test_a_change_in_a_subdirectory_is_seen_also_where_a_link_leads_there(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No watch reports it: the files that links lead to are looked at."""
+    monkeypatch.setattr(reload, "LOOK_AGAIN_SECONDS", 1)
+    folder = installed.settings.runbooks
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    (folder / "pods").symlink_to(elsewhere)
+    async with installed.app.router.lifespan_context(installed.app):
+        (elsewhere / "RB_OTHER.md").write_text(a_runbook("RB_OTHER", alertname="OtherAlert"))
+
+        await until(lambda: "RB_OTHER" in installed.catalog.plans)
+
+
 async def test_a_runbook_that_breaks_leaves_its_last_good_version_and_the_others(
     living: Installation, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -29,6 +29,11 @@ from tests.cli.installation import ROOT, runmend, surroundings
             "the label pod is given as 'a' and as 'b'; give it once",
         ),
         (["run", "RB_IMAGEPULL", "--mode", "approve"], "'approve'"),
+        (
+            ["run", "RB_IMAGEPULL", "web"],
+            "'web' is no target; write NAMESPACE/NAME, such as shop/web, or labels with -l",
+        ),
+        (["run", "RB_IMAGEPULL", "shop/Web"], "'shop/Web' is no target ('Web' is not a DNS-1123 subdomain"),
         (["list", "--limit", "0"], "Input should be greater than or equal to 1"),
     ],
 )
@@ -124,7 +129,10 @@ A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
         (
             ["run", "RB_IMAGEPULL"],
             {},
-            "the label namespace is missing; RB_IMAGEPULL requires it; give labels with -l NAME=VALUE",
+            (
+                "the label namespace is missing; RB_IMAGEPULL requires it; name the target, such as shop/web, or give "
+                "labels with -l NAME=VALUE"
+            ),
         ),
         (
             ["run", "RB_IMAGEPULL", "-l", "namespace=kube-system", "-l", "pod=a"],

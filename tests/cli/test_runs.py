@@ -14,6 +14,7 @@ from tests.cli.installation import ROOT, Installation, runmend
 pytestmark = pytest.mark.slow
 
 NO_WORKER = {"RUNMEND_CLUSTER": "nobody"}
+UNMANNED = {"RUNMEND_CLUSTER": "unmanned"}
 
 
 def a_pod(namespace: str, pod: str) -> tuple[str, ...]:
@@ -55,6 +56,34 @@ def test_a_run_is_started_followed_and_told(installation: Installation) -> None:
     assert again["run_id"] == listed["run_id"]
     assert again["result"]["outcome"] == "resolved"
     assert again["web_ui"] == shown.stdout.splitlines()[-2]
+
+
+def test_a_target_is_named_as_show_names_it_or_by_its_labels(installation: Installation) -> None:
+    namespace, pod = installation.a_broken_deployment()
+    by_labels = ("-l", f"namespace={namespace}", "-l", "deployment=web")
+
+    first = installation.run("run", "RB_IMAGEPULL", f"{namespace}/web", **UNMANNED)
+    second = installation.run("run", "RB_IMAGEPULL", *by_labels, "--mode", "auto", **UNMANNED)
+    nothing = installation.run("run", "RB_IMAGEPULL", f"{namespace}/api", **UNMANNED)
+
+    assert first.returncode == 0, first.stderr
+    assert second.stdout == first.stdout
+    assert f"joined the open run of RB_IMAGEPULL for Deployment {namespace}/web\n" in second.stderr
+    assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert nothing.stderr.startswith(f"runmend: error: nothing that is called {namespace}/api has a pod; ")
+    told = installation.told("show", f"{namespace}/web", **UNMANNED)
+    assert {alert["labels"]["pod"] for alert in told["result"]["alerts"]} == {pod}
+
+
+def test_a_mode_that_the_installation_overrules_is_said(installation: Installation) -> None:
+    namespace, _ = installation.a_broken_deployment()
+
+    done = installation.run(
+        "run", "RB_IMAGEPULL", f"{namespace}/web", "--mode", "auto", RUNMEND_MODE="recommend", **UNMANNED
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "--mode auto is overruled: RUNMEND_MODE says recommend, and the strictest wins\n" in done.stderr
 
 
 def test_a_failed_run_is_told_with_what_it_found(installation: Installation) -> None:

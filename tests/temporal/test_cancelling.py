@@ -1,5 +1,6 @@
 """A run is cancelled while its write is tried: the history says whether it was made."""
 
+import asyncio
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from temporalio.exceptions import CancelledError
 
 from runmend.reports.report import render
 from runmend.runs.timeline import progress_of
+from runmend.worker.heartbeats import INTERVAL
 from tests.builders import FALLBACK, MISSING
 from tests.temporal.support import quick
 from tests.workflow.acts import Held, events_of, events_until, happens, outcome_of, results
@@ -55,6 +57,24 @@ async def test_a_run_that_is_cancelled_while_its_worker_waits_for_the_write_is_c
         await cancelled(handle)
 
     assert (await results(handle))["patch_image"]["status"] == "done"
+
+
+async def test_a_run_that_is_cancelled_before_its_step_writes_writes_nothing(world: World) -> None:
+    """The step's worker hears of it with its next heartbeat, and asks before it writes."""
+    world.deploy()
+    await world.until_broken(count=2)
+    world.faults.add("GET", "deployments/web", times=2, then=lambda _: None)  # of observing, and of the step before
+    async with a_worker(world):
+        with Held(world, "GET", "deployments/web") as held:
+            handle = await world.start()
+            await happens(held.reached)
+            await handle.cancel()
+            await events_until(handle, "activity_task_cancel_requested")
+            await asyncio.sleep(2 * INTERVAL.total_seconds())
+        await cancelled(handle)
+
+    assert "patch_image" not in await results(handle)
+    assert (patches(world), world.images()) == ([], {"app": MISSING})
 
 
 async def test_a_run_that_is_cancelled_between_two_tries_of_its_write_makes_no_other(world: World) -> None:

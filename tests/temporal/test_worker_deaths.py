@@ -1,9 +1,12 @@
 """Worker processes die and are stopped in the middle of a run; another takes over."""
 
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from temporalio.client import WorkflowHandle
 
 from runmend.core.outcomes import Outcome
 from tests.builders import FALLBACK
@@ -13,9 +16,20 @@ from tests.workflow.scenes import patches
 from tests.world import World
 
 PATCH = ("PATCH", "deployments/web")
-TAKEN_OVER = 60.0
-"""Seconds: a server offers a run's next task to the worker that had it for 10 s, before any other gets it."""
+RECOVERY = 10.0
+"""Seconds from a worker's death to what its run does next: 5 without a heartbeat, 1 until the next try, and 2 in which
+the next task waits for the worker that had the last one."""
+TAKEN_OVER = 30.0
 pytestmark = pytest.mark.slow
+
+
+async def after(handle: WorkflowHandle[Any, Any], death: datetime) -> list[tuple[str, float]]:
+    """What has happened in a run since a worker's death, each with how many seconds after it."""
+    events = (await handle.fetch_history()).events
+    times = [(str(event.WhichOneof("attributes")), event.event_time.ToDatetime(tzinfo=UTC)) for event in events]
+    return [
+        (kind.removesuffix("_event_attributes"), (when - death).total_seconds()) for kind, when in times if when > death
+    ]
 
 
 async def test_a_worker_that_is_killed_between_its_write_and_its_word_of_it_has_written_once(
@@ -23,16 +37,23 @@ async def test_a_worker_that_is_killed_between_its_write_and_its_word_of_it_has_
 ) -> None:
     world.deploy()
     await world.until_broken(count=2)
+    plan = quick(world.plan, try_seconds=60)
     async with WorkerProcess(world, tmp_path / "kubeconfig") as worker:
         with Held(world, *PATCH) as held:
-            handle = await world.start(plan=quick(world.plan))
+            handle = await world.start(plan=plan)
             await happens(held.reached)
-            assert await worker.end(signal.SIGKILL) == -signal.SIGKILL
-    async with WorkerProcess(world, tmp_path / "kubeconfig"):
-        result = await world.completed(handle, TAKEN_OVER)
+            async with WorkerProcess(world, tmp_path / "kubeconfig"):
+                death = datetime.now(UTC)
+                assert await worker.end(signal.SIGKILL) == -signal.SIGKILL
+                result = await world.completed(handle, TAKEN_OVER)
 
     assert (result.outcome, result.steps[1].recovered) == (Outcome.RESOLVED, True)
     assert (len(patches(world)), revisions(world), world.images()) == (1, 2, {"app": FALLBACK})
+    went_on = next(seconds for kind, seconds in await after(handle, death) if kind == "activity_task_scheduled")
+    assert went_on < RECOVERY, await after(handle, death)
+    scheduled = [event.activity_task_scheduled_event_attributes for event in (await handle.fetch_history()).events]
+    watched = [each.heartbeat_timeout.ToSeconds() for each in scheduled if each.activity_id]
+    assert watched == [5] * 6, "every activity's worker is watched, the report's too"
 
 
 async def test_a_window_outlives_the_worker_that_began_it(world: World, tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from runmend.core.errors import RunmendError
 from runmend.core.settings import Settings
 from runmend.reports.report import outcome_line
 from runmend.runs.history import NotARun
+from runmend.runs.polling import PATIENCE_SECONDS, Absence, waiting_task
 from runmend.runs.replaying.points import NotReplayed, Point, where_to_resume
 from runmend.runs.replaying.reading import Past, check_queue, describe, is_replay, read_described
 from runmend.runs.replaying.resuming import resume
-from runmend.runs.timeline import Progress, progress_of
+from runmend.runs.timeline import CALL_SECONDS, Progress, progress_of
 from runmend.runs.visibility import Row, Wanted, rows
 
 _READ_AT_ONCE = 10
@@ -107,7 +108,7 @@ async def resume_all(client: Client, chosen: list[Candidate], at_once: int, tell
         at_once: how many are open at once at most.
         tell: takes a line of progress.
     """
-    few, tally = asyncio.Semaphore(at_once), Tally()
+    few, tally, absence = asyncio.Semaphore(at_once), Tally(), Absence(client)
 
     async def one(candidate: Candidate, past: Past, point: Point) -> None:
         async with few:
@@ -121,7 +122,7 @@ async def resume_all(client: Client, chosen: list[Candidate], at_once: int, tell
             tally.resumed += 1
             tell(f"{short}: resumed at {point.step} ({tally.resumed} of {len(chosen)}): {past.workflow_id}@{run_id}")
             try:
-                progress = await _ended(client, past.workflow_id, run_id)
+                progress = await _ended(client, past.workflow_id, run_id, absence, tell)
             except (RunmendError, RPCError) as error:
                 tally.count("unknown", completed=False)
                 tell(f"{short}: resumed, and cannot be followed: {_why(error)}")
@@ -140,8 +141,23 @@ def _why(error: RunmendError | RPCError) -> str:
     return f"Temporal says {error.status.name}: {error.message}" if isinstance(error, RPCError) else str(error)
 
 
-async def _ended(client: Client, workflow_id: str, run_id: str) -> Progress:
-    """How a run has ended, once it has; a later run of its target is not waited for."""
-    with suppress(WorkflowFailureError):
-        await client.get_workflow_handle(workflow_id, run_id=run_id).result(follow_runs=False)
+async def _ended(
+    client: Client, workflow_id: str, run_id: str, absence: Absence, tell: Callable[[str], None]
+) -> Progress:
+    """How a run has ended, once it has; a later run of its target is not waited for. Where no worker works on it, that
+    is told.
+    """
+    handle = client.get_workflow_handle(workflow_id, run_id=run_id)
+    ending = asyncio.create_task(handle.result(follow_runs=False))
+    try:
+        while not ending.done():
+            with suppress(RPCError):
+                described = await handle.describe(rpc_timeout=CALL_SECONDS)
+                if nobody := await absence.look(run_id, described.task_queue, waiting_task(described)):
+                    tell(nobody)
+            await asyncio.wait([ending], timeout=PATIENCE_SECONDS)
+        with suppress(WorkflowFailureError):
+            await ending
+    finally:
+        ending.cancel()
     return await progress_of(client, workflow_id, run_id)

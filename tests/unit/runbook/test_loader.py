@@ -1,6 +1,8 @@
 """Directories of runbooks: loading, reloading, routing, and what lint says of them."""
 
+import errno
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,84 @@ def test_the_later_of_two_files_with_one_id_or_one_alert_is_a_problem(tmp_path: 
         f"{tmp_path}/b.md:2: error: a.md has the runbook_id RB_A already; change or remove one of the two",
         f"{tmp_path}/c.md:3: error: a.md has the alertname A already; change or remove one of the two",
     ]
+
+
+def test_subdirectories_are_loaded_too_and_what_is_hidden_is_not(tmp_path: Path) -> None:
+    for place, text in {
+        "z.md": a_runbook("RB_Z", "Z"),
+        "pods/a.md": a_runbook("RB_A", "A"),
+        "pods/README.md": "# Of pods\n",
+        "pods/deep/b.md": a_runbook("RB_B", "B"),
+        "pods/deep/c.md": "broken",
+        ".git/d.md": a_runbook("RB_D", "D"),
+    }.items():
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).write_text(text)
+
+    loaded = load_directory(tmp_path)
+
+    assert list(loaded.places.items()) == [("RB_Z", "z.md"), ("RB_A", "pods/a.md"), ("RB_B", "pods/deep/b.md")]
+    assert list(loaded.plans) == list(loaded.places)
+    assert list(loaded.problems) == ["pods/deep/c.md"]
+    assert lint([tmp_path]).files == 4
+
+
+def test_two_files_of_one_id_are_both_named_wherever_they_are(tmp_path: Path) -> None:
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        files(tmp_path / folder, a=a_runbook("RB_A", f"Of{folder}"))
+
+    assert [str(said) for said in lint([tmp_path]).diagnostics] == [
+        f"{tmp_path}/second/a.md:2: error: first/a.md has the runbook_id RB_A already; change or remove one of the two"
+    ]
+
+
+def test_a_link_to_a_directory_is_followed_and_one_that_leads_back_is_not(tmp_path: Path) -> None:
+    """As a ConfigMap whose items have paths of subdirectories is mounted."""
+    (tmp_path / "..data" / "pods").mkdir(parents=True)
+    files(tmp_path / "..data" / "pods", a=a_runbook("RB_A", "A"))
+    (tmp_path / "pods").symlink_to("..data/pods")
+    (tmp_path / "..data" / "pods" / "again").symlink_to(tmp_path)
+
+    loaded = load_directory(tmp_path)
+
+    assert (loaded.places, loaded.problems) == ({"RB_A": "pods/a.md"}, {})
+
+
+def test_a_subdirectory_that_cannot_be_read_is_a_problem_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files(tmp_path, a=a_runbook("RB_A", "A"))
+    (tmp_path / "locked").mkdir()
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "locked":
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+
+    loaded = load_directory(tmp_path)
+
+    assert list(loaded.plans) == ["RB_A"]
+    assert str(loaded.problems["locked"]).startswith(f"{tmp_path}/locked:1: error: the directory cannot be read: ")
+
+
+def test_a_file_in_a_subdirectory_that_breaks_keeps_its_last_good_plan(tmp_path: Path) -> None:
+    """Its neighbour of the same name is another file."""
+    for folder, name in (("first", "A"), ("second", "B")):
+        (tmp_path / folder).mkdir()
+        files(tmp_path / folder, a=a_runbook(f"RB_{name}", name))
+    catalog = Catalog(tmp_path)
+
+    files(tmp_path / "first", a="broken")
+    (tmp_path / "second" / "a.md").unlink()
+    catalog.reload()
+    catalog.reload()
+
+    assert list(catalog.plans) == ["RB_A"]
+    assert list(catalog.problems) == ["first/a.md"]
 
 
 def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path: Path) -> None:
