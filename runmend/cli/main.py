@@ -444,6 +444,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
             stream.flush()
         except (BrokenPipeError, ValueError):
             code = code or BROKEN_PIPE
+    if connection := sys.modules.get("runmend.kube.connection"):  # only where a command has asked a cluster
+        connection.forget_files()
     os._exit(code)
 
 

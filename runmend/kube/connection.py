@@ -6,14 +6,17 @@ Credentials rotate: a token or a certificate is replaced on disk, or a plugin is
 used until they expire or the API server refuses them; then everything is read anew, and the request is sent once more.
 """
 
+import atexit
 import json
 import logging
 import os
+import shutil
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -174,6 +177,20 @@ class _Session:
         return Answer(answer.status, answer.headers, answer.data)
 
 
+@cache
+def _folder() -> str:
+    """Where the client writes what a kubeconfig holds of certificates and keys, which it wants in files."""
+    folder = tempfile.mkdtemp(prefix="runmend-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def forget_files() -> None:
+    """Remove what was written of certificates and keys; for a process that ends without its exit handlers."""
+    if _folder.cache_info().currsize:
+        shutil.rmtree(_folder(), ignore_errors=True)
+
+
 def _configuration(kubeconfig: Path | None, context: str | None) -> api.Configuration:
     """Address and credentials as they are now."""
     configuration = api.Configuration()
@@ -184,6 +201,7 @@ def _configuration(kubeconfig: Path | None, context: str | None) -> api.Configur
             context=context,
             client_configuration=configuration,
             persist_config=False,
+            temp_file_path=_folder(),
         )  # type: ignore[no-untyped-call]
     except config.ConfigException as error:
         if kubeconfig or context:

@@ -197,7 +197,7 @@ def test_what_is_not_there_is_said_in_one_line(
             {},
             "pyproject.toml is there and no embedded cluster's, so it is left alone; ",
         ),
-        (["dev", "--context", "nobody"], {}, " cannot be used: "),
+        (["dev", *ANY_PORTS, "--context", "nobody"], {}, " cannot be used: "),
     ],
 )
 def test_a_process_that_cannot_do_its_work_says_so_in_one_line(
@@ -216,7 +216,8 @@ def test_a_port_that_is_taken_is_named_with_its_option(nobody: dict[str, str], a
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
 
-        done = runmend(nobody, *argv, port, cwd=tmp_path)
+        others = ANY_PORTS if argv[0] == "dev" else ()
+        done = runmend(nobody, argv[0], *others, argv[1], port, cwd=tmp_path)
 
     assert done.returncode == 1
     assert (

@@ -27,7 +27,7 @@ def pause(installation: Installation, namespace: str, *, paused: bool) -> None:
     url = config["clusters"][0]["cluster"]["server"] + DEPLOYMENTS.format(namespace)
     token = config["users"][0]["user"]["token"]
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/strategic-merge-patch+json"}
-    answer = httpx.patch(url, json={"spec": {"paused": paused}}, headers=headers, trust_env=False)
+    answer = httpx.patch(url, json={"spec": {"paused": paused}}, headers=headers, trust_env=False, verify=False)
     assert answer.is_success, answer.text
 
 
