@@ -92,7 +92,8 @@ class Diagnosis:
                 about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None
             )
         example = next(event.message for event in events if says_why(event.message))
-        return Finding(about=step.name, line=step.line, found=f"{', '.join(said)}; {essence(example)}", ok=False)
+        found = f"{', '.join(said)}; the runtime says: {essence(example)}"
+        return Finding(about=step.name, line=step.line, found=found, ok=False)
 
     def _point(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
         match point.probe:

@@ -265,6 +265,7 @@ async def test_a_long_message_of_the_kubelet_is_cut_to_what_differs(world: World
 
     _, said = only(finding(result, "Check pod events"))
     assert said == (
-        "authentication failure (reported 1x); failed to authorize: failed to fetch anonymous token: unexpected "
+        "authentication failure (reported 1x); the runtime says: "
+        "failed to authorize: failed to fetch anonymous token: unexpected "
         "status: 401 Unauthorized"
     )
