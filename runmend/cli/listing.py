@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.cli.context import NotFoundHere, asking, load_settings, temporal_client
 from runmend.core.durations import took
-from runmend.core.outcomes import Outcome
+from runmend.core.outcomes import Outcome, in_words
 from runmend.core.settings import Settings
 from runmend.runs.terminal import console
 from runmend.runs.timeline import CALL_SECONDS
@@ -197,7 +197,7 @@ def _outcome(row: Row) -> Text:
     """An outcome; of a resolved run also how many criteria nobody has checked."""
     if row.unverified:
         return cell(f"{row.outcome}, {row.unverified} unverified", "yellow")
-    return cell(row.outcome, _STYLES.get(row.outcome, "red"))
+    return cell(in_words(row.outcome), _STYLES.get(row.outcome, "red"))
 
 
 def _as_json(row: Row) -> dict[str, str | float | bool | None]:

@@ -1,5 +1,6 @@
 """How a run can end."""
 
+import re
 from enum import StrEnum
 
 
@@ -21,3 +22,8 @@ class Outcome(StrEnum):
     def completes(self) -> bool:
         """Whether the workflow completes under this outcome."""
         return self in (Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED)
+
+
+def in_words(outcome: str) -> str:
+    """An outcome as a column of them shows it: `not needed`, `precondition failed`."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", outcome).replace("_", " ").lower()
