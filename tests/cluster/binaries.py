@@ -53,7 +53,7 @@ PACKAGES = {
     "docker-registry": ("docker-registry", "usr/bin/docker-registry"),
     "older-kubectl": ("kubernetes-client", "usr/bin/kubectl"),
 }
-"""Program → Debian's package, and the path in it."""
+"""Program → Debian's package, and the path in it. What is on the PATH under a program's name is taken instead."""
 
 
 def kept_in() -> Path:
@@ -129,7 +129,7 @@ def _go_version() -> str:
 
 def _packaged(name: str, say: Callable[[str], None]) -> Path:
     package, path = PACKAGES[name]
-    installed = shutil.which(Path(path).name)
+    installed = shutil.which(name)  # not its command: another kubectl on the PATH is not the older one
     if installed:
         return Path(installed)
     unpacked = kept_in() / f"debian-{package}"

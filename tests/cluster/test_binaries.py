@@ -94,5 +94,18 @@ def test_a_program_on_the_path_is_taken_as_it_is(programs: Path) -> None:
     assert find("promtool") == promtool
 
 
+def test_another_version_on_the_path_is_no_older_one(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (programs / "tools" / "kubectl").touch(0o755)
+
+    def unpack(package: str, target: Path) -> None:
+        assert package == "kubernetes-client"
+        (target / "usr/bin").mkdir(parents=True)
+        (target / "usr/bin/kubectl").touch()
+
+    monkeypatch.setattr(binaries, "_unpack", unpack)
+
+    assert find("older-kubectl") == programs / "cache" / "debian-kubernetes-client" / "usr/bin/kubectl"
+
+
 def test_they_are_built_as_the_kubernetes_that_the_module_requires() -> None:
     assert binaries._kubernetes_version() in (binaries.HERE / "go.mod").read_text()

@@ -147,6 +147,66 @@ def test_a_scale_is_read_and_set(namespace: Namespace) -> None:
 
 
 @pytest.mark.parametrize(
+    ("method", "content_type", "body", "code"),
+    [
+        ("PATCH", JSON_PATCH, [{"op": "replace", "path": "/spec/replicas", "value": 3}], 200),
+        ("PATCH", MERGE, {"spec": 1}, 422),
+        ("PATCH", JSON_PATCH, {"spec": {"replicas": 3}}, 400),
+        ("PATCH", MERGE, {"metadata": {"resourceVersion": "1"}, "spec": {"replicas": 3}}, 409),
+        ("PATCH", "text/plain", {"spec": {"replicas": 3}}, 415),
+        ("PUT", "application/json", {"metadata": {"name": "web"}, "spec": 1}, 400),
+        ("PUT", "text/plain", {"metadata": {"name": "web"}, "spec": {"replicas": 3}}, 415),
+    ],
+)
+def test_a_scale_is_patched_as_any_object_is(
+    namespace: Namespace, method: str, content_type: str, body: object, code: int
+) -> None:
+    namespace.create("deployments", a_deployment(replicas=1, paused=True))
+    path = f"{namespace.path('deployments', 'web')}/scale"
+
+    answer = namespace.http.request(method, path, content=json.dumps(body), headers={"Content-Type": content_type})
+
+    assert answer.status_code == code, answer.text
+    assert namespace.get("deployments", "web")["spec"]["replicas"] == (3 if code == 200 else 1)
+
+
+@pytest.mark.parametrize(
+    ("method", "query", "body", "code"),
+    [
+        ("PUT", "", '{"metadata": 1}', 400),
+        ("PATCH", "", '"x"', 400),
+        ("PATCH", "", "{}", 400),
+        ("DELETE", "?gracePeriodSeconds=soon", "", 400),
+    ],
+)
+def test_what_cannot_be_read_is_a_bad_request(
+    namespace: Namespace, method: str, query: str, body: str, code: int
+) -> None:
+    namespace.create("secrets", {"metadata": {"name": "one"}})
+    kind = {"Content-Type": JSON_PATCH if method == "PATCH" else "application/json"}
+
+    answer = namespace.http.request(method, namespace.path("secrets", "one") + query, content=body, headers=kind)
+
+    assert (answer.status_code, answer.json()["kind"]) == (code, "Status"), answer.text
+    assert namespace.get("secrets", "one")
+
+
+def test_options_of_a_deletion_may_be_protocol_buffers(namespace: Namespace) -> None:
+    namespace.create("secrets", {"metadata": {"name": "one"}})
+    head = b"k8s\0\x0a\x13\x0a\x02v1\x12\x0dDeleteOptions"
+    only_tried = head + b"\x12\x05\x2a\x03All"  # dryRun
+    another = head + b"\x12\x07\x12\x05\x0a\x03abc"  # preconditions: a uid
+    kind = {"Content-Type": "application/vnd.kubernetes.protobuf"}
+
+    codes = [
+        namespace.http.request("DELETE", namespace.path("secrets", "one"), content=body, headers=kind).status_code
+        for body in (only_tried, another, head, head)
+    ]
+
+    assert codes == [200, 409, 200, 404]
+
+
+@pytest.mark.parametrize(
     ("kind", "short", "verbs"),
     [
         ("pods", ["po"], {"get", "list", "watch", "create", "update", "patch", "delete"}),

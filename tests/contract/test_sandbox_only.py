@@ -291,3 +291,38 @@ def test_what_protocol_buffers_say_and_nobody_knows_is_refused(alone: Namespace)
 
     assert (made.status_code, made.json()["metadata"]["name"]) == (201, "token")
     assert (refused.status_code, foreign.status_code) == (415, 415)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x08\x05",  # a number where the head is expected
+        b"\x0a\x02\x08\x01",  # where its apiVersion is
+        b"\x0a\x0c\x0a\x02v1\x12\x06Secret\x12\x02\x08\x01",  # where the metadata are
+        b"\x0a\x0c\x0a\x02v1\x12\x06Secret\x12\x02\x10\x01",  # where an entry of the data is
+        b"\x0a\x0c\x0a\x02v1\x12\x06Secret\x12\x09\x0a",  # the end
+        b"\x0a\x10\x0a\x02v1\x12\x0aDeployment\x12\x08\x12\x06\x0a\x04\x08\x01\x10\x01",  # bytes where the replicas are
+    ],
+)
+def test_protocol_buffers_that_cannot_be_read_are_refused(alone: Namespace, content: bytes) -> None:
+    kind = {"Content-Type": "application/vnd.kubernetes.protobuf"}
+
+    assert alone.http.post(alone.path("secrets"), content=b"k8s\0" + content, headers=kind).status_code == 415
+
+
+def test_a_version_of_a_watch_is_made_of_digits(alone: Namespace) -> None:
+    answer = alone.http.get(alone.path("secrets"), params={"watch": "true", "resourceVersion": "²"})
+
+    assert (answer.status_code, answer.json()["reason"]) == (400, "BadRequest")
+
+
+def test_a_sandbox_that_stops_ends_its_watches(capfd: pytest.CaptureFixture[str]) -> None:
+    with Sandbox() as sandbox:
+        http = http_client(sandbox.url, headers={"Authorization": f"Bearer {sandbox.token}"})
+        with http, http.stream("GET", "/api/v1/namespaces", params={"watch": "true"}) as answer:
+            lines = answer.iter_lines()
+            assert "ADDED" in next(lines)
+            sandbox.stop()
+            assert all("ADDED" in line for line in lines)
+
+    assert capfd.readouterr().err == ""

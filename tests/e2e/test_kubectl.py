@@ -67,7 +67,7 @@ def embedded(folder: Path) -> Iterator[Cluster]:
 
 
 @pytest.fixture(params=["kubectl on the real", "kubectl on the embedded", "older-kubectl on the embedded"])
-def kubectl(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kubectl]:
+def command(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kubectl]:
     program, _, where = request.param.partition(" on the ")
     if where == "real":
         with request.getfixturevalue("real").namespace() as namespace:
@@ -77,72 +77,85 @@ def kubectl(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Kubectl]
         yield Kubectl(find(program), namespace, tmp_path)
 
 
-def test_a_deployment_is_applied_changed_rolled_back_and_deleted(kubectl: Kubectl, tmp_path: Path) -> None:
-    assert kubectl("apply", "-f", kubectl.write("1")) == "deployment.apps/web created\n"
-    assert "successfully rolled out" in kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    assert kubectl("apply", "-f", kubectl.write("1")) == "deployment.apps/web unchanged\n"
-    assert kubectl("apply", "-f", kubectl.write("2")) == "deployment.apps/web configured\n"
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    assert len(re.findall(r"^\d+ ", kubectl("rollout", "history", "deployment/web"), re.MULTILINE)) == 2
-    assert "rolled back" in kubectl("rollout", "undo", "deployment/web")
+def test_a_deployment_is_applied_changed_rolled_back_and_deleted(command: Kubectl, tmp_path: Path) -> None:
+    assert command("apply", "-f", command.write("1")) == "deployment.apps/web created\n"
+    assert "successfully rolled out" in command("rollout", "status", "deployment/web", "--timeout=30s")
+    assert command("apply", "-f", command.write("1")) == "deployment.apps/web unchanged\n"
+    assert command("apply", "-f", command.write("2")) == "deployment.apps/web configured\n"
+    command("rollout", "status", "deployment/web", "--timeout=30s")
+    assert len(re.findall(r"^\d+ ", command("rollout", "history", "deployment/web"), re.MULTILINE)) == 2
+    assert "rolled back" in command("rollout", "undo", "deployment/web")
     image = "jsonpath={.spec.template.spec.containers[0].image}"
-    assert kubectl("get", "deployment", "web", "-o", image) == "registry.example/web:1"
-    assert "restarted" in kubectl("rollout", "restart", "deployment/web")
-    assert "image updated" in kubectl("set", "image", "deployment/web", "app=registry.example/web:3")
-    assert "scaled" in kubectl("scale", "deployment", "web", "--replicas=3")
+    assert command("get", "deployment", "web", "-o", image) == "registry.example/web:1"
+    assert "restarted" in command("rollout", "restart", "deployment/web")
+    assert "image updated" in command("set", "image", "deployment/web", "app=registry.example/web:3")
+    assert "scaled" in command("scale", "deployment", "web", "--replicas=3")
     editor = tmp_path / "editor"
     editor.write_text("#!/bin/sh\nsed -i '/^spec:/,/^status:/ s/replicas: 3/replicas: 1/' \"$1\"\n")
     editor.chmod(0o755)
-    assert "edited" in kubectl("edit", "deployment", "web", EDITOR=str(editor))
-    assert kubectl("annotate", "deployment", "web", "a=b").startswith("deployment.apps/web annotated")
-    assert kubectl("label", "deployment", "web", "c=d") == "deployment.apps/web labeled\n"
-    found = kubectl("get", "deploy", "-l", "c=d", "-o", "jsonpath={.items[*].spec.replicas} {.items[*].metadata.name}")
+    assert "edited" in command("edit", "deployment", "web", EDITOR=str(editor))
+    assert command("annotate", "deployment", "web", "a=b").startswith("deployment.apps/web annotated")
+    assert command("label", "deployment", "web", "c=d") == "deployment.apps/web labeled\n"
+    found = command("get", "deploy", "-l", "c=d", "-o", "jsonpath={.items[*].spec.replicas} {.items[*].metadata.name}")
     assert found == "1 web"
-    kubectl("rollout", "status", "deployment/web", "--timeout=30s")
-    assert re.search(r"^Name: +web$", kubectl("describe", "deployment", "web"), re.MULTILINE)
-    assert "deleted" in kubectl("delete", "deployment", "web", "--timeout=30s")
-    assert kubectl.run("get", "deployment", "web").stderr.startswith("Error from server (NotFound): deployments.apps")
+    command("rollout", "status", "deployment/web", "--timeout=30s")
+    assert re.search(r"^Name: +web$", command("describe", "deployment", "web"), re.MULTILINE)
+    assert "deleted" in command("delete", "deployment", "web", "--timeout=30s")
+    assert command.run("get", "deployment", "web").stderr.startswith("Error from server (NotFound): deployments.apps")
 
 
-def test_what_is_created_is_shown_as_people_expect(kubectl: Kubectl) -> None:
-    assert kubectl("create", "deployment", "api", "--image=registry.example/api:1") == "deployment.apps/api created\n"
-    assert kubectl("create", "secret", "generic", "token", "--from-literal=a=b") == "secret/token created\n"
-    assert kubectl("run", "lone", "--image=registry.example/lone:missing") == "pod/lone created\n"
-    kubectl("rollout", "status", "deployment/api", "--timeout=30s")
-    eventually(lambda: "BackOff" in kubectl("get", "pod", "lone"))
+def test_what_is_created_is_shown_as_people_expect(command: Kubectl) -> None:
+    assert command("create", "deployment", "api", "--image=registry.example/api:1") == "deployment.apps/api created\n"
+    assert command("create", "secret", "generic", "token", "--from-literal=a=b") == "secret/token created\n"
+    assert command("run", "lone", "--image=registry.example/lone:missing") == "pod/lone created\n"
+    command("rollout", "status", "deployment/api", "--timeout=30s")
+    eventually(lambda: "BackOff" in command("get", "pod", "lone"))
 
-    heading, row = kubectl("get", "deployments").splitlines()
+    heading, row = command("get", "deployments").splitlines()
     assert heading.split() == ["NAME", "READY", "UP-TO-DATE", "AVAILABLE", "AGE"]
     assert row.split()[:4] == ["api", "1/1", "1", "1"]
-    heading, row = kubectl("get", "pod", "lone", "-o", "wide").splitlines()
+    heading, row = command("get", "pod", "lone", "-o", "wide").splitlines()
     assert heading.split()[:7] == ["NAME", "READY", "STATUS", "RESTARTS", "AGE", "IP", "NODE"]
     assert row.split()[:4] == ["lone", "0/1", "ImagePullBackOff", "0"]
-    assert kubectl("get", "secret", "token", "-o", "jsonpath={.data.a}") == "Yg=="
-    assert "kind: Pod\n" in kubectl("get", "pod", "lone", "-o", "yaml")
-    assert 'Failed to pull image "registry.example/lone:missing"' in kubectl("describe", "pod", "lone")
-    if kubectl.embedded:  # the test cluster's nodes have no port to ask for logs
-        assert 'container "lone" in pod "lone" is waiting to start: ' in kubectl.run("logs", "lone").stderr
-    assert "pod/lone" in kubectl("get", "all")
+    assert command("get", "secret", "token", "-o", "jsonpath={.data.a}") == "Yg=="
+    assert "kind: Pod\n" in command("get", "pod", "lone", "-o", "yaml")
+    assert 'Failed to pull image "registry.example/lone:missing"' in command("describe", "pod", "lone")
+    if command.embedded:  # the test cluster's nodes have no port to ask for logs
+        assert 'container "lone" in pod "lone" is waiting to start: ' in command.run("logs", "lone").stderr
+    assert "pod/lone" in command("get", "all")
 
 
-def test_a_watch_shows_what_comes(kubectl: Kubectl) -> None:
-    watched = kubectl.run("get", "secrets", "-w", "--request-timeout=3s", "-o", "name")
+def test_a_watch_shows_what_comes(command: Kubectl) -> None:
+    watched = command.run("get", "secrets", "-w", "--request-timeout=3s", "-o", "name")
     assert "Unable" not in watched.stderr
 
-    kubectl("create", "secret", "generic", "one", "--from-literal=a=b")
-    assert "secret/one" in kubectl.run("get", "secrets", "-w", "--request-timeout=3s", "-o", "name").stdout
+    command("create", "secret", "generic", "one", "--from-literal=a=b")
+    assert "secret/one" in command.run("get", "secrets", "-w", "--request-timeout=3s", "-o", "name").stdout
 
 
-def test_nodes_are_cordoned_and_uncordoned(kubectl: Kubectl) -> None:
-    node = kubectl("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
+def test_nodes_are_cordoned_and_uncordoned(command: Kubectl) -> None:
+    node = command("get", "nodes", "-o", "jsonpath={.items[0].metadata.name}")
     try:
-        assert "cordoned" in kubectl("cordon", node)
-        assert re.search(rf"^{node} +Ready,SchedulingDisabled ", kubectl("get", "nodes"), re.MULTILINE)
+        assert "cordoned" in command("cordon", node)
+        assert re.search(rf"^{node} +Ready,SchedulingDisabled ", command("get", "nodes"), re.MULTILINE)
     finally:
-        kubectl("uncordon", node)
+        command("uncordon", node)
 
 
-def test_what_is_not_served_is_answered_as_an_unsupported_resource(kubectl: Kubectl) -> None:
-    done = kubectl.run("get", "widgets")
+def test_a_drained_node_keeps_none_of_the_pods(command: Kubectl) -> None:
+    command("create", "deployment", "drained", "--image=registry.example/web:1")
+    command("rollout", "status", "deployment/drained", "--timeout=30s")
+    node = command("get", "pods", "-l", "app=drained", "-o", "jsonpath={.items[0].spec.nodeName}")
+    try:
+        drained = command("drain", node, "--pod-selector=app=drained", "--grace-period=1", "--timeout=30s")
+        assert re.search(r"^node/\S+ (drained|evicted|deleted)$", drained, re.MULTILINE)
+        where = command("get", "pods", "-l", "app=drained", "-o", "jsonpath={.items[*].spec.nodeName}")
+        assert node not in where.split()
+    finally:
+        command("uncordon", node)
+
+
+def test_what_is_not_served_is_answered_as_an_unsupported_resource(command: Kubectl) -> None:
+    done = command.run("get", "widgets")
 
     assert (done.returncode, done.stderr) == (1, 'error: the server doesn\'t have a resource type "widgets"\n')

@@ -126,6 +126,7 @@ class Api:
     def update(self, at: Address, body: Object, write: Write) -> Object:
         """Put a new version in the place of the live object."""
         old = self.get(at)
+        check_types(at.resource, body, None)
         new = copied(body)
         metadata = new["metadata"] = new.get("metadata") or {}
         for name in ("name", "namespace"):

@@ -42,6 +42,8 @@ def merged(target: object, patch: object) -> object:
 
 def by_steps(target: Object, steps: Any) -> object:  # noqa: ANN401  JSON of any shape
     """JSON patch (RFC 6902)."""
+    if not isinstance(steps, list):
+        raise bad_request("json: cannot unmarshal what is no list into Go value of type jsonpatch.Patch")
     try:
         return jsonpatch.apply_patch(target, steps)
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:

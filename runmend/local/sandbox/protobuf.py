@@ -1,4 +1,5 @@
-"""New objects as kubectl's typed commands send them: `kubectl create deployment` and its like speak Protocol Buffers.
+"""Objects as kubectl's typed commands send them: `kubectl create deployment`, `drain` and their like speak Protocol
+Buffers.
 
 The messages are those of Kubernetes' generated.proto, as far as these commands fill them. A field that is not in the
 table and says something is refused, so nothing is left out.
@@ -35,6 +36,14 @@ _MESSAGES: Final[dict[str, tuple[tuple[int, str, str], ...]]] = {
         (4, "stringData", "{text"),
         (5, "immutable", "bool"),
     ),
+    "DeleteOptions": (
+        (1, "gracePeriodSeconds", "number!"),
+        (2, "preconditions", "Preconditions"),
+        (3, "orphanDependents", "bool"),
+        (4, "propagationPolicy", "text"),
+        (5, "dryRun", "[text"),
+    ),
+    "Preconditions": ((1, "uid", "text"), (2, "resourceVersion", "text")),
     "Deployment": (_METADATA, (2, "spec", "DeploymentSpec")),
     "DeploymentSpec": (
         (1, "replicas", "number!"),
@@ -108,8 +117,9 @@ def decoded(body: bytes) -> Object:
         head: Object = unknown["typeMeta"]
         if head.get("kind") not in _MESSAGES:
             raise Unreadable(f"{head.get('kind')} is sent as JSON")
-        return head | _message(head["kind"], unknown["raw"])
-    except (IndexError, KeyError, UnicodeDecodeError) as error:
+        return head | _message(head["kind"], unknown.get("raw", b""))
+    except (AttributeError, IndexError, KeyError, TypeError, UnicodeDecodeError) as error:
+        # A number stands where bytes are expected, or bytes where a number is, or they end too early.
         raise Unreadable("it cannot be read") from error
 
 

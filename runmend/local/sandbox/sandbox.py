@@ -53,6 +53,7 @@ class Sandbox:
         self._app: ASGIApp | None = None
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
+        self._end_watches: Callable[[], None] = lambda: None
         self._stopping = asyncio.Event()
 
     def __enter__(self) -> Self:
@@ -130,6 +131,7 @@ class Sandbox:
             store.put(NAMESPACES, namespace)
             store.put(SERVICE_ACCOUNTS, {"metadata": {"name": "default", "namespace": name}})
         server = Server(api, self.token)
+        self._end_watches = server.end_watches
         self._app = self._wrap(server) if self._wrap is not None else server
         await self._serve(listening)
         ready.set()
@@ -146,6 +148,7 @@ class Sandbox:
             ws="none",
             lifespan="off",
             log_config=None,
+            log_level="error",  # its advice on WebSockets would be what `exec` and `port-forward` make a person see
             access_log=False,
             proxy_headers=False,
             timeout_graceful_shutdown=1,
@@ -161,6 +164,7 @@ class Sandbox:
     async def _hang_up(self) -> None:
         if self._server is None or self._serving is None:
             return
+        self._end_watches()
         self._server.should_exit = True
         await self._serving
         self._server = self._serving = None

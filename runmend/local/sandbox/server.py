@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from runmend.local.sandbox import protobuf, schemas
 from runmend.local.sandbox.api import Address, Api, Write, scale_of
-from runmend.local.sandbox.patches import merged
+from runmend.local.sandbox.patches import by_steps, merged
 from runmend.local.sandbox.resources import GROUPS, PODS, RESOURCES, TEMPLATED, Object, Resource
 from runmend.local.sandbox.selectors import by_fields, by_labels
 from runmend.local.sandbox.status import (
@@ -26,6 +27,7 @@ from runmend.local.sandbox.status import (
     not_acceptable,
     unauthorized,
     unknown_format,
+    unreadable,
     unsupported_media_type,
 )
 from runmend.local.sandbox.tables import table
@@ -63,6 +65,10 @@ class Server:
         self._api = api
         self._watches = Watches(api.store)
         self._token = token
+
+    def end_watches(self) -> None:
+        """End every watch, so that the server can stop."""
+        self._watches.end()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a refusal becomes its Status."""
@@ -147,17 +153,9 @@ class Server:
         return Response(_encoded_metadata(found), media_type="application/json") if asked else self._one(at, found)
 
     async def _patch(self, request: Request, at: Address) -> Response:
-        kind = _content_type(request)
-        if kind not in (STRATEGIC_MERGE, JSON_MERGE, JSON_PATCH):
-            raise unsupported_media_type()
-        body, write = await request.body(), _write(request, "PatchOptions")
+        kind, body, write = _patch_kind(request), await request.body(), _write(request, "PatchOptions")
         self._api.get(at)
-        try:
-            patch = json.loads(body)
-        except ValueError as error:
-            raise bad_request(
-                "unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)
-            ) from None
+        patch = _parsed_patch(body)
         if kind == JSON_PATCH:
             return self._one(at, self._api.patch_by_steps(at, patch, write))
         return self._one(at, self._api.patch(at, patch, write, strategic=kind == STRATEGIC_MERGE))
@@ -173,11 +171,19 @@ class Server:
             return _json(live)
         if request.method not in ("PATCH", "PUT"):
             raise method_not_allowed()
-        body = _parsed(await request.body(), at.resource)
-        asked = merged(live, body) if request.method == "PATCH" else body
-        spec, metadata = ((asked.get(part) if isinstance(asked, dict) else None) or {} for part in ("spec", "metadata"))
-        version = str((body.get("metadata") or metadata).get("resourceVersion") or "") if "metadata" in body else ""
-        return _json(self._api.scale(at, spec.get("replicas"), version, _write(request, "PatchOptions")))
+        body, write = await request.body(), _write(request, f"{request.method.capitalize()}Options")
+        if request.method == "PUT":
+            asked: object = _sent(_content_type(request), body, at.resource)
+        else:
+            kind, patch = _patch_kind(request), _parsed_patch(body)
+            # A patch that names no version holds for whichever there is.
+            unversioned = live | {"metadata": {**live["metadata"], "resourceVersion": ""}}
+            asked = by_steps(unversioned, patch) if kind == JSON_PATCH else merged(unversioned, patch)
+        try:
+            replicas, version = _asked_scale(asked)
+        except ValueError as error:
+            raise (bad_request if request.method == "PUT" else unreadable)(str(error)) from None
+        return _json(self._api.scale(at, replicas, version, write))
 
     def _watch(self, request: Request, at: Address) -> Response:
         """What changes, an event on each line, until the client leaves or the time that it named is over."""
@@ -199,9 +205,9 @@ class Server:
 
     async def _delete(self, request: Request, at: Address) -> Response:
         body = await request.body()
-        options = _parsed(body, at.resource) if body else {}
+        options = _sent(_content_type(request), body, at.resource) if body else {}
         if "gracePeriodSeconds" in request.query_params:
-            options["gracePeriodSeconds"] = int(request.query_params["gracePeriodSeconds"])
+            options["gracePeriodSeconds"] = _number(request.query_params["gracePeriodSeconds"])
         write = _write(request, "DeleteOptions")
         write = Write(write.manager, write.dry_run or "All" in (options.get("dryRun") or []))
         return self._one(at, self._api.delete(at, options, write))
@@ -233,7 +239,7 @@ def _event_line(resource: Resource, kind: str, obj: Object, *, as_table: bool, w
 
 
 def _seconds(text: str | None) -> float:
-    return float(text) if text and text.isdigit() and int(text) else _WATCH_S
+    return float(text) if text and text.isdecimal() and int(text) else _WATCH_S
 
 
 def _json(body: Object, code: HTTPStatus = HTTPStatus.OK) -> Response:
@@ -261,6 +267,37 @@ def _whole_rows(request: Request) -> bool:
 
 def _encoded_metadata(obj: Object) -> bytes:
     return json.dumps(_METADATA_HEAD | {"metadata": obj["metadata"]}, separators=(",", ":")).encode()
+
+
+def _patch_kind(request: Request) -> str:
+    """The type of a patch.
+
+    Raises:
+        Refused: 415 for one that is not applied here.
+    """
+    kind = _content_type(request)
+    if kind not in (STRATEGIC_MERGE, JSON_MERGE, JSON_PATCH):
+        raise unsupported_media_type()
+    return kind
+
+
+def _parsed_patch(body: bytes) -> Any:  # noqa: ANN401  JSON of any shape
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise bad_request("unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)) from None
+
+
+def _asked_scale(scale: object) -> tuple[object, str]:
+    """The replicas that a Scale asks for, and the version that it is of; empty for any.
+
+    Raises:
+        ValueError: it is no Scale.
+    """
+    spec, metadata = ((scale.get(part) or {} if isinstance(scale, dict) else None) for part in ("spec", "metadata"))
+    if not isinstance(spec, dict) or not isinstance(metadata, dict):
+        raise ValueError(f"{json.dumps(scale)}: json: cannot unmarshal what is no object into a part of v1.Scale")  # noqa: TRY004  of JSON
+    return spec.get("replicas"), str(metadata.get("resourceVersion") or "")
 
 
 def _content_type(request: Request) -> str:
@@ -297,8 +334,12 @@ def _parsed(body: bytes, resource: Resource) -> Object:
 
 
 def _limit(text: str | None) -> int:
+    return max(0, _number(text or "0"))
+
+
+def _number(text: str) -> int:
     try:
-        return max(0, int(text or "0"))
+        return int(text)
     except ValueError:
         raise bad_request(f'strconv.ParseInt: parsing "{text}": invalid syntax') from None
 

@@ -30,7 +30,7 @@ class Watches:
         self._store = store
         self._latest: deque[Seen] = deque(maxlen=KEPT)
         self._forgotten = store.revision
-        self._watching: set[asyncio.Queue[Seen]] = set()
+        self._watching: set[asyncio.Queue[Seen | None]] = set()
         store.listeners.append(self._on_change)
 
     async def follow(
@@ -44,7 +44,7 @@ class Watches:
             tests: those that the objects must pass.
             since: the version to begin after; empty or 0: every object is told as added first.
         """
-        queue: asyncio.Queue[Seen] = asyncio.Queue()
+        queue: asyncio.Queue[Seen | None] = asyncio.Queue()
         self._watching.add(queue)
         try:
             if since in ("", "0"):
@@ -55,11 +55,16 @@ class Watches:
                 for seen in list(self._latest):
                     if seen.revision > int(since) and (event := _event(seen.change, resource, namespace, tests)):
                         yield event
-            while True:
-                if event := _event((await queue.get()).change, resource, namespace, tests):
+            while seen_next := await queue.get():
+                if event := _event(seen_next.change, resource, namespace, tests):
                     yield event
         finally:
             self._watching.discard(queue)
+
+    def end(self) -> None:
+        """End every watch: the server is about to stop."""
+        for queue in self._watching:
+            queue.put_nowait(None)
 
     def check(self, since: str) -> None:
         """See whether a watch may begin there.
@@ -67,7 +72,7 @@ class Watches:
         Raises:
             Refused: 400 for what is not a version, 410 for one that is forgotten.
         """
-        if since and not since.isdigit():
+        if since and not since.isdecimal():
             raise bad_request(f'Invalid value: "{since}": strconv.ParseUint: parsing "{since}": invalid syntax')
         if int(since or 0) and int(since) < self._forgotten:
             raise too_old(since, self._forgotten)
