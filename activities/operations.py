@@ -63,6 +63,9 @@ class Operations:
         pod = now.first_pod(call.alerts)
         values = placeholders(call.target, call.step.parameters, pod=pod)
         events = read_events(self._cluster, operation, values)
+        about_pod = any(term.field == "involvedObject.name" for term in operation.field_selector)
+        where = f"pod {pod}" if about_pod else f"namespace {call.target.namespace}"
+        own = {pod, *(each.name for each in now.pods)}
         state = STATES.get(call.state or "")
         facts: dict[str, str | int] = {"events": len(events)}
         for event in events:
@@ -71,11 +74,14 @@ class Operations:
             return StepResult(
                 action_id=call.step.action_id, status=StepStatus.DONE, summary=f"{len(events)} events", facts=facts
             )
-        speaking = [event for event in events if state.spoken_of_by(event)]
-        causes = classified(events)
+        # Others of the namespace have their own troubles.
+        targets = events if about_pod else tuple(event for event in events if event.object_name in own)
+        speaking = [event for event in targets if state.spoken_of_by(event)]
+        causes = classified(targets)
         facts |= {"matching": len(speaking), **{str(cause): count for cause, count in causes.items()}}
         why = f" ({', '.join(causes)})" if causes else ""
-        found = f"{len(events)} events of pod {pod}, {len(speaking)} of them of {state.name}"
+        whose = "" if about_pod else " of the target"
+        found = f"{len(events)} events of {where}, {len(speaking)} of them of {state.name}{whose}"
         confirmed = bool(speaking)
         says = (
             f"{found}: confirmed{why}"

@@ -127,6 +127,11 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
         raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
     if now.deployment and (lost := reverted(now.deployment, call.changes)):
         raise lost
+    if now.deployment and call.uid and call.changes and now.deployment.uid != call.uid:
+        raise VerificationFailed(
+            f"{call.target} was deleted and made anew before it had settled: what was changed no longer exists",
+            reason=GONE,
+        )
     _raise_if_hopeless(now, call)
     causes = _causes(cluster, now, call)
     refused = None if causes else why_no_pods(cluster, now)

@@ -233,10 +233,11 @@ class Remediation:
 
     async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes
+        uid = self._so_far.observation.target_uid if self._so_far.observation else ""
         self._show_now(current_details.settling(plan, target))
         settled: Settled = await self._do(
             "runmend.settle",
-            SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes),
+            SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, uid=uid),
             Settled,
             Outcome.VERIFICATION_FAILED,
             summary=f"wait until {target} has recovered, at most {duration(plan.settle_seconds)}",

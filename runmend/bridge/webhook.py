@@ -280,7 +280,7 @@ def read_alert(raw: object, *, too_long: bool = False) -> WebhookAlert:
         raise MalformedAlert(f"labels: {_TOO_LONG}")
     if isinstance(raw, dict) and (missing := next((name for name in ("labels", "startsAt") if name not in raw), "")):
         # For the many that there may be: to validate them takes ten times as long.
-        raise MalformedAlert(f"{missing}: Field required")
+        raise MalformedAlert(f"it has no {missing}")
     try:
         return WebhookAlert.model_validate(_with_status(raw) if isinstance(raw, dict) else raw)
     except ValidationError as error:

@@ -68,7 +68,7 @@ def print_stats(out: Console, stats: Stats, cluster: str, since: datetime | None
     if worst := [target for target in stats.targets if target.trouble][:_TARGETS_SHOWN]:
         _print(out, _counting("WORST TARGETS", _OF_TARGET, [(one.name, _troubles(one)) for one in worst], out.width))
         of_all = f"of {len(stats.targets)}"
-        some = "target" if offenders == 1 else "targets"
+        some = "targets" if offenders > 1 else "target"
         told = f"{offenders or 'no'} {some} {of_all} had more than one run with something to fix, or that failed"
         out.print(Text(told), soft_wrap=True)
 

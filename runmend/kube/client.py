@@ -1,6 +1,7 @@
 """Requests to the API server, their timeouts, and its errors as our own; `kube.connection` sends them."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import timedelta
@@ -28,6 +29,8 @@ from runmend.kube.connection import Connection
 
 Json = dict[str, Any]
 T = TypeVar("T")
+_CONNECTION = re.compile(r"^<?\w*Connection\w*\([^)]*\)(?: at 0x\w+>)?: |^HTTPS?ConnectionPool\([^)]*\): ")
+"""What the client calls its connection, in front of what happened to it."""
 
 FIELD_MANAGER = "runmend"
 REQUEST_SECONDS = (3.0, 10.0)
@@ -239,7 +242,9 @@ def cut(text: str, longest: int = LONGEST_TEXT) -> str:
 
 def _innermost(error: BaseException) -> str:
     reason = getattr(error, "reason", None)
-    return _innermost(reason) if isinstance(reason, BaseException) else str(error) or type(error).__name__
+    if isinstance(reason, BaseException):
+        return _innermost(reason)
+    return _CONNECTION.sub("", str(error)) or type(error).__name__
 
 
 def _parsed(data: bytes | None) -> Json | None:

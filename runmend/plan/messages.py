@@ -242,6 +242,8 @@ class SettleCall(Frozen):
     criteria: tuple[Criterion, ...]
     target: Target
     changes: tuple[Change, ...]
+    uid: str = ""
+    """The target's own uid when it was observed; another of the same name is not what was changed."""
 
 
 class Settled(Frozen):

@@ -65,7 +65,10 @@ def verdict_line(result: RunResult) -> str:
     mark = "…" if result.outcome is None else _MARKS[result.outcome.completes]
     mark = "■" if result.outcome is Outcome.CANCELLED else mark
     why = result.summary if result.outcome is Outcome.CANCELLED else result.reason
-    return one_line(": ".join(text for text in (f"{mark} {outcome_line(result)}", str(result.target), why) if text))
+    said = f"{mark} {outcome_line(result)}: {result.target}"
+    if why and result.outcome is Outcome.RESOLVED:
+        return one_line(f"{said} (was: {why})")
+    return one_line(f"{said}: {why}" if why else said)
 
 
 def render(result: RunResult, now: str = "", *, advise: bool = True) -> str:
@@ -207,7 +210,7 @@ def _advice(result: RunResult) -> Iterator[str]:
             if each.command:
                 yield from _command(each.command)
     if result.outcome not in (None, Outcome.REVERTED) and result.reason != GONE and result.changes:
-        yield from ("", "### How to restore what was there")
+        yield from ("", "### How to restore what was there", "", "With it comes back what was wrong before.")
         yield from _command(restore(result.target, result.changes))
 
 

@@ -43,7 +43,7 @@ def test_a_run_is_started_followed_and_told(installation: Installation) -> None:
     assert shown.returncode == 0
     assert shown.stdout.startswith("## ImagePullBackOff Remediation: resolved\n")
     assert f"/namespaces/default/workflows/default%2F{namespace}%2FDeployment%2Fweb/" in shown.stdout.splitlines()[-2]
-    assert shown.stdout.splitlines()[-1] == f"✓ resolved: Deployment {namespace}/web: image not found"
+    assert shown.stdout.splitlines()[-1] == f"✓ resolved: Deployment {namespace}/web (was: image not found)"
 
     [listed] = installation.told("list", "--target", f"{namespace}/web")
     assert (listed["outcome"], listed["target"], listed["runbook_id"]) == (

@@ -149,6 +149,8 @@ def test_a_whole_report() -> None:
         "",
         "### How to restore what was there",
         "",
+        "With it comes back what was wrong before.",
+        "",
         "```",
         f"kubectl set image deployment/web app={MISSING} -n shop",
         "```",
@@ -368,7 +370,10 @@ def test_a_cancelled_run_says_what_stands_what_was_not_done_and_what_a_person_ca
     ("result", "line"),
     [
         (a_result(None), "… running: Deployment shop/web"),
-        (a_result(Outcome.RESOLVED, reason="image not found"), "✓ resolved: Deployment shop/web: image not found"),
+        (
+            a_result(Outcome.RESOLVED, reason="image not found"),
+            "✓ resolved: Deployment shop/web (was: image not found)",
+        ),
         (a_result(Outcome.REVERTED, reason="put back by\nargo"), "✗ Reverted: Deployment shop/web: put back by argo"),
         (
             a_result(Outcome.CANCELLED, summary="cancelled by a person: x"),
