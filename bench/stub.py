@@ -30,9 +30,13 @@ class StubCluster(Cluster):
     """One failing Deployment `web` in each namespace that is asked for, healed at once by a patch of its image."""
 
     def __init__(self) -> None:  # pylint: disable=super-init-not-called
-        self.host = "stub"
         self._lock = threading.Lock()
         self._written: dict[str, Json] = {}
+
+    @property
+    def host(self) -> str:
+        """Nowhere."""
+        return "stub"
 
     def pods(
         self,

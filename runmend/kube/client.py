@@ -81,7 +81,11 @@ class Cluster:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.host = connection.host
+
+    @property
+    def host(self) -> str:
+        """The API server's address."""
+        return self._connection.host
 
     @classmethod
     def connect(cls, *, kubeconfig: Path | None = None, context: str | None = None) -> "Cluster":

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +32,8 @@ from runmend.core.errors import PermanentError
 
 REFRESH_SECONDS: Final = 1.0
 """How often the credentials are looked at; those that say when they expire are made anew minutes before."""
+RENEWAL_SECONDS: Final = 3.0
+"""The longest to wait for another thread that reads the credentials anew."""
 UNAUTHENTICATED: Final = 401
 _CONNECTIONS: Final = 32
 """As many as a worker has threads; more are opened and dropped."""
@@ -67,15 +69,19 @@ class Connection:
         self._load = load
         self._lock = threading.Lock()
         self._session = _Session(load())
+        self._renewed_at = -REFRESH_SECONDS
 
     @classmethod
     def to(cls, kubeconfig: Path | None, context: str | None) -> "Connection":
         """By a kubeconfig (None: KUBECONFIG, else ~/.kube/config), or in-cluster where there is none.
 
+        Which of them, and which context, is decided once: a kubeconfig whose current context is another one later, or
+        that is gone, leads nowhere else.
+
         Raises:
             NotConfigured: neither is there, or it cannot be read.
         """
-        return cls(partial(_configuration, kubeconfig, context))
+        return cls(_Source(kubeconfig, context).load)
 
     @property
     def host(self) -> str:
@@ -130,17 +136,29 @@ class Connection:
     def _renewed(self, refused: "_Session") -> "_Session | None":
         """The session to use instead of one that was refused: another thread may have read the credentials already.
 
-        None where they cannot be read.
+        None where they cannot be read, were read a moment ago, or are another cluster's.
         """
-        with self._lock:
-            if self._session is refused:
-                try:
-                    self._session = _Session(self._load())
-                except NotConfigured as error:
-                    _log.warning("credentials cannot be read anew", extra={"error": str(error)})
-                    return None
-                _log.info("credentials read anew", extra={"host": self._session.host})
-            return self._session
+        if not self._lock.acquire(timeout=RENEWAL_SECONDS):
+            return None  # a plugin does not answer another thread
+        try:
+            if self._session is not refused:
+                return self._session
+            if time.monotonic() - self._renewed_at < REFRESH_SECONDS:
+                return None
+            self._renewed_at = time.monotonic()
+            try:
+                fresh = _Session(self._load())
+            except NotConfigured as error:
+                _log.warning("credentials cannot be read anew", extra={"error": str(error)})
+                return None
+            if fresh.host != refused.host:
+                _log.warning("credentials are another cluster's", extra={"host": refused.host, "found": fresh.host})
+                return None
+            self._session = fresh
+            _log.info("credentials read anew", extra={"host": fresh.host})
+            return fresh
+        finally:
+            self._lock.release()
 
 
 class _Session:
@@ -191,33 +209,62 @@ def forget_files() -> None:
         shutil.rmtree(_folder(), ignore_errors=True)
 
 
-def _configuration(kubeconfig: Path | None, context: str | None) -> api.Configuration:
-    """Address and credentials as they are now."""
-    configuration = api.Configuration()
-    where = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
-    try:
-        config.load_kube_config(
-            config_file=str(kubeconfig) if kubeconfig else None,
-            context=context,
-            client_configuration=configuration,
-            persist_config=False,
-            temp_file_path=_folder(),
-        )  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        if kubeconfig or context:
-            raise NotConfigured(f"the kubeconfig {where} cannot be used: {error}") from error
+class _Source:
+    """Where address and credentials are read: which kind of place, and which context, is what the first time found."""
+
+    def __init__(self, kubeconfig: Path | None, context: str | None) -> None:
+        self._kubeconfig = kubeconfig
+        self._context = context
+        self._in_cluster = False
+        self._known = False
+
+    def load(self) -> api.Configuration:
+        """Address and credentials as they are now.
+
+        Raises:
+            NotConfigured: they cannot be read.
+        """
+        configuration = api.Configuration()
+        if self._in_cluster:
+            self._from_pod(configuration)
+        else:
+            self._from_kubeconfig(configuration)
+        self._known = True
+        return configuration
+
+    def _from_kubeconfig(self, configuration: api.Configuration) -> None:
+        where = str(self._kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+        path = str(self._kubeconfig) if self._kubeconfig else None
+        try:
+            _, active = config.list_kube_config_contexts(config_file=path)  # type: ignore[no-untyped-call]
+            config.load_kube_config(
+                config_file=path,
+                context=self._context,
+                client_configuration=configuration,
+                persist_config=False,
+                temp_file_path=_folder(),
+            )  # type: ignore[no-untyped-call]
+            self._context = self._context or active["name"]
+        except config.ConfigException as error:
+            if self._kubeconfig or self._context or self._known:
+                raise NotConfigured(f"the kubeconfig {where} cannot be used: {error}") from error
+            try:
+                self._from_pod(configuration)
+            except NotConfigured as outside:
+                raise NotConfigured(f"no cluster: the kubeconfig {where}: {error}; and {outside}") from outside
+            self._in_cluster = True
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            why = " ".join(str(error).split())[:_ERROR_SHOWN]
+            raise NotConfigured(f"the kubeconfig {where} cannot be read: {why}") from error
+        except (TypeError, AttributeError) as error:
+            raise NotConfigured(f"the kubeconfig {where} cannot be read: it is not shaped as one") from error
+
+    @staticmethod
+    def _from_pod(configuration: api.Configuration) -> None:
         try:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
-        except config.ConfigException as outside:
-            raise NotConfigured(
-                f"no cluster: the kubeconfig {where}: {error}; and not in a pod: {outside}"
-            ) from outside
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        why = " ".join(str(error).split())[:_ERROR_SHOWN]
-        raise NotConfigured(f"the kubeconfig {where} cannot be read: {why}") from error
-    except (TypeError, AttributeError) as error:
-        raise NotConfigured(f"the kubeconfig {where} cannot be read: it is not shaped as one") from error
-    return configuration
+        except config.ConfigException as error:
+            raise NotConfigured(f"not in a pod: {error}") from error
 
 
 def _seldom(refresh: Callable[[api.Configuration], None]) -> Callable[[api.Configuration], None]:

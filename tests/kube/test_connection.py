@@ -254,6 +254,61 @@ def test_in_a_pod_the_token_is_read_again_when_it_is_refused(
         cluster.close()
 
 
+def test_another_current_context_later_leads_to_no_other_cluster(api: Api, tmp_path: Path) -> None:
+    with serving() as other:
+        path = kubeconfig(tmp_path, api.url, {"token": "one"})
+        api.good = other.good = "one"
+        cluster = Cluster.connect(kubeconfig=path)
+        assert cluster.version() == "v1.36.3"
+
+        content = yaml.safe_load(path.read_text())
+        content["clusters"].append({"name": "prod", "cluster": {"server": other.url}})
+        content["contexts"].append({"name": "prod", "context": {"cluster": "prod", "user": "me"}})
+        path.write_text(yaml.safe_dump(content | {"current-context": "prod"}))
+        api.good = "two"
+        with pytest.raises(Forbidden):
+            cluster.version()
+        content["clusters"][0]["cluster"]["server"] = other.url
+        path.write_text(yaml.safe_dump(content))
+        with pytest.raises(Forbidden):
+            cluster.version()
+
+        assert (other.asked, cluster.host) == (0, api.url)
+        cluster.close()
+
+
+def test_a_kubeconfig_that_is_gone_leads_to_no_pods_account(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = kubeconfig(tmp_path, api.url, {"token": "one"})
+    monkeypatch.setattr(config.kube_config, "KUBE_CONFIG_DEFAULT_LOCATION", str(path))
+    monkeypatch.setattr(config.incluster_config, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr(config.incluster_config, "SERVICE_CERT_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "127.0.0.1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "1")
+    (tmp_path / "token").write_text("one")
+    cluster = Cluster.connect()
+    path.unlink()
+
+    with pytest.raises(Forbidden):
+        cluster.version()
+
+    assert cluster.host == api.url
+    cluster.close()
+
+
+def test_refused_credentials_are_not_read_anew_for_every_request(api: Api, tmp_path: Path) -> None:
+    (tmp_path / "status.json").write_text('{"token": "one"}')
+    cluster = Cluster.connect(kubeconfig=kubeconfig(tmp_path, api.url, plugin(tmp_path)))
+
+    for _ in range(3):
+        with pytest.raises(Forbidden):
+            cluster.version()
+
+    assert (tmp_path / "asked").read_text() == ".."
+    cluster.close()
+
+
 def test_credentials_are_looked_at_once_for_many_requests_and_again_later(
     api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
