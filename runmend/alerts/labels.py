@@ -18,10 +18,13 @@ OBJECTS: Final[Mapping[str, str]] = {
     "deployment": "Deployment",
     "statefulset": "StatefulSet",
     "daemonset": "DaemonSet",
+    "replicaset": "ReplicaSet",
+    "cronjob": "CronJob",
+    "resourcequota": "ResourceQuota",
 }
 """Labels that name what an alert is about, the more specific ones first, and the kinds of what they name. A label
 `pod` beside them may be the exporter's own."""
-WORKLOADS: Final = frozenset({"Job", "Deployment", "StatefulSet", "DaemonSet"})
+WORKLOADS: Final = frozenset({"Job", "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"})
 """The kinds that can own a pod: whether a pod is theirs is told by its owners."""
 _SCRAPERS: Final = ("namespace", "pod", "container")
 """What Prometheus says of what it scraped, and kube-state-metrics of its objects."""
@@ -58,9 +61,10 @@ def subject_of(labels: Mapping[str, str]) -> Subject:
     """Read an alert's labels."""
     known = (*_SCRAPERS, *OBJECTS)
     exported = tuple(name for name in known if labels.get(EXPORTED + name))
-    read = dict(labels)
+    read = labels if isinstance(labels, dict) else dict(labels)
     lost: tuple[str, ...] = ()
     if exported:
+        read = dict(labels)
         # What the exporter did not say of its object is the scraper's: it is not kept for the object's.
         lost = tuple(name for name in ("pod", "container") if name in labels and name not in exported)
         for name in lost:
@@ -78,5 +82,15 @@ def subject_of(labels: Mapping[str, str]) -> Subject:
 
 
 def _is_exporter(labels: Mapping[str, str]) -> bool:
-    """Whether the pod is the one of an exporter that speaks of others."""
-    return any(exporter in labels.get("pod", "") for exporter in _EXPORTERS)
+    """Whether the pod is the one of an exporter that speaks of others: by its name, or by what runs in it, where the
+    scraper's `job` is called like that too. A rule about pods may lack a container, and then has the exporter's.
+    """
+    pod, container = labels.get("pod", ""), labels.get("container", "")
+    named = any(exporter in pod for exporter in _EXPORTERS)
+    return named or (container in _EXPORTERS and _is_of(pod, labels))
+
+
+def _is_of(pod: str, labels: Mapping[str, str]) -> bool:
+    """Whether a pod is called like the service or the job that was scraped: an exporter under another name."""
+    scraped = (labels.get("service", ""), labels.get("job", "").rpartition("/")[2])
+    return any(name and pod.startswith(f"{name}-") for name in scraped)

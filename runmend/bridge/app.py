@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -37,6 +37,8 @@ _RETRY_TOO_LARGE: Final = 60
 _REASONS: Final = 5
 """Of how many failures an answer says why."""
 _SHOWN: Final = 253
+_LINES: Final = 1000
+"""How many lines a webhook's answers are in the log; of the rest their numbers."""
 _LOGGED: Final = 20
 """Of how many alerts that are answered alike the log names fingerprints and pods."""
 
@@ -85,7 +87,7 @@ class Bridge:
             raise Problem(
                 HTTPStatus.SERVICE_UNAVAILABLE,
                 f"The webhook is too large, and nothing of it was taken: {error}. Send smaller groups: group_by with "
-                "namespace, or max_alerts.",
+                "namespace.",
                 headers={"Retry-After": str(_RETRY_TOO_LARGE)},
             ) from error
         if webhook.truncated:
@@ -114,9 +116,15 @@ class Bridge:
             fields = _shown(malformed.fingerprint, {"alertname": malformed.alertname}, ruling, malformed.count)
             shown.append(fields)
             answered[ruling, malformed.alertname] = [fields]
-        for (ruling, alertname), alike in answered.items():
+        rest: Counter[str] = Counter()
+        for number, ((ruling, alertname), alike) in enumerate(answered.items()):
             await breath()
-            _log_answer(ruling, alertname, alike)
+            if number < _LINES:
+                _log_answer(ruling, alertname, alike)
+            else:
+                rest[ruling.answer.value] += len(alike)
+        for answer, count in rest.items():
+            _log.warning("more alerts answered", extra={"answer": answer, "alerts": count})
         return shown
 
     async def healthz(self) -> Response:

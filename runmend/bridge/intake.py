@@ -117,18 +117,36 @@ class Intake:
                 places[alert.namespace].append(routed)
         if len(places) > NAMESPACES_MAX:
             raise TooLarge(f"its alerts are about {len(places)} namespaces, and at most {NAMESPACES_MAX} are looked at")
-        located: dict[Target, _Located] = {}
         few = FEW if sum(map(len, places.values())) <= NAMED_MAX else FEW_OF_MANY
-        await each(places.items(), lambda place: self._locate(*place, few, located, taking), CLUSTER_CALLS_AT_ONCE)
-        await each(located.items(), lambda found: self._target(*found, taking), TARGETS_AT_ONCE)
+        await self._start_all(places, few, taking)
         if resolved:
             await self._resolved(resolved, taking)
         return Taken(tuple(taking.rulings[index] for index in range(len(webhook.alerts))), tuple(taking.failures))
 
-    async def _locate(
-        self, namespace: str, firing: list[Routed], few: int, located: dict[Target, _Located], taking: _Taking
-    ) -> None:
-        """Find the targets of a namespace's alerts."""
+    async def _start_all(self, places: dict[str, list[Routed]], few: int, taking: _Taking) -> None:
+        """Find the targets of each namespace, and start what they call for while others are still looked for."""
+        located: asyncio.Queue[tuple[Target, _Located] | None] = asyncio.Queue()
+
+        async def locate(place: tuple[str, list[Routed]]) -> None:
+            for found in (await self._locate(*place, few, taking)).items():
+                located.put_nowait(found)
+
+        async def start() -> None:
+            breath = Breath()
+            while found := await located.get():
+                await self._target(*found, taking)
+                await breath()
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(TARGETS_AT_ONCE):
+                group.create_task(start())
+            await each(places.items(), locate, CLUSTER_CALLS_AT_ONCE)
+            for _ in range(TARGETS_AT_ONCE):
+                located.put_nowait(None)
+
+    async def _locate(self, namespace: str, firing: list[Routed], few: int, taking: _Taking) -> dict[Target, _Located]:
+        """The targets of a namespace's alerts."""
+        located: dict[Target, _Located] = {}
         try:
             names = {routed.alert.pod for routed in firing}
             read = partial(Workloads.named, self._cluster, namespace, names, few=few, metadata_only=True)
@@ -136,7 +154,7 @@ class Intake:
         except RunmendError as error:
             _log.warning("cluster did not answer", extra={"kube_namespace": namespace, "error": str(error)})
             taking.fail((routed.index for routed in firing), error)
-            return
+            return located
         breath = Breath()
         for routed in firing:
             await breath()
@@ -149,6 +167,7 @@ class Intake:
                 taking.rule([routed.index], Ruling(Answer.UNROUTED, str(why)))
             else:
                 located.setdefault(target, _Located(workloads.target_uid(pod), [])).alerts.append(routed)
+        return located
 
     async def _target(self, target: Target, found: _Located, taking: _Taking) -> None:
         lock = self._locks.setdefault(target, asyncio.Lock())
@@ -161,7 +180,7 @@ class Intake:
 
     async def _start_or_join(self, target: Target, found: _Located, taking: _Taking) -> None:
         latest = await self._starter.latest(target)
-        decision = decide(target, found.uid, found.alerts, latest, self._settings.hold, datetime.now(UTC))
+        decision = decide(target, found.uid, found.alerts, latest, self._settings, datetime.now(UTC))
         if decision.carried:
             plan = decision.carried[0].plan
             options = self._starter.options(target.namespace)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from runmend.alerts.alert import Alert, Target
+from runmend.core.modes import Mode, strictest
+from runmend.core.settings import Settings
 from runmend.runs.routing import Routed
 from runmend.runs.starting import Latest
 
@@ -59,61 +61,65 @@ class Decision:
 
 
 def decide(
-    target: Target, uid: str, alerts: Sequence[Routed], latest: Latest | None, hold: timedelta, now: datetime
+    target: Target, uid: str, alerts: Sequence[Routed], latest: Latest | None, settings: Settings, now: datetime
 ) -> Decision:
     """What to do for a target whose alerts' pods are there, given its latest run. `uid` is the target's, now."""
     rulings: dict[int, Ruling] = {}
-    left: list[Routed] = []
-    for routed in alerts:
-        ruling = _before_a_start(target, uid, routed, latest, hold, now)
-        if ruling is None:
-            left.append(routed)
-        else:
-            rulings[routed.index] = ruling
+    left: list[Routed] = list(alerts)
+    if latest is not None:
+        judge = _Judge(target, uid, latest, settings, now)
+        judged = [(routed, judge.ruling(routed)) for routed in alerts]
+        rulings = {routed.index: ruling for routed, ruling in judged if ruling}
+        left = [routed for routed, ruling in judged if not ruling]
     if not left:
         return Decision(rulings)
     runbook_id = left[0].plan.runbook_id
+    others = f"{runbook_id} is being started for {target}, one runbook at a time"
+    too_many = f"the webhook holds more alerts for {target} than one start can carry"
+    busy = {
+        why: Ruling(Answer.BUSY, f"{why}; the alert comes again with the next repeat", target.workflow_id)
+        for why in (others, too_many)
+    }
     carried: list[Routed] = []
     size = 0
     for routed in left:
         if size <= CARRIED_MAX:
             size += len(routed.alert.model_dump_json().encode())
         if routed.plan.runbook_id != runbook_id:
-            why = f"{runbook_id} is being started for {target}, one runbook at a time"
+            rulings[routed.index] = busy[others]
         elif size > CARRIED_MAX:
-            why = f"the webhook holds more alerts for {target} than one start can carry"
+            rulings[routed.index] = busy[too_many]
         else:
             carried.append(routed)
-            continue
-        rulings[routed.index] = Ruling(
-            Answer.BUSY, f"{why}; the alert comes again with the next repeat", target.workflow_id
-        )
     return Decision(rulings, tuple(carried), joins=latest is not None and latest.open)
 
 
-def _before_a_start(
-    target: Target, uid: str, routed: Routed, latest: Latest | None, hold: timedelta, now: datetime
-) -> Ruling | None:
-    """The first of `known`, `busy` and `held` that fits."""
-    if latest is None:
-        return None
-    run = target.workflow_id
-    if latest.knows(routed.alert):
+class _Judge:
+    """The answers that a target's latest run gives, each made once: there may be thousands of alerts of one target."""
+
+    def __init__(self, target: Target, uid: str, latest: Latest, settings: Settings, now: datetime) -> None:
+        self._latest = latest
+        self._mode = settings.mode_in(target.namespace)
+        self._had = latest.had(uid)
+        run, run_id = target.workflow_id, latest.run_id
         state = "is open" if latest.open else f"has ended ({latest.status.name.lower()})"
-        return Ruling(
-            Answer.KNOWN,
-            f"this episode was dealt with by run {latest.run_id}, which {state}, or by one before it",
-            run,
-            latest.run_id,
-        )
-    if latest.open:
-        if latest.runbook_id == routed.plan.runbook_id:
-            return None
-        why = f"an open run of {latest.runbook_id} works on {target}; the alert comes again with the next repeat"
-        return Ruling(Answer.BUSY, why, run, latest.run_id)
-    until = latest.closed_at + hold if latest.closed_at is not None and latest.left_trouble else None
-    if until is None or now >= until or not latest.had(routed.alert, uid) or latest.sha256 != routed.plan.sha256:
-        return None
-    ended = "failed" if latest.failed else "only recommended"
-    why = f"run {latest.run_id} dealt with the same trouble and {ended}, at {latest.closed_at:%Y-%m-%dT%H:%M:%SZ}"
-    return Ruling(Answer.HELD, f"{why}; held until {until:%Y-%m-%dT%H:%M:%SZ}", run, latest.run_id)
+        dealt = f"this episode was dealt with by run {run_id}, which {state}, or by one before it"
+        self._known = Ruling(Answer.KNOWN, dealt, run, run_id)
+        other = f"an open run of {latest.runbook_id} works on {target}; the alert comes again with the next repeat"
+        self._busy = Ruling(Answer.BUSY, other, run, run_id)
+        self._held: Ruling | None = None
+        if latest.closed_at is not None and latest.left_trouble and now < (until := latest.closed_at + settings.hold):
+            ended = "failed" if latest.failed else "only recommended"
+            why = f"run {run_id} dealt with the same trouble and {ended}, at {latest.closed_at:%Y-%m-%dT%H:%M:%SZ}"
+            self._held = Ruling(Answer.HELD, f"{why}; held until {until:%Y-%m-%dT%H:%M:%SZ}", run, run_id)
+
+    def ruling(self, routed: Routed) -> Ruling | None:
+        """The first of `known`, `busy` and `held` that fits an alert."""
+        latest, plan = self._latest, routed.plan
+        if latest.was_to_recommend and strictest(plan.mode, self._mode) is not Mode.RECOMMEND:
+            return None  # what it was not allowed to do is allowed now
+        if latest.knows(routed.alert):
+            return self._known
+        if latest.open:
+            return None if latest.runbook_id == plan.runbook_id else self._busy
+        return self._held if self._had(routed.alert) and latest.sha256 == plan.sha256 else None

@@ -22,17 +22,22 @@ from runmend.alerts.labels import Subject, subject_of
 
 BODY_MAX: Final = 16 * 1024 * 1024
 """The most bytes of a body."""
-ALERTS_MAX: Final = 20_000
+ALERTS_MAX: Final = 12_000
 """The most alerts of a webhook that can be read; a malformed one costs nothing."""
-VALUES_MAX: Final = 300_000
-"""The most labels of a webhook, those of all its alerts together."""
+KEPT_MAX: Final = 30 * 1024 * 1024
+"""The most bytes that the labels of a webhook's alerts may take in memory, all together."""
 LABELS_MAX: Final = 32_768
 GENERATOR_MAX: Final = 2000
 SLICE: Final = 8192
 """How many bytes of a body are read at a time; whatever they hold, that takes a few milliseconds."""
 _SECRET: Final = re.compile(r"token|secret|passw|api_?key|auth|sig|session", re.IGNORECASE)
 """What a parameter of an address is called that lets somebody in."""
+_ENTRY: Final = 50
+"""How many bytes a label takes besides its value, as one of many in a dict."""
+_TEXTS_MAX: Final = 10_000
+"""How many values are remembered, so that those that are alike are kept once."""
 _SHOWN: Final = 80
+_OF_NUMBERS: Final = b"0123456789+-.eE"
 _TOO_LONG: Final = f"more than {LABELS_MAX} characters"
 _KEPT: Final = frozenset({"status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"})
 _NOTES: Final = frozenset({"runbook_id"})
@@ -90,7 +95,8 @@ class WebhookAlert(BaseModel):
         An alert that has no fingerprint gets the one that Alertmanager would give it, so that a redelivery is
         recognised.
         """
-        return Alert(
+        # What is validated already is not copied once more: there may be thousands.
+        return Alert.model_construct(
             fingerprint=self.fingerprint or fingerprint_of(self.labels),
             starts_at=in_utc(self.starts_at),
             labels=self.subject.labels,
@@ -128,12 +134,12 @@ class WebhookReader:
 
     def __init__(self) -> None:
         self._events: Any = ijson.sendable_list()
-        self._parser = ijson.basic_parse_coro(self._events)
+        self._parser = ijson.basic_parse_coro(self._events, use_float=True)
         self._size = 0
         self._alerts: list[WebhookAlert] = []
         self._malformed: Malformed | None = None
         self._missed = 0
-        self._values = 0
+        self._kept = 0
         self._texts: dict[str, str] = {}
         self._truncated: object = None
         self._has_alerts = False
@@ -155,12 +161,14 @@ class WebhookReader:
         self._size += len(data)
         if self._size > BODY_MAX:
             raise TooLarge(f"the body has more than {BODY_MAX} bytes")
+        if len(data) >= SLICE and not data.strip(_OF_NUMBERS):
+            raise BadWebhook(f"it has a number of more than {SLICE} digits")
         try:
             self._parser.send(data)
         except StopIteration as error:
             raise BadWebhook("something follows the end of the body") from error
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise BadWebhook("it is not JSON") from error
+            raise BadWebhook("it is not JSON, or has a number that is too large") from error
         for event, value in self._events:
             self._take(event, value)
         del self._events[:]
@@ -248,13 +256,16 @@ class WebhookReader:
             return
         if isinstance(value, str):
             self._length += len(self._key) + len(value)
-            value = self._texts.setdefault(value, value) if len(value) <= _SHOWN else value
         if self._length > LABELS_MAX:
             labels.clear()
             return
-        self._values += 1
-        if self._values > VALUES_MAX:
-            raise TooLarge(f"its alerts have more than {VALUES_MAX} labels")
+        kept = self._texts.get(value) if isinstance(value, str) else None
+        self._kept += _ENTRY + (0 if kept is not None else sys.getsizeof(value))
+        if self._kept > KEPT_MAX:
+            raise TooLarge(f"the labels of its alerts take more than {KEPT_MAX} bytes")
+        if kept is None and isinstance(value, str) and len(self._texts) < _TEXTS_MAX:
+            self._texts[value] = value
+        value = value if kept is None else kept
         labels[sys.intern(self._key)] = value
 
     def _miss(self, why: str, fields: dict[str, Any] | None = None) -> None:

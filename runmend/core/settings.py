@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runmend.core.errors import PermanentError
@@ -95,6 +95,12 @@ class Settings(BaseSettings):
     """Hosts, separated by commas, that may hand out tokens for registries of other domains."""
     registry_ca_file: Path | None = None
     """A PEM file of certificate authorities that registries are trusted by, besides the public ones."""
+
+    @model_validator(mode="after")
+    def _has_what_it_makes_exceptions_from(self) -> "Settings":
+        if self.auto_namespaces and self.mode is not Mode.RECOMMEND:
+            raise ValueError("auto_namespaces makes exceptions from the mode recommend; set RUNMEND_MODE=recommend")
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -6,7 +6,7 @@ Called by the bridge, by observation, by steps and by verification.
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeVar
 
 from runmend.alerts.alert import Target
@@ -24,7 +24,7 @@ there are 50 pods, 11 ms where 200, 27 ms where 500, and 66 ms where 1,000. So t
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Workloads:
     """Pods of a namespace and their ReplicaSets: a target's, those of some names, or all."""
 
@@ -93,7 +93,11 @@ class Workloads:
 
     def pod(self, name: str) -> PodFacts | None:
         """The pod of a name, None where it is gone."""
-        return next((pod for pod in self.pods if pod.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, PodFacts]:
+        return {pod.name: pod for pod in self.pods}
 
     def controllers(self, pod: PodFacts) -> tuple[Owner, ...]:
         """The chain of controllers from the pod upwards, as far as was read.

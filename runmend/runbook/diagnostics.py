@@ -36,7 +36,7 @@ class Kind(StrEnum):
 class Diagnostic:
     """One thing that is wrong. `problem` says what, `remedy` what to do; neither ends in a full stop.
 
-    A warning has a kind, an error has none.
+    A warning has a kind, and keeps it where it is taken for an error; any other error has none.
     """
 
     file: str

@@ -6,7 +6,7 @@ A target's workflow id is its lock: one call describes its latest run, one call 
 open.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -25,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import TemporaryError
+from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
 from runmend.plan.messages import (
@@ -33,6 +34,7 @@ from runmend.plan.messages import (
     FINGERPRINTS,
     JOIN_SIGNAL,
     KUBE_NAMESPACE,
+    MODE,
     OUTCOME,
     REPLAYS,
     RESOLVED_SIGNAL,
@@ -60,6 +62,8 @@ STEPS_TIME: Final = timedelta(hours=24)
 """How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
 TASK_TIME: Final = timedelta(seconds=5)
 """After how long a worker that decides what a run does next, which takes milliseconds, counts as dead."""
+RESOLVED_MAX: Final = 200
+"""How many resolved alerts a run is told of at once."""
 _FINGERPRINTS_A_QUERY: Final = 200
 _MESSAGE_SHOWN: Final = 300
 
@@ -83,7 +87,8 @@ class Latest:
     """The latest run of a target, open or closed.
 
     `episodes` (episode → when it was dealt with), `troubles` and `target_uid` are its memo's, what the run added
-    included; `sha256` is its runbook's, `outcome` what its search attribute says, empty while there is none.
+    included; `sha256` and `mode` are what it was started with, `outcome` what its search attribute says, empty while
+    there is none.
     """
 
     run_id: str
@@ -95,6 +100,7 @@ class Latest:
     target_uid: str = ""
     sha256: str = ""
     outcome: str = ""
+    mode: str = ""
 
     @property
     def open(self) -> bool:
@@ -111,14 +117,20 @@ class Latest:
         """Whether it ended with the trouble still there: it failed, or was only meant to recommend."""
         return self.failed or self.outcome == Outcome.RECOMMENDED
 
-    def had(self, alert: Alert, uid: str) -> bool:
-        """Whether it dealt with the alert's trouble, whatever the episode, of the object that has this uid now."""
+    @property
+    def was_to_recommend(self) -> bool:
+        """Whether it ended without having been allowed to change anything."""
+        return not self.open and self.outcome == Outcome.RECOMMENDED and self.mode == Mode.RECOMMEND
+
+    def had(self, uid: str) -> Callable[[Alert], bool]:
+        """Tells of an alert whether this run dealt with its trouble, of the object that has this uid."""
         if uid and self.target_uid and uid != self.target_uid:
-            return False
-        names = (trouble.partition("/") for trouble in self.troubles)
-        return any(
-            name == alert.name and (container == alert.container or "" in (container, alert.container))
-            for name, _, container in names
+            return lambda _: False
+        known: dict[str, set[str]] = {}
+        for name, _, container in (trouble.rpartition("/") for trouble in self.troubles):
+            known.setdefault(name, set()).add(container)
+        return lambda alert: (
+            bool(known.get(alert.name, set()) & {alert.container, ""}) or (not alert.container and alert.name in known)
         )
 
     def knows(self, alert: Alert) -> bool:
@@ -201,6 +213,7 @@ class Starter:
             EPISODES: remembered(before, alerts, datetime.now(UTC)),
             TARGET_UID: uid,
             TROUBLES: with_troubles((), alerts),
+            MODE: strictest(plan.mode, options.mode).value,
             RUNBOOK: {"title": plan.title, "sha256": plan.sha256, "file": plan.file},
         }
         if replays:
@@ -252,10 +265,12 @@ class Starter:
             TemporalUnreachable: Temporal did not take the call.
         """
         handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
+        # A run remarks on some of them; a signal with all of a large group's labels would be refused for good.
+        brief = tuple(alert.brief for alert in alerts[:RESOLVED_MAX])
         try:
             with _temporal("signal"):
                 await handle.signal(
-                    RESOLVED_SIGNAL, Joining(runbook_id=run.runbook_id, alerts=alerts), rpc_timeout=RPC_TIMEOUT
+                    RESOLVED_SIGNAL, Joining(runbook_id=run.runbook_id, alerts=brief), rpc_timeout=RPC_TIMEOUT
                 )
         except _NotThere:
             return False
@@ -302,6 +317,7 @@ async def _latest(found: WorkflowExecutionDescription) -> Latest:
         troubles=tuple(trouble for trouble in _list(memo.get(TROUBLES)) if isinstance(trouble, str)),
         target_uid=str(memo.get(TARGET_UID) or ""),
         sha256=_texts(memo.get(RUNBOOK)).get("sha256", ""),
+        mode=str(memo.get(MODE) or ""),
         outcome=found.typed_search_attributes.get(_OUTCOME) or "",
     )
 

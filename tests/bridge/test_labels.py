@@ -31,6 +31,8 @@ async def why(installed: Installation, alert: dict[str, Any]) -> tuple[str, str]
         ("deployment", "Deployment"),
         ("statefulset", "StatefulSet"),
         ("daemonset", "DaemonSet"),
+        ("cronjob", "CronJob"),
+        ("resourcequota", "ResourceQuota"),
     ],
 )
 async def test_the_exporters_pod_is_never_the_target_of_another_objects_alert(
@@ -45,6 +47,21 @@ async def test_the_exporters_pod_is_never_the_target_of_another_objects_alert(
     assert said.startswith(f"the alert is about {kind} ")
     assert said.endswith("names the exporter")
     assert installed.calls.count == {}
+
+
+async def test_an_exporter_under_another_name_is_recognised_by_what_runs_in_it(installed: Installation) -> None:
+    renamed = EXPORTER | {"pod": "ksm-5d9f-abcde", "service": "ksm", "job": "ksm", "node": "node-1"}
+
+    answer, said = await why(installed, an_alert(namespace="monitoring", **renamed))
+
+    assert (answer, said.endswith("names the exporter")) == ("unrouted", True)
+
+
+async def test_a_pod_of_an_alert_that_has_the_exporters_container_is_taken(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
+    scraped = EXPORTER | {"pod": pod.name, "node": "node-1"}
+
+    assert (await why(installed, an_alert(namespace="shop", **scraped)))[0] == "started"
 
 
 async def test_the_pod_of_the_named_workload_is_taken(installed: Installation) -> None:

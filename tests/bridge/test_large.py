@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from runmend.bridge import webhook as reading
-from runmend.bridge.webhook import SLICE, TooLarge, Webhook, WebhookReader
+from runmend.bridge.webhook import SLICE, BadWebhook, TooLarge, Webhook, WebhookReader
 from tests.bridge.support import Installation, an_alert, webhook
 
 KIB = 1024
@@ -93,6 +93,36 @@ def test_whatever_a_body_holds_little_of_it_is_kept(parts: tuple[bytes, ...]) ->
     assert most < 5 * SIZE
 
 
+@pytest.mark.parametrize("number", [b"1" * 100_000, b"1." + b"1" * 100_000, b"1e99999999999999999999", b"1" * 5000])
+def test_a_number_that_nobody_needs_is_no_fault_of_the_bridges(number: bytes) -> None:
+    try:
+        found = read(in_slices(b'{"alerts": [{"status": "firing", "values": {"A": ', number, b"}}]}"))
+    except BadWebhook:
+        return
+    assert found.malformed is not None
+
+
+def test_what_ten_thousand_alerts_with_labels_of_their_own_keep_is_bounded() -> None:
+    alert = an_alert(namespace="shop", pod="web-1")
+    alerts = [
+        alert | {"labels": {f"label_{name}": f"value {name} of {number}" for name in range(15)}}
+        for number in range(1000)
+    ]
+    reader = WebhookReader()
+    body = json.dumps({"alerts": alerts}).encode()
+    tracemalloc.start()
+    try:
+        for data in in_slices(body):
+            reader.feed(data)
+        kept = [each.alert for each in reader.close().alerts]
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(kept) == 1000
+    assert most < 6.4 * MIB  # a tenth of 64 MiB
+
+
 def test_malformed_alerts_are_one_with_their_count() -> None:
     found = read(in_slices(b'{"alerts": [', b"1," * 20, json.dumps(an_alert()).encode(), b', {"status": "firing"}]}'))
 
@@ -118,7 +148,7 @@ async def test_malformed_alerts_are_one_line_of_the_log_and_one_entry_of_the_ans
 BEYOND: dict[str, tuple[str, int, str]] = {
     "bytes": ("BODY_MAX", 2000, "the body has more than 2000 bytes"),
     "alerts": ("ALERTS_MAX", 2, "it holds more than 2 alerts"),
-    "labels": ("VALUES_MAX", 7, "its alerts have more than 7 labels"),
+    "labels": ("KEPT_MAX", 700, "the labels of its alerts take more than 700 bytes"),
     "namespaces": ("NAMESPACES_MAX", 2, "its alerts are about 3 namespaces, and at most 2 are looked at"),
 }
 

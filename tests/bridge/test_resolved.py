@@ -116,3 +116,19 @@ async def test_another_clusters_run_for_an_alert_of_the_same_fingerprint_is_not_
 
     assert response.json()["alerts"][0]["answer"] == "no open run"
     assert await installed.resolved_signals() == []
+
+
+async def test_resolved_alerts_of_many_and_long_labels_are_noted(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
+    firing = [an_alert(pod, number=str(number)) for number in range(85)]
+    await installed.answers(*firing)
+    await installed.visible(firing[0]["fingerprint"])
+    long = {"other": "x" * 30_000}
+
+    answers = await installed.answers(
+        *(each | {"status": "resolved", "labels": each["labels"] | long} for each in firing)
+    )
+
+    assert answers == ["noted"] * 85
+    (told,) = await installed.resolved_signals()
+    assert {"other"} & {name for alert in told.alerts for name in alert.labels} == set()

@@ -291,6 +291,21 @@ async def test_a_run_that_only_recommended_holds_the_same_trouble(installed: Ins
 
 
 @pytest.mark.usefixtures("worker")
+async def test_what_was_only_recommended_is_done_once_the_mode_is_auto(installed: Installation) -> None:
+    (pod,) = await installed.deploy()
+    careful = installed.with_settings(mode=Mode.RECOMMEND)
+    async with careful.http as http:
+        await http.post("/alerts", json=webhook(an_alert(pod)))
+    await installed.end(outcome=Outcome.RECOMMENDED)
+
+    async with installed.with_settings(mode=Mode.RECOMMEND).http as http:
+        again = await http.post("/alerts", json=webhook(an_alert(pod)))
+    assert again.json()["alerts"][0]["answer"] == "known"
+
+    assert await installed.answers(an_alert(pod)) == ["started"]
+
+
+@pytest.mark.usefixtures("worker")
 async def test_the_same_trouble_of_an_exporter_that_was_replaced_is_held(installed: Installation) -> None:
     (pod,) = await installed.deploy()
     await installed.answers(an_alert(pod, instance="10.0.0.1:8080", starts_at="2026-11-22T13:00:00Z"))

@@ -1,7 +1,7 @@
 """The answers as pure functions, on arbitrary input."""
 
 import string
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -108,7 +108,7 @@ def test_what_a_start_carries_is_counted_in_bytes() -> None:
     target = Target(cluster="c", namespace="shop", kind="Deployment", name="web")
     asked = [routed(n, read_alert(an_alert(number=str(n), other="\N{FIRE}" * 15_000))) for n in range(8)]
 
-    decision = decide(target, "", asked, None, timedelta(hours=1), datetime.now(UTC))
+    decision = decide(target, "", asked, None, Settings(), datetime.now(UTC))
 
     assert [one.index for one in decision.carried] == [0, 1, 2]
     assert sum(len(alert.model_dump_json().encode()) for alert in decision.alerts) <= CARRIED_MAX
@@ -135,7 +135,7 @@ def test_of_the_runbooks_that_ask_for_a_target_one_is_carried_and_every_alert_is
         for index, runbook_id in enumerate(runbooks)
     ]
 
-    decision = decide(target, "", asked, None, timedelta(hours=1), datetime.now(UTC))
+    decision = decide(target, "", asked, None, Settings(), datetime.now(UTC))
 
     assert {one.plan.runbook_id for one in decision.carried} == {runbooks[0]}
     assert {one.index for one in decision.carried} | set(decision.rulings) == set(range(len(runbooks)))

@@ -100,8 +100,8 @@ async def test_an_image_name_that_is_none_is_another_state_and_is_named(shop: Sh
 
     assert result.outcome == "not_needed"
     assert result.summary == (
-        f"no container of Deployment {shop.name}/web is in ImagePullBackOff: "
-        f"{pod['metadata']['name']}: Pending, app waits (InvalidImageName)"
+        f"no container of Deployment {shop.name}/web is in ImagePullBackOff; it is in InvalidImageName, which this "
+        f"runbook does not treat: {pod['metadata']['name']}: Pending, app waits (InvalidImageName)"
     )
     shop.assert_wrote(changes=0)
 

@@ -371,7 +371,7 @@ async def test_what_failed_in_an_outage_is_resumed_together_and_only_once(
     lines = said.stdout.splitlines()
     assert lines[-1] == "3 failed runs: 3 resumed (1 not needed, 2 resolved), 0 not resumed"
     assert set(lines[:3]) == {
-        f"{shop.name}/web@{old[shop]}  StepFailed: would be resumed at patch_image" for shop in runs
+        f"{shop.name}/web@{old[shop][-8:]}  StepFailed: would be resumed at patch_image" for shop in runs
     }
     assert most_open(lines) == 2
     assert (again.returncode, again.stderr.split(" since ")[0]) == (

@@ -143,6 +143,12 @@ def test_a_namespace_may_be_auto_where_the_installation_recommends(
     assert Settings(mode=Mode.RECOMMEND, auto_namespaces=auto).mode_in(namespace) is mode
 
 
+@pytest.mark.parametrize("mode", [None, Mode.AUTO])
+def test_exceptions_from_the_mode_recommend_need_that_mode(mode: Mode | None) -> None:
+    with pytest.raises(ValidationError, match="set RUNMEND_MODE=recommend"):
+        Settings(mode=mode, auto_namespaces="shop")
+
+
 def test_compose_passes_empty_namespaces_on_as_empty() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 
