@@ -66,6 +66,8 @@ async def find_run(client: Client, settings: Settings, called: str, *, exact: bo
         TemporalSays: Temporal does not answer.
     """
     where, _, run = called.partition("@")
+    if not where:
+        raise NotFoundHere("RUN is empty; name a target such as shop/web, or what `runmend list` prints")
     with asking():
         if where.count("/") > 1 and (known := await _described(client, where, run)):
             return known

@@ -4,6 +4,7 @@ What a command does is imported when it is called, so that --help is quick.
 """
 
 import asyncio
+import codecs
 import os
 import re
 import sys
@@ -422,11 +423,22 @@ def _demo(
 ) -> int:
     """Break a Deployment in an embedded cluster and watch its runbook repair it.
 
-    Needs nothing; touches nothing of yours.
+    Needs no cluster; touches nothing of yours.
     """
     from runmend.local.demo import run_demo
 
     return _finish(run_demo(scenario.value, real_time=real_time, keep=keep, svg=svg))
+
+
+_PLAIN: Final = "runmend.plain"
+_PLAINER: Final = {"✓": "+", "✗": "x", "∅": "-", "…": "...", "→": "->", "■": "#", "│": "|"}
+
+
+def plainer(error: UnicodeError) -> tuple[str, int]:
+    """What a terminal shows that lacks a character: marks must still be told apart."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAINER.get(char, "?") for char in error.object[error.start : error.end]), error.end
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -435,9 +447,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     By `os._exit`: a short-lived Temporal client now and then aborts the interpreter on its way out (sdk-python#300),
     after the right answer was printed.
     """
+    codecs.register_error(_PLAIN, plainer)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # a ✓ must not end a run on a terminal that has none
+            stream.reconfigure(errors=_PLAIN)  # a ✓ must not end a run on a terminal that has none
     code = run(sys.argv[1:] if argv is None else argv)
     for stream in (sys.stdout, sys.stderr):
         try:

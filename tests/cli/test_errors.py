@@ -1,5 +1,6 @@
 """What goes wrong is one line on stderr that says what to do, and an exit code; never a traceback."""
 
+import codecs
 import fcntl
 import json
 import socket
@@ -10,7 +11,7 @@ from typing import NoReturn
 
 import pytest
 
-from runmend.cli.main import main, run
+from runmend.cli.main import main, plainer, run
 from runmend.local.processes import free_port
 from runmend.local.sandbox.sandbox import Sandbox, may_be_overwritten
 from tests.builders import SEED
@@ -324,3 +325,9 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_command_the_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 0
     assert "Usage: runmend" in capsys.readouterr().out
+
+
+def test_marks_can_be_told_apart_on_a_terminal_that_has_none_of_them() -> None:
+    codecs.register_error("plainer", plainer)
+
+    assert "✓ a, ✗ b, ∅ c → d … é".encode("ascii", "plainer") == b"+ a, x b, - c -> d ... ?"

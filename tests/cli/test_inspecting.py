@@ -197,3 +197,10 @@ async def test_a_run_that_was_reset_says_what_became_of_it(installation: Install
     told = installation.told("show", short(second.run_id))
     assert (told["resumes"], told["resumed_as"], told["latest"]) == (first, third.run_id, third.run_id)
     assert [phase["name"] for phase in told["phases"] if phase["kept"]] == ["observe", "get_pod_events", "patch_image"]
+
+
+def test_an_empty_name_is_said_to_be_empty(installation: Installation) -> None:
+    for command in (("show", ""), ("cancel", "", "--reason", "x")):
+        done = installation.run(*command)
+        assert done.returncode == 1
+        assert done.stderr.startswith("runmend: error: RUN is empty; name a target such as shop/web")
