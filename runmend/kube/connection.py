@@ -236,15 +236,15 @@ class _Source:
         where = str(self._kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
         path = str(self._kubeconfig) if self._kubeconfig else None
         try:
-            _, active = config.list_kube_config_contexts(config_file=path)  # type: ignore[no-untyped-call]
+            context = self._context or _current_context(path)
             config.load_kube_config(
                 config_file=path,
-                context=self._context,
+                context=context,
                 client_configuration=configuration,
                 persist_config=False,
                 temp_file_path=_folder(),
             )  # type: ignore[no-untyped-call]
-            self._context = self._context or active["name"]
+            self._context = context
         except config.ConfigException as error:
             if self._kubeconfig or self._context or self._known:
                 raise NotConfigured(f"the kubeconfig {where} cannot be used: {error}") from error
@@ -265,6 +265,11 @@ class _Source:
             config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
         except config.ConfigException as error:
             raise NotConfigured(f"not in a pod: {error}") from error
+
+
+def _current_context(path: str | None) -> str:
+    _, current = config.list_kube_config_contexts(config_file=path)  # type: ignore[no-untyped-call]
+    return str(current["name"])
 
 
 def _seldom(refresh: Callable[[api.Configuration], None]) -> Callable[[api.Configuration], None]:

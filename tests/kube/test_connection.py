@@ -18,7 +18,7 @@ from kubernetes import client, config
 from runmend.core.errors import Forbidden, Unreachable
 from runmend.kube import connection
 from runmend.kube.client import Cluster
-from runmend.kube.connection import Connection
+from runmend.kube.connection import Connection, NotConfigured
 
 PLUGIN = """\
 #!{python}
@@ -275,6 +275,21 @@ def test_another_current_context_later_leads_to_no_other_cluster(api: Api, tmp_p
 
         assert (other.asked, cluster.host) == (0, api.url)
         cluster.close()
+
+
+def test_a_context_that_is_named_needs_no_current_one(api: Api, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, api.url, {"token": "one"})
+    content = yaml.safe_load(path.read_text())
+    del content["current-context"]
+    path.write_text(yaml.safe_dump(content))
+    api.good = "one"
+
+    cluster = Cluster.connect(kubeconfig=path, context="here")
+
+    assert cluster.version() == "v1.36.3"
+    cluster.close()
+    with pytest.raises(NotConfigured, match="cannot be used: "):
+        Cluster.connect(kubeconfig=path)
 
 
 def test_a_kubeconfig_that_is_gone_leads_to_no_pods_account(
