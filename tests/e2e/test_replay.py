@@ -397,7 +397,7 @@ async def until_listed(installed: Installation, count: int) -> None:
     deadline = asyncio.get_running_loop().time() + PATIENCE
     while True:
         said = await installed.command("list", "--outcome", "failed")
-        if said.stdout.count("StepFailed") == count:
+        if said.stdout.count("step failed") == count:
             return
         assert asyncio.get_running_loop().time() < deadline, said
         await asyncio.sleep(0.1)
