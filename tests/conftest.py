@@ -1,6 +1,7 @@
 """Options of the whole test suite; pytest reads them here because a subfolder's conftest is loaded too late."""
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,9 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from tests.cluster.api import Cluster, NotHere
 from tests.cluster.control_plane import ControlPlane, NotReady, control_plane
 from tests.cluster.kubectl import Kubectl
+
+# A shell gives its background jobs a SIGINT that is ignored, which every child inherits: Ctrl-C would end none.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

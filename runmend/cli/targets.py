@@ -57,8 +57,8 @@ def named_target(called: str, labels: Mapping[str, str]) -> Named | None:
             case [cluster, namespace, kind, name] if cluster and kind:
                 return Named(dns_label(namespace), dns_subdomain(name), kind, cluster)
     except ValueError as error:
-        raise ValueError(f"{called!r} is no target ({error}); {_WRITE}") from error
-    raise ValueError(f"{called!r} is no target; {_WRITE}")
+        raise ValueError(f"{called!r} is not a target ({error}); {_WRITE}") from error
+    raise ValueError(f"{called!r} is not a target; {_WRITE}")
 
 
 def pod_of(workloads: Workloads, named: Named, state: str | None, cluster: str) -> str:

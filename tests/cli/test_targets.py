@@ -37,11 +37,11 @@ def test_a_target_is_named_as_show_takes_it_or_by_the_labels_of_a_workload(
 @pytest.mark.parametrize(
     ("called", "labels", "says"),
     [
-        ("web", {}, "'web' is no target; write NAMESPACE/NAME, such as shop/web"),
-        ("shop/", {}, "'shop/' is no target"),
-        ("shop/web@d1cbeea2", {}, "'shop/web@d1cbeea2' is no target"),
-        ("a/shop/web", {}, "'a/shop/web' is no target; "),
-        ("/shop//web", {}, "'/shop//web' is no target; "),
+        ("web", {}, "'web' is not a target; write NAMESPACE/NAME, such as shop/web"),
+        ("shop/", {}, "'shop/' is not a target"),
+        ("shop/web@d1cbeea2", {}, "'shop/web@d1cbeea2' is not a target"),
+        ("a/shop/web", {}, "'a/shop/web' is not a target; "),
+        ("/shop//web", {}, "'/shop//web' is not a target; "),
         ("shop/web", {"namespace": "pay"}, "shop/web and the label namespace both say what is to be fixed"),
         ("shop/web", {"deployment": "api"}, "shop/web and the label deployment both say what is to be fixed"),
     ],
