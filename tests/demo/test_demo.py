@@ -70,8 +70,9 @@ def test_the_demo_resolves_and_leaves_nothing(hostile: dict[str, str], tmp_path:
     # 48, and three more for a workflow task that a busy machine has not done before the window is skipped.
     assert (cost := re.search(r"(\d+) history events, 6 activities", done.stdout))
     assert int(cost[1]) in (48, 51)
+    # The clock is moved once; or twice, where the server was asked while that workflow task was still to be done.
     added = "WorkflowExecutionOptionsUpdated, WorkflowExecutionTimeSkippingTransitioned"
-    assert f"The skipping added 2 events that no other run has: {added}.\n" in done.stdout
+    assert re.search(rf"The skipping added [23] events that no other run has: {added}\.\n", done.stdout), done.stdout
     assert max(len(line) for line in done.stdout.splitlines()) < 500
     assert left_over(tmp_path) == []
 
