@@ -13,11 +13,21 @@ from activities.missing_pods import Lacking, why_no_pods
 from activities.patching import reverted
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.objects import EventFacts
+from runmend.facts.states import EventSign
 from runmend.kube.client import Cluster
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
-from runmend.language.verdicts import Live, judge, restarts_of, settled_pods, unmet, waiting_pods
-from runmend.plan.criteria import Criterion, NoNewEvents, Status, Verdict, Watermark
+from runmend.language.verdicts import (
+    EVENT_TYPES,
+    Live,
+    event_names,
+    judge,
+    restarts_of,
+    settled_pods,
+    unmet,
+    waiting_pods,
+)
+from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.messages import GONE, NEW_IMAGE, CheckCall, Checked, SettleCall, Settled
 
 FEW_PODS = 20
@@ -75,7 +85,8 @@ class Verifier:
             now = TargetNow.read(self._cluster, call.target)
             pods = now.workloads.pods_of(call.target)
             uids = {pod.uid for pod in pods} | set(call.watermark.pods)
-            live = Live(pods=pods, events=self._events(call.criteria, call.target.namespace, uids))
+            events = self._events(call.criteria, call.target.namespace, uids)
+            live = Live(pods=pods, events=events, workload=now.deployment)
             checked = _judged(now, call, live)
             heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
             silence_alone = checked.failure and not checked.reverted and not _judged(now, call, heard).failure
@@ -88,30 +99,44 @@ class Verifier:
             return checked
 
     def _events(self, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
-        """The events about the target's pods that speak of a state which the criteria ask about."""
-        states = {criterion.state for criterion in criteria if isinstance(criterion, NoNewEvents)}
-        if not states:
+        """The events about the target's pods that the criteria ask about, by state or by reason."""
+        names = event_names(criteria)
+        if not names:
             return ()
-        signs = [sign for state in states for sign in STATES[state].events]
-        events = events_of(self._cluster, namespace, uids, {sign.reason for sign in signs})
-        return tuple(event for event in events if any(sign.matches(event) for sign in signs))
+        types = names & EVENT_TYPES
+        signs = [
+            sign
+            for name in names - types
+            for sign in (STATES[name].events if name in STATES else (EventSign(reason=name),))
+        ]
+        events = events_of(self._cluster, namespace, uids, {sign.reason for sign in signs}, types)
+        return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
 
 
 def events_of(
-    cluster: Cluster, namespace: str, uids: Collection[str], reasons: Collection[str]
+    cluster: Cluster,
+    namespace: str,
+    uids: Collection[str],
+    reasons: Collection[str],
+    types: Collection[str] = (),
 ) -> tuple[EventFacts, ...]:
-    """The events about pods of these uids for these reasons.
+    """The events about pods of these uids for one of these reasons, or of one of these types.
 
-    Each pod's are asked for while the pods are few, else they are looked for among all pods' for each reason.
+    Each pod's are asked for while the pods are few, else they are looked for among all pods' for each reason and type.
     """
     few = len(uids) <= FEW_PODS
+    wanted = [*(f"type={each}" for each in sorted(types)), *(f"reason={reason}" for reason in sorted(reasons))]
     selectors = (
         [f"involvedObject.uid={uid}" for uid in sorted(uids)]
         if few
-        else [f"involvedObject.kind=Pod,reason={reason}" for reason in sorted(reasons)]
+        else [f"involvedObject.kind=Pod,{each}" for each in wanted]
     )
-    found = (event for selector in selectors for event in cluster.events(namespace, selector))
-    return tuple(event for event in found if event.object_uid in uids and event.reason in reasons)
+    found = {event.uid: event for selector in selectors for event in cluster.events(namespace, selector)}
+    return tuple(
+        event
+        for event in found.values()
+        if event.object_uid in uids and (event.reason in reasons or event.type in types)
+    )
 
 
 def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | None]:
@@ -196,7 +221,7 @@ def _missing(
     wanted = now.deployment.replicas if now.deployment else len(current)
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
-        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current))]
+        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.deployment))]
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
     if refused and not any(refused.words in said for said in lacking):

@@ -126,6 +126,26 @@ def _compile(
     return compile_one(file, as_json=output is Format.JSON)
 
 
+@app.command("facts", rich_help_panel="Runbooks")
+def _facts(
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+) -> int:
+    """List what an expression may name: groups, functions, states, and the facts of each kind of object."""
+    from runmend.cli.language import print_facts
+
+    return print_facts(as_json=output is Format.JSON)
+
+
+@app.command("sentences", rich_help_panel="Runbooks")
+def _sentences(
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+) -> int:
+    """List the sentences that a criterion may be, each with the expression that it stands for."""
+    from runmend.cli.language import print_sentences
+
+    return print_sentences(as_json=output is Format.JSON)
+
+
 @app.command("run", rich_help_panel="Runs")
 def _run(
     runbook: Annotated[str, typer.Argument(help="A runbook_id of the directory, or a runbook's file.")],

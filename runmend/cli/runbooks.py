@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import assert_never
 
 from runmend.cli.context import NotFoundHere, counted, load_settings
-from runmend.plan.criteria import Unreadable
 from runmend.plan.plan import GetEvents, PatchDeployment, Plan, Step
 from runmend.reports.report import duration
 from runmend.runbook import RunbookError, compile_runbook, dump_plan, lint
@@ -83,8 +82,10 @@ def _in_words(plan: Plan) -> Iterator[str]:
             yield f"         only where the pod is owned by a {step.owner}"
     yield "criteria"
     for criterion in plan.criteria:
-        unread = " (cannot be read by a machine: unverified)" if isinstance(criterion, Unreadable) else ""
+        unread = "" if criterion.understood else " (cannot be read by a machine: unverified)"
         yield f"  {criterion.line:>3}  {criterion.text}{unread}"
+        if criterion.understood:
+            yield f"         {criterion.must}s true: {criterion.expression}"
     yield f"  settles within {duration(plan.settle_seconds)}, then holds for {duration(plan.window_seconds)}"
 
 

@@ -9,55 +9,104 @@ class Owner(Frozen):
     """A controller reference."""
 
     kind: str
+    """The controller's kind: `ReplicaSet`, `StatefulSet`, `Job`."""
     name: str
+    """The controller's name."""
     uid: str
+    """The controller's uid, which no other object ever has."""
+
+
+class Resources(Frozen):
+    """What a container asks for, or may use at most; null where its spec says nothing."""
+
+    cpu: int | None = None
+    """Processor, in thousandths of one."""
+    memory: int | None = None
+    """Memory, in bytes."""
 
 
 class ContainerFacts(Frozen):
-    """One container of a pod, an init container included.
-
-    `reason` is that of the waiting or terminated state (`ErrImagePull`, `OOMKilled`), empty while it runs.
-    """
+    """One container of a pod, an init container included."""
 
     name: str
+    """Its name in the pod's spec."""
     init: bool = False
+    """Whether the spec lists it under `initContainers`."""
     image: str
+    """The spec's image; a runtime may report it under another of its names."""
     state: Literal["waiting", "running", "terminated"]
+    """`waiting`, `running` or `terminated`; `waiting` while no kubelet has looked at it."""
     reason: str = ""
+    """The reason of the waiting or terminated state (`ErrImagePull`, `OOMKilled`); empty while it runs."""
     message: str = ""
+    """What the runtime says of that state, its first 300 characters."""
     exit_code: int | None = None
+    """With what it ended; null unless it is terminated."""
     ready: bool = False
+    """Whether it passes its readiness probe (`status.containerStatuses[].ready`)."""
     started: bool = False
+    """Whether it has passed its startup probe (`status.containerStatuses[].started`); without one, whether it runs."""
     restarts: int = 0
+    """How often it was restarted (`restartCount`)."""
     last_termination: str = ""
+    """The reason for which it last ended (`lastState.terminated.reason`); empty where it never did."""
+    last_exit_code: int | None = None
+    """With what it last ended (`lastState.terminated.exitCode`); null where it never did."""
+    requests: Resources = Resources()
+    """What it asks for (`resources.requests`)."""
+    limits: Resources = Resources()
+    """What it may use at most (`resources.limits`)."""
+
+    @property
+    def done(self) -> bool:
+        """Whether it is an init container that has done its work: terminated, with exit code 0."""
+        return self.init and self.state == "terminated" and self.exit_code == 0
+
+    @property
+    def in_words(self) -> str:
+        """`app: waiting (ImagePullBackOff)`."""
+        return f"{self.name}: {self.state}" + (f" ({self.reason})" if self.reason else "")
 
 
 class PodFacts(Frozen):
-    """A pod, with what Kubernetes says of it as a whole beside what it says of its containers.
-
-    `not_ready` is since when it does not count as ready, and why where that is said: on a node that died, the
-    containers stay as the node last told them. `node_silent`: its node's silence alone is why. `no_node` is why none
-    takes it. `ended_because` is why it ended as a whole: its node refused it, or evicted it. Empty where it is not so.
+    """A pod, with what Kubernetes says of it as a whole beside what it says of its containers: on a node that died, the
+    containers stay as the node last told them.
     """
 
     namespace: str
+    """Its namespace."""
     name: str
+    """Its name."""
     uid: str
+    """Its uid, which no other object ever has."""
     phase: str
+    """`Pending`, `Running`, `Succeeded`, `Failed` or `Unknown` (`status.phase`); Running says nothing of readiness."""
     node: str = ""
+    """The node that it was given to; empty while it was given to none."""
     deleting: bool = False
+    """Whether it is being deleted (`metadata.deletionTimestamp`)."""
     owner: Owner | None = None
+    """What controls it; unset where nothing does."""
     service_account: str = "default"
+    """The account that it runs as."""
     pull_secrets: tuple[str, ...] = ()
+    """The secrets that its spec names for pulling images."""
     containers: tuple[ContainerFacts, ...] = ()
+    """Its containers, init containers first."""
     not_ready: str = ""
+    """Since when its condition Ready does not hold, and why where that is said; empty where it holds, or nobody has
+    said.
+    """
     node_silent: bool = False
+    """Whether it counts as not ready for its node's silence alone: a condition without a word."""
     no_node: str = ""
+    """Why no node takes it (its condition PodScheduled); empty where one did."""
     ended_because: str = ""
+    """Why it ended as a whole (phase Failed): its node refused it, or evicted it."""
 
     @property
     def running(self) -> bool:
-        """Phase Running, with every container ready, and the pod itself; the phase alone says nothing of readiness."""
+        """Whether it serves: phase Running, not being deleted, every container ready, and the pod itself."""
         ready = all(c.ready for c in self.containers if not c.init) and not self.not_ready
         return self.phase == "Running" and not self.deleting and ready
 
@@ -68,11 +117,26 @@ class PodFacts(Frozen):
 
     @property
     def ended(self) -> bool:
-        """Whether it will never run again.
+        """Whether it will never run again: phase Failed or Succeeded.
 
         An evicted pod stays until somebody deletes it; its controller does not count it any more.
         """
         return self.phase in ("Failed", "Succeeded")
+
+    @property
+    def evicted(self) -> bool:
+        """Whether its node evicted it (phase Failed, reason Evicted)."""
+        return self.ended_because.partition(":")[0] == "Evicted"
+
+    @property
+    def scheduled(self) -> bool:
+        """Whether a node was found for it."""
+        return bool(self.node)
+
+    @property
+    def restarts(self) -> int:
+        """How often its containers were restarted, all together."""
+        return sum(container.restarts for container in self.containers)
 
     def waiting_for(self, *reasons: str) -> tuple[ContainerFacts, ...]:
         """The containers that wait for one of `reasons`, init containers first, as the kubelet starts them."""
@@ -88,8 +152,7 @@ class PodFacts(Frozen):
             if c.state != "running"
             else f"{c.name} is not ready"
             for c in self.containers
-            if (c.init and not (c.state == "terminated" and c.exit_code == 0) and not c.ready)
-            or (not c.init and not c.ready)
+            if (c.init and not c.done and not c.ready) or (not c.init and not c.ready)
         ]
         if self.no_node:
             troubles = [f"no node takes it ({self.no_node})"]
@@ -113,28 +176,49 @@ class ReplicaSetFacts(Frozen):
 
 
 class DeploymentFacts(Frozen):
-    """A Deployment. `containers` and `init_containers` are name → image of the live template."""
+    """A Deployment, and the images of its live template."""
 
     namespace: str
+    """Its namespace."""
     name: str
+    """Its name."""
     uid: str
+    """Its uid, which no other object ever has."""
     resource_version: str
+    """Of which version of it all this is."""
     generation: int
+    """How often its spec was changed (`metadata.generation`)."""
     observed_generation: int
+    """The generation that its controller has acted on (`status.observedGeneration`)."""
     revision: int
+    """The number of its newest revision; 0 while it has none."""
     paused: bool
+    """Whether its rollout is paused (`spec.paused`)."""
     replicas: int
+    """How many pods it should have (`spec.replicas`)."""
+    updated: int = 0
+    """How many of its pods are of the newest template (`status.updatedReplicas`)."""
     available: int
+    """How many of its pods have been ready for `minReadySeconds` (`status.availableReplicas`)."""
     containers: dict[str, str]
+    """Container → image of the template."""
     init_containers: dict[str, str]
+    """Init container → image of the template."""
     annotations: dict[str, str] = {}
+    """Its annotations."""
     selector: str = ""
     """Its label selector as a list's query has it."""
     owner: Owner | None = None
+    """What controls it; unset where nothing does."""
     no_revision: str = ""
     """Why its controller cannot make a ReplicaSet of its newest version; empty where it can."""
     image_managers: dict[str, str] = {}
-    """Container name → the field manager that last set its image, where the API server names one."""
+    """Container → the field manager that last set its image, where the API server names one."""
+
+    @property
+    def unavailable(self) -> int:
+        """How many pods it lacks: those that it should have, without those that are available; never below 0."""
+        return max(self.replicas - self.available, 0)
 
     def image_of(self, container: str) -> str | None:
         """The template's image of a container or init container, None where the template has none of that name."""
@@ -142,13 +226,21 @@ class DeploymentFacts(Frozen):
 
 
 class EventFacts(Frozen):
-    """An event, aggregated: `count` grows on one object (count, or series.count where that is larger)."""
+    """An event, aggregated on one object: the same one again raises its count."""
 
     uid: str
+    """The event's own uid."""
     reason: str
+    """Why, in a word: `Failed`, `BackOff`, `Unhealthy`."""
     message: str
+    """What happened."""
     type: str
+    """`Normal` or `Warning`."""
     count: int
+    """How often it happened (`count`, or `series.count` where that is larger)."""
     object_kind: str
+    """The kind of the object that it is about."""
     object_name: str
+    """The name of the object that it is about."""
     object_uid: str
+    """The uid of the object that it is about."""

@@ -7,7 +7,16 @@ import json
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.core.quantities import byte_count, millicores
+from runmend.facts.objects import (
+    ContainerFacts,
+    DeploymentFacts,
+    EventFacts,
+    Owner,
+    PodFacts,
+    ReplicaSetFacts,
+    Resources,
+)
 
 Json = dict[str, Any]
 
@@ -126,6 +135,17 @@ def _container(container: Json, status: Json, *, init: bool) -> ContainerFacts:
         started=bool(status.get("started")),
         restarts=status.get("restartCount") or 0,
         last_termination=last.get("reason") or "",
+        last_exit_code=last.get("exitCode"),
+        requests=_resources(container, "requests"),
+        limits=_resources(container, "limits"),
+    )
+
+
+def _resources(container: Json, which: str) -> Resources:
+    given = (container.get("resources") or {}).get(which) or {}
+    return Resources(
+        cpu=millicores(str(given["cpu"])) if "cpu" in given else None,
+        memory=byte_count(str(given["memory"])) if "memory" in given else None,
     )
 
 
@@ -187,6 +207,7 @@ def deployment(item: Json) -> DeploymentFacts:
         selector=selector(spec),
         paused=bool(spec.get("paused")),
         replicas=1 if spec.get("replicas") is None else spec["replicas"],
+        updated=status.get("updatedReplicas") or 0,
         available=status.get("availableReplicas") or 0,
         containers=_template_images(spec, "containers"),
         init_containers=_template_images(spec, "initContainers"),

@@ -1,31 +1,6 @@
 """What a runbook may call a pod's state, and how Kubernetes shows it: waiting reasons and events."""
 
-from runmend.core.frozen import Frozen
-from runmend.facts.objects import EventFacts
-
-
-class EventSign(Frozen):
-    """A family of events: this reason, and a message that starts so (the reason alone serves other troubles too)."""
-
-    reason: str
-    starts: str = ""
-
-    def matches(self, event: EventFacts) -> bool:
-        """Whether the event belongs to the family."""
-        return event.reason == self.reason and event.message.startswith(self.starts)
-
-
-class State(Frozen):
-    """A state that a container can be in: the waiting reasons that show it, and the events that speak of it."""
-
-    name: str
-    waiting: tuple[str, ...]
-    events: tuple[EventSign, ...]
-
-    def spoken_of_by(self, event: EventFacts) -> bool:
-        """Whether an event speaks of this state. No event has the *reason* ImagePullBackOff."""
-        return any(sign.matches(event) for sign in self.events)
-
+from runmend.facts.states import EventSign, State
 
 _PULL_EVENTS = (
     EventSign(reason="Failed", starts="Failed to pull image"),
@@ -42,7 +17,44 @@ _PULL_WAITING = ("ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "Sig
 STATES: dict[str, State] = {
     state.name: state
     for state in (
-        State(name="ImagePullBackOff", waiting=_PULL_WAITING, events=_PULL_EVENTS),
-        State(name="ErrImagePull", waiting=_PULL_WAITING, events=_PULL_EVENTS),
+        State(name="ImagePullBackOff", waiting=_PULL_WAITING, events=_PULL_EVENTS, repaired=True),
+        State(name="ErrImagePull", waiting=_PULL_WAITING, events=_PULL_EVENTS, repaired=True),
+        State(
+            name="CrashLoopBackOff",
+            waiting=("CrashLoopBackOff",),
+            events=(EventSign(reason="BackOff", starts="Back-off restarting failed container"),),
+            aliases=("crashloop", "crashlooping"),
+        ),
+        State(name="OOMKilled", terminated=("OOMKilled",), aliases=("oom",)),
+        State(
+            name="ContainerCreating",
+            waiting=("ContainerCreating",),
+            events=(
+                EventSign(reason="FailedMount"),
+                EventSign(reason="FailedAttachVolume"),
+                EventSign(reason="FailedCreatePodSandBox"),
+            ),
+        ),
+        State(name="CreateContainerConfigError", waiting=("CreateContainerConfigError",)),
+        State(name="CreateContainerError", waiting=("CreateContainerError",)),
+        State(name="RunContainerError", waiting=("RunContainerError",)),
+        State(
+            name="InvalidImageName",
+            waiting=("InvalidImageName",),
+            events=(EventSign(reason="InspectFailed", starts="Failed to apply default image tag"),),
+        ),
+        State(
+            name="ErrImageNeverPull",
+            waiting=("ErrImageNeverPull",),
+            events=(EventSign(reason="ErrImageNeverPull"),),
+        ),
+        State(
+            name="Unschedulable",
+            pod="unschedulable",
+            events=(EventSign(reason="FailedScheduling"),),
+        ),
+        State(name="Evicted", pod="evicted", events=(EventSign(reason="Evicted"),)),
     )
 }
+REPAIRED: tuple[str, ...] = tuple(state.name for state in STATES.values() if state.repaired)
+"""The states that a runbook may be about."""

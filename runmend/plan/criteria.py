@@ -4,61 +4,32 @@
 """
 
 from enum import StrEnum
-from typing import Annotated, Literal
-
-from pydantic import Field
+from typing import Literal
 
 from runmend.core.frozen import Frozen
 
 
-class _Sentence(Frozen):
-    """A criterion as the runbook says it, and the line where it stands."""
+class Criterion(Frozen):
+    """A success criterion as the runbook says it, the line where it stands, and the expression that it stands for.
+
+    `must` says when the expression has to hold: `become`, when the target has settled and at the check; `stay`, at the
+    check, after the window of at least `seconds`. `within` is the deadline for becoming true, in seconds, None where
+    the sentence names none; `leaves` the state that it says the pod comes from.
+    """
 
     text: str
     line: int
-
-
-class PodRunning(_Sentence):
-    """Becomes true: every pod of the target is Running, which is phase Running, every container ready, and the pod
-    itself.
-
-    `leaves` is the state that the pod comes from, None where the sentence names none.
-    """
-
-    check: Literal["pod-running"] = "pod-running"
+    expression: str = ""
+    """Empty for a sentence that the compiler does not understand: reported as unverified, never as passed."""
+    must: Literal["become", "stay"] = "become"
+    seconds: int | None = None
+    within: int | None = None
     leaves: str | None = None
 
-
-class ContainerStarted(_Sentence):
-    """Becomes true: every container of the target's pods has started, and has not died since."""
-
-    check: Literal["container-started"] = "container-started"
-
-
-class NoNewEvents(_Sentence):
-    """Stays true: no event speaks of `state` for `seconds`."""
-
-    check: Literal["no-new-events"] = "no-new-events"
-    state: str
-    seconds: int | None = None
-
-
-class NoRestarts(_Sentence):
-    """Stays true: no container restarts for `seconds`."""
-
-    check: Literal["no-restarts"] = "no-restarts"
-    seconds: int | None = None
-
-
-class Unreadable(_Sentence):
-    """A sentence that the compiler does not understand: reported as unverified, never as passed."""
-
-    check: Literal["unreadable"] = "unreadable"
-
-
-Criterion = Annotated[
-    PodRunning | ContainerStarted | NoNewEvents | NoRestarts | Unreadable, Field(discriminator="check")
-]
+    @property
+    def understood(self) -> bool:
+        """Whether it can be judged."""
+        return bool(self.expression)
 
 
 class Status(StrEnum):

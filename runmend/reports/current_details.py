@@ -4,7 +4,6 @@ from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.images.references import short_name
-from runmend.plan.criteria import ContainerStarted, PodRunning
 from runmend.plan.messages import Observation
 from runmend.plan.plan import Plan, Step
 from runmend.reports.report import duration
@@ -28,7 +27,7 @@ def observing(target: Target) -> str:
 def settling(plan: Plan, target: Target) -> str:
     """What settle waits for. What is missing at the moment is not known here: each try's failure says it."""
     becoming = "; ".join(
-        criterion.text for criterion in plan.criteria if isinstance(criterion, PodRunning | ContainerStarted)
+        criterion.text for criterion in plan.criteria if criterion.understood and criterion.must == "become"
     )
     waits = f"until all pods of {target} are of the new revision and running" + (
         f", and: {becoming}" if becoming else ""

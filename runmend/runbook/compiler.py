@@ -8,10 +8,10 @@ import json
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from runmend.plan.criteria import Criterion, PodRunning, Unreadable
+from runmend.plan.criteria import Criterion
 from runmend.plan.plan import Plan, Step
 from runmend.runbook.actions import Action, find_actions, is_action
-from runmend.runbook.criteria import EXAMPLES, compile_criteria, window_of
+from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
@@ -50,7 +50,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     criteria = compile_criteria(document, report, changes=bool(changing))
     _warn_of_unread_sections(document, report)
     state = _state(header, steps, criteria, report)
-    if changing and all(isinstance(criterion, Unreadable) for criterion in criteria):
+    if changing and not any(criterion.understood for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
             line,
@@ -76,6 +76,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         steps=steps,
         criteria=criteria,
         notes=_notes(document),
+        settle_seconds=settle_of(criteria),
         window_seconds=window_of(criteria),
     )
     return Compiled(plan, report.diagnostics, header.lines)
@@ -137,11 +138,7 @@ def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, .
     it comes from.
     """
     gates = [(step.state, step.line) for step in steps if step.state]
-    left = [
-        (criterion.leaves, criterion.line)
-        for criterion in criteria
-        if isinstance(criterion, PodRunning) and criterion.leaves
-    ]
+    left = [(criterion.leaves, criterion.line) for criterion in criteria if criterion.leaves]
     named = [*gates, *left]
     changing = next((step for step in steps if step.changes), None)
     if not named:

@@ -1,89 +1,25 @@
 """Success criteria: sentences to typed checks. What is not understood stays in the plan as unverified."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import partial
 
-from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning, Unreadable
-from runmend.runbook.diagnostics import Kind, Report, quoted
+from runmend.facts.expressions import ExpressionError, compiled
+from runmend.plan.criteria import Criterion
+from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
-from runmend.runbook.phrases import DAY, DURATION, STATE, known_states, seconds_in, sentence, state_in
+from runmend.runbook.phrases import DAY, seconds_in
+from runmend.runbook.sentences import nearest, read_sentence, wrong_state
 
 WINDOW_SECONDS = 300
+SETTLE_SECONDS = 600
+OF_CRITERIA = frozenset({"pods", "workload", "events", "restarted"})
+"""The groups of facts that a criterion may read."""
 EXAMPLES = (
     '"Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running", "Container starts successfully", '
     '"No new `ImagePullBackOff` events for 5 minutes" or "No container restarts for 5 minutes"'
 )
-
-_WHOSE = r"(?:(?:the|all|every|each|of|its|affected|new|replacement|patched|target|deployment|workload) )*"
-_OF = r"(?: status| state| phase)?(?: of (?:the|its) (?:deployment|target|workload|owner))?"
-_BECOME = r"(?:is|are|become|becomes|reach|reaches|enter|enters|get|gets|must be|should be) (?:all |back |again |now )*"
-_MOVE = (
-    r"(?:transition(?:s|ed)?|moves?|moved|changes?|changed|goes|go|went|switch(?:es|ed)?|recover(?:s|ed)?|"
-    r"returns?|returned) (?:back )?"
-)
-_READY = r"(?:running|ready)(?:(?:,? and |, ?| & |/)(?:running|ready))?"
-_RUNNING = rf"(?:in )?(?:a |the )?{_READY}(?: (?:state|status|phase))?(?: again)?"
-_START = r"starts?|started|successfully (?:starts?|started)"
-_NO = r"(?:there (?:is|are) )?no (?:new |more |further |additional |other )*"
-_NOT = r"(?:does not|do not|doesnt|dont|did not|didnt|never)"
-_PREPOSITION = (
-    r"(?:(?:for|during|over|throughout)(?: at least)?(?: the)?(?: (?:next|following|last))?(?: a period of)?|"
-    r"in the (?:next|following|last))"
-)
-"""Before a time that it must hold for. "Within" and a bare "in" are deadlines as well, so they are not read."""
-_FOR = rf"(?: {_PREPOSITION} (?P<duration>{DURATION}))?"
-_SEEN = r"(?: (?:are |is )?(?:occurs?|appears?|seen|observed|reported|recorded|emitted|happens?))?"
-
-Reader = Callable[[re.Match[str], str, int], Criterion | None]
-
-
-def _running(found: re.Match[str], text: str, line: int) -> Criterion | None:
-    leaves = found.groupdict().get("state")
-    state = state_in(leaves) if leaves else None
-    return None if leaves and not state else PodRunning(text=text, line=line, leaves=state)
-
-
-def _started(_: re.Match[str], text: str, line: int) -> Criterion:
-    return ContainerStarted(text=text, line=line)
-
-
-def _no_events(found: re.Match[str], text: str, line: int) -> Criterion | None:
-    state = state_in(found["state"])
-    return NoNewEvents(text=text, line=line, state=state, seconds=_seconds(found)) if state else None
-
-
-def _no_restarts(found: re.Match[str], text: str, line: int) -> Criterion:
-    return NoRestarts(text=text, line=line, seconds=_seconds(found))
-
-
-def _seconds(found: re.Match[str]) -> int | None:
-    return seconds_in(found["duration"]) if found["duration"] else None
-
-
-_PATTERNS: tuple[tuple[str, Reader], ...] = (
-    (
-        rf"{_WHOSE}pods?{_OF} (?:has |have )?{_MOVE}(?:from (?P<state>{STATE})(?: state| status)? )?to {_RUNNING}",
-        _running,
-    ),
-    (rf"{_WHOSE}(?:pods?|replicas?){_OF} {_BECOME}{_RUNNING}", _running),
-    (rf"{_WHOSE}containers? {_BECOME}ready(?: again)?", _running),
-    (
-        (
-            rf"{_WHOSE}containers? (?:has |have |is |are )?(?:{_START})(?: up)?(?: successfully| cleanly| again| "
-            r"without errors?)?"
-        ),
-        _started,
-    ),
-    (rf"{_WHOSE}containers? (?:is|are) (?:now )?running(?: again)?", _started),
-    (rf"{_NO}(?P<state>{STATE})(?: state)? events?{_SEEN}{_FOR}", _no_events),
-    (rf"{_NO}(?:container |pod )?restarts?(?: of (?:the|any) (?:container|pod)s?)?{_SEEN}{_FOR}", _no_restarts),
-    (rf"no {_WHOSE}(?:containers?|pods?) restarts?(?: again)?{_FOR}", _no_restarts),
-    (rf"{_WHOSE}(?:containers?|pods?) {_NOT} restarts?(?: again)?{_FOR}", _no_restarts),
-    (rf"{_WHOSE}(?:(?:container|pod) )?restart counts? {_NOT} (?:increase|grow|change){_FOR}", _no_restarts),
-)
-_SENTENCES = tuple((re.compile(pattern), reader) for pattern, reader in _PATTERNS)
-
 
 _TURNS = re.compile(
     r"\b(?:any|alternatively|(?<!each )(?<!every "
@@ -107,38 +43,62 @@ _REFERS = re.compile(
 _JOINS = re.compile(r"^(?:and/)?(?:or|either|otherwise|else|alternatively|neither|nor)\b|^not\W*$|:$|^[^/]*: / ")
 """How an item begins or ends that is but a part of a sentence with its neighbours."""
 _WHEN = re.compile(r"\b(?:if|when)\b")
+_BEHIND = re.compile(r"(?P<word>for|within) (?P<duration>[A-Za-z0-9 ]{1,60}?)\.?")
+"""What may stand behind an expression."""
+_LONE_WORD = re.compile(r"\w*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """One criterion as it is written; `code` is the expression that it is, `behind` what stands behind that."""
+
+    text: str
+    line: int
+    code: str = ""
+    behind: str = ""
 
 
 def compile_criteria(document: Document, report: Report, *, changes: bool) -> tuple[Criterion, ...]:
     """Compile the section Success Criteria of a runbook; `changes` says whether it changes anything."""
-    return tuple(_compile(text, line, report) for text, line in _sentences(document, report, changes=changes))
+    criteria = tuple(_compile(item, report) for item in _sentences(document, report, changes=changes))
+    deadlines = [criterion for criterion in criteria if criterion.within]
+    for other in deadlines[1:]:
+        if other.within != deadlines[0].within:
+            report.error(
+                other.line,
+                f"the deadline is {other.within} s here and {deadlines[0].within} s in line {deadlines[0].line}",
+                "name one: the target settles as a whole",
+            )
+    return criteria
+
+
+def settle_of(criteria: tuple[Criterion, ...]) -> int:
+    """The deadline that the criteria name ("within 10 minutes"), ten minutes where none does."""
+    return next((criterion.within for criterion in criteria if criterion.within), SETTLE_SECONDS)
 
 
 def window_of(criteria: tuple[Criterion, ...]) -> int:
     """The longest duration that the criteria name, five minutes where none does."""
-    named = [
-        criterion.seconds
-        for criterion in criteria
-        if isinstance(criterion, NoNewEvents | NoRestarts) and criterion.seconds
-    ]
-    return max(named, default=WINDOW_SECONDS)
+    return max((criterion.seconds for criterion in criteria if criterion.seconds), default=WINDOW_SECONDS)
 
 
 def criterion_of(text: str, line: int) -> Criterion | None:
-    """Compile one sentence; None where it is not understood. Its duration is checked by the caller."""
-    words = sentence(text)
-    for pattern, reader in _SENTENCES:
-        found = pattern.fullmatch(words)
-        if found is None:
-            continue
-        duration = found.groupdict().get("duration")
-        if duration and seconds_in(duration) is None:
-            continue
-        return reader(found, text, line)
-    return None
+    """Compile one sentence; None where it is not understood. Its times are checked by the caller."""
+    read = read_sentence(text)
+    if read is None:
+        return None
+    return Criterion(
+        text=text,
+        line=line,
+        expression=read.expression,
+        must=read.must,
+        seconds=read.seconds,
+        within=read.within,
+        leaves=read.leaves,
+    )
 
 
-def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator[tuple[str, int]]:
+def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator[_Said]:
     for part in document.section(Section.CRITERIA):
         if part.heading and not part.opens and (word := _turn(part.heading.plain)):
             _refuse(f"the heading {quoted(part.heading.plain)}", word, part.line, report, changes=changes)
@@ -146,11 +106,12 @@ def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator
             match block:
                 case Bullets():
                     for item in block.items:
-                        yield from _sentence(_whole(item), item.line, report, changes=changes)
+                        said = _code_of(item)
+                        yield said or _sentence(_whole(item), item.line, report, changes=changes)
                 case Inline() if part.items or block.plain.endswith(":"):
                     _introduction(block, report, changes=changes)
                 case Inline():
-                    yield from _sentence(block.plain, block.line, report, changes=changes)
+                    yield _sentence(block.plain, block.line, report, changes=changes)
                 case Other() | Code():
                     kind = block.kind if isinstance(block, Other) else "a code block"
                     word = _turn(block.text)
@@ -163,12 +124,24 @@ def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator
 _AS_ITEM = "write each criterion as a list item of its own"
 
 
-def _sentence(text: str, line: int, report: Report, *, changes: bool) -> Iterator[tuple[str, int]]:
+def _code_of(item: Item) -> _Said | None:
+    """An item that is an expression: code, with a length of time or nothing behind it. One word is none."""
+    spans = [span for span in item.inline.spans if span.text.strip()]
+    if not spans or not spans[0].code or item.items or item.more or item.codes or item.others:
+        return None
+    code = spans[0].text.strip()
+    behind = " ".join("".join(span.text for span in spans[1:]).split()).rstrip(".")
+    if _LONE_WORD.fullmatch(code) or (behind and not behind.startswith(("for ", "within "))):
+        return None
+    return _Said(item.inline.marked, item.line, code, behind)
+
+
+def _sentence(text: str, line: int, report: Report, *, changes: bool) -> _Said:
     """A criterion; refused where it speaks of the others and may turn their meaning."""
     word = _turn(text)
     if word and (_REFERS.search(_plain(text)) or _JOINS.search(_plain(text))) and criterion_of(text, line) is None:
         _refuse(f"the criterion {quoted(text)}", word, line, report, changes=changes)
-    yield text, line
+    return _Said(text, line)
 
 
 def _introduction(text: Inline, report: Report, *, changes: bool) -> None:
@@ -208,47 +181,63 @@ def _whole(item: Item) -> str:
     return " / ".join([*texts, *(_whole(child) for child in item.items)])
 
 
-def _compile(text: str, line: int, report: Report) -> Criterion:
-    criterion = criterion_of(text, line)
+def _compile(item: _Said, report: Report) -> Criterion:
+    criterion = _expression(item, report) if item.code else criterion_of(item.text, item.line)
     if criterion is None:
-        unknown = _unknown_state(text)
-        if unknown:
-            report.warning(
-                Kind.UNVERIFIED,
-                line,
-                f"the criterion {quoted(text)} names an unknown state {quoted(unknown)}, so it will be reported "
-                "as unverified",
-                f"known states are {known_states()}",
-            )
-        else:
-            report.warning(
-                Kind.UNVERIFIED,
-                line,
-                f"the criterion {quoted(text)} is not understood, so it will be reported as unverified",
-                (
-                    '"within" is a deadline; to say how long it must hold write "for …"; '
-                    if "within" in sentence(text)
-                    else ""
-                )
-                + f"write for example {EXAMPLES}",
-            )
-        return Unreadable(text=text, line=line)
-    seconds = criterion.seconds if isinstance(criterion, NoNewEvents | NoRestarts) else None
-    if seconds == 0 or (seconds or 0) > DAY:
-        report.error(
-            line,
-            f"the criterion {quoted(text)} asks for {'no time' if seconds == 0 else 'more than 24 hours'}",
-            "name 1 second to 24 hours",
+        wrong = wrong_state(item.text)
+        report.warning(
+            Kind.UNVERIFIED,
+            item.line,
+            f"the criterion {quoted(item.text)} {wrong[0] if wrong else 'is not understood'}, so it will be reported "
+            "as unverified",
+            f"states that may stand there are {wrong[1]}" if wrong else nearest(item.text),
         )
+        return Criterion(text=item.text, line=item.line)
+    for seconds in (criterion.seconds, criterion.within):
+        if seconds == 0 or (seconds or 0) > DAY:
+            report.error(
+                item.line,
+                f"the criterion {quoted(item.text)} asks for {'no time' if seconds == 0 else 'more than 24 hours'}",
+                "name 1 second to 24 hours",
+            )
     return criterion
 
 
-def _unknown_state(text: str) -> str | None:
-    words = sentence(text)
-    for pattern, _ in _SENTENCES:
-        found = pattern.fullmatch(words)
-        state = found.groupdict().get("state") if found else None
-        if state and state_in(state) is None:
-            at = words.find(state)
-            return next((word for word in text.split() if sentence(word) == state), words[at : at + len(state)])
-    return None
+def _expression(item: _Said, report: Report) -> Criterion:
+    """A criterion that is written as an expression, with "for …" or "within …" behind it."""
+    try:
+        expression = compiled(item.code)
+    except ExpressionError as error:
+        column = report.column_of(item.line, item.code)
+        report.error(
+            item.line,
+            f"the expression {quoted(item.code)}: {error}",
+            error.remedy or "`runmend facts` lists what an expression may name",
+            column=column + error.column - 1 if column and error.line == 1 else 0,
+        )
+        return Criterion(text=item.text, line=item.line)
+    if elsewhere := sorted(expression.groups - OF_CRITERIA):
+        report.error(
+            item.line,
+            f"the expression {quoted(item.code)} reads {listed(elsewhere, 'and')}, and a criterion speaks of the "
+            "target after the change, whose pods are new",
+            f"read {listed(sorted(OF_CRITERIA))}",
+            column=report.column_of(item.line, item.code),
+        )
+    named = _BEHIND.fullmatch(item.behind)
+    seconds = seconds_in(named["duration"]) if named else None
+    if item.behind and seconds is None:
+        report.error(
+            item.line,
+            f"behind the expression stands {quoted(item.behind)}, which is no length of time",
+            'write "for 5 minutes" or "within 10 minutes" behind it, or nothing',
+        )
+    lasts = bool(named and named["word"] == "for")
+    return Criterion(
+        text=item.text,
+        line=item.line,
+        expression=item.code,
+        must="stay" if lasts else "become",
+        seconds=seconds if lasts else None,
+        within=None if lasts else seconds,
+    )

@@ -45,10 +45,13 @@ class Diagnostic:
     problem: str
     remedy: str
     kind: Kind | None = None
+    column: int = 0
+    """Counts from 1; 0 where it is about the whole line."""
 
     def __str__(self) -> str:
         kind = f" [{self.kind}]" if self.kind else ""
-        return f"{self.file}:{self.line}: {self.severity}: {self.problem}; {self.remedy}{kind}"
+        place = f"{self.line}:{self.column}" if self.column else str(self.line)
+        return f"{self.file}:{place}: {self.severity}: {self.problem}; {self.remedy}{kind}"
 
 
 class RunbookError(Exception):
@@ -74,10 +77,17 @@ class Report:
         self.file = file
         self._diagnostics: dict[Diagnostic, None] = {}
         self._silenced: dict[Kind, int] = {}
+        self.lines: list[str] = []
+        """The file's, once it is read."""
 
-    def error(self, line: int, problem: str, remedy: str) -> None:
+    def column_of(self, line: int, fragment: str) -> int:
+        """Where a fragment stands in a line, from 1; 0 where it does not stand there as it is."""
+        text = self.lines[line - 1] if 0 < line <= len(self.lines) else ""
+        return text.find(fragment) + 1
+
+    def error(self, line: int, problem: str, remedy: str, *, column: int = 0) -> None:
         """Note what keeps the runbook from being loaded."""
-        self._add(Diagnostic(self.file, line, Severity.ERROR, problem, remedy))
+        self._add(Diagnostic(self.file, line, Severity.ERROR, problem, remedy, column=column))
 
     def warning(self, kind: Kind, line: int, problem: str, remedy: str) -> None:
         """Note what will not be done, or not be read."""
@@ -106,7 +116,7 @@ class Report:
     def diagnostics(self) -> tuple[Diagnostic, ...]:
         """In the order of their lines, and of their being noted within one; without what is silenced."""
         told = (diagnostic for diagnostic in self._diagnostics if diagnostic.kind not in self._silenced)
-        return tuple(sorted(told, key=lambda diagnostic: diagnostic.line))
+        return tuple(sorted(told, key=lambda diagnostic: (diagnostic.line, diagnostic.column)))
 
 
 def quoted(text: str) -> str:

@@ -176,6 +176,7 @@ def read_document(source: bytes, report: Report) -> Document | None:
         report.error(line, f"the file is not UTF-8 (byte 0x{source[error.start]:02x})", "save it as UTF-8")
         return None
     text = text.replace("\r\n", "\n").replace("\r", "\n")
+    report.lines = text.split("\n")
     header, header_line, body, body_line = _split(text)
     if header is not None and len(header) > HEADER_MAX:
         report.error(

@@ -1,13 +1,15 @@
 """What sentences are made of: states, lengths of time, enumerations. Used wherever the compiler reads prose."""
 
 import re
+from collections.abc import Mapping
 
-from runmend.language.states import STATES
+from runmend.facts.states import State
+from runmend.language.states import REPAIRED, STATES
 
 DAY = 24 * 3600
 LONGEST = 400
 """What is longer is no sentence that Runmend reads; it keeps every pattern quick, whatever the text."""
-_BY_LOWER = {name.lower(): name for name in STATES}
+_REPAIRED = {name: STATES[name] for name in REPAIRED}
 _NUMBERS = {
     word: number
     for number, word in enumerate(
@@ -37,23 +39,30 @@ def sentence(text: str) -> str:
 
 
 def known_states() -> str:
-    """The states that may be named, for a message."""
-    return ", ".join(STATES)
+    """The states that a runbook may be about, for a message."""
+    return ", ".join(REPAIRED)
 
 
-def state_in(words: str) -> str | None:
-    """The state that is named; of `ErrImagePull or ImagePullBackOff`, which mean the same, the first.
+def state_in(words: str, states: Mapping[str, State] = _REPAIRED) -> str | None:
+    """The state that is named, of those that may be; of `ErrImagePull or ImagePullBackOff`, which mean the same, the
+    first.
 
     None where one is unknown.
     """
-    names = [_BY_LOWER.get(word) for word in re.split(r" or |\s?/\s?", words.lower().strip())]
+    known = {word: state.name for state in states.values() for word in (state.name.lower(), *state.aliases)}
+    names = [known.get(word) for word in re.split(r" or |\s?/\s?", words.lower().strip())]
     first = names[0]
     return first if first and all(name and same_state(first, name) for name in names) else None
 
 
+def number_in(words: str) -> int | None:
+    """`3` or `three` as a number; None where it is none."""
+    return _NUMBERS.get(words) if words in _NUMBERS else int(words) if words.isascii() and words.isdigit() else None
+
+
 def same_state(one: str, other: str) -> bool:
     """Whether two names of states mean the same."""
-    return STATES[one].waiting == STATES[other].waiting
+    return one == other or (bool(STATES[one].waiting) and STATES[one].waiting == STATES[other].waiting)
 
 
 def seconds_in(words: str) -> int | None:

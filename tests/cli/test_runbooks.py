@@ -53,7 +53,7 @@ def test_lint_as_json_is_for_scripts(capsys: pytest.CaptureFixture[str], broken:
     assert run(["lint", str(broken), "--format", "json"]) == 1
 
     told = json.loads(capsys.readouterr().out)
-    assert set(told[0]) == {"file", "line", "severity", "problem", "remedy", "kind"}
+    assert set(told[0]) == {"file", "line", "severity", "problem", "remedy", "kind", "column"}
     assert "error" in {diagnostic["severity"] for diagnostic in told}
 
 

@@ -84,7 +84,10 @@ async def test_a_fallback_that_runs_and_never_becomes_ready_is_no_recovery(shop:
 
     (pod,) = shop.pods()
     assert failed.kind == "VerificationFailed"
-    assert failed.message == f"settle spent its time: {pod['metadata']['name']}: Running, app is not ready"
+    assert (
+        failed.message
+        == f"settle spent its time: {pod['metadata']['name']}: running is false (Running, app is not ready)"
+    )
     shop.assert_wrote(changes=1)
 
 

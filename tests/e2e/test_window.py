@@ -150,7 +150,7 @@ async def test_a_new_pod_whose_node_dies_fails_the_verification(shop: Shop, buil
         built.start_node(node)
 
     assert failed.kind == "VerificationFailed"
-    assert f"{lost['metadata']['name']}: Running, not ready since {since}" in failed.message
+    assert f"{lost['metadata']['name']}: running is false (Running, not ready since {since}" in failed.message
     assert shop.images() == {"app": FALLBACK}
     shop.assert_wrote(changes=1)
 

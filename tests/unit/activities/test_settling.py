@@ -10,12 +10,13 @@ from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, judge
-from runmend.plan.criteria import NoNewEvents, PodRunning, Watermark
+from runmend.plan.criteria import Watermark
 from runmend.plan.messages import CheckCall, SettleCall
+from runmend.runbook.criteria import criterion_of
 from tests.builders import deployment_facts
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
-CRITERIA = (PodRunning(text="Pod is Running", line=1),)
+CRITERIA = tuple(filter(None, (criterion_of("Pod is Running", 1),)))
 
 
 def a_pod(name: str, revision: int, *, ready: bool = True, deleting: bool = False) -> PodFacts:
@@ -58,11 +59,12 @@ def test_pods_that_are_not_there_yet_are_waited_for() -> None:
 
 
 def test_a_pod_that_is_not_ready_is_waited_for() -> None:
-    assert missing(a_pod("web-2-a", 2, ready=False)) == "web-2-a: Running, app is not ready"
+    assert missing(a_pod("web-2-a", 2, ready=False)) == "web-2-a: running is false (Running, app is not ready)"
 
 
 def test_fewer_running_pods_fail_even_where_every_criterion_only_speaks_of_silence() -> None:
-    silent = NoNewEvents(text="No new ImagePullBackOff events for 5 minutes", line=1, state="ImagePullBackOff")
+    silent = criterion_of("No new ImagePullBackOff events for 5 minutes", 1)
+    assert silent is not None
     mark = Watermark(pods={"uid-a": "a", "uid-b": "b"}, running=2, events={}, restarts={})
     call = CheckCall(state="ImagePullBackOff", criteria=(silent,), target=WEB, changes=(), watermark=mark)
     live = Live(pods=(a_pod("a", 2), a_pod("b", 2, ready=False)), events=())

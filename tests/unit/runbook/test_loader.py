@@ -241,6 +241,7 @@ def test_lint_says_everything_of_files_and_directories(tmp_path: Path) -> None:
         "remedy": "begin it with a line of ---, the keys runbook_id, alertname, title, description and workflow, and "
         "a line of ---",
         "kind": None,
+        "column": 0,
     }
 
 

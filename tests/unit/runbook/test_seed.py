@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from runmend.images.pull_failures import Cause
-from runmend.plan.criteria import ContainerStarted, NoNewEvents, PodRunning
+from runmend.plan.criteria import Criterion
 from runmend.plan.plan import (
     ContainerImage,
     DiagnosticStep,
@@ -128,11 +128,27 @@ def test_its_diagnosis_knows_the_query_the_causes_and_all_four_probes(plan: Plan
 
 def test_its_criteria_are_typed_and_their_window_is_five_minutes(plan: Plan) -> None:
     assert plan.criteria == (
-        PodRunning(text="Pod transitions from ImagePullBackOff to Running", line=50, leaves="ImagePullBackOff"),
-        NoNewEvents(
-            text="No new ImagePullBackOff events for 5 minutes", line=51, state="ImagePullBackOff", seconds=300
+        Criterion(
+            text="Pod transitions from ImagePullBackOff to Running",
+            line=50,
+            expression='pods.size() > 0 && pods.all(p, p.running) && !waiting("ImagePullBackOff")',
+            leaves="ImagePullBackOff",
         ),
-        ContainerStarted(text="Container starts successfully", line=52),
+        Criterion(
+            text="No new ImagePullBackOff events for 5 minutes",
+            line=51,
+            expression='!events.new("ImagePullBackOff") && pods.size() > 0 && !waiting("ImagePullBackOff")',
+            must="stay",
+            seconds=300,
+        ),
+        Criterion(
+            text="Container starts successfully",
+            line=52,
+            expression=(
+                "pods.size() > 0 && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
+                " && !restarted"
+            ),
+        ),
     )
     assert plan.window_seconds == 300
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from runmend.facts.expressions import compiled
 from runmend.images.pull_failures import Cause
-from runmend.plan.criteria import ContainerStarted, Criterion, NoNewEvents, NoRestarts, PodRunning
+from runmend.plan.criteria import Criterion
 from runmend.plan.plan import DiagnosticStep, GetEvents, Probe
 from runmend.runbook.conditions import InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.criteria import criterion_of, window_of
@@ -11,6 +12,7 @@ from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
 from runmend.runbook.phrases import seconds_in
+from runmend.runbook.sentences import FORMS, Form, read_sentence
 
 
 def diagnosed(body: str) -> tuple[tuple[DiagnosticStep, ...], list[str]]:
@@ -20,6 +22,27 @@ def diagnosed(body: str) -> tuple[tuple[DiagnosticStep, ...], list[str]]:
     return compile_diagnosis(document, report), [str(diagnostic) for diagnostic in report.diagnostics]
 
 
+STARTED = "pods.size() > 0 && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
+ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
+RUNNING = "pods.size() > 0 && pods.all(p, p.running)"
+
+
+def expression_of(text: str) -> str:
+    read = read_sentence(text)
+    assert read is not None, text
+    compiled(read.expression)
+    return read.expression
+
+
+@pytest.mark.parametrize("form", FORMS, ids=lambda form: form.examples[0])
+def test_the_examples_of_a_form_are_read_by_it_and_by_none_before_it(form: Form) -> None:
+    for example in form.examples:
+        read = read_sentence(example)
+        assert read is not None, example
+        assert read.form is form, example
+        compiled(read.expression)
+
+
 @pytest.mark.parametrize(
     ("text", "leaves"),
     [
@@ -27,6 +50,7 @@ def diagnosed(body: str) -> tuple[tuple[DiagnosticStep, ...], list[str]]:
         ("The pod transitions from imagepullbackoff to running.", "ImagePullBackOff"),
         ("All pods move from `ErrImagePull` to `Running`", "ErrImagePull"),
         ("Pods go back from ErrImagePull / ImagePullBackOff to Running", "ErrImagePull"),
+        ("Pods recover from CrashLoopBackOff to Ready", None),
         ("Pod returns to Running", None),
         ("Pod is Running", None),
         ("The pod is in Running state", None),
@@ -37,24 +61,33 @@ def diagnosed(body: str) -> tuple[tuple[DiagnosticStep, ...], list[str]]:
         ("Pod status is Running", None),
         ("[x] Every pod of the Deployment is running", None),
         ("All containers are ready", None),
+        ("Pods are healthy again", None),
     ],
 )
 def test_a_sentence_about_running_pods(text: str, leaves: str | None) -> None:
-    assert criterion_of(text, 3) == PodRunning(text=text, line=3, leaves=leaves)
+    read = read_sentence(text)
+
+    assert read is not None
+    assert (read.must, read.leaves) == ("become", leaves)
+    assert read.expression.startswith(RUNNING)
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "expression"),
     [
-        "Container starts successfully",
-        "The container starts",
-        "All containers have started",
-        "Containers are running",
-        "container started up!",
+        ("Container starts successfully", f"{STARTED} && !restarted"),
+        ("The container starts", f"{STARTED} && !restarted"),
+        ("container started up!", f"{STARTED} && !restarted"),
+        ("Pod is no longer in CrashLoopBackOff", 'pods.size() > 0 && !waiting("CrashLoopBackOff")'),
+        ("There are no pods in Unschedulable state", 'pods.size() > 0 && !waiting("Unschedulable")'),
+        ("At least three replicas are available", "pods.filter(p, p.running).size() >= 3"),
+        ("The rollout has completed", ROLLED_OUT),
+        ("Deployment is available", ROLLED_OUT),
+        ("Readiness probe passes", "pods.size() > 0 && pods.all(p, p.containers.all(c, c.init || c.ready))"),
     ],
 )
-def test_a_sentence_about_started_containers(text: str) -> None:
-    assert criterion_of(text, 3) == ContainerStarted(text=text, line=3)
+def test_a_sentence_stands_for_an_expression(text: str, expression: str) -> None:
+    assert expression_of(text) == expression
 
 
 @pytest.mark.parametrize(
@@ -67,25 +100,40 @@ def test_a_sentence_about_started_containers(text: str) -> None:
         ("No more ImagePullBackOff or ErrImagePull events occur for an hour", 3600),
         ("No new ImagePullBackOff events for at least 1h30m", 5400),
         ("No new ImagePullBackOff events", None),
-    ],
-)
-def test_a_sentence_about_events(text: str, seconds: int | None) -> None:
-    assert criterion_of(text, 3) == NoNewEvents(text=text, line=3, state="ImagePullBackOff", seconds=seconds)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
+        ("No warning events for 5 minutes", 300),
         ("No container restarts for 5 minutes", 300),
         ("No restarts", None),
         ("No pod restarts for at least 2 hours", 7200),
         ("The container does not restart for 5 min", 300),
         ("Containers don\u2019t restart again", None),
         ("Restart count does not increase for 10 minutes", 600),
+        ("No OOM kills for 10 minutes", 600),
+        ("Pods remain Ready for 10 minutes", 600),
+        ("Pod is Running for 5 minutes", 300),
+        ("No pods in CrashLoopBackOff for 5 minutes", 300),
     ],
 )
-def test_a_sentence_about_restarts(text: str, seconds: int | None) -> None:
-    assert criterion_of(text, 3) == NoRestarts(text=text, line=3, seconds=seconds)
+def test_what_must_stay_true_names_for_how_long(text: str, seconds: int | None) -> None:
+    read = read_sentence(text)
+
+    assert read is not None
+    assert (read.must, read.seconds, read.within) == ("stay", seconds, None)
+    compiled(read.expression)
+
+
+@pytest.mark.parametrize(
+    ("text", "within"),
+    [
+        ("Pod is Running within 5 minutes", 300),
+        ("Rollout completes within ten minutes", 600),
+        ("All replicas are available in less than 2m", 120),
+    ],
+)
+def test_a_deadline_is_read_behind_what_must_become_true(text: str, within: int) -> None:
+    read = read_sentence(text)
+
+    assert read is not None
+    assert (read.must, read.seconds, read.within) == ("become", None, within)
 
 
 @pytest.mark.parametrize(
@@ -93,14 +141,11 @@ def test_a_sentence_about_restarts(text: str, seconds: int | None) -> None:
     [
         "",
         "Pod is not Running",
-        "Pod is Running for 5 minutes",
         "Pod is Running or Pending",
         "Any pod is Running",
         "Any container is ready",
-        "At least one pod is Running",
         "Pods are Running unless they are canaries",
         "All pods are Running except canaries",
-        "Pod is Running within 5 minutes",
         "No new ImagePullBackOff events within 5 minutes",
         "No container restarts in 5 minutes",
         "No container restarts for 5 minutes after",
@@ -125,10 +170,10 @@ def test_a_sentence_that_says_something_else_is_not_understood(text: str) -> Non
 
 
 def test_the_window_is_the_longest_duration_that_is_named() -> None:
-    criteria: tuple[Criterion, ...] = (
-        PodRunning(text="", line=1),
-        NoRestarts(text="", line=2, seconds=60),
-        NoNewEvents(text="", line=3, state="ImagePullBackOff", seconds=120),
+    criteria = (
+        Criterion(text="", line=1),
+        Criterion(text="", line=2, must="stay", seconds=60),
+        Criterion(text="", line=3, must="stay", seconds=120),
     )
 
     assert window_of(criteria) == 120

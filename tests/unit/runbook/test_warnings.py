@@ -3,7 +3,7 @@
 import pytest
 
 from runmend.runbook.diagnostics import Kind, RunbookError, listed
-from tests.unit.runbooks import CONDITIONS, CRITERIA, STATES, compiled
+from tests.unit.runbooks import CONDITIONS, compiled
 
 KINDS = listed([*Kind], "and")
 
@@ -85,8 +85,7 @@ KINDS = listed([*Kind], "and")
             "- Container starts successfully\n- Latency is back to normal",
             (
                 'rb.md:53: warning: the criterion "Latency is back to normal" is not understood, so it will be '
-                "reported as unverified; "
-                f"write for example {CRITERIA}"
+                "reported as unverified; `runmend sentences` lists what is understood"
             ),
             "unverified-criterion",
         ),
@@ -94,9 +93,21 @@ KINDS = listed([*Kind], "and")
             "- Container starts successfully",
             "- Container starts successfully\n- No `OOMKilled` events for 5 minutes",
             (
-                'rb.md:53: warning: the criterion "No OOMKilled events for 5 minutes" names an unknown state '
-                '"OOMKilled", '
-                f"so it will be reported as unverified; {STATES}"
+                'rb.md:53: warning: the criterion "No OOMKilled events for 5 minutes" asks for events, and none speaks '
+                "of OOMKilled, so it will be reported as unverified; states that may stand there are "
+                "ImagePullBackOff, ErrImagePull, CrashLoopBackOff, ContainerCreating, InvalidImageName, "
+                "ErrImageNeverPull, Unschedulable, Evicted"
+            ),
+            "unverified-criterion",
+        ),
+        (
+            "- Container starts successfully",
+            "- Container starts successfully\n- Pod is no longer in Sadness",
+            (
+                'rb.md:53: warning: the criterion "Pod is no longer in Sadness" names an unknown state "Sadness", so '
+                "it will be reported as unverified; states that may stand there are ImagePullBackOff, ErrImagePull, "
+                "CrashLoopBackOff, ContainerCreating, CreateContainerConfigError, CreateContainerError, "
+                "RunContainerError, InvalidImageName, ErrImageNeverPull, Unschedulable, Evicted"
             ),
             "unverified-criterion",
         ),

@@ -1,0 +1,61 @@
+"""`runmend facts` and `runmend sentences`: what a runbook may be written with, printed from the tables themselves."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from runmend.facts.expressions import GROUPS, reference
+from runmend.facts.schema import MODELS, described
+from runmend.language.states import STATES
+from runmend.runbook.sentences import FORMS, read_sentence
+
+
+def print_facts(*, as_json: bool) -> int:
+    """Print the groups, the functions, the states and the facts of each kind of object."""
+    names = [{"name": name, "type": kind, "means": means} for name, kind, means in reference()]
+    kinds = {
+        kind: [{"name": fact.name, "type": fact.type, "means": means} for fact, means in described(model)]
+        for kind, model in MODELS.items()
+    }
+    if as_json:
+        sys.stdout.write(json.dumps({"names": names, "states": list(STATES), "kinds": kinds}, indent=2) + "\n")
+        return 0
+    sys.stdout.writelines(f"{line}\n" for line in _facts(names, kinds))
+    return 0
+
+
+def print_sentences(*, as_json: bool) -> int:
+    """Print each family of sentences by its examples, with the expression that each example stands for."""
+    rows = [_row(example) for form in FORMS for example in form.examples]
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return 0
+    for row in rows:
+        sys.stdout.write(f"{row['sentence']}\n    {row['must']}s true: {row['expression']}\n")
+    return 0
+
+
+def _row(example: str) -> dict[str, Any]:
+    read = read_sentence(example)
+    assert read is not None, example  # noqa: S101  a test holds it
+    return {"sentence": example, "expression": read.expression, "must": read.must, "seconds": read.seconds}
+
+
+def _facts(names: list[dict[str, str]], kinds: dict[str, list[dict[str, str]]]) -> Iterator[str]:
+    yield "names that an expression begins with"
+    yield from _table(names)
+    yield ""
+    yield f"states: {', '.join(STATES)}"
+    owners = {group.of: name for name, group in GROUPS.items()}
+    for kind, facts in kinds.items():
+        yield ""
+        yield f"{kind}" + (f" ({owners[kind]})" if kind in owners else "")
+        yield from _table(facts)
+
+
+def _table(rows: list[dict[str, str]]) -> Iterator[str]:
+    names = max(len(row["name"]) for row in rows)
+    types = max(len(row["type"]) for row in rows)
+    for row in rows:
+        yield f"  {row['name']:<{names}}  {row['type']:<{types}}  {row['means']}"

@@ -1,0 +1,309 @@
+"""Expressions over facts, in CEL: compiled once, typed; their verdicts come with what was seen, in words.
+
+Called by the runbooks' compiler, which wants errors early, and by the activities, which want verdicts.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache, lru_cache
+from types import MappingProxyType
+from typing import Any, Final
+
+from cel_expr_python import cel
+
+from runmend.core.frozen import Frozen
+from runmend.facts.evidence import Reader, Stopped, explain
+from runmend.facts.schema import MODELS, PACKAGE, facts_of, message, pool
+from runmend.facts.snapshot import Said, Snapshot
+from runmend.facts.syntax import Node
+
+LONGEST: Final = 2000
+"""How many characters an expression may have."""
+_KEPT: Final = 2000
+_MOST_READ: Final = 5000
+"""How many parts are evaluated to say why an expression holds or does not."""
+_ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
+_EXPECTING: Final = re.compile(r" (?:expecting|at input) .*")
+_UNDEFINED: Final = re.compile(r"undefined field '(\w+)' not found in struct '\w+\.(\w+)'")
+_UNDECLARED: Final = re.compile(r"undeclared reference to '([\w.]+)' \(in container ''\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A name under which an expression finds facts. `of` is a kind of object, or a scalar of the language."""
+
+    of: str
+    doc: str
+    listed: bool = False
+
+    @property
+    def type(self) -> str:
+        """Its type in the language."""
+        return f"list({self.of})" if self.listed else self.of
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of the language, whose one argument is a name: of a state, or of a reason."""
+
+    name: str
+    doc: str
+    ask: Callable[[Snapshot, str], Said]
+    on: str = ""
+    """The group that it is called on, `events` in `events.new("…")`; empty for one that stands alone."""
+
+    @property
+    def example(self) -> str:
+        """A call of it."""
+        return f'{self.on}{"." if self.on else ""}{self.name}("ImagePullBackOff")'
+
+
+GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
+    {
+        "pods": Group("Pod", "the target's pods of its current revision", listed=True),
+        "pod": Group("Pod", "the alert's pod"),
+        "container": Group("Container", "the alert's container, else the affected one"),
+        "workload": Group("Workload", "the Deployment that is the target"),
+        "events": Group("Event", "the events about the target's pods", listed=True),
+        "alert": Group("map(string, string)", "the alert's labels"),
+        "restarted": Group("bool", "whether a container has restarted since the target had settled"),
+    }
+)
+FUNCTIONS: Final = (
+    Function(
+        "waiting",
+        "whether a container waits in a state, by whichever of its reasons; any other name is a waiting reason",
+        Snapshot.waiting,
+    ),
+    Function(
+        "terminated",
+        "whether a container has ended for a reason, now or the last time",
+        Snapshot.terminated,
+    ),
+    Function(
+        "new",
+        "whether events that speak of a state are new since the target had settled, by uid and count; any other name "
+        "is an event's reason, or `Warning`",
+        Snapshot.new_events,
+        on="events",
+    ),
+)
+
+
+class ExpressionError(ValueError):
+    """What is wrong with an expression. `line` and `column` count from 1, within the expression; `remedy` may be
+    empty.
+    """
+
+    def __init__(self, what: str, line: int, column: int, remedy: str = "") -> None:
+        super().__init__(what)
+        self.line = line
+        self.column = column
+        self.remedy = remedy
+
+
+class Judged(Frozen):
+    """A verdict with its evidence; `holds` is None where it cannot be told, and the evidence says why."""
+
+    holds: bool | None
+    evidence: str
+
+
+_asked: ContextVar[Snapshot] = ContextVar("_asked")
+
+
+def _type(name: str) -> cel.Type:
+    scalar = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "string": cel.Type.STRING}
+    if name.startswith("map("):
+        return cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
+    return scalar.get(name) or cel.Type(f"{PACKAGE}.{name}")
+
+
+def _declared(group: Group) -> cel.Type:
+    return cel.Type.List(_type(group.of)) if group.listed else _type(group.of)
+
+
+@cache
+def _environment() -> cel.Env:
+    declared = []
+    for function in FUNCTIONS:
+        takes = [_declared(GROUPS[function.on])] if function.on else []
+
+        def answer(*arguments: Any, ask: Callable[[Snapshot, str], Said] = function.ask) -> bool:  # noqa: ANN401
+            return ask(_asked.get(), str(arguments[-1])).value
+
+        overload = cel.Overload(
+            f"{function.on}_{function.name}", cel.Type.BOOL, [*takes, cel.Type.STRING], bool(function.on), answer
+        )
+        declared.append(cel.FunctionDecl(function.name, [overload]))
+    variables = {name: _declared(group) for name, group in GROUPS.items()}
+    return cel.NewEnv(descriptor_pool=pool(), variables=variables, functions=declared)
+
+
+class Expression:
+    """A compiled expression that is true or false. Threads may share it."""
+
+    def __init__(self, source: str, compiled: cel.Expression) -> None:
+        self.source = source
+        self._compiled = compiled
+        self._tree = Node.parse(compiled.serialize())
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """The groups of facts that it reads; what none names need not be fetched."""
+        names = {node.path[0] for node in self._tree if node.kind == "ident"} & set(GROUPS)
+        called = {"pods" for node in self._tree if node.function in ("waiting", "terminated")}
+        return frozenset(names | called | ({"pods"} if "restarted" in names else set()))
+
+    def reads_each(self, group: str) -> bool:
+        """Whether it looks at the objects of a list themselves, and not only by a function that is asked of them."""
+        asked = {
+            node.operands[0].expr.id
+            for node in self._tree
+            if any(node.function == function.name and function.on == group for function in FUNCTIONS)
+        }
+        return any(node.path == (group,) and node.expr.id not in asked for node in self._tree)
+
+    def named(self, function: str) -> frozenset[str]:
+        """The names that a function is asked for: `ImagePullBackOff` of `events.new("ImagePullBackOff")`."""
+        return frozenset(
+            str(node.operands[-1].constant)
+            for node in self._tree
+            if node.function == function and node.operands[-1].kind == "const"
+        )
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """The facts that it names, whatever they are facts of: `running` of `pods.all(p, p.running)`."""
+        return frozenset(str(node.expr.select.field) for node in self._tree if node.kind == "select")
+
+    def judge(self, snapshot: Snapshot) -> Judged:
+        """Whether it holds of a snapshot, and what was seen. Nothing of the snapshot is changed; nothing is raised."""
+        token = _asked.set(snapshot)
+        try:
+            reader = _Reader(snapshot, self.groups, self.facts)
+            value = reader.value(self._tree, {})
+            holds = value if isinstance(value, bool) else None
+            return Judged(holds=holds, evidence=explain(self._tree, reader))
+        finally:
+            _asked.reset(token)
+
+
+class _Reader(Reader):
+    """Values of an expression's parts, of one snapshot."""
+
+    def __init__(self, snapshot: Snapshot, groups: frozenset[str], facts: frozenset[str]) -> None:
+        self._snapshot = snapshot
+        self._data = {name: value for name in groups if (value := _group(snapshot, name, facts)) is not None}
+        self._parts: dict[int, tuple[cel.Expression, set[str]]] = {}
+        self._left = _MOST_READ
+        self._pods = {pod.uid: pod for pod in (*snapshot.all_pods, *snapshot.pods, *filter(None, (snapshot.pod,)))}
+
+    def value(self, node: Node, scope: Mapping[str, Any]) -> Any:  # noqa: ANN401  whatever the part is
+        key = node.expr.id
+        if key not in self._parts:
+            names = {each.path[0] for each in node if each.kind == "ident"}
+            self._parts[key] = _environment().deserialize(node.serialized()), names
+        part, names = self._parts[key]
+        self._left -= 1
+        if self._left < 0:
+            return Stopped("there is more to look at than is looked at")
+        try:
+            # Only what the part names: a long list is copied for each evaluation.
+            answered = part.eval(data={name: value for name, value in {**self._data, **scope}.items() if name in names})
+        except RuntimeError as error:  # what the library raises where it gives up
+            return Stopped(str(error).rpartition(": ")[2].partition(" [")[0])
+        if answered.type() == cel.Type.ERROR:
+            return ValueError(self._why(str(answered.value())))
+        return answered.value()
+
+    def _why(self, error: str) -> str:
+        missing = re.search(r'No value with name "(\w+)"', error)
+        if missing and missing[1] in GROUPS:
+            return f"there is no {missing[1]}"
+        if "No matching overloads" in error and "null" in error:
+            return "a fact that is not there (null) was compared"
+        return error.partition(": ")[2] or error
+
+    def said(self, function: str, name: str) -> str | None:
+        if function == "restarted":
+            return self._snapshot.restarted.words
+        asked = next((each for each in FUNCTIONS if each.name == function), None)
+        return asked.ask(self._snapshot, name).words if asked else None
+
+    def words_of(self, element: Any) -> str:  # noqa: ANN401  a message
+        if "phase" not in element.DESCRIPTOR.fields_by_name or element.uid not in self._pods:
+            return ""
+        return self._pods[element.uid].in_words.partition(": ")[2]
+
+
+def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa: ANN401  as declared
+    if name == "restarted":
+        return snapshot.restarted.value
+    found = getattr(snapshot, name)
+    if isinstance(found, tuple):
+        return [message(each, facts) for each in found]
+    if isinstance(found, Frozen):
+        return message(found, facts)
+    return dict(found) if found is not None else None
+
+
+@lru_cache(maxsize=_KEPT)
+def compiled(source: str) -> Expression:
+    """Compile an expression.
+
+    Raises:
+        ExpressionError: it cannot be read, names a fact that there is not, compares what cannot be compared, or is
+            neither true nor false.
+    """
+    if len(source) > LONGEST:
+        raise ExpressionError(f"the expression has {len(source)} characters, and at most {LONGEST} are read", 1, 1)
+    if not source.isprintable() and not source.replace("\n", "").isprintable():
+        raise ExpressionError("the expression holds a character that cannot be seen", 1, 1)
+    try:
+        found = _environment().compile(source)
+    except (RuntimeError, ValueError, TypeError) as error:  # what the library raises for a text that it cannot read
+        raise _error(str(error), source) from error
+    if found.return_type() != cel.Type.BOOL:
+        raise ExpressionError(
+            f"the expression is of type {found.return_type().name()}, and must be true or false", 1, 1, "compare it"
+        )
+    return Expression(source, found)
+
+
+def _error(text: str, source: str) -> ExpressionError:
+    """The library's error as ours; where it names a name, its column is the name's."""
+    found = _ERROR.search(text)
+    if not found:
+        return ExpressionError(text.partition(": ")[2] or text, 1, 1)
+    line, column = int(found[1]), int(found[2])
+    what = _EXPECTING.sub("", found[3].replace(" [INVALID_ARGUMENT]", ""))
+    name, remedy = "", ""
+    if missing := _UNDEFINED.search(what):
+        name, kind = missing[1], missing[2]
+        names = [fact.name for fact in facts_of(MODELS[kind])]
+        what, remedy = f"a {kind} has no fact {name!r}", _nearest(name, names, "its facts are")
+    elif missing := _UNDECLARED.search(what):
+        name = missing[1].partition(".")[0]
+        known = [*GROUPS, *(function.name for function in FUNCTIONS)]
+        what, remedy = f"there is no {name!r}", _nearest(name, known, "there are")
+    if name:
+        text_of_line = source.split("\n")[line - 1]
+        column = max(text_of_line.rfind(name, 0, column + len(name)), 0) + 1
+    return ExpressionError(what, line, column, remedy)
+
+
+def _nearest(name: str, names: list[str], what: str) -> str:
+    near = get_close_matches(name, names, 1)
+    return f"did you mean {near[0]!r}?" if near else f"{what} {', '.join(sorted(names))}"
+
+
+def reference() -> Iterator[tuple[str, str, str]]:
+    """The groups and the functions: how each is written, its type, what it is."""
+    for name, group in GROUPS.items():
+        yield name, group.type, group.doc
+    for function in FUNCTIONS:
+        yield function.example, "bool", function.doc

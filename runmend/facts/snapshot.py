@@ -1,0 +1,114 @@
+"""What an expression is asked about: a target's objects as they were read, and what there was when it had settled.
+
+Called by `facts.expressions`. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import NamedTuple
+
+from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, PodFacts
+from runmend.facts.states import State
+
+_MOST_LISTED = 5
+_MESSAGE_SHOWN = 160
+
+
+class Said(NamedTuple):
+    """What a function answers, and what it saw, in words."""
+
+    value: bool
+    words: str
+
+
+def listed(words: list[str]) -> str:
+    """The first few of a list, and how many more there are."""
+    more = len(words) - _MOST_LISTED
+    return "; ".join(words[:_MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A target, read.
+
+    Args:
+        pods: those that an expression speaks of.
+        all_pods: these, and those that are passed over because they are younger; a state is looked for in all.
+        pod: the alert's, None where it is gone.
+        container: the alert's, else the affected one, None where there is none.
+        workload: None where the target is none, or is gone.
+        events: about the target's pods.
+        alert: its labels.
+        counted: event uid → count, when the target had settled.
+        restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
+        states: how each state shows.
+    """
+
+    pods: tuple[PodFacts, ...] = ()
+    all_pods: tuple[PodFacts, ...] = ()
+    pod: PodFacts | None = None
+    container: ContainerFacts | None = None
+    workload: DeploymentFacts | None = None
+    events: tuple[EventFacts, ...] = ()
+    alert: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    restarts: Mapping[str, int] | None = None
+    states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
+
+    def _state(self, name: str) -> State:
+        """A state of that name; of another name, the one reason that it is then."""
+        return self.states.get(name) or State(name=name, waiting=(name,), terminated=(name,))
+
+    def _containers(self) -> Iterator[tuple[PodFacts, ContainerFacts]]:
+        for pod in self.all_pods:
+            for container in pod.containers:
+                yield pod, container
+
+    def waiting(self, name: str) -> Said:
+        """Whether a container waits in a state, or a pod is in it."""
+        state = self._state(name)
+        seen = [
+            f"{pod.name}: {c.name} waits ({c.reason})" for pod in self.all_pods for c in pod.waiting_for(*state.waiting)
+        ] + [pod.in_words for pod in self.all_pods if state.shown_by(pod)]
+        return Said(bool(seen), listed(seen) or f"{'no pod is' if state.pod else 'no container waits'} in {name}")
+
+    def terminated(self, name: str) -> Said:
+        """Whether a container has ended for a reason, now or the last time."""
+        reasons = self._state(name).terminated
+        seen = [
+            f"{pod.name}: {c.name} ended ({c.reason if c.state == 'terminated' else c.last_termination})"
+            for pod, c in self._containers()
+            if (c.state == "terminated" and c.reason in reasons) or c.last_termination in reasons
+        ]
+        return Said(bool(seen), listed(seen) or f"no container ended for {name}")
+
+    def new_events(self, name: str) -> Said:
+        """Whether an event of a state (of a reason or a type, where no state has that name) is new: its uid is unknown
+        to the watermark, or its count grew since.
+        """
+        state = self.states.get(name)
+        seen = [
+            f"{event.object_name}: {event.reason}: {event.message[:_MESSAGE_SHOWN]} "
+            f"(count {event.count}, {self.counted.get(event.uid, 0)} before)"
+            for event in self.events
+            if (state.spoken_of_by(event) if state else name in (event.reason, event.type))
+            and event.count > self.counted.get(event.uid, 0)
+        ]
+        return Said(bool(seen), listed(seen) or f"no new {name} event")
+
+    @property
+    def restarted(self) -> Said:
+        """Whether a container has restarted since the target had settled; a younger pod's restarts count from 0."""
+        known = self.restarts
+        seen = (
+            [
+                f"{pod.name}: {c.name} restarted {c.restarts - known.get(f'{pod.uid}/{c.name}', 0)}x"
+                + (f" (last: {c.last_termination})" if c.last_termination else "")
+                for pod, c in self._containers()
+                if c.restarts > known.get(f"{pod.uid}/{c.name}", 0)
+            ]
+            if known is not None
+            else []
+        )
+        return Said(bool(seen), listed(seen) or "no container restarted")

@@ -1,0 +1,276 @@
+"""A checked expression as a tree: which facts it reads, its text again, and each of its parts as an expression.
+
+Called by `facts.expressions`. The compiler hands over its tree as Protocol Buffers, `cel.expr.CheckedExpr` of CEL's
+published specification; the fields that are read of it are described here, all others are carried along.
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import Message
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_KINDS: Final = {
+    "string": _Field.TYPE_STRING,
+    "bool": _Field.TYPE_BOOL,
+    "int64": _Field.TYPE_INT64,
+    "uint64": _Field.TYPE_UINT64,
+    "int32": _Field.TYPE_INT32,
+    "double": _Field.TYPE_DOUBLE,
+    "bytes": _Field.TYPE_BYTES,
+}
+# Message → its fields: name, kind, number. A `*` before a kind: repeated.
+_MESSAGES: Final[dict[str, tuple[tuple[str, str, int], ...]]] = {
+    "CheckedExpr": (("expr", "Expr", 4), ("source_info", "SourceInfo", 5)),
+    "SourceInfo": (("positions", "*Position", 4),),
+    "Position": (("key", "int64", 1), ("value", "int32", 2)),
+    "Expr": (
+        ("id", "int64", 2),
+        ("const", "Constant", 3),
+        ("ident", "Ident", 4),
+        ("select", "Select", 5),
+        ("call", "Call", 6),
+        ("list", "List", 7),
+        ("struct", "Struct", 8),
+        ("comprehension", "Comprehension", 9),
+    ),
+    "Constant": (
+        ("null", "int32", 1),
+        ("bool", "bool", 2),
+        ("int", "int64", 3),
+        ("uint", "uint64", 4),
+        ("double", "double", 5),
+        ("string", "string", 6),
+        ("bytes", "bytes", 7),
+    ),
+    "Ident": (("name", "string", 1),),
+    "Select": (("operand", "Expr", 1), ("field", "string", 2), ("test_only", "bool", 3)),
+    "Call": (("target", "Expr", 1), ("function", "string", 2), ("args", "*Expr", 3)),
+    "List": (("elements", "*Expr", 1),),
+    "Struct": (("name", "string", 1), ("entries", "*Entry", 2)),
+    "Entry": (("key", "Expr", 3), ("value", "Expr", 4)),
+    "Comprehension": (
+        ("iter_var", "string", 1),
+        ("iter_range", "Expr", 2),
+        ("accu_var", "string", 3),
+        ("accu_init", "Expr", 4),
+        ("loop_condition", "Expr", 5),
+        ("loop_step", "Expr", 6),
+        ("result", "Expr", 7),
+    ),
+}
+_OPERATORS: Final = {
+    "_&&_": "&&",
+    "_||_": "||",
+    "_==_": "==",
+    "_!=_": "!=",
+    "_<_": "<",
+    "_<=_": "<=",
+    "_>_": ">",
+    "_>=_": ">=",
+    "_+_": "+",
+    "_-_": "-",
+    "_*_": "*",
+    "_/_": "/",
+    "_%_": "%",
+    "@in": "in",
+}
+OPERATIONS: Final = frozenset(_OPERATORS) - {"@in"}
+"""Calls whose operands are looked at one by one, and not the call as a whole."""
+
+
+@cache
+def _class(name: str) -> Any:  # noqa: ANN401  a class that is made here
+    pool = descriptor_pool.DescriptorPool()
+    # Of the older syntax, by which a constant of 0 or "" can be told from none.
+    file = descriptor_pb2.FileDescriptorProto(name="expression.proto", package="cel", syntax="proto2")
+    for message, fields in _MESSAGES.items():
+        described = file.message_type.add(name=message)
+        for field, kind, number in fields:
+            bare = kind.removeprefix("*")
+            described.field.add(
+                name=field,
+                number=number,
+                type=_KINDS.get(bare, _Field.TYPE_MESSAGE),
+                type_name=None if bare in _KINDS else f".cel.{bare}",
+                label=_Field.LABEL_REPEATED if kind.startswith("*") else _Field.LABEL_OPTIONAL,
+            )
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"cel.{name}"))
+
+
+class Node:
+    """One part of an expression."""
+
+    __slots__ = ("_checked", "expr")
+
+    def __init__(self, checked: Any, expr: Any) -> None:  # noqa: ANN401  messages of a class that is made here
+        self._checked = checked
+        self.expr = expr
+
+    @classmethod
+    def parse(cls, serialized: bytes) -> "Node":
+        """The whole of a compiled expression."""
+        packed = any_pb2.Any.FromString(serialized)
+        checked = _class("CheckedExpr").FromString(packed.value)
+        return cls(checked, checked.expr)
+
+    def serialized(self) -> bytes:
+        """This part as a compiled expression of its own; what it names must be given when it is evaluated."""
+        checked = type(self._checked)()
+        checked.CopyFrom(self._checked)
+        checked.expr.CopyFrom(self.expr)
+        return any_pb2.Any(
+            type_url="type.googleapis.com/cel.expr.CheckedExpr", value=checked.SerializeToString()
+        ).SerializeToString()
+
+    @property
+    def kind(self) -> str:
+        """`const`, `ident`, `select`, `call`, `list`, `struct`, `comprehension`."""
+        return next((field.name for field, _ in self.expr.ListFields() if field.name != "id"), "")
+
+    @property
+    def offset(self) -> int:
+        """Where it stands in the text, in characters from its beginning."""
+        places = self._checked.source_info.positions
+        return next((place.value for place in places if place.key == self.expr.id), 0)
+
+    def _part(self, expr: Any) -> "Node":  # noqa: ANN401  a message of a class that is made here
+        return Node(self._checked, expr)
+
+    @property
+    def function(self) -> str:
+        """The name of what it calls, an operator's as CEL writes it inside (`_&&_`); empty where it calls nothing."""
+        return str(self.expr.call.function) if self.kind == "call" else ""
+
+    @property
+    def operands(self) -> tuple["Node", ...]:
+        """What it is made of, in the order of its text."""
+        expr = self.expr
+        match self.kind:
+            case "select":
+                return (self._part(expr.select.operand),)
+            case "call":
+                target = (self._part(expr.call.target),) if expr.call.HasField("target") else ()
+                return (*target, *map(self._part, expr.call.args))
+            case "list":
+                return tuple(map(self._part, expr.list.elements))
+            case "struct":
+                return tuple(self._part(each) for entry in expr.struct.entries for each in (entry.key, entry.value))
+            case "comprehension":
+                looped = expr.comprehension
+                return tuple(map(self._part, (looped.iter_range, looped.loop_step)))
+            case _:
+                return ()
+
+    def __iter__(self) -> Iterator["Node"]:
+        """Itself, and all its parts."""
+        yield self
+        for part in self.operands:
+            yield from part
+
+    @property
+    def macro(self) -> tuple[str, str, "Node", "Node"]:
+        """How a comprehension was written: its name, its variable, what it goes through, and what it does with each."""
+        looped = self.expr.comprehension
+        step, result = looped.loop_step.call, looped.result
+        variable, among = str(looped.iter_var), self._part(looped.iter_range)
+        match step.function:
+            case "_&&_":
+                return "all", variable, among, self._part(step.args[1])
+            case "_||_":
+                return "exists", variable, among, self._part(step.args[1])
+            case "_?_:_":
+                name = "exists_one" if result.HasField("call") else "filter"
+                return name, variable, among, self._part(step.args[0])
+            case _:
+                return "map", variable, among, self._part(step.args[1].list.elements[0])
+
+    @property
+    def quantified(self) -> tuple[str, str, "Node", "Node"] | None:
+        """The macro where it is `all` or `exists`, which are decided by single elements; None where it is neither."""
+        if self.kind != "comprehension":
+            return None
+        macro = self.macro
+        return macro if macro[0] in ("all", "exists") else None
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """`pod.owner.kind` in parts; empty where it is no such path."""
+        if self.kind == "ident":
+            return (str(self.expr.ident.name),)
+        if self.kind == "select" and not self.expr.select.test_only:
+            before = self._part(self.expr.select.operand).path
+            return (*before, str(self.expr.select.field)) if before else ()
+        return ()
+
+    @property
+    def constant(self) -> Any:  # noqa: ANN401  whatever was written
+        """The value that it is written as; None where it is none."""
+        if self.kind != "const":
+            return None
+        written = self.expr.const
+        return next((value for _, value in written.ListFields()), None)
+
+    @property
+    def text(self) -> str:
+        """It, written anew."""
+        parts = self.operands
+        match self.kind:
+            case "const":
+                text = _written(self.expr.const)
+            case "ident":
+                text = str(self.expr.ident.name)
+            case "select":
+                chain = f"{parts[0].text}.{self.expr.select.field}"
+                text = f"has({chain})" if self.expr.select.test_only else chain
+            case "call":
+                text = self._call(parts)
+            case "list":
+                text = f"[{', '.join(part.text for part in parts)}]"
+            case "comprehension":
+                name, variable, among, asked = self.macro
+                text = f"{among.text}.{name}({variable}, {asked.text})"
+            case kind:
+                text = kind
+        return text
+
+    def _call(self, parts: tuple["Node", ...]) -> str:
+        name = self.function
+        match name:
+            case _ if name in _OPERATORS:
+                text = f" {_OPERATORS[name]} ".join(part.bracketed for part in parts)
+            case "!_" | "-_":
+                text = f"{name[0]}{parts[0].bracketed}"
+            case "_[_]":
+                text = f"{parts[0].text}[{parts[1].text}]"
+            case "_?_:_":
+                text = f"{parts[0].bracketed} ? {parts[1].bracketed} : {parts[2].bracketed}"
+            case _ if self.expr.call.HasField("target"):
+                text = f"{parts[0].bracketed}.{name}({', '.join(part.text for part in parts[1:])})"
+            case _:
+                text = f"{name}({', '.join(part.text for part in parts)})"
+        return text
+
+    @property
+    def bracketed(self) -> str:
+        """Its text, in parentheses where it is an operation."""
+        operation = self.function in _OPERATORS or self.function == "_?_:_"
+        return f"({self.text})" if operation else self.text
+
+
+def _written(constant: Message) -> str:
+    for field, value in constant.ListFields():
+        match field.name:
+            case "null":
+                return "null"
+            case "bool":
+                return str(value).lower()
+            case "string":
+                escaped = str(value).translate({ord("\\"): "\\\\", ord('"'): '\\"', ord("\n"): "\\n"})
+                return f'"{escaped}"'
+            case _:
+                return str(value)
+    return "null"
