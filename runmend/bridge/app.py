@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import version
@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from temporalio.client import Client
 
 from runmend.bridge import openapi, problems
+from runmend.bridge.connections import Bodies, Connections
 from runmend.bridge.health import Readiness
 from runmend.bridge.intake import Intake, Taken
 from runmend.bridge.metrics import Metrics
@@ -55,6 +56,7 @@ class Bridge:
         self._guard = Guard(settings)
         self._intake = Intake(settings, Starter(client, settings), cluster, catalog)
         self._readiness = Readiness(client, cluster, catalog)
+        self.bodies = Bodies()
 
     async def alerts(self, request: Request) -> Response:
         """`POST /alerts`: Alertmanager's webhook. 200 says that Temporal holds all that it calls for.
@@ -65,7 +67,8 @@ class Bridge:
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         try:
             self._guard.check(request.headers)
-            answer = await self._take(request)
+            with self.bodies.one() as grow:
+                answer = await self._take(request, grow)
         except Problem as problem:
             status = problem.status
             _log.warning("webhook refused", extra={"status": status.value, "detail": problem.detail})
@@ -76,9 +79,9 @@ class Bridge:
         finally:
             self.metrics.webhook(status.value, time.monotonic() - began)
 
-    async def _take(self, request: Request) -> Response:
+    async def _take(self, request: Request, grow: Callable[[int], None]) -> Response:
         try:
-            webhook = await _read(request)
+            webhook = await _read(request, grow)
             taken = await self._intake.take(webhook)
         except BadWebhook as error:
             raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not an Alertmanager webhook: {error}") from error
@@ -166,9 +169,15 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
                 stop.set()
                 polling.cancel()
 
-    app = FastAPI(title=openapi.TITLE, version=version("runmend"), openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title=openapi.TITLE, version=version("runmend"), openapi_url=None, lifespan=lifespan, redirect_slashes=False
+    )
+    app.state.bodies = bridge.bodies
+    app.state.connections = Connections(settings.connections_max, bridge.metrics)
     for path in ("/alerts", "/api/v2/alerts"):
         app.add_api_route(path, bridge.alerts, methods=["POST"], response_model=None, **openapi.webhook_route())
+        # A sender that was given it with a slash would lose its alerts to a 404, which it takes for an answer.
+        app.add_api_route(f"{path}/", bridge.alerts, methods=["POST"], response_model=None, include_in_schema=False)
     app.add_api_route("/healthz", bridge.healthz, methods=["GET"], response_model=None, **openapi.alive_route())
     app.add_api_route("/readyz", bridge.readyz, methods=["GET"], response_model=None, **openapi.ready_route())
     app.add_api_route("/metrics", bridge.show_metrics, methods=["GET"], response_model=None, **openapi.metrics_route())
@@ -179,17 +188,18 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
     return app
 
 
-async def _read(request: Request) -> Webhook:
-    """Read the request's body as it arrives.
+async def _read(request: Request, grow: Callable[[int], None]) -> Webhook:
+    """Read the request's body as it arrives; `grow` is told how much of it there is more.
 
     Raises:
         BadWebhook: it is none.
         TooLarge: it holds too much.
-        Problem: the sender hung up.
+        Problem: the sender hung up, or there is no room for it.
     """
     reader, breath = WebhookReader(), Breath()
     try:
         async for chunk in request.stream():
+            grow(len(chunk))
             for data in slices(chunk):
                 reader.feed(data)
                 await breath()

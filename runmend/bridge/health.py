@@ -1,5 +1,8 @@
 """Whether the bridge can do its work. Asked by probes, which carry no token."""
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, Final
 
@@ -13,7 +16,39 @@ from runmend.kube.client import Cluster
 from runmend.runbook.loader import Catalog
 
 _TEMPORAL_TIMEOUT: Final = timedelta(seconds=3)
-_PROBES_AT_ONCE: Final = 2
+PATIENCE_SECONDS: Final = 4.0
+"""For how long an answer is waited for: less than the probe waits for this one."""
+KEPT_SECONDS: Final = 1.0
+"""For how long an answer is good for others who ask."""
+
+
+class _Asked:
+    """Somebody who is asked whether he answers: once at a time, however many want to know.
+
+    Args:
+        whom: his name.
+        ask: what asks him.
+    """
+
+    def __init__(self, whom: str, ask: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._whom = whom
+        self._ask = ask
+        self._asking: asyncio.Task[dict[str, Any]] | None = None
+        self._until = 0.0
+
+    async def answer(self) -> dict[str, Any]:
+        """What he said within the last second, or says now, or that he says nothing."""
+        if self._asking is None or (self._asking.done() and time.monotonic() >= self._until):
+            self._asking = asyncio.create_task(self._asked())
+        done, _ = await asyncio.wait([self._asking], timeout=PATIENCE_SECONDS)
+        if done:
+            return self._asking.result()
+        return {"ok": False, "detail": f"{self._whom} has not answered for {PATIENCE_SECONDS:g} s"}
+
+    async def _asked(self) -> dict[str, Any]:
+        found = await self._ask()
+        self._until = time.monotonic() + KEPT_SECONDS
+        return found
 
 
 class Readiness:
@@ -23,12 +58,12 @@ class Readiness:
         self._client = client
         self._cluster = cluster
         self._catalog = catalog
-        self._threads = anyio.CapacityLimiter(_PROBES_AT_ONCE)
+        self._asked = (_Asked("Temporal", self._temporal), _Asked("the API server", self._kubernetes))
+        self._threads = anyio.CapacityLimiter(1)
 
     async def look(self) -> dict[str, Any]:
         """The checks, and `status`: `ready`, `degraded` (a runbook does not compile, the rest works) or `not ready`."""
-        temporal = await self._temporal()
-        kubernetes = await self._kubernetes()
+        temporal, kubernetes = await asyncio.gather(*(asked.answer() for asked in self._asked))
         plans, problems = self._catalog.plans, self._catalog.problems
         works = temporal["ok"] and kubernetes["ok"] and bool(plans)
         return {

@@ -53,6 +53,13 @@ class Metrics:
             ["task_queue"],
             registry=self.registry,
         )
+        self._connections = Gauge("runmend_connections", "Connections that are open.", registry=self.registry)
+        self._ended = Counter(
+            "runmend_connections_ended",
+            "Connections that the bridge ended: too slow, or too many.",
+            ["why"],
+            registry=self.registry,
+        )
         # An increase needs a zero to begin from.
         for answer in Answer:
             self._alerts.labels(answer.value)
@@ -84,6 +91,14 @@ class Metrics:
         """Let the gauge ask how many runbooks are loaded, and how many do not compile."""
         self._runbooks.labels("loaded").set_function(loaded)
         self._runbooks.labels("broken").set_function(broken)
+
+    def watch_connections(self, count: Callable[[], float]) -> None:
+        """Let the gauge ask how many connections are open."""
+        self._connections.set_function(count)
+
+    def connection_ended(self, why: str) -> None:
+        """Count a connection that the bridge ended."""
+        self._ended.labels(why).inc()
 
     def text(self) -> bytes:
         """The exposition format."""

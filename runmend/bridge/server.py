@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from temporalio.client import Client
 
 from runmend.bridge.app import create_app
+from runmend.bridge.connections import BACKLOG, Connection, Connections, affordable
 from runmend.bridge.security import check_exposure, read_token
 from runmend.core.errors import PermanentError
 from runmend.core.settings import Settings
@@ -22,6 +23,7 @@ from runmend.runbook.loader import Catalog
 
 _GRACE_SECONDS: Final = 15
 _STARTED_POLL_SECONDS: Final = 0.01
+_TICKS_A_SWEEP: Final = 5
 
 _log = logging.getLogger(__name__)
 
@@ -31,11 +33,25 @@ class CannotListen(PermanentError):
 
 
 class _Server(uvicorn.Server):
-    """Leaves the process's signals to the process."""
+    """Leaves the process's signals to the process, and ends connections that wait for too long."""
+
+    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
+        super().__init__(config)
+        self._connections = connections
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    def connection(self) -> Connection:
+        """What speaks HTTP on a connection that was accepted."""
+        return self._connections.add(self.config, self.server_state, self.lifespan.state)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called by uvicorn ten times in a second."""
+        if counter % _TICKS_A_SWEEP == 0:
+            self._connections.sweep()
+        return await super().on_tick(counter)
 
 
 @asynccontextmanager
@@ -47,22 +63,31 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
 
     Raises:
         CannotListen: the address cannot be had.
+        TooFewFiles: the process may open too few files.
     """
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS
-    )
-    server = _Server(config)
     with _listening(host, port) as listener:
+        connections: Connections = app.state.connections
+        connections.most = affordable(connections.most)
+        config = uvicorn.Config(
+            app, ws="none", log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS
+        )
+        server = _Server(config, connections)
         chosen = listener.getsockname()[1]
-        task = asyncio.create_task(server.serve([listener]))
+        task = asyncio.create_task(server.serve([]))
+        accepting: asyncio.Task[None] | None = None
         try:
             while not server.started and not task.done():  # noqa: ASYNC110  uvicorn has no event for it
                 await asyncio.sleep(_STARTED_POLL_SECONDS)
             if not server.started:
                 await task
                 raise CannotListen("the bridge did not start; the log says why")
+            accepting = asyncio.create_task(connections.accept(listener, server.connection))
             yield f"http://[{host}]:{chosen}" if ":" in host else f"http://{host}:{chosen}"
         finally:
+            if accepting is not None:
+                accepting.cancel()
+                await asyncio.wait([accepting])
+            listener.close()
             server.should_exit = True
             await asyncio.wait([task])
 
@@ -82,6 +107,7 @@ async def serve(
     Raises:
         Exposed: it would take alerts from anybody, or the token's file is no good.
         CannotListen: the address cannot be had.
+        TooFewFiles: the process may open too few files.
     """
     check_exposure(host, settings, insecure)
     if read_token(settings) is None:
@@ -107,8 +133,9 @@ async def serve(
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise CannotListen(f"the bridge cannot listen on {host} port {port}: {error.strerror or error}") from error
     with listener:
+        listener.setblocking(False)
         yield listener

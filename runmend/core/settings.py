@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     token_file: Path | None = None
     """The file with the bearer token that webhooks must carry. None: none is asked for, on loopback only."""
 
+    connections_max: int = Field(default=200, ge=8, le=100_000)
+    """How many connections the bridge has at a time; fewer, where the process may open fewer files. Of more, the one
+    that has waited longest for its other side is ended."""
+
     # What worker and bridge tell of themselves
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """The worker's port for Prometheus, on loopback unless `metrics_host` says otherwise. None: no metrics."""

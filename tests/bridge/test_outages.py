@@ -9,7 +9,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RetryConfig
 
-from runmend.bridge import create_app
+from runmend.bridge import create_app, health
 from runmend.kube.owners import Workloads
 from runmend.runs import starting
 from tests.bridge.support import Installation, Wire, an_alert, webhook
@@ -68,7 +68,10 @@ async def test_with_temporal_down_what_needs_no_temporal_is_still_answered(wired
     assert (await wired.http.get("/healthz")).status_code == 200
 
 
-async def test_with_temporal_down_the_bridge_is_not_ready(wired: Installation, wire: Wire) -> None:
+async def test_with_temporal_down_the_bridge_is_not_ready(
+    wired: Installation, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "KEPT_SECONDS", 0)
     assert (await wired.http.get("/readyz")).json()["status"] == "ready"
     await wire.cut()
 

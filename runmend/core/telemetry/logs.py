@@ -17,6 +17,8 @@ from typing import Any, Final, Literal, TextIO
 from temporalio import activity, workflow
 from temporalio.exceptions import ApplicationError
 
+from runmend.core.telemetry.repeats import Seldom
+
 Form = Literal["console", "json"]
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
@@ -87,6 +89,7 @@ def log_to(stream: TextIO | None = None, level: int = logging.INFO, form: Form =
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(FORMS[form]())
     handler.addFilter(_Within())
+    handler.addFilter(Seldom())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("runmend").setLevel(level)
     # What they append to each message is in the fields.
