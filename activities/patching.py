@@ -1,5 +1,4 @@
-"""A changing step: asks, in this order, own key there; problem gone; preconditions; serving pods; mode; and only then
-writes.
+"""A changing step: asks, in this order, own key there; problem gone; preconditions; risk; mode; and only then writes.
 
 Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already
 written. What was written is told on the Deployment as an event, also where an earlier try wrote it: that one may have
@@ -97,17 +96,14 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         containers={change.container: (change.before, change.after) for change in changes},
     )
     patch = image_patch(deployment, changes, note)
-    serving = _serving(now, deployment, call)
-    left = serving or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
-    if left:
-        said = f"{left}; would change {in_words(changes)} ({_tried(cluster, deployment, patch)})"
-        return _result(
-            call,
-            StepStatus.RECOMMENDED,
-            said,
-            changes,
-            reason="pods still serve" if serving else "the mode is recommend",
-        ).model_copy(update={"rollback": _rollback(now) if serving else ""})
+    risk = _risk(now, deployment, changes, call)
+    if risk is None and call.mode is Mode.RECOMMEND:
+        risk = Risk("the mode is recommend", "the mode is recommend")
+    if risk:
+        said = f"{risk.words}; would change {in_words(changes)} ({_tried(cluster, deployment, patch)})"
+        return _result(call, StepStatus.RECOMMENDED, said, changes, reason=risk.reason).model_copy(
+            update={"rollback": risk.rollback}
+        )
     if activity.in_activity() and activity.is_cancelled():
         # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
         raise CancelledError("told to stop before the write")
@@ -174,7 +170,13 @@ def written_before(
     if note is None:
         return None
     return tuple(
-        Change(container=name, init=name in deployment.init_containers, before=before, after=after)
+        Change(
+            container=name,
+            init=name in deployment.init_containers,
+            sidecar=name in deployment.sidecars,
+            before=before,
+            after=after,
+        )
         for name, (before, after) in note.containers.items()
     )
 
@@ -274,13 +276,48 @@ def _changes(
                 f"{one.named} of {call.target} already runs the fallback image {image}",
                 reason="already the fallback image",
             )
-        changes.append(Change(container=one.container, init=one.init, before=before, after=image))
+        sidecar = one.container in deployment.sidecars
+        changes.append(Change(container=one.container, init=one.init, sidecar=sidecar, before=before, after=image))
     return tuple(changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Risk:
+    """Why a change is left to a person: in words, and in a few of them without a name; and the command that goes back
+    to the revision that serves, where one does.
+    """
+
+    words: str
+    reason: str
+    rollback: str = ""
+
+
+def _risk(now: TargetNow, deployment: DeploymentFacts, changes: tuple[Change, ...], call: StepCall) -> Risk | None:
+    """What the changes would put at risk: pods that serve, or the work of an init container. None where nothing is, or
+    where the runbook protects nothing.
+    """
+    if not call.protect_serving:
+        return None
+    serving, ending = _serving(now, deployment, call), _ending(changes)
+    if serving:
+        return Risk("; ".join(filter(None, (serving, ending))), "pods still serve", _rollback(now))
+    return Risk(ending, "an init container would change") if ending else None
+
+
+def _ending(changes: tuple[Change, ...]) -> str:
+    """Why a change of what an init container runs is left to a person; empty where none would change."""
+    named = ", ".join(change.named for change in changes if change.must_end)
+    return (
+        f"{named} must do its work and end before the pod's containers start: with another image that work may be left "
+        "out, and an image that serves never ends"
+        if named
+        else ""
+    )
 
 
 def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str | None:
     """Why the change is left to a person: pods that serve would be put at risk. None where nothing serves."""
-    if not call.protect_serving or deployment.available == 0:
+    if deployment.available == 0:
         return None
     older = _serving_older(now)
     if older:
@@ -321,7 +358,7 @@ def _revision_number(now: TargetNow, pod: PodFacts) -> int:
 
 
 def _revision(now: TargetNow, pod: PodFacts) -> str:
-    images = ", ".join(dict.fromkeys(c.image for c in pod.containers if not c.init))
+    images = ", ".join(dict.fromkeys(c.image for c in pod.containers if not c.must_end))
     number = _revision_number(now, pod)
     return (
         f"{f'revision {number}' if number else 'an older revision'} (image {images}); `{_undo(now, pod)}` restores it"

@@ -32,6 +32,8 @@ class ContainerFacts(Frozen):
     """Its name in the pod's spec."""
     init: bool = False
     """Whether the spec lists it under `initContainers`."""
+    sidecar: bool = False
+    """Whether it stands among the init containers with `restartPolicy: Always`: it runs beside the containers."""
     image: str
     """The spec's image; a runtime may report it under another of its names."""
     state: Literal["waiting", "running", "terminated"]
@@ -59,13 +61,18 @@ class ContainerFacts(Frozen):
 
     @property
     def done(self) -> bool:
-        """Whether it is an init container that has done its work: terminated, with exit code 0."""
-        return self.init and self.state == "terminated" and self.exit_code == 0
+        """Whether it is an init container that has done its work: no sidecar, terminated, with exit code 0."""
+        return self.must_end and self.state == "terminated" and self.exit_code == 0
 
     @property
     def in_words(self) -> str:
         """`app: waiting (ImagePullBackOff)`."""
         return f"{self.name}: {self.state}" + (f" ({self.reason})" if self.reason else "")
+
+    @property
+    def must_end(self) -> bool:
+        """Whether it is done before the pod's containers start: an init container that is no sidecar."""
+        return self.init and not self.sidecar
 
 
 class PodFacts(Frozen):
@@ -107,7 +114,7 @@ class PodFacts(Frozen):
     @property
     def running(self) -> bool:
         """Whether it serves: phase Running, not being deleted, every container ready, and the pod itself."""
-        ready = all(c.ready for c in self.containers if not c.init) and not self.not_ready
+        ready = all(c.ready for c in self.containers if not c.must_end) and not self.not_ready
         return self.phase == "Running" and not self.deleting and ready
 
     @property
@@ -152,7 +159,7 @@ class PodFacts(Frozen):
             if c.state != "running"
             else f"{c.name} is not ready"
             for c in self.containers
-            if (c.init and not c.done and not c.ready) or (not c.init and not c.ready)
+            if not c.ready and not c.done
         ]
         if self.no_node:
             troubles = [f"no node takes it ({self.no_node})"]
@@ -204,6 +211,8 @@ class DeploymentFacts(Frozen):
     """Container → image of the template."""
     init_containers: dict[str, str]
     """Init container → image of the template."""
+    sidecars: frozenset[str] = frozenset()
+    """Those of its init containers that run beside the containers (`restartPolicy: Always`)."""
     annotations: dict[str, str] = {}
     """Its annotations."""
     selector: str = ""

@@ -88,7 +88,7 @@ def _fact(name: str, annotation: Any) -> Fact:  # noqa: ANN401  as above
     if origin in (Union, UnionType):
         (bare,) = (each for each in arguments if each is not NoneType)
         return Fact(name, bare, "maybe")
-    if origin is tuple:
+    if origin in (tuple, frozenset):
         return Fact(name, arguments[0], "list")
     if origin is dict:
         return Fact(name, arguments[1], "map")

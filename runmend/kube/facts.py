@@ -125,6 +125,7 @@ def _container(container: Json, status: Json, *, init: bool) -> ContainerFacts:
     return ContainerFacts(
         name=container["name"],
         init=init,
+        sidecar=init and _is_sidecar(container),
         # The spec's, not the status's: a runtime may report an image under another of its names.
         image=container.get("image") or "",
         state=kind,
@@ -149,9 +150,16 @@ def _resources(container: Json, which: str) -> Resources:
     )
 
 
+def _is_sidecar(init_container: Json) -> bool:
+    return bool(init_container.get("restartPolicy") == "Always")
+
+
+def _template(spec: Json, listed: str) -> list[Json]:
+    return (((spec.get("template") or {}).get("spec")) or {}).get(listed) or []
+
+
 def _template_images(spec: Json, listed: str) -> dict[str, str]:
-    template = ((spec.get("template") or {}).get("spec")) or {}
-    return {entry["name"]: entry.get("image") or "" for entry in template.get(listed) or ()}
+    return {entry["name"]: entry.get("image") or "" for entry in _template(spec, listed)}
 
 
 def _revision(metadata: Json) -> int:
@@ -211,6 +219,7 @@ def deployment(item: Json) -> DeploymentFacts:
         available=status.get("availableReplicas") or 0,
         containers=_template_images(spec, "containers"),
         init_containers=_template_images(spec, "initContainers"),
+        sidecars=frozenset(entry["name"] for entry in _template(spec, "initContainers") if _is_sidecar(entry)),
         annotations=metadata.get("annotations") or {},
         owner=controller(metadata),
         no_revision=_no_revision(status),

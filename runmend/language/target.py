@@ -101,7 +101,7 @@ class TargetNow:
                 before = found.get((c.name, c.init))
                 pods = (*before.pods, pod.name)[:MOST_NAMED] if before else (pod.name,)
                 found[c.name, c.init] = Affected(
-                    container=c.name, init=c.init, image=c.image, reason=c.reason, pods=pods
+                    container=c.name, init=c.init, sidecar=c.sidecar, image=c.image, reason=c.reason, pods=pods
                 )
         return tuple(found.values())
 

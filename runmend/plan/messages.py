@@ -91,6 +91,8 @@ class Affected(Frozen):
 
     container: str
     init: bool
+    sidecar: bool = False
+    """It stands among the init containers, and runs beside the containers."""
     image: str
     reason: str
     pods: tuple[str, ...]
@@ -98,7 +100,7 @@ class Affected(Frozen):
     @property
     def named(self) -> str:
         """`init container app`."""
-        return named(self.container, init=self.init)
+        return named(self.container, init=self.init, sidecar=self.sidecar)
 
 
 class Finding(Frozen):
@@ -198,18 +200,25 @@ class Change(Frozen):
 
     container: str
     init: bool = False
+    sidecar: bool = False
+    """It stands among the init containers, and runs beside the containers."""
     before: str
     after: str
 
     @property
     def named(self) -> str:
         """`init container app`."""
-        return named(self.container, init=self.init)
+        return named(self.container, init=self.init, sidecar=self.sidecar)
+
+    @property
+    def must_end(self) -> bool:
+        """Whether what it runs has to end before the pod's containers start."""
+        return self.init and not self.sidecar
 
 
-def named(container: str, *, init: bool = False) -> str:
-    """`container app`, `init container app`."""
-    return f"{'init ' if init else ''}container {container}"
+def named(container: str, *, init: bool = False, sidecar: bool = False) -> str:
+    """`container app`, `init container app`, `sidecar container app`."""
+    return f"{'sidecar ' if sidecar else 'init ' if init else ''}container {container}"
 
 
 def in_words(changes: Iterable[Change]) -> str:

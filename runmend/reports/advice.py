@@ -158,10 +158,14 @@ def _recommended(result: RunResult) -> Iterator[Advice]:
         return
     if step.rollback:
         yield Advice("Go back to the revision that serves:", step.rollback)
-    yield Advice(
-        "Or make the change of the runbook by hand:" if step.rollback else "Make the change by hand:",
-        make(result.target, step.changes),
-    )
+    by_hand = "Or make the change of the runbook by hand:" if step.rollback else "Make the change by hand:"
+    if ending := ", ".join(plain(change.named) for change in step.changes if change.must_end):
+        yield Advice(
+            f"Only a person can tell whether the runbook's image does the work of {ending}, and ends. Where it does "
+            "not, correct the image at its source."
+        )
+        by_hand = "Where it does, make the change by hand:"
+    yield Advice(by_hand, make(result.target, step.changes))
 
 
 def _failed(result: RunResult) -> Iterator[Advice]:

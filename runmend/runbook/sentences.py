@@ -52,7 +52,7 @@ _WITHIN = re.compile(rf"(?P<rest>.*?)(?: within| in less than| in under) (?P<dur
 _SOME = "pods.size() > 0"
 _ALL_RUN = f"{_SOME} && pods.all(p, p.running)"
 _STARTED = f"{_SOME} && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
-_READY = f"{_SOME} && pods.all(p, p.containers.all(c, c.init || c.ready))"
+_READY = f"{_SOME} && pods.all(p, p.containers.all(c, c.must_end || c.ready))"
 _ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from runmend.core.modes import Mode
 from runmend.plan.messages import RunResult
+from runmend.reports.report import render
 from tests.cluster.api import Json, a_pull_secret, eventually
 from tests.cluster.kubectl import Kubectl
 from tests.e2e.installation import Installation
@@ -112,6 +113,19 @@ async def test_a_deployment_that_was_deleted_starts_no_run(shop: Shop) -> None:
     eventually(lambda: not shop.namespace.items("pods"))
 
     assert shop.answers(webhook) == ["pod gone"]
+
+
+async def test_what_an_init_container_runs_is_left_to_a_person(shop: Shop) -> None:
+    broken = shop.deploy(images={"app": GOOD}, init={"setup": MISSING}, replicas=1)
+
+    shop.start(broken)
+    result = await shop.completed()
+
+    assert (result.outcome, result.reason) == ("recommended", "an init container would change")
+    assert result.summary.startswith("init container setup must do its work and end before the pod's containers")
+    assert f"kubectl set image deployment/web setup={FALLBACK} -n {shop.name}" in render(result)
+    assert shop.images() == {"app": GOOD, "setup": MISSING}
+    shop.assert_wrote(changes=0, dry_runs=1)
 
 
 async def test_an_installation_that_only_recommends_tries_the_change_in_a_dry_run(

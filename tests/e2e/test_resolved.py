@@ -94,23 +94,13 @@ async def test_two_broken_containers_are_one_change_where_the_alert_names_none(s
     shop.assert_wrote(changes=1)
 
 
-async def test_an_init_container_is_patched_and_the_healthy_main_container_is_not(shop: Shop) -> None:
-    broken = shop.deploy(images={"app": GOOD}, init={"setup": MISSING}, replicas=1)
-
-    result = await shop.resolved(broken)
-
-    assert result.summary.startswith(f"changed init container setup: {MISSING} → {FALLBACK}")
-    assert shop.images() == {"app": GOOD, "setup": FALLBACK}
-    shop.assert_wrote(changes=1)
-
-
-async def test_an_init_container_that_keeps_running_is_patched_too(shop: Shop) -> None:
+async def test_a_sidecar_is_patched_and_the_healthy_main_container_is_not(shop: Shop) -> None:
     sidecar = {"name": "proxy", "image": MISSING, "restartPolicy": "Always"}
     broken = shop.deploy(images={"app": GOOD}, replicas=1, pods={"initContainers": [sidecar]})
 
     result = await shop.resolved(broken)
 
-    assert result.summary.startswith(f"changed init container proxy: {MISSING} → {FALLBACK}")
+    assert result.summary.startswith(f"changed sidecar container proxy: {MISSING} → {FALLBACK}")
     assert shop.images() == {"app": GOOD, "proxy": FALLBACK}
     shop.assert_wrote(changes=1)
 

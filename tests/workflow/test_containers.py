@@ -8,12 +8,14 @@ import pytest
 from runmend.core.outcomes import Outcome
 from runmend.facts.objects import DeploymentFacts
 from runmend.kube.client import Cluster
+from runmend.plan.messages import Options
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import revisions, with_fallback
 from tests.workflow.scenes import a_runbook, nothing_written, patched_spec, patches
 from tests.world import World
 
 Json = dict[str, Any]
+UNPROTECTED = Options(protect_serving=False)
 
 
 async def test_of_two_containers_only_the_affected_one_is_patched(world: World) -> None:
@@ -62,11 +64,41 @@ async def test_the_container_label_narrows_nothing_while_any_alert_names_an_affe
     assert world.images() == {"app": FALLBACK, "log": FALLBACK, "ok": GOOD}
 
 
-async def test_an_init_container_is_patched_among_the_init_containers(world: World) -> None:
+async def test_what_an_init_container_runs_is_left_to_a_person(world: World) -> None:
+    # Another image would leave out what it migrates, and one that serves never ends.
+    world.deploy(replicas=1, images={"app": GOOD}, init={"migrate": MISSING})
+    (pod,) = await world.until_broken("migrate")
+
+    result = await world.completed(await world.start((an_alert(pod, "migrate"),)))
+
+    assert (result.outcome, result.reason) == (Outcome.RECOMMENDED, "an init container would change")
+    assert result.summary == (
+        "init container migrate must do its work and end before the pod's containers start: with another image that "
+        f"work may be left out, and an image that serves never ends; would change init container migrate: {MISSING} → "
+        f"{FALLBACK} (accepted by a dry run)"
+    )
+    assert (patches(world), len(patches(world, dry_run=True))) == ([], 1)
+    assert world.images() == {"app": GOOD, "migrate": MISSING}
+
+
+async def test_an_init_container_beside_a_container_leaves_both_to_a_person(world: World) -> None:
+    # The pod starts with both or not at all.
+    world.deploy(replicas=1, images={"app": MISSING}, init={"migrate": GOOD})
+    await world.until_broken()
+    world.set_image("migrate", MISSING, listed="initContainers")
+    (pod,) = await world.until_broken("migrate")
+
+    result = await world.completed(await world.start((an_alert(pod, "migrate"),)))
+
+    assert result.reason == "an init container would change"
+    assert patches(world) == []
+
+
+async def test_where_nothing_is_protected_an_init_container_is_patched_among_the_init_containers(world: World) -> None:
     world.deploy(replicas=1, images={"app": GOOD}, init={"migrate": MISSING, "warm": GOOD})
     (pod,) = await world.until_broken("migrate")
 
-    handle = await world.start((an_alert(pod, "migrate"),))
+    handle = await world.start((an_alert(pod, "migrate"),), options=UNPROTECTED)
     await world.window(handle)
     await world.skip()
 
@@ -81,7 +113,7 @@ async def test_a_container_that_breaks_behind_a_mended_init_container_ends_the_w
     world.deploy(replicas=1, images={"app": MISSING}, init={"migrate": MISSING})
     (pod,) = await world.until_broken("migrate")
 
-    handle = await world.start((an_alert(pod, "migrate"),))
+    handle = await world.start((an_alert(pod, "migrate"),), options=UNPROTECTED)
     failed = await world.failed(handle)
 
     assert failed.kind == Outcome.VERIFICATION_FAILED
@@ -94,7 +126,7 @@ async def test_a_container_that_breaks_behind_a_mended_init_container_ends_the_w
 async def test_the_next_run_mends_the_container_that_the_first_could_not_see(world: World) -> None:
     world.deploy(replicas=1, images={"app": MISSING}, init={"migrate": MISSING})
     (pod,) = await world.until_broken("migrate")
-    await world.failed(await world.start((an_alert(pod, "migrate"),)))
+    await world.failed(await world.start((an_alert(pod, "migrate"),), options=UNPROTECTED))
     (pod,) = await world.until_broken("app")
 
     handle = await world.start((an_alert(pod, "app"),))

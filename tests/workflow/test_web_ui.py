@@ -72,7 +72,7 @@ async def test_an_init_containers_patch_says_so(world: World) -> None:
     world.deploy(replicas=1, images={"app": GOOD}, init={"migrate": MISSING})
     (pod,) = await world.until_broken("migrate")
 
-    handle = await world.start((an_alert(pod, "migrate"),))
+    handle = await world.start((an_alert(pod, "migrate"),), options=Options(protect_serving=False))
     await world.window(handle)
 
     assert "patch Deployment shop/web: init container migrate → hello-app:1.0" in await summaries(

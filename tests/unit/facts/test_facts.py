@@ -42,6 +42,48 @@ def test_a_pod_that_no_kubelet_has_seen_waits_for_no_reason_given() -> None:
     assert pod.in_words == "web-1: Unknown, app waits (no reason given)"
 
 
+def test_a_sidecar_counts_among_the_containers_and_an_init_container_that_ended_does_not() -> None:
+    sidecar = {"name": "proxy", "image": "p:1", "restartPolicy": "Always"}
+    inits = [{"name": "setup", "image": "s:1"}, sidecar]
+
+    def a_pod_whose_proxy_is(state: Json, *, ready: bool) -> PodFacts:
+        return a_pod(
+            {
+                "phase": "Running",
+                "initContainerStatuses": [
+                    {"name": "setup", "state": {"terminated": {"exitCode": 0}}, "ready": False},
+                    {"name": "proxy", "state": state, "ready": ready},
+                ],
+                "containerStatuses": [{"name": "app", "state": {"running": {}}, "ready": True}],
+            },
+            initContainers=inits,
+        )
+
+    well = a_pod_whose_proxy_is({"running": {}}, ready=True)
+    ended = a_pod_whose_proxy_is({"terminated": {"exitCode": 0, "reason": "Completed"}}, ready=False)
+
+    assert [(c.name, c.init, c.sidecar, c.must_end) for c in well.containers] == [
+        ("setup", True, False, True),
+        ("proxy", True, True, False),
+        ("app", False, False, False),
+    ]
+    assert (well.running, well.in_words) == (True, "web-1: Running")
+    assert (ended.running, ended.in_words) == (False, "web-1: Running, proxy terminated (Completed)")
+
+
+def test_a_deployment_tells_its_sidecars_from_its_init_containers() -> None:
+    inits = [{"name": "setup", "image": "s:1"}, {"name": "proxy", "image": "p:1", "restartPolicy": "Always"}]
+    found = facts.deployment(
+        {
+            "metadata": metadata(),
+            "spec": {"template": {"spec": {"containers": [], "initContainers": inits}}},
+        }
+    )
+
+    assert list(found.init_containers) == ["setup", "proxy"]
+    assert found.sidecars == {"proxy"}
+
+
 def test_init_containers_come_first_and_are_matched_to_their_own_statuses() -> None:
     status = {
         "initContainerStatuses": [{"name": "app", "state": {"terminated": {"exitCode": 0, "reason": "Completed"}}}],

@@ -83,7 +83,7 @@ def test_a_sentence_about_running_pods(text: str, leaves: str | None) -> None:
         ("At least three replicas are available", "pods.filter(p, p.running).size() >= 3"),
         ("The rollout has completed", ROLLED_OUT),
         ("Deployment is available", ROLLED_OUT),
-        ("Readiness probe passes", "pods.size() > 0 && pods.all(p, p.containers.all(c, c.init || c.ready))"),
+        ("Readiness probe passes", "pods.size() > 0 && pods.all(p, p.containers.all(c, c.must_end || c.ready))"),
     ],
 )
 def test_a_sentence_stands_for_an_expression(text: str, expression: str) -> None:
