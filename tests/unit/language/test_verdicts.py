@@ -106,7 +106,9 @@ def test_what_must_become_true_says_what_it_waits_for(
 def test_a_sidecar_that_has_ended_has_not_started() -> None:
     proxy = ContainerFacts(name="proxy", init=True, sidecar=True, image="x", state="terminated", exit_code=0)
 
-    assert unmet(STARTED, (a_pod("web-1", proxy),)) == "web-1: proxy is terminated"
+    assert unmet(STARTED, (a_pod("web-1", proxy),)) == (
+        'web-1: proxy: done is false, state is "terminated", started is false (Running, proxy terminated (no reason given))'
+    )
 
 
 def test_an_init_container_that_has_finished_counts_as_started() -> None:
