@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from datetime import timedelta
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from runmend.core.errors import PermanentError
@@ -94,8 +95,8 @@ class Settings(BaseSettings):
     """As which version of the worker deployment `deployment` the worker polls. None: unversioned."""
 
     # The registries that the diagnosis asks
-    registry_allow_loopback: bool = False
-    """Whether registries on loopback and link-local addresses are asked."""
+    registry_networks: str = ""
+    """Networks, separated by commas, in which registries are asked though their addresses are not public."""
     registry_token_realms: str = ""
     """Hosts, separated by commas, that may hand out tokens for registries of other domains."""
     registry_ca_file: Path | None = None
@@ -106,6 +107,12 @@ class Settings(BaseSettings):
         if self.auto_namespaces and self.mode is not Mode.RECOMMEND:
             raise ValueError("auto_namespaces makes exceptions from the mode recommend; set RUNMEND_MODE=recommend")
         return self
+
+    @field_validator("registry_networks")
+    @classmethod
+    def _is_a_list_of_networks(cls, text: str) -> str:
+        networks_in(text)
+        return text
 
     @classmethod
     def settings_customise_sources(
@@ -139,6 +146,11 @@ class Settings(BaseSettings):
         """`registry_token_realms`, parted."""
         return tuple(realm.strip() for realm in self.registry_token_realms.split(",") if realm.strip())
 
+    @property
+    def networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """`registry_networks`, parted."""
+        return networks_in(self.registry_networks)
+
     def may_change(self, namespace: str) -> bool:
         """Whether anything may be changed in a namespace."""
         return _is_among(namespace, self.namespaces)
@@ -146,6 +158,15 @@ class Settings(BaseSettings):
     def mode_in(self, namespace: str) -> Mode | None:
         """What runs in a namespace may do by themselves, as the installation says; None: it says nothing."""
         return None if _is_among(namespace, self.auto_namespaces) else self.mode
+
+
+def networks_in(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Read networks, separated by commas; an address alone is a network of one.
+
+    Raises:
+        ValueError: one of them is none; the message says what is wrong with it.
+    """
+    return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
 
 
 def _is_among(namespace: str, patterns: str) -> bool:

@@ -3,20 +3,16 @@
 Called by the diagnosis; read-only, and never in the way of a remediation.
 
 One HEAD on the manifest by the OCI distribution API, and a token request where the registry wants one. The registry's
-name comes from the cluster's objects and the token realm from the registry's answer, so neither is trusted: names are
-resolved here, every address is checked, and the connection goes to the address that was checked, not to the name, which
-may mean another one a moment later.
+name comes from the cluster's objects, and token realm and redirects from the registry's answer, so none is trusted:
+names are resolved here, every address is checked, and the connection goes to the address that was checked, not to the
+name, which may mean another one a moment later. A proxy would look names up by itself, so none is used.
 """
 
 import asyncio
 import base64
-import ipaddress
 import json
 import re
-import socket
-import threading
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from http import HTTPStatus
@@ -25,6 +21,7 @@ from typing import Final
 
 import httpx
 
+from runmend.images.addresses import Address, Network, look_up, meant, refused
 from runmend.images.pull_secrets import Credentials, covering
 from runmend.images.references import ImageReference, InvalidImageReference, parse_image
 
@@ -49,11 +46,6 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 _CHALLENGE_PART: Final = re.compile(
     r"[\s,]*(?:(?P<name>[\w-]+)\s*=\s*(?:\"(?P<quoted>(?:[^\"\\]|\\.)*)\"|(?P<bare>[^\s,\"]+))|(?P<scheme>[\w-]+)(?=[\s,]|$))"
 )
-_NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
-_IPV4: Final = 4
-_THIS_NETWORK: Final = ipaddress.IPv4Network("0.0.0.0/8")
-
-_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Answer(StrEnum):
@@ -97,9 +89,10 @@ class Registry:
     """Asks registries, each question on connections of its own. Safe to share between threads.
 
     Args:
-        allow_loopback: loopback and link-local addresses may be asked. Unspecified, multicast and reserved ones never.
-        plain_http: registries, `host` or `host:port`, spoken to over http; their addresses must be loopback, so
-            `allow_loopback` too.
+        networks: those that may be asked though they are not public. Unspecified, multicast and reserved addresses
+            never.
+        plain_http: registries, `host` or `host:port`, spoken to over http; their addresses must be loopback, and in
+            `networks`.
         token_realms: further hosts, `host` or `host:port`, that any registry may name as its token realm, over https.
         ca_file: PEM file of certificate authorities that are trusted besides the public ones.
         timeout: seconds for a whole question: looking up names, connecting, token, redirect, answer.
@@ -111,13 +104,13 @@ class Registry:
     def __init__(
         self,
         *,
-        allow_loopback: bool = False,
+        networks: Sequence[Network] = (),
         plain_http: Sequence[str] = (),
         token_realms: Sequence[str] = (),
         ca_file: str | Path | None = None,
         timeout: float = 5.0,
     ) -> None:
-        self._allow_loopback = allow_loopback
+        self._networks = tuple(networks)
         self._plain_http = frozenset(host.lower() for host in plain_http)
         self._token_realms = frozenset(host.lower() for host in token_realms)
         self._timeout = timeout
@@ -268,7 +261,7 @@ class Registry:
         raise _Settled(Answer.UNKNOWN, f"{_host(url)} cannot be asked: {_reason(failure)}")
 
     async def _send_to(
-        self, address: _Address, method: str, url: httpx.URL, headers: Mapping[str, str], *, connect: float
+        self, address: Address, method: str, url: httpx.URL, headers: Mapping[str, str], *, connect: float
     ) -> _Reply:
         # A transport for each request, and no client: a pooled connection is known by its address, and one made for
         # another name must not be used again; a client would add cookies, redirects, netrc and logs.
@@ -286,68 +279,23 @@ class Registry:
                 await response.aclose()
         return _Reply(response.status_code, response.headers, body)
 
-    async def _addresses(self, url: httpx.URL) -> tuple[_Address, ...]:
+    async def _addresses(self, url: httpx.URL) -> tuple[Address, ...]:
         """Return the first addresses of the URL's host; one that may not be asked spoils them all."""
-        found = await _look_up(url.raw_host.decode("ascii"))
+        found = await look_up(url.raw_host.decode("ascii"))
         if not found:
             raise _Settled(Answer.UNKNOWN, f"{_host(url)} cannot be asked: its name has no address")
         for address in found:
-            inner = _inner(address)
-            local = inner.is_loopback or inner.is_link_local
-            never = (
-                inner.is_unspecified
-                or inner.is_multicast
-                or (inner.version == _IPV4 and (inner.is_reserved or inner in _THIS_NETWORK))
-            )
-            if never or (local and not self._allow_loopback):
+            if why := refused(address, self._networks):
                 raise _Settled(
                     Answer.UNKNOWN,
-                    f"{_host(url)} is not asked: its address {address} is local to the machine, or nobody's",
+                    f"{_host(url)} is not asked: its address {address} is refused: {why}",
                 )
-            if url.scheme == "http" and not inner.is_loopback:
+            if url.scheme == "http" and not all(each.is_loopback for each in meant(address)):
                 raise _Settled(
                     Answer.UNKNOWN,
                     f"{_host(url)} is not asked: plain http is for loopback only, and its address is {address}",
                 )
         return found[:_ADDRESSES_TRIED]
-
-
-async def _look_up(host: str) -> tuple[_Address, ...]:
-    """Resolve a name or take an address; nothing where there is none.
-
-    In a thread of our own that nobody waits for: the loop's executor would be joined when the loop ends, long after our
-    time is spent.
-    """
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[_Address, ...]] = loop.create_future()
-
-    def deliver(addresses: tuple[_Address, ...]) -> None:
-        if not answer.done():
-            answer.set_result(addresses)
-
-    def look_up() -> None:
-        try:
-            found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):  # UnicodeError: a label of more than 63 characters
-            found = []
-        addresses = tuple(dict.fromkeys(ipaddress.ip_address(entry[4][0]) for entry in found))
-        with suppress(RuntimeError):  # the loop is closed: the time was spent
-            loop.call_soon_threadsafe(deliver, addresses)
-
-    threading.Thread(target=look_up, name="registry-lookup", daemon=True).start()
-    return await answer
-
-
-def _inner(address: _Address) -> _Address:
-    """Return the IPv4 address that an IPv6 address stands for, where it does."""
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return address.ipv4_mapped
-        if address.sixtofour is not None:
-            return address.sixtofour
-        if address in _NAT64:
-            return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address
 
 
 async def _bounded(response: httpx.Response, url: httpx.URL) -> bytes:

@@ -58,7 +58,7 @@ def registry_for(settings: Settings) -> Registry:
     """
     try:
         return Registry(
-            allow_loopback=settings.registry_allow_loopback,
+            networks=settings.networks,
             token_realms=settings.token_realms,
             ca_file=settings.registry_ca_file,
         )

@@ -58,7 +58,7 @@ def place(
     (runbooks / "own.md").write_text(a_runbook(OWN_FALLBACK, OWN_FALLBACK, fallback=f"{registry.host}/app:1.0"))
     kubectl("apply", "-f", str(ROOT / "deploy" / "kubernetes" / "components" / "read-secrets" / "role.yaml"))
     installed = Installation(running, folder, temporal, accounts, cluster="registry", RUNMEND_RUNBOOKS=str(runbooks))
-    installed.start_worker(RUNMEND_REGISTRY_CA_FILE=str(certificate), RUNMEND_REGISTRY_ALLOW_LOOPBACK="true")
+    installed.start_worker(RUNMEND_REGISTRY_CA_FILE=str(certificate), RUNMEND_REGISTRY_NETWORKS="127.0.0.0/8")
     installed.start_bridge()
     yield Place(registry, digest, installed)
     for name in (installed.process("bridge"), installed.process("worker"), "registry"):

@@ -16,10 +16,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from runmend.core.settings import networks_in
 from runmend.images.pull_secrets import Credentials
 
 BASIC = f"Basic {base64.b64encode(b'robot:secret').decode()}"
 BEARER = "Bearer a-token"
+LOOPBACK = networks_in("127.0.0.0/8, ::1")
+"""Where these registries are, which is refused where nobody names it."""
 
 # Made for these tests and worth nothing: registry.test and auth.registry.test, valid from 2020 to 2120.
 KEY = """\

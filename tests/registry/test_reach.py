@@ -9,8 +9,10 @@ import pytest
 from pydantic import SecretStr
 from starlette.responses import Response
 
+from runmend.core.settings import networks_in
 from runmend.images.pull_secrets import Credentials
 from runmend.images.registry import Answer, Registry, _Settled
+from tests.registry.conftest import LOOPBACK
 
 if TYPE_CHECKING:
     from tests.registry.conftest import ScriptedRegistry
@@ -21,7 +23,7 @@ BEARER = "Bearer a-token"
 
 
 def asking(registry: "ScriptedRegistry") -> Registry:
-    return Registry(allow_loopback=True, plain_http=[registry.host])
+    return Registry(networks=LOOPBACK, plain_http=[registry.host])
 
 
 def bearer(realm: str) -> str:
@@ -93,7 +95,10 @@ def test_loopback_is_refused_by_default_without_a_connection(
     told = Registry(plain_http=[registry.host]).ask(registry.image, [registry.credentials])
 
     assert told.answer is Answer.UNKNOWN
-    assert told.why == f"{registry.host} is not asked: its address 127.0.0.1 is local to the machine, or nobody's"
+    assert told.why == (
+        f"{registry.host} is not asked: its address 127.0.0.1 is refused: it is not public, and "
+        "RUNMEND_REGISTRY_NETWORKS of the worker names no network that has 127.0.0.1"
+    )
     assert registry.asked == []
 
 
@@ -111,16 +116,49 @@ def test_loopback_is_refused_by_default_without_a_connection(
             "64:ff9b::7f00:1",
             "2002:7f00:1::",
         ),
-        "192.0.2.1 127.0.0.1",
+        "10.0.0.1",
+        "fd00:ec2::254",
+        "8.8.8.8 127.0.0.1",
     ],
 )
-def test_a_name_that_means_a_local_address_is_refused(names: dict[str, list[str]], address: str) -> None:
+def test_a_name_that_means_an_address_which_is_not_public_is_refused(names: dict[str, list[str]], address: str) -> None:
     names["registry.test"] = [address]
 
     told = Registry().ask("registry.test/app")
 
     assert told.answer is Answer.UNKNOWN
     assert "registry.test is not asked: its address" in told.why
+    assert "is refused: " in told.why
+
+
+@pytest.mark.parametrize("address", ["10.1.2.3", "169.254.169.254"])
+def test_a_redirect_to_an_address_that_is_not_public_is_not_followed(
+    registry: "ScriptedRegistry", names: dict[str, list[str]], address: str
+) -> None:
+    names["metadata.test"] = [address]
+    there = {"Location": "https://metadata.test/latest/meta-data"}
+    registry.scripted = {MANIFEST: lambda _: Response(status_code=307, headers=there)}
+
+    told = asking(registry).ask(registry.image, [registry.credentials])
+
+    assert told.answer is Answer.UNKNOWN
+    assert told.why.startswith(f"metadata.test is not asked: its address {address} is refused: it is not public")
+
+
+def test_a_token_realm_at_an_address_that_is_not_public_is_not_asked(
+    tls_registry: "ScriptedRegistry", tls_files: tuple[Path, Path], names: dict[str, list[str]]
+) -> None:
+    names |= {"registry.test": ["127.0.0.1"], "auth.registry.test": ["10.1.2.3"]}
+    tls_registry.challenge = bearer("https://auth.registry.test/token")
+    host = f"registry.test:{tls_registry.port}"
+
+    told = Registry(networks=LOOPBACK, ca_file=tls_files[0]).ask(
+        f"{host}/shop/web:1.0", [Credentials(host, "robot", SecretStr("secret"))]
+    )
+
+    assert told.answer is Answer.UNKNOWN
+    assert told.why.startswith("auth.registry.test is not asked: its address 10.1.2.3 is refused: it is not public")
+    assert tls_registry.asked == [("HEAD", MANIFEST, None)]
 
 
 @pytest.mark.parametrize(
@@ -134,13 +172,13 @@ def test_loopback_in_disguise_is_refused(host: str) -> None:
 def test_nobodys_addresses_are_refused_whatever_the_setting(names: dict[str, list[str]], address: str) -> None:
     names["registry.test"] = [address]
 
-    assert "is not asked" in Registry(allow_loopback=True).ask("registry.test/app").why
+    assert "is not asked" in Registry(networks=LOOPBACK).ask("registry.test/app").why
 
 
 def test_plain_http_is_for_loopback_only(names: dict[str, list[str]]) -> None:
-    names["registry.test"] = ["192.0.2.1"]
+    names["registry.test"] = ["10.1.2.3"]
 
-    told = Registry(allow_loopback=True, plain_http=["registry.test"]).ask("registry.test/app")
+    told = Registry(networks=networks_in("10.0.0.0/8"), plain_http=["registry.test"]).ask("registry.test/app")
 
     assert "plain http is for loopback only" in told.why
 
@@ -148,10 +186,10 @@ def test_plain_http_is_for_loopback_only(names: dict[str, list[str]]) -> None:
 def test_a_registry_is_spoken_to_by_https_under_its_own_name_at_the_address_that_was_checked(
     tls_registry: "ScriptedRegistry", tls_files: tuple[Path, Path], names: dict[str, list[str]]
 ) -> None:
-    names["registry.test"] = ["127.0.0.1", "192.0.2.1"]  # a second look-up would go astray
+    names["registry.test"] = ["127.0.0.1", "10.1.2.3"]  # a second look-up would go astray
     host = f"registry.test:{tls_registry.port}"
 
-    told = Registry(allow_loopback=True, ca_file=tls_files[0]).ask(f"{host}/shop/web:1.0")
+    told = Registry(networks=LOOPBACK, ca_file=tls_files[0]).ask(f"{host}/shop/web:1.0")
 
     assert told.answer is Answer.EXISTS
     assert tls_registry.seen[0].host == host
@@ -164,7 +202,7 @@ def test_a_name_that_turns_local_between_two_requests_is_refused(
     tls_registry.challenge = 'Basic realm="registry"'
     host = f"registry.test:{tls_registry.port}"
 
-    told = Registry(allow_loopback=True, ca_file=tls_files[0]).ask(
+    told = Registry(networks=LOOPBACK, ca_file=tls_files[0]).ask(
         f"{host}/shop/web:1.0", [Credentials(host, "robot", SecretStr("secret"))]
     )
 
@@ -179,7 +217,7 @@ def test_a_token_realm_below_the_registry_gets_the_credentials_by_https(
     tls_registry.challenge = bearer(f"https://auth.registry.test:{tls_registry.port}/token")
     host = f"registry.test:{tls_registry.port}"
 
-    told = Registry(allow_loopback=True, ca_file=tls_files[0]).ask(
+    told = Registry(networks=LOOPBACK, ca_file=tls_files[0]).ask(
         f"{host}/shop/web:1.0", [Credentials(host, "robot", SecretStr("secret"))]
     )
 
@@ -192,7 +230,7 @@ def test_a_certificate_for_another_name_is_unknown(
 ) -> None:
     names["other.test"] = ["127.0.0.1"]
 
-    told = Registry(allow_loopback=True, ca_file=tls_files[0]).ask(f"other.test:{tls_registry.port}/shop/web:1.0")
+    told = Registry(networks=LOOPBACK, ca_file=tls_files[0]).ask(f"other.test:{tls_registry.port}/shop/web:1.0")
 
     assert told.answer is Answer.UNKNOWN
     assert "certificate verify failed" in told.why
@@ -204,7 +242,7 @@ def test_an_unknown_certificate_authority_is_unknown(
 ) -> None:
     names["registry.test"] = ["127.0.0.1"]
 
-    told = Registry(allow_loopback=True).ask(f"registry.test:{tls_registry.port}/shop/web:1.0")
+    told = Registry(networks=LOOPBACK).ask(f"registry.test:{tls_registry.port}/shop/web:1.0")
 
     assert "certificate verify failed" in told.why
 
@@ -226,7 +264,7 @@ def test_a_redirect_to_another_host_is_followed_by_https_and_without_the_credent
     there = f"https://registry.test:{tls_registry.port}"
     registry.scripted = {MANIFEST: lambda _: Response(status_code=307, headers={"Location": there + MANIFEST})}
     tls_registry.challenge = bearer(f"{there}/token")
-    asker = Registry(allow_loopback=True, plain_http=[registry.host], ca_file=tls_files[0])
+    asker = Registry(networks=LOOPBACK, plain_http=[registry.host], ca_file=tls_files[0])
 
     told = asker.ask(registry.image, [registry.credentials])
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer, _challenges
+from tests.registry.conftest import LOOPBACK
 
 if TYPE_CHECKING:
     from tests.registry.conftest import ScriptedRegistry
@@ -25,7 +26,7 @@ BEARER = "Bearer a-token"
 
 
 def asking(registry: "ScriptedRegistry", *, timeout: float = 5.0) -> Registry:
-    return Registry(allow_loopback=True, plain_http=[registry.host], timeout=timeout)
+    return Registry(networks=LOOPBACK, plain_http=[registry.host], timeout=timeout)
 
 
 def bearer(realm: str, *, scope: str = "repository:shop/web:pull") -> str:
@@ -92,7 +93,7 @@ def test_a_web_page_is_no_manifest(registry: "ScriptedRegistry") -> None:
 
 @pytest.mark.parametrize("image", ["", "Registry/Name:tag", "a b", "x" * 10_000, "127.0.0.1:5000/../etc"])
 def test_a_malformed_reference_is_unknown_and_nobody_is_asked(image: str) -> None:
-    told = Registry(allow_loopback=True).ask(image)
+    told = Registry(networks=LOOPBACK).ask(image)
 
     assert told.answer is Answer.UNKNOWN
     assert told.why.startswith("not a well-formed image reference: ")
@@ -103,14 +104,14 @@ def test_a_malformed_reference_is_unknown_and_nobody_is_asked(image: str) -> Non
     "host", ["127.0.0.1:0", "127.0.0.1:99999", "127.0.0.1:123456789012", "a" * 64 + ".test", "nowhere.invalid"]
 )
 def test_a_host_that_cannot_be_asked_is_unknown(host: str) -> None:
-    assert Registry(allow_loopback=True, timeout=1).ask(f"{host}/app").answer is Answer.UNKNOWN
+    assert Registry(networks=LOOPBACK, timeout=1).ask(f"{host}/app").answer is Answer.UNKNOWN
 
 
 def test_a_refused_connection_is_unknown() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
 
-    told = Registry(allow_loopback=True, plain_http=[host]).ask(f"{host}/app")
+    told = Registry(networks=LOOPBACK, plain_http=[host]).ask(f"{host}/app")
 
     assert told.answer is Answer.UNKNOWN
     assert told.why.startswith(f"{host} cannot be asked: ")
@@ -274,7 +275,7 @@ def test_a_second_redirect_is_not_followed(registry: "ScriptedRegistry") -> None
 def test_headers_that_drip_are_cut_off_when_the_time_is_spent(dripping: str) -> None:
     began = time.monotonic()
 
-    told = Registry(allow_loopback=True, plain_http=[dripping], timeout=0.2).ask(f"{dripping}/app")
+    told = Registry(networks=LOOPBACK, plain_http=[dripping], timeout=0.2).ask(f"{dripping}/app")
 
     assert (told.answer, told.why) == (Answer.UNKNOWN, f"{dripping} did not answer within 0.2 s")
     assert time.monotonic() - began < 2

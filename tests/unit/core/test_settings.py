@@ -149,6 +149,16 @@ def test_exceptions_from_the_mode_recommend_need_that_mode(mode: Mode | None) ->
         Settings(mode=mode, auto_namespaces="shop")
 
 
+def test_networks_of_registries_are_read_and_what_is_none_is_said() -> None:
+    assert [str(network) for network in Settings(registry_networks=" 10.0.0.0/8, fd00::1,").networks] == [
+        "10.0.0.0/8",
+        "fd00::1/128",
+    ]
+    for wrong, said in {"10.0.0.1/8": "has host bits set", "corp": "does not appear to be an IPv4 or IPv6"}.items():
+        with pytest.raises(ValidationError, match=f"'?{wrong}'? {said}"):
+            Settings(registry_networks=f"10.0.0.0/8,{wrong}")
+
+
 def test_compose_passes_empty_namespaces_on_as_empty() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 

@@ -43,3 +43,10 @@ def test_its_authorities_are_trusted_besides_the_public_ones(tmp_path: Path) -> 
 
     assert public > 0
     assert besides == public + 1
+
+
+def test_the_networks_that_are_named_are_asked() -> None:
+    named = registry_for(Settings(registry_networks="127.0.0.0/8"))
+
+    assert "127.0.0.1 is refused" in registry_for(Settings()).ask("127.0.0.1:1/app:1").why
+    assert "refused: " not in named.ask("127.0.0.1:1/app:1").why
