@@ -9,7 +9,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from runmend.core.errors import NotFound, RunmendError
-from runmend.facts.objects import EventFacts
+from runmend.facts.objects import EventFacts, PodFacts
 from runmend.images.pull_failures import Cause, cause_of, says_why
 from runmend.images.pull_messages import essence
 from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
@@ -45,8 +45,8 @@ class Diagnosis:
         self._credentials: dict[str, tuple[Credentials, ...]] = {}
         self._secrets_found: list[tuple[str, str | None]] = []
         """Each pull secret's name, and what is wrong with it."""
-        self._account_unknown = ""
-        """Why the service account's pull secrets are not known; empty where they are."""
+        self._of_account = ""
+        """What is to be said of the service account's pull secrets, which the pod does not name; empty: nothing."""
         self.causes: dict[Cause, int] = {}
 
     def findings(self, affected: tuple[Affected, ...]) -> tuple[Finding, ...]:
@@ -128,14 +128,13 @@ class Diagnosis:
 
     def _configured(self, point: SubPoint) -> Finding:
         names = ", ".join(name for name, _ in self._secrets_found)
-        unknown = f"unknown for the service account: {self._account_unknown}" if self._account_unknown else ""
-        said = [text for text in (f"configured: {names}" if names else "", unknown) if text]
+        said = [text for text in (f"configured: {names}" if names else "none configured", self._of_account) if text]
         return Finding(
             about=point.text,
             line=point.line,
-            found="; ".join(said) or "none configured",
-            ok=bool(names) or None,
-            not_set=not said,
+            found="; ".join(said),
+            ok=True if names else False if self._of_account and not self._of_account.startswith("unknown") else None,
+            not_set=not names and not self._of_account,
         )
 
     def _valid(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
@@ -147,9 +146,7 @@ class Diagnosis:
             for name, wrong in self._secrets_found
             if wrong
         ]
-        if self._account_unknown:
-            found.append(finding(f"unknown for the service account: {self._account_unknown}", ok=None))
-        elif not self._secrets_found:
+        if not self._secrets_found:
             return [finding("there is none to check", ok=None).model_copy(update={"not_set": True})]
         unread = any(one.ok is None for one in found)
         for image in images:
@@ -177,17 +174,16 @@ class Diagnosis:
         return next((name for name, credentials in self._credentials.items() if covering(reference, credentials)), None)
 
     def _read_secrets(self, affected: tuple[Affected, ...]) -> None:
-        """The secrets of the first affected pod and of its service account."""
+        """The secrets that the first affected pod names: the kubelet uses those and no others.
+
+        A service account's were added when the pod was made, if it named none of its own.
+        """
         pod = next((self._now.workloads.pod(one.pods[0]) for one in affected), None)
         if pod is None:
             return
         namespace = pod.namespace
-        try:
-            names = dict.fromkeys((*pod.pull_secrets, *self._cluster.pull_secrets_of(namespace, pod.service_account)))
-        except RunmendError as error:
-            self._account_unknown = str(error)
-            names = dict.fromkeys(pod.pull_secrets)
-        for name in names:
+        self._of_account = self._not_taken_from_account(pod)
+        for name in dict.fromkeys(pod.pull_secrets):
             wrong = None
             try:
                 self._credentials[name] = parse_pull_secret(self._cluster.secret(namespace, name))
@@ -198,6 +194,22 @@ class Diagnosis:
             except RunmendError as error:
                 wrong = f"unknown: {error}"
             self._secrets_found.append((name, wrong))
+
+    def _not_taken_from_account(self, pod: PodFacts) -> str:
+        """What the pod's service account names and the pod does not, and why; empty where there is no such secret."""
+        try:
+            of_account = self._cluster.pull_secrets_of(pod.namespace, pod.service_account)
+        except RunmendError as error:
+            return f"unknown for the service account: {error}"
+        others = ", ".join(name for name in dict.fromkeys(of_account) if name not in pod.pull_secrets)
+        if not others:
+            return ""
+        why = (
+            "a pod that names pull secrets of its own gets none of its account's"
+            if pod.pull_secrets
+            else "they were not added when the pod was made, and a new pod would get them"
+        )
+        return f"the service account {pod.service_account} names {others}, which this pod has not: {why}"
 
     def _ask(self, images: tuple[str, ...]) -> dict[str, RegistryAnswer]:
         credentials = tuple(one for several in self._credentials.values() for one in several)

@@ -21,6 +21,8 @@ from runmend.images.references import DOCKER_HUB, ImageReference
 
 _KEYS: Final = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernetes.io/dockercfg": ".dockercfg"}
 _HUB_KEY: Final = "index.docker.io"
+_SECRET_MAX: Final = 1024 * 1024
+"""Bytes that a Secret's data have at most, by Kubernetes' own limit."""
 _SHOWN_MAX: Final = 60
 
 
@@ -44,6 +46,9 @@ class Credentials:
 def parse_pull_secret(secret: Mapping[str, object]) -> tuple[Credentials, ...]:
     """Read a Secret as the API returns it: `type`, and `data` in base64.
 
+    An entry without credentials is passed over: the kubelet would pull without any for it. One that cannot be read
+    spoils the whole Secret, for the kubelet too.
+
     Raises:
         PullSecretError: it holds no usable credentials; the message names the Secret and what is wrong, never what it
             holds.
@@ -57,6 +62,8 @@ def parse_pull_secret(secret: Mapping[str, object]) -> tuple[Credentials, ...]:
     encoded = data.get(key) if isinstance(data, Mapping) else None
     if not isinstance(encoded, str):
         raise PullSecretError(f"{named} has no key {key} in its data")
+    if len(encoded) > 2 * _SECRET_MAX:
+        raise PullSecretError(f"{named}: {key} is larger than a Secret can be")
     raw = _unbase64(encoded)
     if raw is None:
         raise PullSecretError(f"{named}: {key} is not base64")
@@ -66,10 +73,14 @@ def parse_pull_secret(secret: Mapping[str, object]) -> tuple[Credentials, ...]:
     auths = config.get("auths") if key == ".dockerconfigjson" else config
     if not isinstance(auths, dict) or not auths:
         raise PullSecretError(f"{named}: {key} has no auths")
-    return tuple(
+    entries = (
         _entry(f"{named}: entry {number} of {len(auths)}", host, auth)
         for number, (host, auth) in enumerate(auths.items(), 1)
     )
+    credentials = tuple(entry for entry in entries if entry is not None)
+    if not credentials:
+        raise PullSecretError(f"{named}: no entry of {key} has credentials")
+    return credentials
 
 
 def covering(image: ImageReference, credentials: Sequence[Credentials]) -> Credentials | None:
@@ -125,15 +136,18 @@ def _glob(glob: str, label: str) -> bool:
     return fnmatchcase(label, glob.replace("[", "[[]"))
 
 
-def _entry(where: str, registry: str, auth: object) -> Credentials:
+def _entry(where: str, registry: str, auth: object) -> Credentials | None:
+    """One entry's credentials, None where it has none."""
+    if auth is None:
+        return None
     if not isinstance(auth, dict):
         raise PullSecretError(f"{where} is not a JSON object")
-    encoded = auth.get("auth")
-    if encoded is None or encoded == "":
-        username, password = auth.get("username"), auth.get("password")
-        if not isinstance(username, str) or not isinstance(password, str) or not username:
-            raise PullSecretError(f"{where} has neither auth nor username and password")
-        return Credentials(registry, username, SecretStr(password))
+    encoded = auth.get("auth") or ""
+    if encoded == "":
+        username, password = (auth.get(name) or "" for name in ("username", "password"))
+        if not isinstance(username, str) or not isinstance(password, str):
+            raise PullSecretError(f"{where}: username and password are not both text")
+        return Credentials(registry, username, SecretStr(password)) if username or password else None
     decoded = _text(_unbase64(encoded)) if isinstance(encoded, str) else None
     username, colon, password = (decoded or "").partition(":")
     if not colon:

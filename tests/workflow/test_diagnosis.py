@@ -151,15 +151,62 @@ async def test_a_pull_secret_whose_credentials_the_registry_refuses_is_not_valid
     )
 
 
-async def test_a_pull_secret_of_the_service_account_is_found(world: World) -> None:
+ACCOUNT = "/api/v1/namespaces/shop/serviceaccounts/default"
+
+
+async def test_a_pull_secret_of_the_service_account_counts_where_the_pod_was_made_with_it(world: World) -> None:
+    world.create(SECRETS, a_pull_secret())
+    world.patch(ACCOUNT, {"imagePullSecrets": [{"name": "regcred"}]})
+
+    result = await diagnosed(world)
+
+    assert only(finding(result, CONFIGURED)) == (True, "configured: regcred")
+    assert only(finding(result, VALID)) == (True, f"regcred has credentials for {MISSING}")
+
+
+async def test_a_pull_secret_that_the_account_got_after_the_pod_was_made_does_not_count(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[Credentials, ...]] = []
+
+    def told(_: Registry, image: str, credentials: tuple[Credentials, ...]) -> RegistryAnswer:
+        shown.append(credentials)
+        return RegistryAnswer(image, Answer.UNKNOWN, "not asked")
+
+    monkeypatch.setattr(Offline, "ask", told)
     world.create(SECRETS, a_pull_secret())
     world.deploy(replicas=1)
     await world.until_broken()
-    world.patch("/api/v1/namespaces/shop/serviceaccounts/default", {"imagePullSecrets": [{"name": "regcred"}]})
+    world.patch(ACCOUNT, {"imagePullSecrets": [{"name": "regcred"}]})
 
     result = await world.completed(await world.start(options=DIAGNOSE))
 
-    assert only(finding(result, CONFIGURED)) == (True, "configured: regcred")
+    assert only(finding(result, CONFIGURED)) == (
+        False,
+        (
+            "none configured; the service account default names regcred, which this pod has not: they were not added "
+            "when the pod was made, and a new pod would get them"
+        ),
+    )
+    assert only(finding(result, VALID)) == (None, "there is none to check")
+    assert set(shown) == {()}
+
+
+async def test_an_accounts_pull_secret_does_not_count_beside_one_of_the_pods_own(world: World) -> None:
+    world.create(SECRETS, a_pull_secret("other.example", name="own"))
+    world.create(SECRETS, a_pull_secret())
+    world.patch(ACCOUNT, {"imagePullSecrets": [{"name": "regcred"}]})
+
+    result = await diagnosed(world, pull_secrets=("own",))
+
+    assert only(finding(result, CONFIGURED)) == (
+        True,
+        (
+            "configured: own; the service account default names regcred, which this pod has not: a pod that names pull "
+            "secrets of its own gets none of its account's"
+        ),
+    )
+    assert only(finding(result, VALID)) == (False, f"no valid secret has credentials for the registry of {MISSING}")
 
 
 @pytest.mark.parametrize(
@@ -219,9 +266,7 @@ async def test_a_service_account_that_may_not_be_read_leaves_the_pods_own_secret
 
     unknown = "unknown for the service account: GET serviceaccounts shop/default: 403: serviceaccounts is forbidden"
     assert only(finding(result, CONFIGURED)) == (True, f"configured: regcred; {unknown}")
-    assert (True, f"regcred has credentials for {MISSING}") in [
-        (found.ok, found.found) for found in finding(result, VALID)
-    ]
+    assert only(finding(result, VALID)) == (True, f"regcred has credentials for {MISSING}")
 
 
 async def test_the_registries_of_the_image_and_of_the_fallback_are_asked_and_silence_is_unknown(world: World) -> None:

@@ -75,6 +75,23 @@ def test_auth_without_padding_or_with_line_breaks_is_read_as_the_kubelet_reads_i
 
 
 @pytest.mark.parametrize(
+    "nothing", [{}, None, {"auth": ""}, {"auth": None, "email": "a@b"}, {"username": "", "password": ""}]
+)
+def test_an_entry_without_credentials_is_passed_over_and_the_others_hold(nothing: object) -> None:
+    found = parse_pull_secret(a_secret({"auths": {"a.example": nothing, "b.example": an_entry()}}))
+
+    assert [entry.registry for entry in found] == ["b.example"]
+
+
+def test_a_user_without_a_password_and_a_password_without_a_user_are_credentials() -> None:
+    found = parse_pull_secret(
+        a_secret({"auths": {"a.example": {"username": "robot"}, "b.example": {"password": PASSWORD}}})
+    )
+
+    assert [(entry.username, entry.password.get_secret_value()) for entry in found] == [("robot", ""), ("", PASSWORD)]
+
+
+@pytest.mark.parametrize(
     ("secret", "why"),
     [
         ({}, "the Secret has type None; expected"),
@@ -91,9 +108,14 @@ def test_auth_without_padding_or_with_line_breaks_is_read_as_the_kubelet_reads_i
         (a_secret({"auths": [PASSWORD]}), "has no auths"),
         (a_secret({"auths": {PASSWORD: PASSWORD}}), "entry 1 of 1 is not a JSON object"),
         (
-            a_secret({"auths": {"a.example": an_entry(), PASSWORD: {}}}),
-            "entry 2 of 2 has neither auth nor username and password",
+            a_secret({"auths": {PASSWORD: {}, "b.example": {"auth": ""}}}),
+            "no entry of .dockerconfigjson has credentials",
         ),
+        (
+            a_secret({"auths": {"a.example": an_entry(), PASSWORD: {"username": 7, "password": PASSWORD}}}),
+            "entry 2 of 2: username and password are not both text",
+        ),
+        (a_secret("[" * 3_000_000), "is larger than a Secret can be"),
         (a_secret({"auths": {"a.example": {"auth": encoded(PASSWORD)}}}), "auth is not user:password in base64"),
         (a_secret({"auths": {"a.example": {"auth": f"*{PASSWORD}"}}}), "auth is not user:password in base64"),
         (
