@@ -4,7 +4,10 @@ Called by the runbook's compiler, the diagnosis, verification and the report.
 """
 
 import re
+from contextlib import suppress
 from enum import StrEnum
+
+from runmend.images.references import InvalidImageReference, parse_image
 
 MESSAGES = ("Failed to pull image", "Failed to apply default image tag", "Failed to inspect image")
 """How the kubelet's messages begin that say why. `Error: ErrImagePull` and `Back-off pulling image` do not."""
@@ -52,8 +55,10 @@ _KINDS = {
 
 
 def _status(codes: str) -> str:
-    """A pattern of an HTTP status as the runtimes write it; a bare number is a port or a size."""
-    return rf"(?:\bstatus(?: code)?|\bHTTP|\bregistry|:) (?:{codes})\b"
+    """A pattern of an HTTP status as the runtimes write it: a bare number is a port or a size, and one that goes on is
+    part of a name, such as `404/app` or `401.registry.example`.
+    """
+    return rf"(?:\bstatus(?: code)?|\bHTTP|\bregistry|:) (?:{codes})(?![\w/@-]|[.:]\w)"
 
 
 _PRECEDENCE: tuple[tuple[Cause, str], ...] = (
@@ -77,7 +82,8 @@ _PRECEDENCE: tuple[tuple[Cause, str], ...] = (
         (
             r"no match for (?:current )?platform|no matching manifest for|"
             r"no image found in (?:manifest list|image index)|cannot be used on this platform|"
-            r"image is incompatible with"
+            r"image is incompatible with|image (?:architecture|operating system) mismatch|"
+            r"does not (?:match|provide) the specified platform"
         ),
     ),
     (
@@ -100,7 +106,8 @@ _PRECEDENCE: tuple[tuple[Cause, str], ...] = (
         Cause.AUTHENTICATION,
         (
             rf"unauthori[sz]ed|forbidden|(?<!permission )\bdenied\b|authentication required|insufficient_scope|"
-            rf"no basic auth|(?:invalid|incorrect) username|{_status('40[13]')}"
+            rf"no basic auth|(?:invalid|incorrect) username|\btoken\b[\w ]{{0,60}}\bexpired\b|ExpiredToken|"
+            rf"{_status('40[13]')}"
         ),
     ),
     (
@@ -131,7 +138,7 @@ _PRECEDENCE: tuple[tuple[Cause, str], ...] = (
 _PATTERNS = tuple((cause, re.compile(pattern, re.IGNORECASE)) for cause, pattern in _PRECEDENCE)
 _NAME = "_"
 """What stands for a name or an address in a message that is read."""
-_IMAGE = re.compile(r'^[^"]*"([^"]+)"')
+_IMAGE = re.compile(r'Failed to (?:pull|inspect) image ([^\s"]\S*?):(?=\s|$)|[^"]*"([^"]+)"')
 _MIRRORS = re.compile(r"\(Mirrors also failed: .*\]\)")
 _NAMES = re.compile(r'"[^"\s]*"|https?://[^\s"]*[^\s":]|\b\d+(?:\.\d+){3}(?::\d+)?')
 
@@ -145,7 +152,7 @@ def cause_of(message: str) -> Cause:
     image = _IMAGE.match(message)
     said = _MIRRORS.sub("", message)
     if image:
-        said = _without(said, image[1])
+        said = _without(said, image[1] or image[2])
     said = _NAMES.sub(_NAME, said)
     return next((cause for cause, pattern in _PATTERNS if pattern.search(said)), Cause.OTHER)
 
@@ -157,10 +164,23 @@ def says_why(message: str) -> bool:
 
 def _without(said: str, image: str) -> str:
     """A message without the image's name, wherever it stands without quotes, and without its tag."""
-    name = image.partition("@")[0]
-    repository, _, tag = name.rpartition(":") if ":" in name.rpartition("/")[2] else (name, "", "")
-    said = said.replace(image, _NAME)
-    if "/" in repository:  # A bare word, such as `unauthorized`, may be the registry's own.
-        said = re.sub(rf"(?<![\w./-]){re.escape(repository)}(?![\w/-])", _NAME, said)
+    for name in sorted(_names_of(image), key=len, reverse=True):
+        # A bare word, such as `unauthorized`, may be the registry's own.
+        if "/" in name or ":" in name:
+            said = re.sub(rf"(?<![\w.-])(?<![^/]/){re.escape(name)}(?![\w/-])", _NAME, said)
+    tag = re.escape(image.partition("@")[0].rpartition("/")[2].partition(":")[2])
     # containerd: `unexpected status code [manifests 1.0]`; CRI-O: `reading manifest 1.0 in`.
-    return re.sub(rf"\[manifests {re.escape(tag)}\]|(?<=\bmanifest ){re.escape(tag)}(?= in )", _NAME, said)
+    return re.sub(rf"\[manifests {tag}\]|(?<=\bmanifest ){tag}(?= in )", _NAME, said)
+
+
+def _names_of(image: str) -> set[str]:
+    """An image's name as messages have it: with and without tag and digest, as it is written and as runtimes complete
+    it.
+    """
+    name = image.partition("@")[0]
+    first, slash, last = name.rpartition("/")
+    names = {image, name, f"{first}{slash}{last.partition(':')[0]}"}
+    with suppress(InvalidImageReference):
+        reference = parse_image(image)
+        names |= {str(reference), reference.name}
+    return names

@@ -41,6 +41,10 @@ CONTAINERD = {
         f"{RPC}{RESOLVE}unexpected status code [manifests 1.4]: 401 Unauthorized",
         f"{RESOLVE}unexpected status from HEAD request to {MANIFEST}: 403 Forbidden",
         f"{RPC}{RESOLVE}failed to authorize: failed to fetch oauth token: Post: incorrect username or password",
+        (
+            f"{RPC}{RESOLVE}unexpected status from HEAD request to {MANIFEST}: 400 Bad Request: Your authorization "
+            "token has expired. Reauthenticate and try again."
+        ),
     ),
     Cause.NOT_FOUND: (
         f"rpc error: code = NotFound desc = {RESOLVE}{IMAGE}: not found",
@@ -54,6 +58,7 @@ CONTAINERD = {
         f"rpc error: code = NotFound desc = {UNPACK}no match for platform in manifest: not found",
         f"rpc error: code = NotFound desc = {UNPACK}no match for platform in manifest {SHA}: not found",
         f"{RPC}{UNPACK}no match for current platform linux/arm/v7 in manifest {SHA}: not found",
+        f"{UNPACK}no match for platform in manifest {SHA}: not found",
     ),
     Cause.INVALID_NAME: (f'{RPC}failed to parse image reference "{IMAGE}": invalid reference format',),
     Cause.RATE_LIMIT: (
@@ -183,6 +188,10 @@ CRI_O = {
             f"initializing source docker://{IMAGE}: Requesting bearer token: invalid status code from registry 403 "
             "(Forbidden)"
         ),
+        (
+            f"{RPC}reading manifest 1.4 in {REPOSITORY}: Your authorization token has expired. Reauthenticate and try "
+            "again."
+        ),
     ),
     Cause.NOT_FOUND: (
         f"{RPC}reading manifest 1.4 in {REPOSITORY}: manifest unknown: manifest unknown",
@@ -197,6 +206,12 @@ CRI_O = {
             "OS linux"
         ),
         'choosing image instance: no image found in image index for architecture "arm64", variant "v8", OS "linux"',
+        (
+            f"choosing an image from manifest list docker://{IMAGE}: no image found in image index for architecture "
+            '"arm64", variant "v8", OS "linux"'
+        ),
+        f'{RPC}Image architecture mismatch: image uses "amd64", expecting "arm64"',
+        f'{RPC}Image operating system mismatch: image uses OS "windows"+architecture "amd64", expecting one of "linux"',
     ),
     Cause.INVALID_NAME: (
         "short name mode is enforcing, but image name alpine:latest returns ambiguous list",
@@ -256,6 +271,9 @@ DOCKERD = {
             "denied: requested access to the resource is denied"
         ),
         f"{DOCKER}unauthorized: authentication required",
+        f"{DOCKER}Your Authorization Token has expired. Please run 'aws ecr get-login' to fetch a new one.",
+        f"{DOCKER}denied: Your authorization token has expired. Reauthenticate and try again.",
+        f"{DOCKER}ExpiredTokenException: The security token included in the request is expired",
         (
             f'{DOCKER}Head "{MANIFEST}": denied: Permission "artifactregistry.repositories.downloadArtifacts" denied '
             "on resource (or it may not exist)"
@@ -268,6 +286,10 @@ DOCKERD = {
     Cause.PLATFORM: (
         f"{DOCKER}no matching manifest for linux/arm64/v8 in the manifest list entries",
         f'{DOCKER}image operating system "windows" cannot be used on this platform',
+        (
+            f"{DOCKER}image with reference {IMAGE} was found but does not match the specified platform: wanted "
+            "linux/arm64, actual: linux/amd64"
+        ),
     ),
     Cause.RATE_LIMIT: (
         (
@@ -441,6 +463,50 @@ def test_a_name_in_a_message_is_no_cause(name: str, said: str) -> None:
     told = said.format(image=image, repository=repository, tag=name)
 
     assert cause_of(f'Failed to pull image "{image}": {told}') is Cause.NETWORK
+
+
+@pytest.mark.parametrize("code", ["401", "403", "404", "407", "429", "503"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Failed to pull image {code}/app:1.4: rpc error: {code}/app:1.4: no route to host",
+        "Failed to pull image registry.example/{code}:{code}: registry.example/{code}: no route to host",
+        "Failed to pull image registry.example/app-{code}:v{code}: reading manifest v{code} in x: no route to host",
+        'Failed to pull image "app": pinging container registry {code}.x: Get "https://x/": no route to host',
+        'Failed to pull image "app": pulling from mirror: {code}/app@sha256:1: no route to host',
+        'Failed to pull image "app": trying status {code}-app: no route to host',
+        "Failed to pull image {code}: docker.io/library/{code}:latest: no route to host",
+    ],
+)
+def test_a_code_in_a_name_without_quotes_is_no_cause(code: str, message: str) -> None:
+    assert cause_of(message.format(code=code)) is Cause.NETWORK
+
+
+@pytest.mark.parametrize("name", ["unauthorized", "forbidden", "denied", "x509", "proxyconnect"])
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Failed to pull image registry.example/{name}/app:1.4: registry.example/{name}/app:1.4: no route to host",
+        'Failed to pull image "{name}": docker.io/library/{name}:latest: no route to host',
+        'Failed to pull image "team/{name}:1": pulling docker.io/team/{name}: no route to host',
+    ],
+)
+def test_a_word_in_a_name_without_quotes_is_no_cause(name: str, message: str) -> None:
+    assert cause_of(message.format(name=name)) is Cause.NETWORK
+
+
+@pytest.mark.parametrize("image", ["registry", "proxy", "o", "tls", "status"])
+@pytest.mark.parametrize(
+    ("said", "cause"),
+    [
+        ("Requesting bearer token: invalid status code from registry 403 (Forbidden)", Cause.AUTHENTICATION),
+        ("proxyconnect tcp: dial tcp 127.0.0.1:1082: connect: connection refused", Cause.PROXY),
+        ("dial tcp 192.0.2.1:443: i/o timeout", Cause.NETWORK),
+        ("unexpected status: 404", Cause.NOT_FOUND),
+    ],
+)
+def test_an_image_of_one_word_leaves_the_words_of_the_message_whole(image: str, said: str, cause: Cause) -> None:
+    assert cause_of(f'Failed to pull image "{image}": {said}') is cause
 
 
 def test_a_kind_of_network_error_is_told_as_one() -> None:
