@@ -2,12 +2,22 @@
 
 import hmac
 import ipaddress
+import os
+import stat
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Final
 
 from runmend.bridge.problems import Problem
 from runmend.core.errors import PermanentError
+from runmend.core.files import read_small
 from runmend.core.settings import Settings
+
+TOKEN_LEAST: Final = 16
+"""The fewest characters of a token: 64 bits where they are hexadecimal digits made by chance."""
+_FILE_MAX: Final = 4096
+_ROOT: Final = 0
+_MUST_HOLD: Final = "must hold one token: printable ASCII on one line, no blanks"
 
 
 class Exposed(PermanentError):
@@ -18,21 +28,47 @@ def read_token(settings: Settings) -> str | None:
     """The token that webhooks must carry, None where none is asked for.
 
     Raises:
-        Exposed: the file cannot be read, or is empty, or holds more than a token.
+        Exposed: the file cannot be read, holds no token or one that can be guessed, or is ours and open to others.
     """
     if settings.token_file is None:
         return None
+    named = f"RUNMEND_TOKEN_FILE {settings.token_file}"
     try:
-        token = settings.token_file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Exposed(f"RUNMEND_TOKEN_FILE {settings.token_file} cannot be read: {error}") from error
+        data, status = read_small(settings.token_file, _FILE_MAX)
+        token = data.decode().strip()
+    except OSError as error:
+        raise Exposed(f"{named} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Exposed(f"{named} {_MUST_HOLD}") from error
     if not token:
-        raise Exposed(f"RUNMEND_TOKEN_FILE {settings.token_file} is empty; put a token into it: openssl rand -hex 32")
+        raise Exposed(f"{named} is empty; put a token into it: openssl rand -hex 32")
     if not token.isascii() or not token.isprintable() or " " in token:
+        raise Exposed(f"{named} {_MUST_HOLD}")
+    if len(token) < TOKEN_LEAST:
         raise Exposed(
-            f"RUNMEND_TOKEN_FILE {settings.token_file} must hold one token: printable ASCII on one line, no blanks"
+            f"{named} holds a token of {len(token)} characters, which can be guessed; {TOKEN_LEAST} are the least: "
+            "openssl rand -hex 32"
         )
+    if _open_to_others(status) and status.st_uid == os.geteuid() != _ROOT:
+        raise Exposed(f"{named} is open to every user of this machine; chmod 600 {settings.token_file}")
     return token
+
+
+def warning_about(settings: Settings) -> str | None:
+    """What is to be said of a token's file that is taken all the same; None where there is nothing.
+
+    A file that is not ours, or root's, may be in a volume that nobody else sees, as a Secret of Kubernetes is.
+    """
+    if settings.token_file is None:
+        return None
+    status = settings.token_file.stat()
+    if not _open_to_others(status):
+        return None
+    return f"its mode is {stat.S_IMODE(status.st_mode):04o}: whoever sees the file can use the token, or put another"
+
+
+def _open_to_others(status: os.stat_result) -> bool:
+    return bool(status.st_mode & (stat.S_IROTH | stat.S_IWOTH))
 
 
 def check_exposure(host: str, settings: Settings, insecure: bool = False) -> None:  # noqa: FBT001, FBT002  one flag of the command line

@@ -15,7 +15,7 @@ from temporalio.client import Client
 
 from runmend.bridge.app import create_app
 from runmend.bridge.connections import BACKLOG, Connection, Connections, affordable
-from runmend.bridge.security import check_exposure, read_token
+from runmend.bridge.security import check_exposure, read_token, warning_about
 from runmend.core.errors import PermanentError
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
@@ -112,6 +112,8 @@ async def serve(
     check_exposure(host, settings, insecure)
     if read_token(settings) is None:
         _log.warning("bridge takes webhooks without a token", extra={"host": host})
+    if warning := warning_about(settings):
+        _log.warning("token file is open to others", extra={"file": str(settings.token_file), "reason": warning})
     # What is imported stays: a large webhook lets the garbage collector look at everything, for 0.1 s.
     gc.collect()
     gc.freeze()

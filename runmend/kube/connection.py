@@ -29,6 +29,7 @@ from kubernetes import config
 from kubernetes.client.rest import RESTClientObject
 
 from runmend.core.errors import PermanentError
+from runmend.core.files import check_small
 
 REFRESH_SECONDS: Final = 1.0
 """How often the credentials are looked at; those that say when they expire are made anew minutes before."""
@@ -38,6 +39,8 @@ UNAUTHENTICATED: Final = 401
 _CONNECTIONS: Final = 32
 """As many as a worker has threads; more are opened and dropped."""
 _ERROR_SHOWN: Final = 500
+_KUBECONFIG_MAX: Final = 4 * 1024 * 1024
+"""Bytes; those of a hundred clusters have less than one."""
 _AGENT: Final = f"runmend/{version('runmend')} (kubernetes/{version('kubernetes')})"
 """Who it was must be told from the API server's audit log."""
 
@@ -236,6 +239,8 @@ class _Source:
         where = str(self._kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
         path = str(self._kubeconfig) if self._kubeconfig else None
         try:
+            for each in filter(None, where.split(os.pathsep)):
+                check_small(Path(each).expanduser(), _KUBECONFIG_MAX)
             context = self._context or _current_context(path)
             config.load_kube_config(
                 config_file=path,

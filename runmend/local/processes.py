@@ -97,8 +97,17 @@ class Child:
                 self._on_line(line)
 
 
-async def start_child(name: str, argv: Sequence[str], env: Mapping[str, str], on_line: Callable[[str], None]) -> Child:
+async def start_child(
+    name: str, argv: Sequence[str], env: Mapping[str, str], on_line: Callable[[str], None], *, umask: int = -1
+) -> Child:
     """Start a child process in a session of its own, so that Ctrl-C in the terminal reaches its parent alone.
+
+    Args:
+        name: what it is called.
+        argv: its command.
+        env: its environment.
+        on_line: takes what it says, line by line.
+        umask: what the files that it makes are not to allow; -1: as for this process.
 
     Raises:
         NotStarted: the program cannot be run.
@@ -111,6 +120,7 @@ async def start_child(name: str, argv: Sequence[str], env: Mapping[str, str], on
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,
+            umask=umask,
             limit=_LONGEST_LINE,
         )
     except OSError as error:
@@ -265,7 +275,7 @@ async def dev_server(
         env: its environment.
         port: of its gRPC interface.
         ui_port: of its Web UI.
-        db: the file that keeps its state; None: its memory.
+        db: the file that keeps its state, which is this user's alone; None: its memory.
         skip_time: whether a workflow's time can be skipped.
         on_line: takes what it says, line by line.
 
@@ -278,9 +288,10 @@ async def dev_server(
     if db is not None:
         # Without the two pragmas a file is about three times slower than memory.
         argv += ["--db-filename", str(db), "--sqlite-pragma", "journal_mode=wal", "--sqlite-pragma", "synchronous=1"]
+        _close_to_others(db)
     if skip_time:
         argv += ["--dynamic-config-value", "frontend.WorkflowTimeSkippingEnabled=true"]
-    child = await start_child("temporal", argv, env, on_line)
+    child = await start_child("temporal", argv, env, on_line, umask=0o077)
     try:
         client = await _client_of(child, address)
         await _keep_runs(client)
@@ -288,6 +299,16 @@ async def dev_server(
         yield DevServer(child, client, address, f"http://127.0.0.1:{ui_port}")
     finally:
         await child.end()
+
+
+def _close_to_others(db: Path) -> None:
+    """Leave a database that is there already to its owner; it holds what alerts and runs say."""
+    for file in (db, *(db.with_name(f"{db.name}{end}") for end in ("-wal", "-shm", "-journal"))):
+        if file.is_file():
+            try:
+                file.chmod(0o600)
+            except OSError as error:
+                raise NotStarted(f"{file} cannot be kept from others: {error.strerror}") from error
 
 
 async def _client_of(child: Child, address: str) -> Client:

@@ -19,6 +19,7 @@ from activities.operations import Operations
 from activities.reporting import Reporter
 from activities.verification import Verifier
 from runmend.core.errors import PermanentError
+from runmend.core.files import check_small
 from runmend.core.settings import Settings
 from runmend.core.telemetry import AttemptMetrics, log_to, serve_metrics
 from runmend.images.registry import Registry
@@ -41,6 +42,8 @@ THREADS = 32
 """Activities at once in one worker. A window occupies none."""
 STICKY = timedelta(seconds=2)
 """How long a run's next task waits for the worker that had its last one, before any other gets it."""
+AUTHORITIES_MAX = 4 * 1024 * 1024
+"""Bytes of a file of certificate authorities; all the public ones have a quarter of one."""
 RUNNER = UnsandboxedWorkflowRunner()
 """What runs workflow code here. Temporal's sandbox, which watches it for what is not deterministic, costs a third of a
 run's processor time; every workflow test runs in it, so that what would trip it never gets here."""
@@ -57,6 +60,8 @@ def registry_for(settings: Settings) -> Registry:
         WrongAuthorities: the file of certificate authorities cannot be read, or holds none.
     """
     try:
+        if settings.registry_ca_file is not None:
+            check_small(settings.registry_ca_file, AUTHORITIES_MAX)
         return Registry(
             networks=settings.networks,
             token_realms=settings.token_realms,

@@ -23,7 +23,7 @@ from schemathesis.specs.openapi.checks import (
 from runmend.bridge import serving
 from tests.bridge.support import Installation
 
-TOKEN = "s3cret"
+TOKEN = "s3cret-s3cret-s3cret"
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 CHECKS: list[CheckFunction] = [
     content_type_conformance,
@@ -39,6 +39,7 @@ CHECKS: list[CheckFunction] = [
 def guarded(installed: Installation, tmp_path: Path) -> Installation:
     token = tmp_path / "token"
     token.write_text(TOKEN)
+    token.chmod(0o600)
     return installed.with_settings(token_file=token)
 
 

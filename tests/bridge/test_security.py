@@ -1,11 +1,12 @@
-"""Who may send webhooks, and where the bridge may listen."""
+"""Who may send webhooks, where the bridge may listen, and what it makes of the file that holds its token."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from runmend.bridge import Exposed, check_exposure
-from runmend.bridge.security import read_token
+from runmend.bridge.security import TOKEN_LEAST, read_token, warning_about
 from runmend.core.settings import Settings
 from tests.bridge.support import Installation, webhook
 
@@ -16,6 +17,7 @@ TOKEN = "correct-horse-battery-staple"
 def token_file(tmp_path: Path) -> Path:
     file = tmp_path / "token"
     file.write_text(f"{TOKEN}\n")
+    file.chmod(0o600)
     return file
 
 
@@ -95,3 +97,82 @@ def test_a_token_file_that_holds_no_token_is_an_error_at_start(tmp_path: Path, t
 def test_a_token_file_that_is_not_there_is_an_error_at_start(tmp_path: Path) -> None:
     with pytest.raises(Exposed, match="cannot be read"):
         read_token(Settings(token_file=tmp_path / "nowhere"))
+
+
+def test_a_token_that_can_be_guessed_is_an_error_at_start(token_file: Path) -> None:
+    token_file.write_text("x" * (TOKEN_LEAST - 1))
+
+    with pytest.raises(
+        Exposed, match="holds a token of 15 characters, which can be guessed; 16 are the least: openssl"
+    ):
+        check_exposure("127.0.0.1", Settings(token_file=token_file))
+
+    token_file.write_text("x" * TOKEN_LEAST)
+    check_exposure("127.0.0.1", Settings(token_file=token_file))
+
+
+def test_a_token_file_without_an_end_is_an_error_at_start_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    (tmp_path / "large").write_text("x" * 5000)
+    os.mkfifo(tmp_path / "pipe")
+
+    for name, why in {
+        "large": "it has more than 4096 bytes",
+        "pipe": "no regular file",
+        "/dev/zero": "no regular",
+    }.items():
+        with pytest.raises(Exposed, match=why):
+            read_token(Settings(token_file=tmp_path / name))
+
+
+def of_a_user(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the file belong to whom this process says that it runs as, and that is not root."""
+    user = os.geteuid() or 1000
+    os.chown(file, user, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602, 0o666])
+def test_a_token_file_of_ones_own_that_others_may_read_or_write_is_an_error_at_start(
+    token_file: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    token_file.chmod(mode)
+    of_a_user(token_file, monkeypatch)
+
+    with pytest.raises(Exposed, match=f"is open to every user of this machine; chmod 600 {token_file}"):
+        check_exposure("127.0.0.1", Settings(token_file=token_file))
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400, 0o440, 0o640])
+def test_a_token_file_that_a_group_may_read_is_taken(
+    token_file: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    token_file.chmod(mode)
+    of_a_user(token_file, monkeypatch)
+
+    assert read_token(Settings(token_file=token_file)) == TOKEN
+    assert warning_about(Settings(token_file=token_file)) is None
+
+
+def test_a_secret_of_kubernetes_as_it_is_mounted_by_default_is_taken_and_warned_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Another user's file, root's, of mode 0644, through two symbolic links.
+    data = tmp_path / "..2026_11_28"
+    data.mkdir()
+    (data / "token").write_text(TOKEN)
+    (data / "token").chmod(0o644)
+    (tmp_path / "..data").symlink_to(data.name)
+    (tmp_path / "token").symlink_to("..data/token")
+    monkeypatch.setattr(os, "geteuid", lambda: data.stat().st_uid + 1000)
+    settings = Settings(token_file=tmp_path / "token")
+
+    assert read_token(settings) == TOKEN
+    assert warning_about(settings) == "its mode is 0644: whoever sees the file can use the token, or put another"
+
+
+def test_root_is_warned_and_not_refused(token_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token_file.chmod(0o644)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert read_token(Settings(token_file=token_file)) == TOKEN
+    assert warning_about(Settings(token_file=token_file)) is not None

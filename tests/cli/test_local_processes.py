@@ -124,3 +124,21 @@ async def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
     with pytest.raises(NotStarted, match="the Temporal server did not start: "):
         async with server:
             pass
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.glob("temporal.db*")}
+
+
+async def test_the_servers_database_is_its_owners_alone_also_one_that_was_not(tmp_path: Path) -> None:
+    db = tmp_path / "temporal.db"
+    before = os.umask(0o022)
+    try:
+        for start in ("of its own making", "made readable by somebody"):
+            async with dev_server({"PATH": os.environ["PATH"]}, port=free_port(), ui_port=free_port(), db=db):
+                found = modes(tmp_path)
+                assert len(found) > 1, start
+                assert set(found.values()) == {0o600}, (start, found)
+            db.chmod(0o644)
+    finally:
+        os.umask(before)

@@ -100,6 +100,7 @@ class Installation:
         self.token = secrets.token_urlsafe(16)
         self._token_file = folder / f"{cluster}-token"
         self._token_file.write_text(self.token)
+        self._token_file.chmod(0o600)
         self._settings = {"RUNMEND_RUNBOOKS": str(ROOT / "runbooks")} | settings
         self._ports: dict[str, int] = {}
 

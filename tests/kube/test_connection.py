@@ -1,6 +1,7 @@
 """Credentials that rotate while a process runs: files that are replaced, plugins that are asked again."""
 
 import http.server
+import os
 import ssl
 import stat
 import sys
@@ -348,3 +349,14 @@ def test_credentials_are_looked_at_once_for_many_requests_and_again_later(
     cluster.close()
 
     assert (once, len(looked)) == (1, 3)
+
+
+def test_a_kubeconfig_that_is_too_large_or_no_file_is_not_read(api: Api, tmp_path: Path) -> None:
+    path = kubeconfig(tmp_path, api.url, {"token": "one"})
+    large, pipe = tmp_path / "large", tmp_path / "pipe"
+    large.write_text(path.read_text() + "#" * 4 * 1024 * 1024)
+    os.mkfifo(pipe)
+
+    for wrong, why in ((large, "it has more than 4194304 bytes"), (pipe, "it is no regular file")):
+        with pytest.raises(NotConfigured, match=f"the kubeconfig {wrong} cannot be read: .*{why}"):
+            Cluster.connect(kubeconfig=wrong)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runmend.core.settings import Settings
-from runmend.worker.assembly import WrongAuthorities, registry_for
+from runmend.worker.assembly import AUTHORITIES_MAX, WrongAuthorities, registry_for
 from tests.registry.conftest import CERTIFICATE
 
 NOT_THERE = "No such file or directory"
@@ -50,3 +50,11 @@ def test_the_networks_that_are_named_are_asked() -> None:
 
     assert "127.0.0.1 is refused" in registry_for(Settings()).ask("127.0.0.1:1/app:1").why
     assert "refused: " not in named.ask("127.0.0.1:1/app:1").why
+
+
+def test_a_file_that_is_too_large_to_be_one_of_authorities_is_refused_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "ca.crt"
+    file.write_bytes(b"x" * (AUTHORITIES_MAX + 1))
+
+    with pytest.raises(WrongAuthorities, match=f"{file} cannot be used: it has more than {AUTHORITIES_MAX} bytes"):
+        registry_for(Settings(registry_ca_file=file))
