@@ -13,19 +13,17 @@ from dataclasses import dataclass
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
+from activities.serving import serving, serving_count
 from runmend.core.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
 from runmend.core.modes import Mode
-from runmend.facts.objects import DeploymentFacts, PodFacts
+from runmend.facts.objects import DeploymentFacts
 from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.notes import ChangeNote, notes_on
-from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verbs import checked, image_patch, placeholders
 from runmend.plan.messages import Affected, Change, StepCall, StepResult, StepStatus, in_words
 from runmend.plan.plan import ContainerImage, PatchDeployment, fill
 from runmend.reports.target_events import Announcement, Author, Fact, announce
-
-MOST_NAMED = 5
 
 log = logging.getLogger("runmend.changes")
 
@@ -97,8 +95,8 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         containers={change.container: (change.before, change.after) for change in changes},
     )
     patch = image_patch(deployment, changes, note)
-    serving = _serving(now, deployment, call)
-    left = serving or ("the mode is recommend" if call.mode is Mode.RECOMMEND else None)
+    serve = serving(now, deployment, call.state) if call.protect_serving else None
+    left = serve.words if serve else "the mode is recommend" if call.mode is Mode.RECOMMEND else None
     if left:
         said = f"{left}; would change {in_words(changes)} ({_tried(cluster, deployment, patch)})"
         return _result(
@@ -106,8 +104,8 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
             StepStatus.RECOMMENDED,
             said,
             changes,
-            reason="pods still serve" if serving else "the mode is recommend",
-        ).model_copy(update={"rollback": _rollback(now) if serving else ""})
+            reason="pods still serve" if serve else "the mode is recommend",
+        ).model_copy(update={"rollback": serve.rollback if serve else ""})
     if activity.in_activity() and activity.is_cancelled():
         # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
         raise CancelledError("told to stop before the write")
@@ -123,7 +121,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
     facts: dict[str, str | int] = {
         "revision before": deployment.revision,
         "replicas": deployment.replicas,
-        "available": deployment.available,
+        "serving": serving_count(now, deployment),
     }
     told = {"facts": facts, "remarks": this.announce(deployment, changes)}
     return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes).model_copy(update=told)
@@ -276,53 +274,3 @@ def _changes(
             )
         changes.append(Change(container=one.container, init=one.init, before=before, after=image))
     return tuple(changes)
-
-
-def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str | None:
-    """Why the change is left to a person: pods that serve would be put at risk. None where nothing serves."""
-    if not call.protect_serving or deployment.available == 0:
-        return None
-    older = _serving_older(now)
-    if older:
-        newest = max(older, key=lambda pod: _revision_number(now, pod))
-        serving = sum(pod.owner == newest.owner for pod in older)
-        return f"{serving} of {deployment.replicas} replicas still serve {_revision(now, newest)}"
-    stuck = [pod for pod in now.pods if pod.waiting_for(*STATES[call.state or ""].waiting)]
-    named = ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in stuck[:MOST_NAMED]) + (
-        f" and {len(stuck) - MOST_NAMED} more" if len(stuck) > MOST_NAMED else ""
-    )
-    return (
-        f"{deployment.available} of {deployment.replicas} replicas of the same revision serve; these pods cannot "
-        f"pull: {named}"
-    )
-
-
-def _serving_older(now: TargetNow) -> list[PodFacts]:
-    current = {pod.uid for pod in now.pods}
-    return [pod for pod in now.workloads.pods_of(now.target) if pod.running and pod.uid not in current]
-
-
-def _rollback(now: TargetNow) -> str:
-    """The command that goes back to the revision that serves; empty where none but the newest does."""
-    older = _serving_older(now)
-    return _undo(now, max(older, key=lambda pod: _revision_number(now, pod))) if older else ""
-
-
-def _undo(now: TargetNow, pod: PodFacts) -> str:
-    undo = f"kubectl rollout undo deployment/{now.target.name} -n {now.target.namespace}"
-    # Named, because the revision before this one may be as bad.
-    number = _revision_number(now, pod)
-    return f"{undo} --to-revision={number}" if number else undo
-
-
-def _revision_number(now: TargetNow, pod: PodFacts) -> int:
-    found = now.workloads.revision_of(pod)
-    return found.revision if found else 0
-
-
-def _revision(now: TargetNow, pod: PodFacts) -> str:
-    images = ", ".join(dict.fromkeys(c.image for c in pod.containers if not c.init))
-    number = _revision_number(now, pod)
-    return (
-        f"{f'revision {number}' if number else 'an older revision'} (image {images}); `{_undo(now, pod)}` restores it"
-    )

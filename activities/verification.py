@@ -11,6 +11,7 @@ from activities.boundary import let_in, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
 from activities.patching import reverted
+from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.objects import EventFacts
 from runmend.kube.client import Cluster
@@ -22,8 +23,6 @@ from runmend.plan.messages import GONE, NEW_IMAGE, CheckCall, Checked, SettleCal
 
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
-SILENT = (5, 10, 15, 30)
-"""After how many seconds the check looks again at pods whose node was not heard of."""
 
 
 class Verifier:

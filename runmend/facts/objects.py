@@ -125,6 +125,9 @@ class DeploymentFacts(Frozen):
     paused: bool
     replicas: int
     available: int
+    """How many pods have been Ready for its minReadySeconds."""
+    ready: int = 0
+    """How many pods are Ready, which is what serves."""
     containers: dict[str, str]
     init_containers: dict[str, str]
     annotations: dict[str, str] = {}

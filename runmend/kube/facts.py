@@ -188,6 +188,7 @@ def deployment(item: Json) -> DeploymentFacts:
         paused=bool(spec.get("paused")),
         replicas=1 if spec.get("replicas") is None else spec["replicas"],
         available=status.get("availableReplicas") or 0,
+        ready=status.get("readyReplicas") or 0,
         containers=_template_images(spec, "containers"),
         init_containers=_template_images(spec, "initContainers"),
         annotations=metadata.get("annotations") or {},

@@ -34,7 +34,7 @@ async def test_a_bad_rollout_whose_old_revision_serves_is_left_to_a_rollback_whi
 ) -> None:
     result = await recommended(shop, a_bad_rollout(shop))
 
-    command = f"kubectl rollout undo deployment/web -n {shop.name} --to-revision=1"
+    command = f"kubectl rollout undo deployment/web --to-revision=1 -n {shop.name}"
     assert result.summary == (
         f"3 of 3 replicas still serve revision 1 (image {GOOD}); `{command}` restores it; {WOULD_CHANGE}"
     )
@@ -46,6 +46,17 @@ async def test_a_bad_rollout_whose_old_revision_serves_is_left_to_a_rollback_whi
     pods = shop.until_running(3)
     eventually(lambda: len(shop.pods()) == 3)
     assert {pod["spec"]["containers"][0]["image"] for pod in pods} == {GOOD}
+
+
+async def test_pods_that_are_ready_and_not_yet_available_serve(shop: Shop) -> None:
+    broken = a_bad_rollout(shop, minReadySeconds=600, progressDeadlineSeconds=3600)
+    status = shop.deployment()["status"]
+    assert (status["readyReplicas"], status.get("availableReplicas", 0)) == (3, 0)
+
+    result = await recommended(shop, broken)
+
+    assert result.summary.startswith("3 of 3 replicas still serve revision 1 (")
+    assert shop.images() == {"app": MISSING}
 
 
 async def test_a_pod_that_cannot_pull_on_its_node_is_named_while_the_others_serve(shop: Shop) -> None:

@@ -189,6 +189,12 @@ def test_a_deployment_without_anything_optional_wants_one_replica() -> None:
     assert (found.containers, found.init_containers, found.annotations, found.image_managers) == ({}, {}, {}, {})
 
 
+def test_a_deployments_ready_pods_are_not_its_available_ones() -> None:
+    found = facts.deployment({"metadata": metadata("web"), "status": {"readyReplicas": 3, "unavailableReplicas": 3}})
+
+    assert (found.ready, found.available) == (3, 0)
+
+
 @pytest.mark.parametrize(
     ("selector", "written"),
     [
