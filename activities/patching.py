@@ -21,7 +21,7 @@ from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.notes import ChangeNote, notes_on
 from runmend.language.target import TargetNow
 from runmend.language.verbs import checked, image_patch, placeholders
-from runmend.plan.messages import Affected, Change, StepCall, StepResult, StepStatus, in_words
+from runmend.plan.messages import DELETING, Affected, Change, StepCall, StepResult, StepStatus, in_words
 from runmend.plan.plan import ContainerImage, PatchDeployment, fill
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
@@ -206,6 +206,10 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
         raise PreconditionFailed(
             f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"owner is a {call.target.kind}"
+        )
+    if now.deployment.deleting:
+        raise PreconditionFailed(
+            f"{call.target} is being deleted, so its controller would do nothing about the change", reason=DELETING
         )
     if now.deployment.paused:
         raise PreconditionFailed(

@@ -123,6 +123,8 @@ class DeploymentFacts(Frozen):
     observed_generation: int
     revision: int
     paused: bool
+    deleting: bool = False
+    """Whether its deletion has begun; its controller then does nothing more for it."""
     replicas: int
     available: int
     """How many pods have been Ready for its minReadySeconds."""

@@ -186,6 +186,7 @@ def deployment(item: Json) -> DeploymentFacts:
         revision=_revision(metadata),
         selector=selector(spec),
         paused=bool(spec.get("paused")),
+        deleting="deletionTimestamp" in metadata,
         replicas=1 if spec.get("replicas") is None else spec["replicas"],
         available=status.get("availableReplicas") or 0,
         ready=status.get("readyReplicas") or 0,

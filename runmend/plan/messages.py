@@ -45,6 +45,7 @@ REPLAYS = "replays"
 # Reasons that more than one place speaks of.
 PROBLEM_GONE = "problem gone"
 GONE = "the target is gone"
+DELETING = "the target is being deleted"
 NO_POD = "there is no pod"
 NEW_IMAGE = "new image: "
 """With the causes behind it, for which the image that the run wrote cannot be pulled: `new image: rate limit`."""

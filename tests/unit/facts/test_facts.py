@@ -189,6 +189,13 @@ def test_a_deployment_without_anything_optional_wants_one_replica() -> None:
     assert (found.containers, found.init_containers, found.annotations, found.image_managers) == ({}, {}, {}, {})
 
 
+def test_a_deployment_whose_deletion_has_begun_says_so() -> None:
+    held = {"metadata": metadata("web") | {"deletionTimestamp": "2026-11-28T17:00:00Z", "finalizers": ["a.test/b"]}}
+
+    assert facts.deployment(held).deleting
+    assert not facts.deployment({"metadata": metadata("web")}).deleting
+
+
 def test_a_deployments_ready_pods_are_not_its_available_ones() -> None:
     found = facts.deployment({"metadata": metadata("web"), "status": {"readyReplicas": 3, "unavailableReplicas": 3}})
 
