@@ -4,10 +4,19 @@ Called by `runmend.kube.client`; a field that is missing is what Kubernetes mean
 """
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.objects import (
+    DEFAULT_PROGRESS_DEADLINE,
+    ContainerFacts,
+    DeploymentFacts,
+    EventFacts,
+    Owner,
+    PodFacts,
+    ReplicaSetFacts,
+)
 
 Json = dict[str, Any]
 
@@ -194,9 +203,29 @@ def deployment(item: Json) -> DeploymentFacts:
         init_containers=_template_images(spec, "initContainers"),
         annotations=metadata.get("annotations") or {},
         owner=controller(metadata),
+        min_ready_seconds=spec.get("minReadySeconds") or 0,
+        progress_deadline_seconds=spec.get("progressDeadlineSeconds") or DEFAULT_PROGRESS_DEADLINE,
+        replaced_at_once=_replaced_at_once(spec),
         no_revision=_no_revision(status),
         image_managers=_image_managers(metadata.get("managedFields") or ()),
     )
+
+
+def _replaced_at_once(spec: Json) -> int | None:
+    rolling = (spec.get("strategy") or {}).get("rollingUpdate")
+    if rolling is None:
+        return None
+    replicas = spec.get("replicas") or 0
+    surge = math.ceil(_part(rolling.get("maxSurge"), replicas))
+    unavailable = math.floor(_part(rolling.get("maxUnavailable"), replicas))
+    return max(surge + unavailable, 1)
+
+
+def _part(value: str | int | None, replicas: int) -> float:
+    """A number of pods, or a percentage of them; Kubernetes writes 25% where nobody has said it."""
+    if isinstance(value, int):
+        return value
+    return replicas * int((value or "25%").removesuffix("%")) / 100
 
 
 def _no_revision(status: Json) -> str:
