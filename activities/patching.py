@@ -9,14 +9,24 @@ ended before it told.
 import logging
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from activities.serving import serving, serving_count
-from runmend.core.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
+from runmend.core.errors import (
+    Forbidden,
+    Invalid,
+    PreconditionFailed,
+    Reverted,
+    ServerError,
+    StepFailed,
+    Unreachable,
+)
 from runmend.core.modes import Mode
 from runmend.facts.objects import DeploymentFacts
+from runmend.images.references import pins
 from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.notes import ChangeNote, notes_on
 from runmend.language.target import TargetNow
@@ -98,20 +108,21 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
     serve = serving(now, deployment, call.state) if call.protect_serving else None
     left = serve.words if serve else "the mode is recommend" if call.mode is Mode.RECOMMEND else None
     if left:
-        said = f"{left}; would change {in_words(changes)} ({_tried(cluster, deployment, patch)})"
+        tried = _tried(cluster, deployment, patch, whatever=bool(serve))
         return _result(
             call,
             StepStatus.RECOMMENDED,
-            said,
+            f"{left}; would change {in_words(changes)}{tried.words}",
             changes,
             reason="pods still serve" if serve else "the mode is recommend",
-        ).model_copy(update={"rollback": serve.rollback if serve else ""})
+        ).model_copy(update={"rollback": serve.rollback if serve else "", "refused": tried.refused})
     if activity.in_activity() and activity.is_cancelled():
         # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
         raise CancelledError("told to stop before the write")
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     log.info("deployment patched", extra={"object": str(call.target), "changes": in_words(changes)})
-    if altered := [change for change in changes if written.image_of(change.container) != change.after]:
+    made = tuple(_as_admitted(change, written) for change in changes)
+    if altered := [change for change in made if written.image_of(change.container) != change.after]:
         said = ", ".join(f"{change.named} became {written.image_of(change.container)}" for change in altered)
         raise StepFailed(
             f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) "
@@ -123,21 +134,48 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         "replicas": deployment.replicas,
         "serving": serving_count(now, deployment),
     }
-    told = {"facts": facts, "remarks": this.announce(deployment, changes)}
-    return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes).model_copy(update=told)
+    told = {"facts": facts, "remarks": (*_digests_added(changes, made), *this.announce(deployment, made))}
+    return _result(call, StepStatus.DONE, f"changed {in_words(made)}", made).model_copy(update=told)
 
 
-def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json) -> str:
-    """What a dry run of a patch says: the API server checks it, admission included, and writes nothing."""
+class _Tried(NamedTuple):
+    """What a dry run said, in words, and why the API server refused it; empty where it did not."""
+
+    words: str
+    refused: str = ""
+
+
+def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json, *, whatever: bool) -> _Tried:
+    """What a dry run of a patch says: the API server checks it, admission included, and writes nothing.
+
+    Args:
+        cluster: where.
+        deployment: what would be patched.
+        patch: the change.
+        whatever: whether the step says what it has to say, whatever becomes of the dry run.
+
+    Raises:
+        RunmendError: the API server refused it, or did not answer, and that is the step's own failure.
+    """
     try:
         cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
     except Forbidden as error:
         # An account that may only read is what a careful installation recommends with; an admission webhook's denial is
         # another 403.
-        if "cannot patch resource" not in str(error):
+        if "cannot patch resource" in str(error):
+            return _Tried(f" (not checked by a dry run, which needs the right to patch: {error})")
+        if not whatever:
             raise
-        return f"not checked by a dry run, which needs the right to patch: {error}"
-    return "accepted by a dry run"
+        return _Tried(f", and a dry run was refused: {error}", str(error))
+    except Invalid as error:
+        if not whatever:
+            raise
+        return _Tried(f", and a dry run was refused: {error}", str(error))
+    except (ServerError, Unreachable) as error:
+        if not whatever:
+            raise
+        return _Tried(f" (not checked by a dry run: {error})")
+    return _Tried(" (accepted by a dry run)")
 
 
 def _result(
@@ -171,10 +209,11 @@ def written_before(
     note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
     if note is None:
         return None
-    return tuple(
+    changes = (
         Change(container=name, init=name in deployment.init_containers, before=before, after=after)
         for name, (before, after) in note.containers.items()
     )
+    return tuple(_as_admitted(change, deployment) for change in changes)
 
 
 def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Reverted | None:
@@ -190,6 +229,29 @@ def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Revert
                 who += " (another run, or an admission webhook that altered what was written)"
             lost.append(f"{change.named} was set to {change.after} and is {live or 'not in the template'} now, {who}")
     return Reverted("; ".join(lost), reason=f"put back by {undone_by}") if lost else None
+
+
+def _was_written(deployment: DeploymentFacts, container: str, image: str) -> bool:
+    """Whether a run has written a container's image, by the note that it left."""
+    notes = (note.containers.get(container) for note in notes_on(deployment))
+    return any(note is not None and note[1] == image for note in notes)
+
+
+def _as_admitted(change: Change, deployment: DeploymentFacts) -> Change:
+    """A change as it was let in: with the digest that was added to the tag that was written, which is the same change;
+    as it was written where anything else became of it.
+    """
+    live = deployment.image_of(change.container)
+    return change.model_copy(update={"after": live}) if live and pins(live, change.after) else change
+
+
+def _digests_added(written: tuple[Change, ...], made: tuple[Change, ...]) -> tuple[str, ...]:
+    """What was added to what was written, as remarks."""
+    return tuple(
+        f"something on the way (an admission webhook) added a digest to {asked.after}: {got.named} runs {got.after}"
+        for asked, got in zip(written, made, strict=True)
+        if asked != got
+    )
 
 
 def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> DeploymentFacts:
@@ -271,7 +333,7 @@ def _changes(
                 "would add it",
                 reason="container not in the template",
             )
-        if before == image:
+        if before == image or (pins(before, image) and _was_written(deployment, one.container, image)):
             raise PreconditionFailed(
                 f"{one.named} of {call.target} already runs the fallback image {image}",
                 reason="already the fallback image",

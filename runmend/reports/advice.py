@@ -167,6 +167,12 @@ def _recommended(result: RunResult) -> Iterator[Advice]:
         return
     if step.rollback:
         yield Advice("Go back to the revision that serves:", step.rollback)
+    if step.refused:
+        yield Advice(
+            "The API server refuses the change of the runbook, as the dry run says. Correct the runbook, or what "
+            f"refuses it; then {_replay(result, '--again')} does it."
+        )
+        return
     yield Advice(
         "Or make the change of the runbook by hand:" if step.rollback else "Make the change by hand:",
         make(result.target, step.changes),

@@ -62,6 +62,33 @@ async def test_pods_that_are_ready_and_not_yet_available_serve(world: World) -> 
     assert patches(world) == []
 
 
+@pytest.mark.parametrize(
+    ("status", "why", "said"),
+    [
+        (403, "ValidatingAdmissionPolicy 'p' denied the request", ", and a dry run was refused: PATCH "),
+        (422, "spec: Invalid value", ", and a dry run was refused: PATCH "),
+        (403, 'User "r" cannot patch resource "deployments"', " (not checked by a dry run, which needs the right to "),
+        (500, 'failed calling webhook "w": context deadline exceeded', " (not checked by a dry run: PATCH "),
+    ],
+    ids=["denied", "invalid", "not allowed", "a webhook that does not answer"],
+)
+async def test_what_serves_is_told_whatever_becomes_of_the_dry_run(
+    world: World, status: int, why: str, said: str
+) -> None:
+    await a_bad_rollout(world)
+    world.faults.add("PATCH", "/deployments/web", status=status, reason=why)
+
+    result = await world.completed(await world.start())
+
+    assert result.outcome is Outcome.RECOMMENDED
+    assert f"; would change container app: {MISSING} → {FALLBACK}{said}" in recommendation(result)
+    assert recommendation(result).startswith("3 of 3 replicas still serve revision 1 (")
+    assert why in recommendation(result)
+    step = result.steps[-1]
+    assert step.rollback == "kubectl rollout undo deployment/web --to-revision=1 -n shop"
+    assert bool(step.refused) == ("refused" in said)
+
+
 async def test_pods_whose_nodes_are_silent_serve_when_they_speak_again(world: World) -> None:
     """As after an outage of the API server, when every node was silent."""
     await a_bad_rollout(world, replicas=1)

@@ -319,6 +319,9 @@ def test_a_recommendation_ends_with_the_commands_that_would_do_it() -> None:
     ]
     assert by_mode.endswith(f"```\nkubectl set image deployment/web app={FALLBACK} -n shop\n```")
     assert "rollout undo" not in by_mode
+    refused = advised(a_result(Outcome.RECOMMENDED, steps=(step.model_copy(update={"refused": "policy p"}),)))
+    assert (step.rollback in refused, "set image" in refused) == (True, False)
+    assert "The API server refuses the change of the runbook" in refused
 
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1), st.text(alphabet="ab:/.$`'\"\\ ;&|", min_size=1))
