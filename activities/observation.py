@@ -37,6 +37,7 @@ class Observer:
                 pod_count=len(now.pods),
                 images=deployment.containers | deployment.init_containers if deployment else {},
                 revision=deployment.revision if deployment else None,
+                settle_seconds=deployment.settles_within(call.plan.settle_seconds) if deployment else None,
                 affected=affected,
                 problem_gone=gone.words if gone else None,
                 gone_reason=gone.reason if gone else "",

@@ -8,23 +8,32 @@ ended before it told.
 import logging
 import time
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
-from runmend.core.errors import Forbidden, PreconditionFailed, Reverted, StepFailed
+from activities.risk import Risk, risk_of
+from activities.serving import serving_count
+from runmend.core.errors import (
+    Forbidden,
+    Invalid,
+    PreconditionFailed,
+    Reverted,
+    ServerError,
+    StepFailed,
+    Unreachable,
+)
 from runmend.core.modes import Mode
-from runmend.facts.objects import DeploymentFacts, PodFacts
+from runmend.facts.objects import DeploymentFacts
+from runmend.images.references import pins
 from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.notes import ChangeNote, notes_on
-from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verbs import checked, image_patch, placeholders
-from runmend.plan.messages import Affected, Change, StepCall, StepResult, StepStatus, in_words
+from runmend.plan.messages import DELETING, Affected, Change, StepCall, StepResult, StepStatus, in_words
 from runmend.plan.plan import ContainerImage, PatchDeployment, fill
 from runmend.reports.target_events import Announcement, Author, Fact, announce
-
-MOST_NAMED = 5
 
 log = logging.getLogger("runmend.changes")
 
@@ -96,20 +105,24 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         containers={change.container: (change.before, change.after) for change in changes},
     )
     patch = image_patch(deployment, changes, note)
-    risk = _risk(now, deployment, changes, call)
-    if risk is None and call.mode is Mode.RECOMMEND:
-        risk = Risk("the mode is recommend", "the mode is recommend")
-    if risk:
-        said = f"{risk.words}; would change {in_words(changes)} ({_tried(cluster, deployment, patch)})"
-        return _result(call, StepStatus.RECOMMENDED, said, changes, reason=risk.reason).model_copy(
-            update={"rollback": risk.rollback}
-        )
+    risk = risk_of(now, deployment, changes, call)
+    if risk or call.mode is Mode.RECOMMEND:
+        left = risk or Risk("the mode is recommend", "the mode is recommend")
+        tried = _tried(cluster, deployment, patch, whatever=bool(risk))
+        return _result(
+            call,
+            StepStatus.RECOMMENDED,
+            f"{left.words}; would change {in_words(changes)}{tried.words}",
+            changes,
+            reason=left.reason,
+        ).model_copy(update={"rollback": left.rollback, "refused": tried.refused})
     if activity.in_activity() and activity.is_cancelled():
         # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
         raise CancelledError("told to stop before the write")
     written = cluster.patch_deployment(deployment.namespace, deployment.name, patch)
     log.info("deployment patched", extra={"object": str(call.target), "changes": in_words(changes)})
-    if altered := [change for change in changes if written.image_of(change.container) != change.after]:
+    made = tuple(_as_admitted(change, written) for change in changes)
+    if altered := [change for change in made if written.image_of(change.container) != change.after]:
         said = ", ".join(f"{change.named} became {written.image_of(change.container)}" for change in altered)
         raise StepFailed(
             f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) "
@@ -119,23 +132,50 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
     facts: dict[str, str | int] = {
         "revision before": deployment.revision,
         "replicas": deployment.replicas,
-        "available": deployment.available,
+        "serving": serving_count(now, deployment),
     }
-    told = {"facts": facts, "remarks": this.announce(deployment, changes)}
-    return _result(call, StepStatus.DONE, f"changed {in_words(changes)}", changes).model_copy(update=told)
+    told = {"facts": facts, "remarks": (*_digests_added(changes, made), *this.announce(deployment, made))}
+    return _result(call, StepStatus.DONE, f"changed {in_words(made)}", made).model_copy(update=told)
 
 
-def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json) -> str:
-    """What a dry run of a patch says: the API server checks it, admission included, and writes nothing."""
+class _Tried(NamedTuple):
+    """What a dry run said, in words, and why the API server refused it; empty where it did not."""
+
+    words: str
+    refused: str = ""
+
+
+def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json, *, whatever: bool) -> _Tried:
+    """What a dry run of a patch says: the API server checks it, admission included, and writes nothing.
+
+    Args:
+        cluster: where.
+        deployment: what would be patched.
+        patch: the change.
+        whatever: whether the step says what it has to say, whatever becomes of the dry run.
+
+    Raises:
+        RunmendError: the API server refused it, or did not answer, and that is the step's own failure.
+    """
     try:
         cluster.patch_deployment(deployment.namespace, deployment.name, patch, dry_run=True)
     except Forbidden as error:
         # An account that may only read is what a careful installation recommends with; an admission webhook's denial is
         # another 403.
-        if "cannot patch resource" not in str(error):
+        if "cannot patch resource" in str(error):
+            return _Tried(f" (not checked by a dry run, which needs the right to patch: {error})")
+        if not whatever:
             raise
-        return f"not checked by a dry run, which needs the right to patch: {error}"
-    return "accepted by a dry run"
+        return _Tried(f", and a dry run was refused: {error}", str(error))
+    except Invalid as error:
+        if not whatever:
+            raise
+        return _Tried(f", and a dry run was refused: {error}", str(error))
+    except (ServerError, Unreachable) as error:
+        if not whatever:
+            raise
+        return _Tried(f" (not checked by a dry run: {error})")
+    return _Tried(" (accepted by a dry run)")
 
 
 def _result(
@@ -169,7 +209,7 @@ def written_before(
     note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
     if note is None:
         return None
-    return tuple(
+    changes = (
         Change(
             container=name,
             init=name in deployment.init_containers,
@@ -179,6 +219,7 @@ def written_before(
         )
         for name, (before, after) in note.containers.items()
     )
+    return tuple(_as_admitted(change, deployment) for change in changes)
 
 
 def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Reverted | None:
@@ -196,6 +237,29 @@ def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Revert
     return Reverted("; ".join(lost), reason=f"put back by {undone_by}") if lost else None
 
 
+def _was_written(deployment: DeploymentFacts, container: str, image: str) -> bool:
+    """Whether a run has written a container's image, by the note that it left."""
+    notes = (note.containers.get(container) for note in notes_on(deployment))
+    return any(note is not None and note[1] == image for note in notes)
+
+
+def _as_admitted(change: Change, deployment: DeploymentFacts) -> Change:
+    """A change as it was let in: with the digest that was added to the tag that was written, which is the same change;
+    as it was written where anything else became of it.
+    """
+    live = deployment.image_of(change.container)
+    return change.model_copy(update={"after": live}) if live and pins(live, change.after) else change
+
+
+def _digests_added(written: tuple[Change, ...], made: tuple[Change, ...]) -> tuple[str, ...]:
+    """What was added to what was written, as remarks."""
+    return tuple(
+        f"something on the way (an admission webhook) added a digest to {asked.after}: {got.named} runs {got.after}"
+        for asked, got in zip(written, made, strict=True)
+        if asked != got
+    )
+
+
 def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> DeploymentFacts:
     """The Deployment, if it is one and may be changed at all."""
     if not may_change:
@@ -210,6 +274,10 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
         raise PreconditionFailed(
             f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"owner is a {call.target.kind}"
+        )
+    if now.deployment.deleting:
+        raise PreconditionFailed(
+            f"{call.target} is being deleted, so its controller would do nothing about the change", reason=DELETING
         )
     if now.deployment.paused:
         raise PreconditionFailed(
@@ -271,7 +339,7 @@ def _changes(
                 "would add it",
                 reason="container not in the template",
             )
-        if before == image:
+        if before == image or (pins(before, image) and _was_written(deployment, one.container, image)):
             raise PreconditionFailed(
                 f"{one.named} of {call.target} already runs the fallback image {image}",
                 reason="already the fallback image",
@@ -279,87 +347,3 @@ def _changes(
         sidecar = one.container in deployment.sidecars
         changes.append(Change(container=one.container, init=one.init, sidecar=sidecar, before=before, after=image))
     return tuple(changes)
-
-
-@dataclass(frozen=True, slots=True)
-class Risk:
-    """Why a change is left to a person: in words, and in a few of them without a name; and the command that goes back
-    to the revision that serves, where one does.
-    """
-
-    words: str
-    reason: str
-    rollback: str = ""
-
-
-def _risk(now: TargetNow, deployment: DeploymentFacts, changes: tuple[Change, ...], call: StepCall) -> Risk | None:
-    """What the changes would put at risk: pods that serve, or the work of an init container. None where nothing is, or
-    where the runbook protects nothing.
-    """
-    if not call.protect_serving:
-        return None
-    serving, ending = _serving(now, deployment, call), _ending(changes)
-    if serving:
-        return Risk("; ".join(filter(None, (serving, ending))), "pods still serve", _rollback(now))
-    return Risk(ending, "an init container would change") if ending else None
-
-
-def _ending(changes: tuple[Change, ...]) -> str:
-    """Why a change of what an init container runs is left to a person; empty where none would change."""
-    named = ", ".join(change.named for change in changes if change.must_end)
-    return (
-        f"{named} must do its work and end before the pod's containers start: with another image that work may be left "
-        "out, and an image that serves never ends"
-        if named
-        else ""
-    )
-
-
-def _serving(now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str | None:
-    """Why the change is left to a person: pods that serve would be put at risk. None where nothing serves."""
-    if deployment.available == 0:
-        return None
-    older = _serving_older(now)
-    if older:
-        newest = max(older, key=lambda pod: _revision_number(now, pod))
-        serving = sum(pod.owner == newest.owner for pod in older)
-        return f"{serving} of {deployment.replicas} replicas still serve {_revision(now, newest)}"
-    stuck = [pod for pod in now.pods if pod.waiting_for(*STATES[call.state or ""].waiting)]
-    named = ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in stuck[:MOST_NAMED]) + (
-        f" and {len(stuck) - MOST_NAMED} more" if len(stuck) > MOST_NAMED else ""
-    )
-    return (
-        f"{deployment.available} of {deployment.replicas} replicas of the same revision serve; these pods cannot "
-        f"pull: {named}"
-    )
-
-
-def _serving_older(now: TargetNow) -> list[PodFacts]:
-    current = {pod.uid for pod in now.pods}
-    return [pod for pod in now.workloads.pods_of(now.target) if pod.running and pod.uid not in current]
-
-
-def _rollback(now: TargetNow) -> str:
-    """The command that goes back to the revision that serves; empty where none but the newest does."""
-    older = _serving_older(now)
-    return _undo(now, max(older, key=lambda pod: _revision_number(now, pod))) if older else ""
-
-
-def _undo(now: TargetNow, pod: PodFacts) -> str:
-    undo = f"kubectl rollout undo deployment/{now.target.name} -n {now.target.namespace}"
-    # Named, because the revision before this one may be as bad.
-    number = _revision_number(now, pod)
-    return f"{undo} --to-revision={number}" if number else undo
-
-
-def _revision_number(now: TargetNow, pod: PodFacts) -> int:
-    found = now.workloads.revision_of(pod)
-    return found.revision if found else 0
-
-
-def _revision(now: TargetNow, pod: PodFacts) -> str:
-    images = ", ".join(dict.fromkeys(c.image for c in pod.containers if not c.must_end))
-    number = _revision_number(now, pod)
-    return (
-        f"{f'revision {number}' if number else 'an older revision'} (image {images}); `{_undo(now, pod)}` restores it"
-    )

@@ -11,6 +11,7 @@ from activities.boundary import let_in, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
 from activities.patching import reverted
+from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.objects import EventFacts
 from runmend.facts.states import EventSign
@@ -28,12 +29,10 @@ from runmend.language.verdicts import (
     waiting_pods,
 )
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
-from runmend.plan.messages import GONE, NEW_IMAGE, CheckCall, Checked, SettleCall, Settled
+from runmend.plan.messages import DELETING, GONE, NEW_IMAGE, CheckCall, Checked, SettleCall, Settled
 
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
-SILENT = (5, 10, 15, 30)
-"""After how many seconds the check looks again at pods whose node was not heard of."""
 
 
 class Verifier:
@@ -184,6 +183,10 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
     """End at once when a container that this run did not change waits in the bad state: no waiting will start the
     pod.
     """
+    if now.deployment and now.deployment.deleting:
+        raise VerificationFailed(
+            f"{call.target} is being deleted, so its controller replaces no pod any more", reason=DELETING
+        )
     if now.deployment and now.deployment.replicas == 0:
         raise VerificationFailed(
             f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason="scaled to 0"
@@ -252,12 +255,8 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
 def _failure(
     now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]
 ) -> VerificationFailed | None:
-    if now.gone:
-        return VerificationFailed(f"{call.target} no longer exists", reason=GONE)
-    if now.deployment and mark.uid and now.deployment.uid != mark.uid:
-        return VerificationFailed(
-            f"{call.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE
-        )
+    if lost := _lost(now, mark):
+        return lost
     if failed := [verdict for verdict in verdicts if verdict.status is Status.FAILED]:
         said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
         return VerificationFailed(said, reason=f"criterion: {failed[0].text}")
@@ -267,6 +266,19 @@ def _failure(
     if running < max(mark.running, 1):
         said = f"{running} pods are Running, {mark.running} were when the target had settled"
         return VerificationFailed(said, reason="fewer pods are Running")
+    return None
+
+
+def _lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
+    """Whether the object that was changed is gone, or going."""
+    if now.gone:
+        return VerificationFailed(f"{now.target} no longer exists", reason=GONE)
+    if now.deployment and mark.uid and now.deployment.uid != mark.uid:
+        return VerificationFailed(
+            f"{now.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE
+        )
+    if now.deployment and now.deployment.deleting:
+        return VerificationFailed(f"{now.target} is being deleted: what was changed goes with it", reason=DELETING)
     return None
 
 

@@ -53,7 +53,7 @@ def a_pod(name: str, *, images: dict[str, str] | None = None, owner: Json | None
 
 
 def deployment_facts(
-    *, revision: int = 2, replicas: int = 1, available: int = 0, image: str = "app:1"
+    *, revision: int = 2, replicas: int = 1, available: int = 0, ready: int = 0, image: str = "app:1"
 ) -> DeploymentFacts:
     """What is known of Deployment shop/web, whose controller has seen all of it."""
     return DeploymentFacts(
@@ -67,6 +67,7 @@ def deployment_facts(
         paused=False,
         replicas=replicas,
         available=available,
+        ready=ready,
         containers={"app": image},
         init_containers={},
     )

@@ -233,15 +233,17 @@ class Remediation:
 
     async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes
-        uid = self._so_far.observation.target_uid if self._so_far.observation else ""
-        self._show_now(current_details.settling(plan, target))
+        seen = self._so_far.observation
+        uid = seen.target_uid if seen else ""
+        patience = (seen and seen.settle_seconds) or plan.settle_seconds
+        self._show_now(current_details.settling(plan, target, patience))
         settled: Settled = await self._do(
             "runmend.settle",
             SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, uid=uid),
             Settled,
             Outcome.VERIFICATION_FAILED,
-            summary=f"wait until {target} has recovered, at most {duration(plan.settle_seconds)}",
-            seconds=(30, plan.settle_seconds),
+            summary=f"wait until {target} has recovered, at most {duration(patience)}",
+            seconds=(30, patience),
             retry=STEADY,
         )
         self._note(settled=settled.summary)

@@ -108,6 +108,17 @@ def short_name(text: str) -> str:
         return text
 
 
+def pins(live: str, written: str) -> bool:
+    """Whether one image is another one, of the same repository and tag, with a digest added: what that tag stood for
+    when something on the way, such as an admission webhook, looked it up.
+    """
+    try:
+        found, asked = parse_image(live), parse_image(written)
+    except InvalidImageReference:
+        return False
+    return asked.digest is None and found.digest is not None and (found.name, found.tag) == (asked.name, asked.tag)
+
+
 def _split_domain(name: str) -> tuple[str, str]:
     """Say which registry the name means: the part before the first slash, if it looks like a host."""
     first, slash, rest = name.partition("/")

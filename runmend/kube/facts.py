@@ -4,11 +4,13 @@ Called by `runmend.kube.client`; a field that is missing is what Kubernetes mean
 """
 
 import json
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from runmend.core.quantities import byte_count, millicores
 from runmend.facts.objects import (
+    DEFAULT_PROGRESS_DEADLINE,
     ContainerFacts,
     DeploymentFacts,
     EventFacts,
@@ -214,17 +216,39 @@ def deployment(item: Json) -> DeploymentFacts:
         revision=_revision(metadata),
         selector=selector(spec),
         paused=bool(spec.get("paused")),
+        deleting="deletionTimestamp" in metadata,
         replicas=1 if spec.get("replicas") is None else spec["replicas"],
         updated=status.get("updatedReplicas") or 0,
         available=status.get("availableReplicas") or 0,
+        ready=status.get("readyReplicas") or 0,
         containers=_template_images(spec, "containers"),
         init_containers=_template_images(spec, "initContainers"),
         sidecars=frozenset(entry["name"] for entry in _template(spec, "initContainers") if _is_sidecar(entry)),
         annotations=metadata.get("annotations") or {},
         owner=controller(metadata),
+        min_ready_seconds=spec.get("minReadySeconds") or 0,
+        progress_deadline_seconds=spec.get("progressDeadlineSeconds") or DEFAULT_PROGRESS_DEADLINE,
+        replaced_at_once=_replaced_at_once(spec),
         no_revision=_no_revision(status),
         image_managers=_image_managers(metadata.get("managedFields") or ()),
     )
+
+
+def _replaced_at_once(spec: Json) -> int | None:
+    rolling = (spec.get("strategy") or {}).get("rollingUpdate")
+    if rolling is None:
+        return None
+    replicas = spec.get("replicas") or 0
+    surge = math.ceil(_part(rolling.get("maxSurge"), replicas))
+    unavailable = math.floor(_part(rolling.get("maxUnavailable"), replicas))
+    return max(surge + unavailable, 1)
+
+
+def _part(value: str | int | None, replicas: int) -> float:
+    """A number of pods, or a percentage of them; Kubernetes writes 25% where nobody has said it."""
+    if isinstance(value, int):
+        return value
+    return replicas * int((value or "25%").removesuffix("%")) / 100
 
 
 def _no_revision(status: Json) -> str:

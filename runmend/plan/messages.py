@@ -45,6 +45,7 @@ REPLAYS = "replays"
 # Reasons that more than one place speaks of.
 PROBLEM_GONE = "problem gone"
 GONE = "the target is gone"
+DELETING = "the target is being deleted"
 NO_POD = "there is no pod"
 NEW_IMAGE = "new image: "
 """With the causes behind it, for which the image that the run wrote cannot be pulled: `new image: rate limit`."""
@@ -138,6 +139,8 @@ class Observation(Frozen):
     images: dict[str, str] = {}
     """Container → image of the live template, init containers included."""
     revision: int | None = None
+    settle_seconds: int | None = None
+    """For how long its rollout is waited for, by the plan and its own fields; None where it has none."""
     affected: tuple[Affected, ...] = ()
     problem_gone: str | None = None
     """Why there is nothing to do, None where there is."""
@@ -242,6 +245,8 @@ class StepResult(Frozen):
     """Why it was not done, in a few words without a name in them."""
     rollback: str = ""
     """The command that goes back to the revision that serves, where one does."""
+    refused: str = ""
+    """Why the API server refused a dry run of what was recommended; empty where it did not."""
     remarks: tuple[str, ...] = ()
     """What the reader of the report should know besides."""
 

@@ -21,6 +21,9 @@ BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment"
 """`{pod}` is the pod of the first alert that still exists, `{deployment}` the target, `{container}` each container that
 a step treats."""
 
+TARGET_LABELS = ("namespace", "pod")
+"""The labels by which a run finds what it fixes: an alert without them starts none, whatever its runbook requires."""
+
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """A template's text with its placeholders replaced, once: a value that looks like a placeholder stays as it is.

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from runmend.core.markdown import code, plain
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import GONE, NEW_IMAGE, NO_POD, OTHER_STATE, RunResult, StepStatus
+from runmend.plan.messages import DELETING, GONE, NEW_IMAGE, NO_POD, OTHER_STATE, RunResult, StepStatus
 from runmend.reports.commands import kubectl, make, resource
 from runmend.reports.pull_advice import ABOUT_CAUSES
 
@@ -28,7 +28,7 @@ def advice_for(result: RunResult) -> tuple[Advice, ...]:
 
 def _about_the_pull(result: RunResult) -> Iterator[Advice]:
     """About each cause for which images could not be pulled; it lasts, whatever the run wrote instead."""
-    if result.outcome in (None, Outcome.NOT_NEEDED) or result.reason in (GONE, NO_POD):
+    if result.outcome in (None, Outcome.NOT_NEEDED) or result.reason in (GONE, DELETING, NO_POD):
         return
     seen = result.observation.causes if result.observation else {}
     of_the_new = result.reason.removeprefix(NEW_IMAGE).split(", ") if result.reason.startswith(NEW_IMAGE) else []
@@ -54,6 +54,14 @@ def _replay(result: RunResult, *more: str) -> str:
 def _gone(_: RunResult) -> Iterator[Advice]:
     yield Advice(
         "Nothing: what this run was about is not there any more. If it was made anew, its own alerts start a run."
+    )
+
+
+def _deleting(result: RunResult) -> Iterator[Advice]:
+    target = result.target
+    yield Advice(
+        "Nothing, where it is meant to go. Where its deletion hangs, see which finalizers hold it:",
+        kubectl(target, "get", resource(target), "-o", "jsonpath={.metadata.finalizers}"),
     )
 
 
@@ -135,6 +143,7 @@ def _other_state(result: RunResult) -> Iterator[Advice]:
 
 _ABOUT: Final[Mapping[str, Callable[[RunResult], Iterator[Advice]]]] = {
     GONE: _gone,
+    DELETING: _deleting,
     NO_POD: _gone,
     OTHER_STATE: _other_state,
     "owner is a ": _other_owner,
@@ -158,6 +167,12 @@ def _recommended(result: RunResult) -> Iterator[Advice]:
         return
     if step.rollback:
         yield Advice("Go back to the revision that serves:", step.rollback)
+    if step.refused:
+        yield Advice(
+            "The API server refuses the change of the runbook, as the dry run says. Correct the runbook, or what "
+            f"refuses it; then {_replay(result, '--again')} does it."
+        )
+        return
     by_hand = "Or make the change of the runbook by hand:" if step.rollback else "Make the change by hand:"
     if ending := ", ".join(plain(change.named) for change in step.changes if change.must_end):
         yield Advice(

@@ -24,8 +24,10 @@ def observing(target: Target) -> str:
     return f"observing and diagnosing {target}"
 
 
-def settling(plan: Plan, target: Target) -> str:
-    """What settle waits for. What is missing at the moment is not known here: each try's failure says it."""
+def settling(plan: Plan, target: Target, seconds: int) -> str:
+    """What settle waits for, at most so many seconds. What is missing at the moment is not known here: each try's
+    failure says it.
+    """
     becoming = "; ".join(
         criterion.text for criterion in plan.criteria if criterion.understood and criterion.must == "become"
     )
@@ -33,7 +35,7 @@ def settling(plan: Plan, target: Target) -> str:
         f", and: {becoming}" if becoming else ""
     )
     return (
-        f"settling, at most {duration(plan.settle_seconds)}: waits {waits}; the pending activity runmend.settle "
+        f"settling, at most {duration(seconds)}: waits {waits}; the pending activity runmend.settle "
         "says what is missing"
     )
 

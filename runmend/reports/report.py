@@ -11,6 +11,7 @@ from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.criteria import Status
 from runmend.plan.messages import (
+    DELETING,
     GONE,
     KEYWORD_BYTES,
     Change,
@@ -209,7 +210,7 @@ def _advice(result: RunResult) -> Iterator[str]:
             yield from ("", each.says)
             if each.command:
                 yield from _command(each.command)
-    if result.outcome not in (None, Outcome.REVERTED) and result.reason != GONE and result.changes:
+    if result.outcome not in (None, Outcome.REVERTED) and result.reason not in (GONE, DELETING) and result.changes:
         yield from ("", "### How to restore what was there", "", "With it comes back what was wrong before.")
         yield from _command(restore(result.target, result.changes))
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from runmend.plan.criteria import Criterion
-from runmend.plan.plan import Plan, Step
+from runmend.plan.plan import TARGET_LABELS, Plan, Step
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
@@ -58,6 +58,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
             f"under ## Success Criteria write {EXAMPLES}",
         )
     diagnosis = compile_diagnosis(document, report)
+    _warn_of_labels(steps, report)
     if report.failed:
         raise RunbookError(report.diagnostics)
     report.warn_of_idle_silences()
@@ -131,6 +132,23 @@ def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> N
             report.warning(
                 Kind.PROSE, header.line(key), f"the {key} says {quoted(word)}, and binds nothing", PROSE_REMEDY
             )
+
+
+def _warn_of_labels(steps: tuple[Step, ...], report: Report) -> None:
+    """Say which labels an alert must carry besides those that the runbook asks for."""
+    asking = next((step for step in steps if step.required_labels), None)
+    if asking is None:
+        return
+    required = {label for step in steps for label in step.required_labels}
+    if missing := [name for name in TARGET_LABELS if name not in required]:
+        asked = listed([*dict.fromkeys(label for step in steps for label in step.required_labels)], "and")
+        report.warning(
+            Kind.MISSING_LABEL,
+            asking.line,
+            f"the conditions require {asked}; an alert without {listed(missing, 'or')} starts no run either, because "
+            "a run finds what it fixes by its pod",
+            "write Requires: `namespace`, `pod` labels, and let the alert carry both",
+        )
 
 
 def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report) -> str | None:

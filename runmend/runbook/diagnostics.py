@@ -23,6 +23,7 @@ class Kind(StrEnum):
     UNREAD_SECTION = "unread-section"
     UNREAD_TEXT = "unread-text"
     UNREAD_CONDITION = "unread-condition"
+    MISSING_LABEL = "missing-label"
     UNREAD_FLAG = "unread-flag"
     UNUSED_ACTION = "unused-action"
     UNUSED_ITEM = "unused-item"

@@ -12,7 +12,7 @@ from runmend.core.names import dns_label, dns_subdomain, quoted
 from runmend.core.settings import Settings
 from runmend.facts.objects import PodFacts
 from runmend.kube.owners import Workloads
-from runmend.plan.plan import Plan
+from runmend.plan.plan import TARGET_LABELS, Plan
 from runmend.runs.starting import WORKFLOW_ID_MAX
 
 
@@ -58,9 +58,11 @@ def check_place(
         asked = labels.get("runbook_id") or notes.get("runbook_id")
         what = f"runbook_id {quoted(asked)}" if asked else f"alertname {quoted(labels.get('alertname', ''))}"
         raise Unrouted(f"no runbook is loaded for {what}")
-    for name in dict.fromkeys((*plan.required_labels, "namespace", "pod")):
+    for name in dict.fromkeys((*plan.required_labels, *TARGET_LABELS)):
         if not labels.get(name):
-            raise Unrouted(f"the label {name} is missing; {plan.runbook_id} requires it{_why_missing(name, subject)}")
+            required = name in plan.required_labels
+            who = f"{plan.runbook_id} requires it" if required else "every run finds what it fixes by it"
+            raise Unrouted(f"the label {name} is missing; {who}{_why_missing(name, subject)}")
     if subject.kind and subject.kind not in WORKLOADS and subject.from_exporter:
         raise Unrouted(_exporters(f"{subject.kind} {quoted(subject.name)}", labels))
     for name, check in (("namespace", dns_label), ("pod", dns_subdomain), ("container", dns_label)):

@@ -5,9 +5,10 @@ from typing import Any
 from runmend.core.modes import Mode
 from runmend.plan.messages import RunResult
 from runmend.reports.report import render
-from tests.cluster.api import Json, a_pull_secret, eventually
+from tests.cluster.api import Json, a_pull_secret, eventually, image_patch
 from tests.cluster.kubectl import Kubectl
 from tests.e2e.installation import Installation
+from tests.e2e.policies import DEPLOYMENTS, policy, refusing
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, SPREAD, Shop, firing
 
 BAD_NODE = "registry.example/app:unreachable-on-node-2"
@@ -35,7 +36,7 @@ async def test_a_bad_rollout_whose_old_revision_serves_is_left_to_a_rollback_whi
 ) -> None:
     result = await recommended(shop, a_bad_rollout(shop))
 
-    command = f"kubectl rollout undo deployment/web -n {shop.name} --to-revision=1"
+    command = f"kubectl rollout undo deployment/web --to-revision=1 -n {shop.name}"
     assert result.summary == (
         f"3 of 3 replicas still serve revision 1 (image {GOOD}); `{command}` restores it; {WOULD_CHANGE}"
     )
@@ -47,6 +48,33 @@ async def test_a_bad_rollout_whose_old_revision_serves_is_left_to_a_rollback_whi
     pods = shop.until_running(3)
     eventually(lambda: len(shop.pods()) == 3)
     assert {pod["spec"]["containers"][0]["image"] for pod in pods} == {GOOD}
+
+
+async def test_pods_that_are_ready_and_not_yet_available_serve(shop: Shop) -> None:
+    broken = a_bad_rollout(shop, minReadySeconds=600, progressDeadlineSeconds=3600)
+    status = shop.deployment()["status"]
+    assert (status["readyReplicas"], status.get("availableReplicas", 0)) == (3, 0)
+
+    result = await recommended(shop, broken)
+
+    assert result.summary.startswith("3 of 3 replicas still serve revision 1 (")
+    assert shop.images() == {"app": MISSING}
+
+
+async def test_what_serves_is_told_where_a_policy_denies_the_change(shop: Shop) -> None:
+    broken = a_bad_rollout(shop)
+    only_ours = "object.spec.template.spec.containers.all(c, c.image.startsWith('registry.example/'))"
+    with policy(shop.namespace, DEPLOYMENTS, refusing(only_ours, "only images of registry.example")) as name:
+        eventually(lambda: shop.namespace.try_patch("deployments", "web", image_patch(FALLBACK), dryRun="All").is_error)
+        shop.start(broken)
+        result = await shop.completed()
+
+    assert result.outcome == "recommended", result.summary
+    assert result.summary.startswith("3 of 3 replicas still serve revision 1 (")
+    assert ", and a dry run was refused: " in result.summary
+    assert f"ValidatingAdmissionPolicy '{name}'" in result.summary
+    assert result.steps[-1].rollback == f"kubectl rollout undo deployment/web --to-revision=1 -n {shop.name}"
+    shop.assert_wrote(changes=0)
 
 
 async def test_a_pod_that_cannot_pull_on_its_node_is_named_while_the_others_serve(shop: Shop) -> None:

@@ -60,6 +60,23 @@ async def test_a_bare_pod_is_refused(shop: Shop, kubectl: Kubectl) -> None:
     assert [seen[:2] for seen in described(kubectl, shop, "lonely", "Pod")] == [("Warning", "RemediationFailed")]
 
 
+async def test_a_deployment_whose_deletion_a_finalizer_holds_is_not_changed(shop: Shop) -> None:
+    broken = shop.deploy(replicas=1)
+    shop.namespace.patch("deployments", "web", {"metadata": {"finalizers": ["example.test/hold"]}})
+    path = shop.namespace.path("deployments", "web")
+    try:
+        shop.namespace.http.delete(path).raise_for_status()
+        shop.start(broken)
+        failed = await refused(shop)
+    finally:
+        shop.namespace.patch("deployments", "web", {"metadata": {"finalizers": None}})
+
+    assert failed.result.reason == "the target is being deleted"
+    assert failed.message == (
+        f"Deployment {shop.name}/web is being deleted, so its controller would do nothing about the change"
+    )
+
+
 async def test_a_sidecar_that_was_injected_and_cannot_pull_is_refused_and_not_added(shop: Shop) -> None:
     with sidecars(shop):
         broken = shop.deploy(images={"app": GOOD}, replicas=1)

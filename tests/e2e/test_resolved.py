@@ -7,10 +7,12 @@ import pytest
 from runmend.images.pull_failures import Cause
 from runmend.plan.messages import RunResult
 from tests.builders import a_deployment
-from tests.cluster.api import Json, eventually
+from tests.cluster.api import Json, eventually, image_patch
+from tests.e2e.policies import DEPLOYMENTS, adding, policy
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, firing, waiting
 
 CAUSES = {"missing": Cause.NOT_FOUND, "unauthorized": Cause.AUTHENTICATION, "unreachable": Cause.NETWORK}
+TRIED = image_patch(FALLBACK)
 
 
 def found(result: RunResult, about: str) -> str:
@@ -146,6 +148,23 @@ async def test_pods_that_have_ended_and_are_still_there_keep_no_run_from_its_end
 
     assert shop.namespace.get("pods", name)["status"]["phase"] == "Failed"
     assert result.settled == "2 of 2 pods are Running, nothing of an older revision is left"
+    shop.assert_wrote(changes=1)
+
+
+async def test_a_digest_that_admission_adds_to_the_fallback_is_the_runs_own_change(shop: Shop) -> None:
+    broken = shop.deploy(replicas=1)
+    pinned = f"{FALLBACK}@sha256:{'c' * 64}"
+    image = "object.spec.template.spec.containers[0].image"
+    container = f'{{name: "app", image: {image} == "{FALLBACK}" ? "{pinned}" : {image}}}'
+    pods = f"Object.spec.template.spec{{containers: [Object.spec.template.spec.containers{container}]}}"
+    added = f"Object{{spec: Object.spec{{template: Object.spec.template{{spec: {pods}}}}}}}"
+    with policy(shop.namespace, DEPLOYMENTS, adding(added)):
+        eventually(lambda: pinned in shop.namespace.try_patch("deployments", "web", TRIED, dryRun="All").text)
+        result = await shop.resolved(broken)
+
+    assert [(each.before, each.after) for each in result.changes] == [(MISSING, pinned)]
+    assert f"added a digest to {FALLBACK}: container app runs {pinned}" in " ".join(result.remarks)
+    assert shop.images() == {"app": pinned}
     shop.assert_wrote(changes=1)
 
 

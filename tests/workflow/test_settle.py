@@ -1,6 +1,7 @@
 """Waiting for recovery: when it ends, when it gives up, and what it remembers."""
 
-from tests.builders import FALLBACK, GOOD, MISSING, an_alert
+from tests.builders import FALLBACK, GOOD, MISSING, a_deployment, an_alert
+from tests.runs import until
 from tests.workflow.acts import (
     WEB,
     an_event,
@@ -14,7 +15,7 @@ from tests.workflow.acts import (
     with_fallback,
 )
 from tests.workflow.scenes import patches
-from tests.world import World
+from tests.world import PATIENCE, World
 
 OTHER = "registry.example/other:missing"
 PULLING = ("ErrImagePull", "ImagePullBackOff")
@@ -46,6 +47,23 @@ async def test_settle_waits_until_nothing_of_the_old_revision_is_left(world: Wor
     assert (await results(handle))["runmend.settle"][
         "summary"
     ] == "2 of 2 pods are Running, nothing of an older revision is left"
+
+
+async def test_settle_waits_as_long_as_the_deployments_own_fields_say_that_nothing_is_wrong(world: World) -> None:
+    deployment = a_deployment(replicas=2)
+    deployment["spec"] |= {"minReadySeconds": 700, "progressDeadlineSeconds": 800}
+    world.create("/apis/apps/v1/namespaces/shop/deployments", deployment)
+    await world.until_broken(count=2)
+    handle = await world.start()
+    await until(handle, "runmend.settle", PATIENCE)
+
+    (settle,) = [
+        scheduled
+        for event in (await handle.fetch_history()).events
+        if (scheduled := event.activity_task_scheduled_event_attributes).activity_type.name == "runmend.settle"
+    ]
+    assert settle.schedule_to_close_timeout.ToSeconds() == 600 + 2 * 700, "one pod after the other"
+    await handle.cancel()
 
 
 async def test_a_fallback_image_that_cannot_be_pulled_fails_with_what_was_seen_last(world: World) -> None:

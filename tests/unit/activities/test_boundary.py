@@ -8,7 +8,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
 from activities.boundary import let_in, put_off, translated
-from activities.verification import SILENT
+from activities.serving import SILENT
 from runmend.core.errors import (
     Conflict,
     Forbidden,

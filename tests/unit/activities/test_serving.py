@@ -1,20 +1,16 @@
-"""What is said of the pods that serve, where more than one older revision does; and of init containers."""
+"""What serves, and what is said of it."""
 
-from activities.patching import Risk, _risk
+import pytest
+
+from activities.serving import Serving, serving
 from runmend.alerts.alert import Target
-from runmend.core.modes import Mode
+from runmend.core.errors import NotYet
 from runmend.facts.objects import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
-from runmend.plan.messages import Change, StepCall
 from tests.builders import deployment_facts
-from tests.world import seed_plan
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
-APP = Change(container="app", before="app:3", after="app:2")
-SETUP = Change(container="setup", init=True, before="setup:3", after="app:2")
-PROXY = Change(container="proxy", init=True, sidecar=True, before="proxy:3", after="app:2")
-ENDS = "must do its work and end before the pod's containers start"
 
 
 def a_revision(number: int) -> ReplicaSetFacts:
@@ -33,71 +29,65 @@ def a_pod(revision: int, number: int, *, serves: bool = True) -> PodFacts:
     )
 
 
-def risk(*pods: PodFacts, available: int, protect: bool = True, changes: tuple[Change, ...] = (APP,)) -> Risk | None:
-    deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3")
+def said(*pods: PodFacts, available: int = 0, ready: int = 0) -> Serving | None:
+    deployment = deployment_facts(revision=3, replicas=4, available=available, ready=ready, image="app:3")
     now = TargetNow(WEB, Workloads(pods, {found.uid: found for found in map(a_revision, (1, 2, 3))}), deployment)
-    call = StepCall(
-        step=seed_plan().steps[1],
-        state="ImagePullBackOff",
-        target=WEB,
-        alerts=(),
-        mode=Mode.AUTO,
-        protect_serving=protect,
-        run_id="r",
-        step_id="02-patch_image",
-    )
-    return _risk(now, deployment, changes, call)
-
-
-def said(*pods: PodFacts, available: int) -> str | None:
-    found = risk(*pods, available=available)
-    return found.words if found else None
+    return serving(now, deployment, "ImagePullBackOff")
 
 
 def test_only_the_pods_of_the_newest_revision_that_serves_are_counted_for_it() -> None:
+    undo = "kubectl rollout undo deployment/web --to-revision=2 -n shop"
     pods = (a_pod(1, 1), a_pod(2, 1), a_pod(2, 2), a_pod(3, 1), a_pod(3, 2, serves=False))
 
-    assert said(*pods, available=4) == (
-        "2 of 4 replicas still serve revision 2 (image app:2); `kubectl rollout undo deployment/web -n shop "
-        "--to-revision=2` restores it"
+    assert said(*pods, available=4) == Serving(
+        f"2 of 4 replicas still serve revision 2 (image app:2); `{undo}` restores it", undo
     )
 
 
-def test_where_nothing_is_available_or_nothing_is_protected_nothing_is_said() -> None:
-    assert said(a_pod(3, 1, serves=False), available=0) is None
-    assert risk(a_pod(2, 1), a_pod(3, 1, serves=False), available=1, protect=False) is None
+def test_where_nothing_is_ready_by_any_count_nothing_serves() -> None:
+    assert said(a_pod(3, 1, serves=False)) is None
+
+
+@pytest.mark.parametrize(
+    ("pods", "counts", "serve"),
+    [
+        ((a_pod(3, 1),), {}, 1),
+        ((a_pod(3, 1),), {"ready": 2}, 2),
+        ((a_pod(3, 1, serves=False),), {"ready": 3}, 3),
+        ((a_pod(3, 1, serves=False),), {"available": 1}, 1),
+    ],
+    ids=["the pods'", "the status', where it counts more", "the status' alone", "those that are available"],
+)
+def test_what_is_ready_by_one_count_alone_serves(
+    pods: tuple[PodFacts, ...], counts: dict[str, int], serve: int
+) -> None:
+    found = said(*pods, **counts)
+
+    assert found is not None
+    assert found.words.startswith(f"{serve} of 4 replicas of the same revision serve")
+    assert found.rollback == ""
+
+
+def test_pods_that_are_ready_and_not_yet_available_serve_their_revision() -> None:
+    """As the Deployment's minReadySeconds makes it."""
+    found = said(a_pod(2, 1), a_pod(2, 2), a_pod(3, 1, serves=False), ready=2)
+
+    assert found is not None
+    assert found.words.startswith("2 of 4 replicas still serve revision 2 (image app:2)")
+
+
+def test_pods_that_served_before_their_nodes_fell_silent_are_looked_at_again() -> None:
+    silent = a_pod(2, 1).model_copy(update={"not_ready": "2026-11-23T05:43:00Z", "node_silent": True, "node": "n-1"})
+
+    with pytest.raises(NotYet, match="these pods served when their nodes were last heard of: web-2-1 on node n-1"):
+        said(silent, a_pod(3, 1, serves=False))
+    assert said(silent.model_copy(update={"deleting": True}), a_pod(3, 1, serves=False)) is None
 
 
 def test_of_many_stuck_pods_the_first_five_are_named() -> None:
     stuck = [a_pod(3, number, serves=False) for number in range(9)]
-    text = said(a_pod(3, 9), *stuck, available=1)
-
-    assert text is not None
-    assert text.count("web-3-") == 5
-    assert text.endswith("and 4 more")
-
-
-def test_a_change_of_what_an_init_container_runs_is_a_risk_though_nothing_serves() -> None:
-    found = risk(a_pod(3, 1, serves=False), available=0, changes=(APP, SETUP))
+    found = said(a_pod(3, 9), *stuck)
 
     assert found is not None
-    assert found.words.startswith(f"init container setup {ENDS}: ")
-    assert (found.reason, found.rollback) == ("an init container would change", "")
-
-
-def test_a_sidecar_runs_beside_the_containers_and_is_none() -> None:
-    assert risk(a_pod(3, 1, serves=False), available=0, changes=(APP, PROXY)) is None
-
-
-def test_where_nothing_is_protected_an_init_container_is_no_risk_either() -> None:
-    assert risk(a_pod(3, 1, serves=False), available=0, protect=False, changes=(SETUP,)) is None
-
-
-def test_where_pods_serve_and_an_init_container_would_change_both_are_said() -> None:
-    found = risk(a_pod(2, 1), a_pod(3, 1, serves=False), available=1, changes=(SETUP,))
-
-    assert found is not None
-    assert "still serve revision 2" in found.words
-    assert f"init container setup {ENDS}" in found.words
-    assert found.reason == "pods still serve"
-    assert found.rollback.endswith("--to-revision=2")
+    assert found.words.count("web-3-") == 5
+    assert found.words.endswith("and 4 more")

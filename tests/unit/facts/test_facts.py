@@ -232,6 +232,46 @@ def test_a_deployment_without_anything_optional_wants_one_replica() -> None:
 
 
 @pytest.mark.parametrize(
+    ("spec", "seconds"),
+    [
+        ({}, 600),
+        ({"progressDeadlineSeconds": 600}, 600),
+        ({"progressDeadlineSeconds": 60}, 600),
+        ({"progressDeadlineSeconds": 2**31 - 1}, 600),
+        ({"progressDeadlineSeconds": 3600}, 3600),
+        ({"minReadySeconds": 900, "progressDeadlineSeconds": 1000}, 1500),
+        ({"minReadySeconds": 900, "progressDeadlineSeconds": 3600}, 3600),
+        ({"minReadySeconds": 30, "replicas": 8, "strategy": {"type": "Recreate"}}, 630),
+        ({"minReadySeconds": 30, "replicas": 8, "strategy": {"rollingUpdate": {}}}, 660),
+        ({"minReadySeconds": 30, "replicas": 8, "strategy": {"rollingUpdate": {"maxSurge": 1}}}, 690),
+        ({"minReadySeconds": 30, "replicas": 3, "strategy": {"rollingUpdate": {}}}, 690),
+        (
+            {"minReadySeconds": 30, "replicas": 4, "strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}},
+            720,
+        ),
+        ({"minReadySeconds": 36_000, "progressDeadlineSeconds": 86_400, "replicas": 9}, 43_200),
+    ],
+)
+def test_a_rollout_is_waited_for_as_long_as_its_own_fields_say_that_nothing_is_wrong(
+    spec: dict[str, Any], seconds: int
+) -> None:
+    assert facts.deployment({"metadata": metadata("web"), "spec": spec}).settles_within(600) == seconds
+
+
+def test_a_deployment_whose_deletion_has_begun_says_so() -> None:
+    held = {"metadata": metadata("web") | {"deletionTimestamp": "2026-11-28T17:00:00Z", "finalizers": ["a.test/b"]}}
+
+    assert facts.deployment(held).deleting
+    assert not facts.deployment({"metadata": metadata("web")}).deleting
+
+
+def test_a_deployments_ready_pods_are_not_its_available_ones() -> None:
+    found = facts.deployment({"metadata": metadata("web"), "status": {"readyReplicas": 3, "unavailableReplicas": 3}})
+
+    assert (found.ready, found.available) == (3, 0)
+
+
+@pytest.mark.parametrize(
     ("selector", "written"),
     [
         (None, ""),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.images.references import ImageReference, InvalidImageReference, parse_image
+from runmend.images.references import ImageReference, InvalidImageReference, parse_image, pins
 
 SHA256 = "sha256:" + "0123456789abcdef" * 4
 
@@ -103,6 +103,24 @@ def test_a_refusal_quotes_the_beginning_only() -> None:
         parse_image("\x01" * 10_000)
 
     assert len(str(refused.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("live", "written", "same"),
+    [
+        (f"registry.example/app:1.0@{SHA256}", "registry.example/app:1.0", True),
+        (f"docker.io/library/nginx:1.0@{SHA256}", "nginx:1.0", True),
+        (f"nginx:latest@{SHA256}", "nginx", True),
+        (f"registry.example/app:2.0@{SHA256}", "registry.example/app:1.0", False),
+        (f"mirror.local/app:1.0@{SHA256}", "registry.example/app:1.0", False),
+        (f"registry.example/app@{SHA256}", "registry.example/app:1.0", False),
+        ("registry.example/app:1.0", "registry.example/app:1.0", False),
+        (f"registry.example/app:1.0@{SHA256}", f"registry.example/app:1.0@{SHA256}", False),
+        ("registry.example/App:1.0", "registry.example/app:1.0", False),
+    ],
+)
+def test_an_image_pins_another_where_nothing_but_a_digest_was_added(live: str, written: str, *, same: bool) -> None:
+    assert pins(live, written) is same
 
 
 @given(

@@ -107,7 +107,8 @@ def test_a_sidecar_that_has_ended_has_not_started() -> None:
     proxy = ContainerFacts(name="proxy", init=True, sidecar=True, image="x", state="terminated", exit_code=0)
 
     assert unmet(STARTED, (a_pod("web-1", proxy),)) == (
-        'web-1: proxy: done is false, state is "terminated", started is false (Running, proxy terminated (no reason given))'
+        'web-1: proxy: done is false, state is "terminated", started is false '
+        "(Running, proxy terminated (no reason given))"
     )
 
 

@@ -268,6 +268,7 @@ def advised(result: RunResult) -> str:
     [
         (Outcome.VERIFICATION_FAILED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
         (Outcome.NOT_NEEDED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
+        (Outcome.PRECONDITION_FAILED, "the target is being deleted", WEB, "which finalizers hold it", "get deployment"),
         (Outcome.PRECONDITION_FAILED, "owner is a Pod", LONELY, "nothing controls this pod", "edit pod/lonely"),
         (Outcome.PRECONDITION_FAILED, "owner is a Job", JOB, "the target is a Job", "edit job/once"),
         (Outcome.PRECONDITION_FAILED, "paused", WEB, "goes on where the run failed", "rollout resume deployment/web"),
@@ -288,7 +289,7 @@ def test_what_a_person_can_do_fits_the_case(
     assert says in text
     assert ("```\nkubectl " in text) == bool(command)
     assert command in text
-    if "owner is" in reason or "gone" in reason:
+    if "owner is" in reason or "gone" in reason or "deleted" in reason:
         assert "runmend replay" not in text
 
 
@@ -318,6 +319,9 @@ def test_a_recommendation_ends_with_the_commands_that_would_do_it() -> None:
     ]
     assert by_mode.endswith(f"```\nkubectl set image deployment/web app={FALLBACK} -n shop\n```")
     assert "rollout undo" not in by_mode
+    refused = advised(a_result(Outcome.RECOMMENDED, steps=(step.model_copy(update={"refused": "policy p"}),)))
+    assert (step.rollback in refused, "set image" in refused) == (True, False)
+    assert "The API server refuses the change of the runbook" in refused
 
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1), st.text(alphabet="ab:/.$`'\"\\ ;&|", min_size=1))

@@ -128,6 +128,21 @@ def test_what_will_not_be_done_is_a_warning_of_a_kind_by_which_it_can_be_silence
     assert compiled((old, new), silence).warnings == ()
 
 
+def test_labels_without_those_that_every_run_needs_are_told() -> None:
+    asks = "Requires: `namespace`, `pod` labels"
+    only_deployment = [(asks, "Requires: `deployment` label"), (asks, "Requires: `deployment` label")]
+
+    (warning,) = compiled(*only_deployment).warnings
+    assert str(warning) == (
+        "rb.md:33: warning: the conditions require deployment; an alert without namespace or pod starts no run "
+        "either, because a run finds what it fixes by its pod; write Requires: `namespace`, `pod` labels, and let "
+        "the alert carry both [missing-label]"
+    )
+    assert compiled((asks, "Requires: `deployment` label")).warnings == (), "the other action asks for both"
+    optional = " (and optional `container`)"
+    assert compiled((asks, "Requires: no labels"), (asks + optional, "Requires: no labels")).warnings == ()
+
+
 def test_a_silence_that_leaves_nothing_out_is_told() -> None:
     assert [str(warning) for warning in compiled(("workflow:\n", "silence: [prose]\nworkflow:\n")).warnings] == [
         "rb.md:6: warning: silence: there is no warning prose; remove it [unused-silence]"

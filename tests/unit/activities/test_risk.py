@@ -1,0 +1,85 @@
+"""What a change puts at risk: pods that serve, and the work of init containers."""
+
+from activities.risk import Risk, risk_of
+from runmend.alerts.alert import Target
+from runmend.core.modes import Mode
+from runmend.facts.objects import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.kube.owners import Workloads
+from runmend.language.target import TargetNow
+from runmend.plan.messages import Change, StepCall
+from tests.builders import deployment_facts
+from tests.world import seed_plan
+
+WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
+APP = Change(container="app", before="app:3", after="app:2")
+SETUP = Change(container="setup", init=True, before="setup:3", after="app:2")
+PROXY = Change(container="proxy", init=True, sidecar=True, before="proxy:3", after="app:2")
+ENDS = "must do its work and end before the pod's containers start"
+
+
+def a_revision(number: int) -> ReplicaSetFacts:
+    owner = Owner(kind="Deployment", name="web", uid="web")
+    return ReplicaSetFacts(namespace="shop", name=f"web-{number}", uid=f"rs-{number}", revision=number, owner=owner)
+
+
+def a_pod(revision: int, number: int, *, serves: bool = True) -> PodFacts:
+    app = ContainerFacts(name="app", image=f"app:{revision}", state="running", ready=True, started=True)
+    stuck = ContainerFacts(name="app", image=f"app:{revision}", state="waiting", reason="ErrImagePull")
+    owner = Owner(kind="ReplicaSet", name=f"web-{revision}", uid=f"rs-{revision}")
+    name = f"web-{revision}-{number}"
+    phase = "Running" if serves else "Pending"
+    return PodFacts(
+        namespace="shop", name=name, uid=name, phase=phase, owner=owner, containers=(app if serves else stuck,)
+    )
+
+
+def risk(*pods: PodFacts, available: int, protect: bool = True, changes: tuple[Change, ...] = (APP,)) -> Risk | None:
+    deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3")
+    now = TargetNow(WEB, Workloads(pods, {found.uid: found for found in map(a_revision, (1, 2, 3))}), deployment)
+    call = StepCall(
+        step=seed_plan().steps[1],
+        state="ImagePullBackOff",
+        target=WEB,
+        alerts=(),
+        mode=Mode.AUTO,
+        protect_serving=protect,
+        run_id="r",
+        step_id="02-patch_image",
+    )
+    return risk_of(now, deployment, changes, call)
+
+
+def said(*pods: PodFacts, available: int) -> str | None:
+    found = risk(*pods, available=available)
+    return found.words if found else None
+
+
+def test_where_nothing_is_available_or_nothing_is_protected_nothing_is_said() -> None:
+    assert said(a_pod(3, 1, serves=False), available=0) is None
+    assert risk(a_pod(2, 1), a_pod(3, 1, serves=False), available=1, protect=False) is None
+
+
+def test_a_change_of_what_an_init_container_runs_is_a_risk_though_nothing_serves() -> None:
+    found = risk(a_pod(3, 1, serves=False), available=0, changes=(APP, SETUP))
+
+    assert found is not None
+    assert found.words.startswith(f"init container setup {ENDS}: ")
+    assert (found.reason, found.rollback) == ("an init container would change", "")
+
+
+def test_a_sidecar_runs_beside_the_containers_and_is_none() -> None:
+    assert risk(a_pod(3, 1, serves=False), available=0, changes=(APP, PROXY)) is None
+
+
+def test_where_nothing_is_protected_an_init_container_is_no_risk_either() -> None:
+    assert risk(a_pod(3, 1, serves=False), available=0, protect=False, changes=(SETUP,)) is None
+
+
+def test_where_pods_serve_and_an_init_container_would_change_both_are_said() -> None:
+    found = risk(a_pod(2, 1), a_pod(3, 1, serves=False), available=1, changes=(SETUP,))
+
+    assert found is not None
+    assert "still serve revision 2" in found.words
+    assert f"init container setup {ENDS}" in found.words
+    assert found.reason == "pods still serve"
+    assert "--to-revision=2" in found.rollback
