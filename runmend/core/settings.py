@@ -74,6 +74,10 @@ class Settings(BaseSettings):
     token_file: Path | None = None
     """The file with the bearer token that webhooks must carry. None: none is asked for, on loopback only."""
 
+    # Signed plans
+    plan_key_file: Path | None = None
+    """The file of keys that runs are signed with when they are started; a worker then does no others. None: neither."""
+
     # What worker and bridge tell of themselves
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """The worker's port for Prometheus, on loopback unless `metrics_host` says otherwise. None: no metrics."""

@@ -235,7 +235,12 @@ def test_the_example_is_accepted_and_binds_nothing_in_the_whole_cluster(kubectl:
     ]
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert {volume["name"] for volume in bridge["spec"]["template"]["spec"]["volumes"]} == {"runbooks", "tmp", "token"}
+    assert {volume["name"] for volume in bridge["spec"]["template"]["spec"]["volumes"]} == {
+        "runbooks",
+        "tmp",
+        "token",
+        "plan-keys",
+    }
     assert {(each["kind"], each["metadata"]["namespace"], each["roleRef"]["name"]) for each in bound} == {
         ("RoleBinding", "shop", "runmend-worker"),
         ("RoleBinding", "shop", "runmend-bridge"),

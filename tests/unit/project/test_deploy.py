@@ -207,6 +207,22 @@ def test_the_token_is_where_the_setting_says_and_in_no_file() -> None:
     ] == []
 
 
+def test_both_find_the_plan_keys_where_the_setting_says() -> None:
+    (kustomized,) = read("components/signed-plans/kustomization.yaml")
+
+    found = {}
+    for patch in kustomized["patches"]:
+        spec = yaml.safe_load(patch["patch"])["spec"]["template"]["spec"]
+        (one,), (volume,) = spec["containers"], spec["volumes"]
+        ((variable,), (mount,)) = one["env"], one["volumeMounts"]
+        assert {one["name"], patch["target"]["name"]} == {one["name"]}
+        assert mount["name"] == volume["name"]
+        assert (variable["name"], variable["value"]) == ("RUNMEND_PLAN_KEY_FILE", f"{mount['mountPath']}/plan-keys")
+        found[one["name"]] = volume["secret"]["secretName"], volume["secret"]["defaultMode"] & 0o007
+    assert found == dict.fromkeys(COMPONENTS, ("runmend-plan-keys", 0))
+    assert "create secret generic runmend-plan-keys -n runmend --from-file=plan-keys" in DOCS
+
+
 def test_only_the_two_deployments_ask_for_their_accounts_token() -> None:
     assert {
         account["metadata"]["name"]: account["automountServiceAccountToken"] for account in read("base/accounts.yaml")
