@@ -117,7 +117,7 @@ class PlanKeys:
         self._check_keys(signature)
         target = call.result.target if isinstance(call, ReportCall) else call.target
         if target.cluster != self.cluster:
-            raise NotSigned(f"the run is for cluster {target.cluster}, and this worker is of {self.cluster}")
+            raise NotSigned(f"the run is for cluster {target.cluster}, and this installation is of {self.cluster}")
         if signature and _digest(call) not in signature.digests:
             raise NotSigned(
                 "what is asked for is not what was signed when the run was started: another plan, target or mode; "

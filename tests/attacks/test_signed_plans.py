@@ -157,6 +157,23 @@ async def test_a_signature_from_a_history_is_good_for_nothing_else(world: World,
     assert world.images() == {"app": MISSING}
 
 
+async def test_what_was_signed_can_be_started_again_just_as_it_was(world: World) -> None:
+    """A signature has no end, and says nothing of how often: it asks for what the bridge has asked for."""
+    signed = await a_recommending_run(world)
+    given = RunInput(
+        plan=world.plan,
+        target=world.target,
+        alerts=(an_alert(world.pods()[0]),),
+        options=Options(mode=Mode.RECOMMEND),
+    )
+
+    handle = await forging(world, await header_of(signed)).start_workflow(
+        given.plan.runbook_id, given, id=given.target.workflow_id, task_queue=world.settings.task_queue
+    )
+
+    assert (await world.completed(handle)).outcome is Outcome.RECOMMENDED
+
+
 async def test_what_is_no_signature_is_none(world: World) -> None:
     world.deploy()
     (pod, *_) = await world.until_broken(count=2)

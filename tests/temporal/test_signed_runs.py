@@ -1,15 +1,19 @@
 """Signed runs that are resumed, done again, and rehearsed; with keys, with others, and without."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from temporalio import workflow
+from temporalio.common import RawValue
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
+from runmend.plan.messages import RunInput, RunResult
 from runmend.plan.plan import Plan
 from runmend.runs.compatibility import fit
 from runmend.runs.replaying.again import start_again
@@ -18,8 +22,8 @@ from runmend.runs.replaying.points import NotReplayed
 from runmend.runs.replaying.reading import Past, refuse_unless_good
 from runmend.runs.signing import keys_of
 from runmend.runs.visibility import FAILED, Wanted
-from tests.builders import FALLBACK, GOOD
-from tests.temporal.replays import failed_at_its_write, past_of, resumed, short
+from tests.builders import FALLBACK, GOOD, MISSING
+from tests.temporal.replays import broken, failed_at_its_write, past_of, resumed, short
 from tests.workflow.acts import with_fallback
 from tests.world import PATIENCE, World, a_worker
 
@@ -130,3 +134,24 @@ async def test_those_that_are_not_signed_are_left_out_of_a_batch(world: World, k
 
     (candidate,) = found
     assert "carries no signature" in candidate.why_not
+
+
+@workflow.defn(dynamic=True)
+class Lying:
+    """Workflow code of somebody else's, which polls the installation's task queue."""
+
+    @workflow.run
+    async def run(self, args: Sequence[RawValue]) -> RunResult:
+        given = workflow.payload_converter().from_payload(args[0].payload, RunInput)
+        return RunResult.begun(given, None).model_copy(update={"outcome": Outcome.RESOLVED, "summary": "all is well"})
+
+
+async def test_whoever_polls_the_task_queue_can_tell_a_lie_and_changes_nothing(signed: World) -> None:
+    await broken(signed)
+    queue = signed.settings.task_queue
+    async with Worker(
+        signed.env.client, task_queue=queue, workflows=[Lying], workflow_runner=UnsandboxedWorkflowRunner()
+    ):
+        result = await signed.completed(await signed.start())
+
+    assert (result.outcome, signed.images()) == (Outcome.RESOLVED, {"app": MISSING})

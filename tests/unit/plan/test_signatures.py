@@ -123,7 +123,7 @@ def test_a_run_for_another_cluster_is_refused_though_the_key_is_the_same() -> No
     elsewhere = PlanKeys((NEW,), "staging")
     there = GIVEN.model_copy(update={"target": TARGET.model_copy(update={"cluster": "staging"})})
 
-    with pytest.raises(NotSigned, match="for cluster staging, and this worker is of test"):
+    with pytest.raises(NotSigned, match="for cluster staging, and this installation is of test"):
         KEYS.check(calls(there)["observe"], elsewhere.sign(there))
 
 
