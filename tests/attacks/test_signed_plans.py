@@ -116,7 +116,9 @@ async def test_what_the_installation_starts_is_done(world: World) -> None:
     assert len(events) <= 48
 
 
-async def test_a_plan_without_a_signature_is_refused_before_anything_is_read(world: World) -> None:
+async def test_a_plan_without_a_signature_is_refused_before_anything_is_read(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     world.deploy()
     (pod, *_) = await world.until_broken(count=2)
     before = len(world.faults.requests)
@@ -125,7 +127,10 @@ async def test_a_plan_without_a_signature_is_refused_before_anything_is_read(wor
     failed = await brought(world, RunInput(plan=plan, target=world.target, alerts=(an_alert(pod),)))
 
     assert world.faults.requests[before:] == []
-    assert failed.kind == Outcome.STEP_FAILED
+    assert (failed.kind, failed.result.reason) == (Outcome.STEP_FAILED, "not signed")
+    assert [each.message for each in caplog.records if each.name == "runmend.worker"] == [
+        "not signed, so not done"
+    ] * 2, "the observation and the report"
     assert failed.message.startswith("observe: NotSigned: the run carries no signature, and RUNMEND_PLAN_KEY_FILE")
 
 
