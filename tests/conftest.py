@@ -61,7 +61,14 @@ class _Groups(LoadScopeScheduling):  # type: ignore[misc]
 
 _PROCESSES = {"cli": 2, "temporal": 3}
 """How many processes may start a folder's servers, where they are many."""
-_COSTLY = {"test_alert_chain", "test_manifests", "test_registry", "test_other_runbooks", "test_rights"}
+_COSTLY = {
+    "test_admission",
+    "test_alert_chain",
+    "test_manifests",
+    "test_registry",
+    "test_other_runbooks",
+    "test_rights",
+}
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _Groups:

@@ -82,6 +82,7 @@ class Trouble(StrEnum):
 
 
 _RUNBOOKS: Final = "The directory of runbooks, instead of RUNMEND_RUNBOOKS."
+_ONLY_OF: Final = "Only what the runbooks of this directory need. Without it: what any runbook can need."
 _OUTPUT: Final = "text, or json for a script."
 _OUTCOME: Final = "Only runs that ended so, or are running; repeat it. A wrong one is answered with the list of them."
 _RUNBOOK_ID: Final = "Only runs of this runbook, by its runbook_id."
@@ -328,6 +329,22 @@ def _replay(  # noqa: PLR0913  the options of a command
             replay_failed(how, _wanted(["failed"], runbook, target, None, ""), since=moment, at_once=at_once or 5)
         )
     return _finish(replay_run(run, how, runbooks=runbooks))
+
+
+@app.command("rbac", rich_help_panel="Processes")
+def _rbac(runbooks: Annotated[Path | None, typer.Option(help=_ONLY_OF)] = None) -> int:
+    """Print the roles that worker and bridge need in a cluster."""
+    from runmend.cli.rights import print_roles
+
+    return print_roles(runbooks)
+
+
+@app.command("policy", rich_help_panel="Processes")
+def _policy(runbooks: Annotated[Path | None, typer.Option(help=_ONLY_OF)] = None) -> int:
+    """Print the admission policy that holds their accounts to what runbooks write."""
+    from runmend.cli.rights import print_policy
+
+    return print_policy(runbooks)
 
 
 @app.command("worker", rich_help_panel="Processes")

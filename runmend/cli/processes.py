@@ -15,6 +15,7 @@ from runmend.local.sandbox import Sandbox
 from runmend.local.sandbox.sandbox import may_be_overwritten
 from runmend.runbook import Catalog, load_directory
 from runmend.runs.connection import connect, runtime_for
+from runmend.runs.signing import keys_of
 from runmend.worker.assembly import stop_on_signals, work
 
 log = logging.getLogger("runmend.worker")
@@ -46,6 +47,7 @@ async def run_bridge(host: str, port: int, runbooks: Path | None, *, insecure: b
     """Take alerts until SIGTERM."""
     settings = load_settings(runbooks=runbooks)
     check_exposure(host, settings, insecure)
+    keys_of(settings)  # a file that cannot be used is said before anything is asked
     log_to(form=settings.log_format)
     catalog = Catalog(settings.runbooks)
     cluster = Cluster.connect(context=settings.kube_context)

@@ -21,13 +21,14 @@ from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.plan.plan import Plan
 from runmend.reports.report import moment
-from runmend.runs.replaying.again import refuse_without_labels, start_again
+from runmend.runs.replaying.again import refuse_unless_signed, refuse_without_labels, start_again
 from runmend.runs.replaying.batch import Candidate, candidates, resume_all
 from runmend.runs.replaying.difference import difference, does_the_same
 from runmend.runs.replaying.points import NotReplayed, Point, where_named, where_to_resume
-from runmend.runs.replaying.reading import Past, read_past, refuse_unless_latest
+from runmend.runs.replaying.reading import Past, read_past, refuse_unless_good, refuse_unless_latest
 from runmend.runs.replaying.rehearsal import Rehearsal, rehearse_again, rehearse_resume
 from runmend.runs.replaying.resuming import resume
+from runmend.runs.signing import keys_of
 from runmend.runs.terminal import link
 from runmend.runs.visibility import Wanted
 
@@ -81,6 +82,7 @@ async def replay_run(called: str, how: How, *, runbooks: Path | None) -> int:
     past = await _past(client, settings, called)
     if how.again or how.latest:
         return await _again(client, settings, past, how)
+    refuse_unless_good(past, keys_of(settings))
     with asking():
         await refuse_unless_latest(client, past)
     point = where_named(past.history, how.step) if how.step else where_to_resume(past.history)
@@ -131,6 +133,7 @@ async def _past(client: Client, settings: Settings, called: str) -> Past:
 async def _again(client: Client, settings: Settings, past: Past, how: How) -> int:
     plan = find_plan(past.runbook_id, settings.runbooks) if how.latest else past.given.plan
     refuse_without_labels(past, plan)
+    refuse_unless_signed(past, plan, keys_of(settings))
     told = _difference(past.given.plan, plan) if how.latest else ""
     if how.dry_run:
         sys.stdout.write(

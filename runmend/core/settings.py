@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     """How many connections the bridge has at a time; fewer, where the process may open fewer files. Of more, the one
     that has waited longest for its other side is ended."""
 
+    # Signed plans
+    plan_key_file: Path | None = None
+    """The file of keys that runs are signed with when they are started; a worker then does no others. None: neither."""
+
     # What worker and bridge tell of themselves
     metrics_port: int | None = Field(default=None, ge=1, le=65535)
     """The worker's port for Prometheus, on loopback unless `metrics_host` says otherwise. None: no metrics."""

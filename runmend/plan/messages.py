@@ -318,8 +318,8 @@ class RunResult(Frozen):
     """What a run that was cancelled had not done: steps by their action's id, settle, window, check."""
 
     @classmethod
-    def begun(cls, given: RunInput, began: datetime) -> "RunResult":
-        """Of a run that has begun and done nothing yet."""
+    def begun(cls, given: RunInput, began: datetime | None) -> "RunResult":
+        """Of a run that has begun and done nothing yet; `began` is None where that is not known."""
         plan = given.plan
         return cls(
             runbook_id=plan.runbook_id,

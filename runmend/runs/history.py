@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
-from temporalio.api.common.v1 import Payloads
+from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
@@ -88,7 +88,8 @@ class Timer:
 class History:
     """What a history tells.
 
-    `given` is the run's input, None where the events do not begin with its start, and `signals` what came later, by
+    `given` is the run's input, None where the events do not begin with its start, `headers` what came beside it, and
+    `signals` what came later, by
     name: both still encoded. `did` holds activities and timers in the order in which they began. `start` is the event
     at which its very first workflow task can be done anew. `reset` is the event at which another run, `resumes`, was
     taken up; of several the last. `cancelled_at` is the event that asked for its cancellation, `cancelled_why` the
@@ -98,6 +99,7 @@ class History:
     """
 
     given: Payloads | None = None
+    headers: dict[str, Payload] = field(default_factory=dict)
     began: datetime | None = None
     did: list[Activity | Timer] = field(default_factory=list)
     signals: list[tuple[str, Payloads]] = field(default_factory=list)
@@ -225,6 +227,7 @@ def _take_execution(history: History, event: HistoryEvent, kind: str, attributes
     match kind:
         case "started":
             history.given, history.began = attributes.input, event.event_time.ToDatetime(tzinfo=UTC)
+            history.headers = dict(attributes.header.fields)
         case "signaled":
             history.signals.append((attributes.signal_name, attributes.input))
         case "cancel_requested":

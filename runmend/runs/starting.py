@@ -52,6 +52,7 @@ from runmend.plan.messages import (
 )
 from runmend.plan.plan import Plan
 from runmend.reports.static_details import details_of, summary_of
+from runmend.runs.signing import keys_of, signing
 from runmend.runs.visibility import quoted
 
 RPC_TIMEOUT: Final = timedelta(seconds=10)
@@ -149,10 +150,14 @@ class OpenRun:
 
 
 class Starter:
-    """Starts runs on the installation's task queue and finds them again."""
+    """Starts runs on the installation's task queue, signed where the settings name keys, and finds them again.
+
+    Raises:
+        WrongPlanKeys: the file of keys cannot be used.
+    """
 
     def __init__(self, client: Client, settings: Settings) -> None:
-        self._client = client
+        self._client = signing(client, keys_of(settings))
         self._settings = settings
 
     def options(self, namespace: str) -> Options:

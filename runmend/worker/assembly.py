@@ -31,7 +31,9 @@ from runmend.runs.connection import (
     runtime_for,
     warn_of_short_retention,
 )
+from runmend.runs.signing import keys_of
 from runmend.worker.heartbeats import INTERVAL, Heartbeats
+from runmend.worker.signatures import Signatures
 from workflows.remediation import Remediation
 
 log = logging.getLogger("runmend.worker")
@@ -105,6 +107,9 @@ def build_worker(
         threads: what the activities run in.
         registry: who is asked about images. None: whom the settings say.
         runner: what the workflow code runs in.
+
+    Raises:
+        WrongPlanKeys: the file of keys cannot be used.
     """
     registry = registry or registry_for(settings)
     verifier = Verifier(cluster)
@@ -119,7 +124,7 @@ def build_worker(
             verifier.check,
             Reporter(cluster, settings.mode_in, settings.may_change).report,
         ],
-        interceptors=[AttemptMetrics(), Heartbeats()],
+        interceptors=[AttemptMetrics(), Heartbeats(), Signatures(keys_of(settings))],
         workflow_runner=runner,
         deployment_config=deployment_of(settings),
         activity_executor=threads,
@@ -174,5 +179,6 @@ async def work(settings: Settings) -> None:
     if settings.metrics_port is not None:
         serve_metrics(settings.metrics_host, settings.metrics_port)
     registry = registry_for(settings)
+    keys_of(settings)  # a file that cannot be used is said before anything is asked
     cluster = Cluster.connect(context=settings.kube_context)
     await run_worker(settings, await connect(runtime_for(settings)), cluster, until, registry)

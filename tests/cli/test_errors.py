@@ -192,6 +192,8 @@ def test_what_is_not_there_is_said_in_one_line(
         (["bridge", "--runbooks", "runbooks"], {}, NOBODY_ANSWERS),
         (["bridge", "--runbooks", "/nowhere"], {}, "/nowhere: No such file or directory"),
         (["bridge", "--host", "0.0.0.0", "--runbooks", "runbooks"], {}, "set RUNMEND_TOKEN_FILE, or pass --insecure"),
+        (["worker"], {"RUNMEND_PLAN_KEY_FILE": "/nowhere"}, "RUNMEND_PLAN_KEY_FILE /nowhere cannot be read: No such"),
+        (["bridge"], {"RUNMEND_PLAN_KEY_FILE": "/nowhere"}, "RUNMEND_PLAN_KEY_FILE /nowhere cannot be read: No such"),
         (["sandbox", "--kubeconfig", "pyproject.toml/kubeconfig"], {}, "pyproject.toml"),
         (
             ["sandbox", "--kubeconfig", "pyproject.toml"],

@@ -46,7 +46,8 @@ def _without_an_installation(request: pytest.FixtureRequest) -> Iterator[None]:
         )
     yield
     kubectl("delete", "namespace", SHIPPED, MONITORING, "--ignore-not-found", "--wait=false")
-    kubectl("delete", "clusterrole,clusterrolebinding", "-l", "app.kubernetes.io/part-of=runmend")
+    kinds = "clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding"
+    kubectl("delete", kinds, "-l", "app.kubernetes.io/part-of=runmend")
     kubectl("delete", "clusterrole,clusterrolebinding", f"{MONITORING}-{ACCOUNT}", "--ignore-not-found")
 
 
@@ -73,7 +74,9 @@ def temporal(running: Processes, folder: Path) -> Temporal:
 @pytest.fixture(scope="session")
 def accounts(real: Cluster, kubectl: Kubectl, folder: Path) -> dict[str, Path]:
     """`worker` and `bridge` → a kubeconfig of the shipped account."""
-    shipped_rights(kubectl)
+    overlay = folder / "shipped"
+    overlay.mkdir()
+    shipped_rights(kubectl, overlay)
     return {name: account(real, folder, name) for name in ("worker", "bridge")}
 
 

@@ -19,7 +19,16 @@ from tests.cluster.processes import Processes, clean_environment, free_port
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
-RIGHTS = {"Namespace", "ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding"}
+RIGHTS = {
+    "Namespace",
+    "ServiceAccount",
+    "ClusterRole",
+    "Role",
+    "ClusterRoleBinding",
+    "RoleBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
 SHIPPED = "runmend"
 """The namespace of the shipped accounts."""
 WEBHOOK_SECONDS = 60
@@ -198,12 +207,22 @@ class Installation:
         return process
 
 
-def shipped_rights(kubectl: Kubectl) -> None:
-    """Create the accounts and roles that deploy/ ships, with the right to read Secrets, which is a component of its
-    own."""
-    folder = ROOT / "deploy" / "kubernetes"
-    secrets_role = [folder / "components" / "read-secrets" / name for name in ("role.yaml", "cluster-binding.yaml")]
-    text = "\n---\n".join([kubectl("kustomize", str(folder / "base")), *(path.read_text() for path in secrets_role)])
+def rendered(kubectl: Kubectl, folder: Path, **overlay: object) -> str:
+    """What an overlay of deploy/kubernetes, which it finds as `deploy`, comes to."""
+    (folder / "deploy").symlink_to(ROOT / "deploy" / "kubernetes")
+    (folder / "kustomization.yaml").write_text(json.dumps(overlay))
+    return kubectl("kustomize", str(folder))
+
+
+def shipped_rights(kubectl: Kubectl, folder: Path) -> None:
+    """Create the accounts, roles and the admission policy that deploy/ ships, with the components that give rights in
+    every namespace, to read Secrets too."""
+    text = rendered(
+        kubectl,
+        folder,
+        resources=["deploy/base"],
+        components=["deploy/components/whole-cluster", "deploy/components/read-secrets"],
+    )
     rights = [each for each in yaml.safe_load_all(text) if each["kind"] in RIGHTS]
     kubectl("apply", "-f", "-", text="\n---\n".join(json.dumps(each) for each in rights))
 

@@ -1,6 +1,7 @@
 """deploy/kubernetes on a real API server: every object is accepted as it stands, and its pods are admitted and run."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,11 +13,12 @@ import yaml
 
 from tests.cluster.api import Cluster, Json, eventually
 from tests.cluster.kubectl import Kubectl
-from tests.e2e.installation import RIGHTS, SHIPPED
+from tests.e2e.installation import RIGHTS, SHIPPED, rendered
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
 COMPONENTS = ("worker", "bridge")
 TOKEN = "runmend-bridge-token"
+EVERYWHERE = ["deploy/components/whole-cluster", "deploy/components/read-secrets"]
 
 
 @dataclass
@@ -68,19 +70,12 @@ def apply(kubectl: Kubectl, text: str, *arguments: str) -> subprocess.CompletedP
     return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
 
 
-def rendered(kubectl: Kubectl, folder: Path, **overlay: object) -> str:
-    """What an overlay of deploy/kubernetes, which it finds as `deploy`, comes to."""
-    (folder / "deploy").symlink_to(DEPLOY)
-    (folder / "kustomization.yaml").write_text(json.dumps(overlay))
-    return kubectl("kustomize", str(folder))
-
-
 @pytest.fixture(scope="module")
 def applied(kubectl: Kubectl, real: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Applied]:
-    """The base with the right to read Secrets, and the token that the bridge waits for. The rights stay: other tests
+    """The base with rights in every namespace, and the token that the bridge waits for. The rights stay: other tests
     use them."""
     folder = tmp_path_factory.mktemp("overlay")
-    text = rendered(kubectl, folder, resources=["deploy/base"], components=["deploy/components/read-secrets"])
+    text = rendered(kubectl, folder, resources=["deploy/base"], components=EVERYWHERE)
     done = apply(kubectl, text)
     assert done.returncode == 0, done.stderr
     token = {
@@ -240,7 +235,12 @@ def test_the_example_is_accepted_and_binds_nothing_in_the_whole_cluster(kubectl:
     ]
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert {volume["name"] for volume in bridge["spec"]["template"]["spec"]["volumes"]} == {"runbooks", "tmp", "token"}
+    assert {volume["name"] for volume in bridge["spec"]["template"]["spec"]["volumes"]} == {
+        "runbooks",
+        "tmp",
+        "token",
+        "plan-keys",
+    }
     assert {(each["kind"], each["metadata"]["namespace"], each["roleRef"]["name"]) for each in bound} == {
         ("RoleBinding", "shop", "runmend-worker"),
         ("RoleBinding", "shop", "runmend-bridge"),
@@ -250,10 +250,38 @@ def test_the_example_is_accepted_and_binds_nothing_in_the_whole_cluster(kubectl:
     }
 
 
+def test_the_base_alone_gives_no_rights_anywhere(kubectl: Kubectl) -> None:
+    objects = list(yaml.safe_load_all(kubectl("kustomize", str(DEPLOY / "base"))))
+
+    assert [each["kind"] for each in objects if each["kind"].endswith("Binding")] == [
+        "ValidatingAdmissionPolicyBinding"
+    ]
+
+
+def test_rights_in_a_namespace_can_be_bound_to_the_accounts_of_an_installation_elsewhere(
+    kubectl: Kubectl, tmp_path: Path
+) -> None:
+    page = (DEPLOY.parents[1] / "docs/deploy.md").read_text(encoding="utf-8")
+    (snippet,) = [text for text in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if "replacements:" in text]
+    for name, overlay in {
+        "installation": {"namespace": "elsewhere", "resources": ["../deploy/base"]},
+        "shop": {"namespace": "shop", "resources": ["../deploy/namespace"]},
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "kustomization.yaml").write_text(json.dumps(overlay))
+
+    text = rendered(kubectl, tmp_path, **yaml.safe_load(snippet))
+
+    bound = [each for each in yaml.safe_load_all(text) if each["kind"] == "RoleBinding"]
+    assert {(each["metadata"]["namespace"], each["subjects"][0]["namespace"]) for each in bound} == {
+        ("shop", "elsewhere")
+    }
+
+
 def test_an_overlay_can_install_it_in_another_namespace_with_its_rights(kubectl: Kubectl, tmp_path: Path) -> None:
-    base, secrets = ["deploy/base"], ["deploy/components/read-secrets"]
+    base = ["deploy/base"]
     objects = list(
-        yaml.safe_load_all(rendered(kubectl, tmp_path, resources=base, components=secrets, namespace="elsewhere"))
+        yaml.safe_load_all(rendered(kubectl, tmp_path, resources=base, components=EVERYWHERE, namespace="elsewhere"))
     )
 
     assert [each["metadata"]["name"] for each in objects if each["kind"] == "Namespace"] == ["elsewhere"]

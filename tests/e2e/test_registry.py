@@ -14,10 +14,9 @@ from runmend.plan.messages import RunResult
 from tests.builders import a_runbook
 from tests.cluster.api import Cluster, Json, Namespace, a_pull_secret
 from tests.cluster.control_plane import ControlPlane
-from tests.cluster.kubectl import Kubectl
 from tests.cluster.oci_registry import USER, OciRegistry
 from tests.cluster.processes import Processes, free_port
-from tests.e2e.installation import ROOT, SHIPPED, Installation, Temporal
+from tests.e2e.installation import SHIPPED, Installation, Temporal
 from tests.e2e.shop import FALLBACK, Shop
 
 OWN_FALLBACK = "RB_OWN_FALLBACK"
@@ -44,7 +43,6 @@ def place(
     running: Processes,
     temporal: Temporal,
     accounts: dict[str, Path],
-    kubectl: Kubectl,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("registry")
@@ -56,7 +54,6 @@ def place(
     runbooks.mkdir()
     (runbooks / "seed.md").write_text(a_runbook())
     (runbooks / "own.md").write_text(a_runbook(OWN_FALLBACK, OWN_FALLBACK, fallback=f"{registry.host}/app:1.0"))
-    kubectl("apply", "-f", str(ROOT / "deploy" / "kubernetes" / "components" / "read-secrets" / "role.yaml"))
     installed = Installation(running, folder, temporal, accounts, cluster="registry", RUNMEND_RUNBOOKS=str(runbooks))
     installed.start_worker(RUNMEND_REGISTRY_CA_FILE=str(certificate), RUNMEND_REGISTRY_NETWORKS="127.0.0.0/8")
     installed.start_bridge()
@@ -67,7 +64,7 @@ def place(
 
 @pytest.fixture
 def shop(real: Cluster, place: Place, client: Client) -> Iterator[Shop]:
-    """A namespace whose Secrets the worker may read, as components/read-secrets lets it."""
+    """A namespace whose Secrets the worker may read, as namespace-with-secrets lets it."""
     with real.namespace() as namespace:
         binding = {
             "metadata": {"name": SECRETS_ROLE},

@@ -24,10 +24,11 @@ from runmend.core.errors import Forbidden
 from runmend.core.outcomes import Outcome
 from runmend.kube.client import Cluster as InPod
 from runmend.kube.owners import FEW
+from runmend.language.admission import HELD
 from runmend.plan.messages import RunResult
 from tests.builders import GOOD, MISSING, a_runbook
 from tests.cli.installation import runmend
-from tests.cluster.api import Cluster, Json, Namespace, a_pull_secret, eventually
+from tests.cluster.api import MERGE, Cluster, Json, Namespace, a_pull_secret, eventually
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes, clean_environment
@@ -36,10 +37,7 @@ from tests.e2e.shop import Shop, a_workload, firing
 from tests.workflow.acts import results
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
-ROLES = [
-    *yaml.safe_load_all((DEPLOY / "base/roles.yaml").read_text()),
-    yaml.safe_load((DEPLOY / "components/read-secrets/role.yaml").read_text()),
-]
+ROLES = list(yaml.safe_load_all((DEPLOY / "base/roles.yaml").read_text()))
 SECRET = "registry-login"
 CONFIGURED, VALID = "Verify service account has imagePullSecrets configured", "Check if pull secret exists and is valid"
 
@@ -183,11 +181,20 @@ class Ground:
 
 
 @pytest.fixture(scope="module")
-def ground(real: Cluster, running: Processes, folder: Path, temporal: Temporal) -> Iterator[Ground]:
+def ground(
+    real: Cluster, running: Processes, folder: Path, temporal: Temporal, accounts: dict[str, Path]
+) -> Iterator[Ground]:
+    assert accounts  # the admission policy has been applied
     runbooks = folder / "of-rights"
     runbooks.mkdir()
     (runbooks / "RB_IMAGEPULL.md").write_text(a_runbook(fallback=GOOD))
     with real.namespace() as home:
+        # The shipped admission policy holds these accounts too.
+        real.http.patch(
+            f"/api/v1/namespaces/{home.name}",
+            json={"metadata": {"labels": {HELD: "true"}}},
+            headers={"Content-Type": MERGE},
+        ).raise_for_status()
         kubeconfigs = {}
         for name in ("worker", "bridge"):
             home.create("serviceaccounts", {"metadata": {"name": name}})
@@ -392,7 +399,6 @@ def test_the_shipped_bindings_of_a_namespace_give_what_the_roles_say_and_nothing
     ground: Ground, real: Cluster, kubectl: Kubectl, accounts: dict[str, Path], tmp_path: Path
 ) -> None:
     assert accounts  # the cluster's roles have been applied
-    kubectl("apply", "-f", str(DEPLOY / "components/read-secrets/role.yaml"))
     (tmp_path / "deploy").symlink_to(DEPLOY)
     with real.namespace() as namespace:
         to_ours = [{"op": "replace", "path": "/subjects/0/namespace", "value": ground.accounts}]

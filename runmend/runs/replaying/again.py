@@ -6,8 +6,10 @@ from runmend.core.modes import strictest
 from runmend.core.settings import Settings
 from runmend.plan.messages import Options
 from runmend.plan.plan import Plan
+from runmend.plan.signatures import PlanKeys
 from runmend.runs.replaying.points import NotReplayed
-from runmend.runs.replaying.reading import Past
+from runmend.runs.replaying.reading import Past, refuse_unless_good
+from runmend.runs.signing import keys_of
 from runmend.runs.starting import OpenAlready, Starter
 
 
@@ -19,6 +21,7 @@ async def start_again(client: Client, settings: Settings, past: Past, plan: Plan
         TemporalUnreachable: Temporal did not take the call.
     """
     refuse_without_labels(past, plan)
+    refuse_unless_signed(past, plan, keys_of(settings))
     starter = Starter(client, settings)
     target = past.given.target
     latest = await starter.latest(target)
@@ -34,6 +37,22 @@ async def start_again(client: Client, settings: Settings, past: Past, plan: Plan
         raise NotReplayed(
             f"somebody else's run of {target} started at this moment: {error}; nothing was started by this command"
         ) from error
+
+
+def refuse_unless_signed(past: Past, plan: Plan, keys: PlanKeys | None) -> None:
+    """Refuse a new run that no worker of the installation would do, and one that would sign what somebody else brought.
+
+    A plan that was compiled here, from a runbook of this directory, may be signed whatever the run of the past was.
+
+    Raises:
+        NotReplayed: which, and what to do.
+    """
+    if keys is None and past.signature is not None:
+        raise NotReplayed(
+            f"{past.name} is signed, and a new run would not be: set RUNMEND_PLAN_KEY_FILE to the installation's keys"
+        )
+    if plan is past.given.plan:
+        refuse_unless_good(past, keys)
 
 
 def options_for(past: Past, now: Options) -> Options:

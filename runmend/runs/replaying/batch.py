@@ -19,8 +19,16 @@ from runmend.reports.report import outcome_line
 from runmend.runs.history import NotARun
 from runmend.runs.polling import PATIENCE_SECONDS, Absence, waiting_task
 from runmend.runs.replaying.points import NotReplayed, Point, where_to_resume
-from runmend.runs.replaying.reading import Past, check_queue, describe, is_replay, read_described
+from runmend.runs.replaying.reading import (
+    Past,
+    check_queue,
+    describe,
+    is_replay,
+    read_described,
+    refuse_unless_good,
+)
 from runmend.runs.replaying.resuming import resume
+from runmend.runs.signing import keys_of
 from runmend.runs.timeline import CALL_SECONDS, Progress, progress_of
 from runmend.runs.visibility import Row, Wanted, rows
 
@@ -91,6 +99,7 @@ async def _candidate(client: Client, settings: Settings, row: Row) -> Candidate:
         if await is_replay(latest):
             return Candidate(row, why_not="itself a replay; name it to resume it once more")
         past = await read_described(client, latest)
+        refuse_unless_good(past, keys_of(settings))
         return Candidate(row, past, where_to_resume(past.history))
     except (NotReplayed, NotARun) as error:
         return Candidate(row, why_not=str(error))

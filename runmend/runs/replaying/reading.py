@@ -13,8 +13,10 @@ from temporalio.service import RPCError, RPCStatusCode
 from runmend.alerts.alert import Alert
 from runmend.core.settings import Settings
 from runmend.plan.messages import JOIN_SIGNAL, REPLAYS, Change, Joining, RunInput, StepResult, StepStatus
+from runmend.plan.signatures import NotSigned, PlanKeys, Signature
 from runmend.runs.history import History, NotARun, decoded, read_history
 from runmend.runs.replaying.points import OBSERVE, NotReplayed, Point
+from runmend.runs.signing import HEADER, signature_in
 from runmend.runs.timeline import CALL_SECONDS, State, progress_of
 
 _QUEUES: Final = "runmend-"
@@ -28,7 +30,8 @@ class Past:
     """A closed run.
 
     `alerts` are its input's and those that joined by signal. `first_run_id` is that of the run which it resumes,
-    directly or not; its own where it resumes none. `results` are those of its steps, by the event that asked for them.
+    directly or not; its own where it resumes none. `signature` is what it was started with, None where it carries none.
+    `results` are those of its steps, by the event that asked for them.
     """
 
     workflow_id: str
@@ -38,6 +41,7 @@ class Past:
     given: RunInput
     alerts: tuple[Alert, ...]
     history: History
+    signature: Signature | None
     results: Mapping[int, StepResult]
 
     @property
@@ -92,6 +96,22 @@ def check_queue(described: WorkflowExecutionDescription, settings: Settings) -> 
         "installation's is "
         f"{settings.cluster} (task queue {settings.task_queue}); set RUNMEND_CLUSTER"
     )
+
+
+def refuse_unless_good(past: Past, keys: PlanKeys | None) -> None:
+    """Refuse to resume what a worker with these keys would refuse. Without keys a run's own signature goes on to hold.
+
+    Raises:
+        NotReplayed: it is not signed by one of the keys.
+    """
+    if keys is None:
+        return
+    try:
+        keys.check_start(past.given, past.signature)
+    except NotSigned as error:
+        raise NotReplayed(
+            f"{past.name} is not replayed: {error}; `--latest` starts the runbook of this directory, signed"
+        ) from error
 
 
 async def refuse_unless_latest(client: Client, past: Past) -> None:
@@ -201,5 +221,6 @@ async def read_described(client: Client, described: WorkflowExecutionDescription
         # Of an episode that came twice the first is kept.
         alerts=tuple({alert.episode: alert for alert in reversed(told)}.values())[::-1],
         history=history,
+        signature=signature_in(history.headers.get(HEADER)),
         results={each.scheduled: await value(each.result, StepResult) for each in steps if each.result is not None},
     )

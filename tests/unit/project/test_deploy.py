@@ -11,9 +11,10 @@ import pytest
 import typer
 import yaml
 
-from runmend.cli.main import app
+from runmend.cli.main import app, run
 from runmend.core.modes import Mode
 from runmend.core.settings import Settings, check_names
+from runmend.language.admission import SYSTEM_NAMESPACES
 from runmend.runbook import load_directory
 from runmend.worker.assembly import GRACE
 
@@ -114,7 +115,7 @@ def test_its_environment_holds_settings_and_values_that_can_be_used(component: s
         name.removeprefix("RUNMEND_").lower(): value for name, value in variables.items() if name.startswith("RUNMEND_")
     }
     settings = Settings(**values)  # type: ignore[arg-type]
-    assert (settings.namespaces, settings.mode_in("shop")) == ("*", Mode.RECOMMEND), "nothing is changed as shipped"
+    assert (settings.namespaces, settings.mode_in("shop")) == ("", Mode.RECOMMEND), "nothing is changed as shipped"
     assert {name for name in variables if not name.startswith("RUNMEND_")} == {"TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE"}
 
 
@@ -127,7 +128,16 @@ def test_the_examples_settings_are_settings_and_agree_with_the_rights_that_it_bi
     assert variables["RUNMEND_NAMESPACES"].split(",") == [
         read(f"example/{folder}/kustomization.yaml")[0]["namespace"] for folder in bound
     ]
-    assert kustomized["components"][-1] == "../components/bound-namespaces-only", "it takes away what stands before it"
+
+
+def test_rights_in_every_namespace_are_asked_for_together_with_the_setting_that_needs_them() -> None:
+    bound = [path for path in DEPLOY.rglob("*.yaml") if "kind: ClusterRoleBinding" in path.read_text(encoding="utf-8")]
+
+    assert settings_of("components/whole-cluster/kustomization.yaml") == {"RUNMEND_NAMESPACES": "*"}
+    assert {str(path.parent.relative_to(DEPLOY)) for path in bound} == {
+        "components/whole-cluster",
+        "components/read-secrets",
+    }
 
 
 def test_the_examples_runbooks_compile_and_all_of_them_are_mounted() -> None:
@@ -197,6 +207,22 @@ def test_the_token_is_where_the_setting_says_and_in_no_file() -> None:
     ] == []
 
 
+def test_both_find_the_plan_keys_where_the_setting_says() -> None:
+    (kustomized,) = read("components/signed-plans/kustomization.yaml")
+
+    found = {}
+    for patch in kustomized["patches"]:
+        spec = yaml.safe_load(patch["patch"])["spec"]["template"]["spec"]
+        (one,), (volume,) = spec["containers"], spec["volumes"]
+        ((variable,), (mount,)) = one["env"], one["volumeMounts"]
+        assert {one["name"], patch["target"]["name"]} == {one["name"]}
+        assert mount["name"] == volume["name"]
+        assert (variable["name"], variable["value"]) == ("RUNMEND_PLAN_KEY_FILE", f"{mount['mountPath']}/plan-keys")
+        found[one["name"]] = volume["secret"]["secretName"], volume["secret"]["defaultMode"] & 0o007
+    assert found == dict.fromkeys(COMPONENTS, ("runmend-plan-keys", 0))
+    assert "create secret generic runmend-plan-keys -n runmend --from-file=plan-keys" in DOCS
+
+
 def test_only_the_two_deployments_ask_for_their_accounts_token() -> None:
     assert {
         account["metadata"]["name"]: account["automountServiceAccountToken"] for account in read("base/accounts.yaml")
@@ -249,22 +275,44 @@ def test_network_policies_let_in_monitoring_and_nobody_else() -> None:
 
 
 def test_runmend_reads_changes_nothing_but_deployments_and_writes_nothing_but_events() -> None:
-    given = {**rights("base/roles.yaml"), **rights("components/read-secrets/role.yaml")}
+    given = rights("base/roles.yaml")
 
     writing = {(name, *right) for name, verbs in given.items() for right in verbs if right[0] not in ("get", "list")}
     assert writing == {("runmend-worker", "patch", "deployments"), ("runmend-worker", "create", "events")}
     assert [name for name, verbs in given.items() if ("get", "secrets") in verbs] == ["runmend-read-secrets"]
 
 
+@pytest.mark.parametrize(("command", "path"), [("rbac", "base/roles.yaml"), ("policy", "base/admission-policy.yaml")])
+def test_what_is_shipped_is_what_the_command_prints(
+    command: str, path: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([command]) == 0
+
+    assert capsys.readouterr().out == (DEPLOY / path).read_text(encoding="utf-8")
+
+
+def test_the_admission_policy_holds_the_accounts_of_the_namespace_that_is_shipped() -> None:
+    (namespace,) = read("base/namespace.yaml")
+    policy, binding = read("base/admission-policy.yaml")
+
+    assert binding["spec"]["policyName"] == policy["metadata"]["name"]
+    assert binding["spec"]["paramRef"]["selector"]["matchLabels"].items() <= namespace["metadata"]["labels"].items()
+    assert namespace["metadata"]["annotations"] == {SYSTEM_NAMESPACES: ""}
+    (condition,) = policy["spec"]["matchConditions"]
+    assert {account["metadata"]["name"] for account in read("base/accounts.yaml")} == set(
+        re.findall(r"'(\w+)'", condition["expression"].partition(".map")[0])
+    )
+
+
 def test_one_namespaces_bindings_are_the_clusters() -> None:
-    assert bindings("namespace/role-bindings.yaml") == bindings("base/cluster-bindings.yaml")
+    assert bindings("namespace/role-bindings.yaml") == bindings("components/whole-cluster/cluster-bindings.yaml")
     assert bindings("namespace-with-secrets/role-binding.yaml") == bindings(
         "components/read-secrets/cluster-binding.yaml"
     )
 
 
 def test_the_page_says_what_happens_without_each_right() -> None:
-    given = {**rights("base/roles.yaml"), **rights("components/read-secrets/role.yaml")}
+    given = rights("base/roles.yaml")
     missing = [
         f"{name}: {verb} {resource}"
         for name, verbs in given.items()

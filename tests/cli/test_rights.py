@@ -1,0 +1,50 @@
+"""`runmend rbac` and `runmend policy` for the runbooks of a directory."""
+
+from pathlib import Path
+
+import pytest
+
+from runmend.cli.main import run
+from tests.builders import a_runbook
+
+READS = a_runbook().partition("### Action 2")[0].replace("  - action_id: patch_image\n", "")
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    folder = tmp_path / "runbooks"
+    folder.mkdir()
+    return folder
+
+
+@pytest.mark.parametrize("command", ["rbac", "policy"])
+def test_runbooks_that_change_something_need_what_is_shipped(
+    command: str, directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (directory / "RB.md").write_text(a_runbook())
+
+    assert run([command]) == run([command, "--runbooks", str(directory)]) == 0
+
+    said = capsys.readouterr().out
+    assert said[: len(said) // 2] == said[len(said) // 2 :]
+
+
+def test_runbooks_that_only_read_need_no_right_to_write(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (directory / "RB.md").write_text(READS)
+
+    assert run(["rbac", "--runbooks", str(directory)]) == 0
+
+    said = capsys.readouterr()
+    assert "verbs: [get, list]" in said.out
+    assert "patch" not in said.out
+    assert "create" not in said.out
+
+
+def test_what_a_broken_runbook_needs_is_not_known(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (directory / "RB.md").write_text("no front matter\n")
+
+    assert run(["policy", "--runbooks", str(directory)]) == 1
+
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("runmend: error: RB.md does not compile (`runmend lint ")
