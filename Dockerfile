@@ -2,11 +2,17 @@
 FROM python:3.13.14-slim-bookworm AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /src
-COPY constraints.txt ./
-RUN pip install --quiet --constraint constraints.txt pip && python -m venv --without-pip /opt/runmend
-COPY . .
+# Nothing is downloaded whose hash is not written down; `make hashes` renews both files.
+COPY requirements-build.txt requirements-image.txt ./
+RUN pip install --quiet --require-hashes --only-binary :all: --requirement requirements-build.txt
+RUN python -m venv --without-pip /opt/runmend
 # Neither the group of development tools nor the dev-server extra: an image holds what runs.
-RUN pip --python /opt/runmend/bin/python install --constraint constraints.txt --build-constraint constraints.txt .
+RUN pip --python /opt/runmend/bin/python install --require-hashes --only-binary :all: --requirement requirements-image.txt
+COPY . .
+# Our own code, by what was installed above: no index is asked.
+RUN pip wheel --no-index --no-deps --no-build-isolation --wheel-dir /wheels .
+RUN pip --python /opt/runmend/bin/python install --no-index --no-deps /wheels/*.whl
+RUN pip --python /opt/runmend/bin/python check
 
 FROM python:3.13.14-slim-bookworm
 ENV PATH=/opt/runmend/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 RUNMEND_RUNBOOKS=/app/runbooks

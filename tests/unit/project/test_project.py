@@ -14,7 +14,7 @@ from bench.stub import lacking
 
 ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-CODE = ("runmend", "workflows", "activities", "bench")
+CODE = ("runmend", "workflows", "activities", "bench", "release")
 CONSTRAINTS = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
 
 
