@@ -7,6 +7,7 @@ from temporalio.common import RawValue
 
 from activities.boundary import translated
 from activities.diagnosis import classified
+from activities.gates import skipped
 from activities.patching import patch_images
 from runmend.core.errors import PreconditionFailed
 from runmend.core.modes import Mode, strictest
@@ -60,6 +61,8 @@ class Operations:
                 reason=f"owner is a {call.target.kind}",
             )
         now = TargetNow.read(self._cluster, call.target)
+        if not_run := skipped(now, call):
+            return not_run
         pod = now.first_pod(call.alerts)
         values = placeholders(call.target, call.step.parameters, pod=pod)
         events = read_events(self._cluster, operation, values)

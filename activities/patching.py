@@ -13,6 +13,7 @@ from typing import NamedTuple
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
+from activities.gates import skipped
 from activities.risk import Risk, risk_of
 from activities.serving import serving_count
 from runmend.core.errors import (
@@ -96,6 +97,8 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         )
     if gone := now.problem_gone(call.state, call.alerts):
         return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
+    if not_run := skipped(now, call):
+        return not_run
     deployment = _changeable(now, call, may_change=may_change)
     changes = _changes(deployment, _treated(now, call, call.state), call)
     note = ChangeNote(

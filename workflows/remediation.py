@@ -173,7 +173,7 @@ class Remediation:
         for number, step in enumerate(given.plan.steps, 1):
             result = await self._step(given, observation, number, step)
             # What an earlier step has changed is verified, whatever a later one says.
-            if result.status is StepStatus.DONE or self._changes:
+            if result.status in (StepStatus.DONE, StepStatus.SKIPPED) or self._changes:
                 continue
             outcome = Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
             return Ending(outcome, result.summary, result.reason)
@@ -182,6 +182,14 @@ class Remediation:
                 Outcome.RECOMMENDED,
                 "this runbook only reads; what it found is for a person to act on",
                 "the runbook only reads",
+            )
+        if not self._changes:
+            skipped = next(step for step in reversed(self._so_far.steps) if step.status is StepStatus.SKIPPED)
+            raise RunFailed(
+                Outcome.UNHANDLED,
+                f"the problem is there, and no step that changes something was to run; {skipped.action_id}: "
+                f"{skipped.summary}",
+                "no gate held",
             )
         return await self._verify(given)
 

@@ -78,6 +78,8 @@ def _in_words(plan: Plan) -> Iterator[str]:
     yield "steps"
     for number, step in enumerate(plan.steps, 1):
         yield f"  {step.line:>3}  {number:02d}-{step.action_id}: {_operation(step)}"
+        if step.gate:
+            yield f"         only when {step.gate}"
         if step.owner:
             yield f"         only where the pod is owned by a {step.owner}"
     yield "criteria"

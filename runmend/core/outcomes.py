@@ -14,6 +14,7 @@ class Outcome(StrEnum):
     RECOMMENDED = "recommended"
     PRECONDITION_FAILED = "PreconditionFailed"
     STEP_FAILED = "StepFailed"
+    UNHANDLED = "Unhandled"
     REVERTED = "Reverted"
     VERIFICATION_FAILED = "VerificationFailed"
     CANCELLED = "cancelled"

@@ -68,7 +68,6 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
         "container": Group("Container", "the alert's container, else the affected one"),
         "workload": Group("Workload", "the Deployment that is the target"),
         "events": Group("Event", "the events about the target's pods", listed=True),
-        "alert": Group("map(string, string)", "the alert's labels"),
         "restarted": Group("bool", "whether a container has restarted since the target had settled"),
     }
 )
@@ -117,8 +116,6 @@ _asked: ContextVar[Snapshot] = ContextVar("_asked")
 
 def _type(name: str) -> cel.Type:
     scalar = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "string": cel.Type.STRING}
-    if name.startswith("map("):
-        return cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
     return scalar.get(name) or cel.Type(f"{PACKAGE}.{name}")
 
 
@@ -248,7 +245,7 @@ def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa
         return [message(each, facts) for each in found]
     if isinstance(found, Frozen):
         return message(found, facts)
-    return dict(found) if found is not None else None
+    return None
 
 
 @lru_cache(maxsize=_KEPT)

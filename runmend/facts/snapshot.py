@@ -39,7 +39,6 @@ class Snapshot:
         container: the alert's, else the affected one, None where there is none.
         workload: None where the target is none, or is gone.
         events: about the target's pods.
-        alert: its labels.
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
         states: how each state shows.
@@ -51,7 +50,6 @@ class Snapshot:
     container: ContainerFacts | None = None
     workload: DeploymentFacts | None = None
     events: tuple[EventFacts, ...] = ()
-    alert: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None
     states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))

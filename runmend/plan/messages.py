@@ -196,6 +196,8 @@ class StepStatus(StrEnum):
     DONE = "done"
     NOT_NEEDED = "not_needed"
     RECOMMENDED = "recommended"
+    SKIPPED = "skipped"
+    """Its gate did not hold."""
 
 
 class Change(Frozen):

@@ -76,8 +76,9 @@ Operation = Annotated[GetEvents | PatchDeployment, Field(discriminator="verb")]
 class Step(Frozen):
     """An action in the workflow list, with its gate.
 
-    `state` is the gate that the description's leading "If pod is in …," says, `owner` the kind that "Pod must be owned
-    by a …" asks for. Timeouts are in seconds: of one try, and of all tries together.
+    `gate` is the expression that must hold for it to run, empty where there is none. `state` is what the description's
+    leading "If pod is in …," says, `owner` the kind that "Pod must be owned by a …" asks for. Timeouts are in seconds:
+    of one try, and of all tries together.
     """
 
     action_id: str
@@ -89,6 +90,7 @@ class Step(Frozen):
     parameters: dict[str, str] = {}
     required_labels: tuple[str, ...] = ()
     optional_labels: tuple[str, ...] = ()
+    gate: str = ""
     state: str | None = None
     owner: str | None = None
     try_seconds: int = 30

@@ -198,6 +198,13 @@ def _not_proven(result: RunResult) -> Iterator[Advice]:
     )
 
 
+def _unhandled(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        "Look at what the gates saw: the runbook has no step for this case. "
+        f"{_replay(result, '--latest')} takes one that has."
+    )
+
+
 def _reverted(result: RunResult) -> Iterator[Advice]:
     yield Advice(
         f"Agree with whoever put it back, or change it at its source; {_replay(result, '--again')} starts over, when "
@@ -216,6 +223,7 @@ _OF: Final[Mapping[Outcome, Callable[[RunResult], Iterator[Advice]]]] = {
     Outcome.RECOMMENDED: _recommended,
     Outcome.PRECONDITION_FAILED: _failed,
     Outcome.STEP_FAILED: _failed,
+    Outcome.UNHANDLED: _unhandled,
     Outcome.VERIFICATION_FAILED: _not_proven,
     Outcome.REVERTED: _reverted,
     Outcome.CANCELLED: _cancelled,

@@ -39,6 +39,7 @@ _SAYS = {
 _MEANS = {
     Outcome.PRECONDITION_FAILED: "nothing was written, because the object may not be changed so",
     Outcome.STEP_FAILED: "observing or a step could not do its work",
+    Outcome.UNHANDLED: "the problem is there, and the gates of the runbook let no step change anything",
     Outcome.REVERTED: "the change was made, and no longer stands",
     Outcome.VERIFICATION_FAILED: "the change was made, nobody put it back, and the problem is not proven gone",
 }

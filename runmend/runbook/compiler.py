@@ -15,6 +15,7 @@ from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, wind
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
+from runmend.runbook.gates import compile_gates
 from runmend.runbook.header import Header, Use, read_header
 from runmend.runbook.phrases import known_states, same_state
 from runmend.runbook.prose import REMEDY as PROSE_REMEDY
@@ -104,7 +105,7 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"correct or remove it; {known}",
             )
         elif step := compile_step(action, report):
-            steps.append(step)
+            steps.append(step.model_copy(update={"gate": compile_gates(use.gates, report)}) if use.gates else step)
             if step.changes and changed:
                 report.error(
                     use.line,

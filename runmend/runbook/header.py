@@ -10,6 +10,8 @@ from runmend.core.modes import Mode
 from runmend.core.names import identifier
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Document
+from runmend.runbook.gates import KEYS as GATES
+from runmend.runbook.gates import Gate, read_gates
 from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 
 KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "mode", "protect_serving", "silence")
@@ -46,6 +48,7 @@ class Use:
 
     action_id: str
     line: int
+    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,16 +246,19 @@ class _Reader:
     def _use(self, node: Node) -> Use | None:
         line = self._first + node.line
         name: Node | None = node
+        gates: list[Gate] = []
         if isinstance(node, Mapping):
             entries = {key.value: (key, value) for key, value in node.entries}
-            for unknown, (key, _) in entries.items():
-                if unknown == "action_id":
-                    continue
-                self._report.error(
-                    self._first + key.line,
-                    f"unknown key {quoted(unknown)} in the workflow",
-                    "remove it; known is action_id",
-                )
+            for said, (key, value) in entries.items():
+                if said in GATES:
+                    gates += read_gates(said, self._first + key.line, value, self._first, self._report)
+                elif said != "action_id":
+                    near = difflib.get_close_matches(said, ("action_id", *GATES), 1)
+                    self._report.error(
+                        self._first + key.line,
+                        f"unknown key {quoted(said)} in the workflow",
+                        f"did you mean {near[0]}?" if near else f"remove it; known are action_id, {', '.join(GATES)}",
+                    )
             _, name = entries.get("action_id", (None, None))
         if not isinstance(name, Scalar) or name.kind != "text":
             self._report.error(
@@ -262,4 +268,4 @@ class _Reader:
             )
             return None
         action_id = self._identifier(name.value, "action_id", self._first + name.line)
-        return Use(action_id, line) if action_id else None
+        return Use(action_id, line, tuple(gates)) if action_id else None

@@ -171,6 +171,8 @@ class _Steps:
 
 def _would(result: StepResult, mode: Mode) -> str:
     said = result.summary.removeprefix("the mode is recommend; ")
+    if result.status is StepStatus.SKIPPED:
+        return f"would be skipped: {said}"
     if result.status is StepStatus.NOT_NEEDED:
         return f"would change nothing, the problem is gone: {said}"
     if said == result.summary:

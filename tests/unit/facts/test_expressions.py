@@ -45,7 +45,7 @@ def a_snapshot(*pods: PodFacts, **facts: object) -> Snapshot:
     return Snapshot(pods=pods, all_pods=pods, states=STATES, **facts)  # type: ignore[arg-type]
 
 
-SNAPSHOT = a_snapshot(GOOD, BAD, pod=BAD, workload=WORKLOAD, alert={"team": "shop"})
+SNAPSHOT = a_snapshot(GOOD, BAD, pod=BAD, workload=WORKLOAD)
 
 
 @pytest.mark.parametrize(
@@ -71,11 +71,11 @@ SNAPSHOT = a_snapshot(GOOD, BAD, pod=BAD, workload=WORKLOAD, alert={"team": "sho
         ("workload.available < workload.replicas", True, "workload.available is 2; workload.replicas is 3"),
         ("workload.unavailable > 0 && !workload.paused", True, "workload.unavailable is 1; workload.paused is false"),
         ("workload.containers['app'] == 'y'", False, 'workload.containers["app"] is "x"'),
-        ("'team' in alert", True, '"team" in alert is true'),
+        ("'app' in workload.containers", True, '"app" in workload.containers is true'),
         ("pod.containers[0].limits.memory == null", True, "pod.containers[0].limits.memory is null"),
         ("has(pod.owner)", False, "has(pod.owner) is false"),
         ("container.ready", None, "container.ready: there is no container"),
-        ("alert['x'] == 'y'", None, 'alert["x"]: Key not found in map'),
+        ("workload.containers['x'] == 'y'", None, 'workload.containers["x"]: Key not found in map'),
         ("pod.containers[7].ready", None, "pod.containers[7].ready: Index error"),
         ("pod.containers[0].exit_code < 4", None, "a fact that is not there (null) was compared"),
         ("container.ready || pod.phase == 'Pending'", True, 'pod.phase is "Pending"'),

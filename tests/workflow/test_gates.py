@@ -1,0 +1,56 @@
+"""Steps behind gates: one that holds lets its step run, one that does not skips it with what was seen."""
+
+from runmend.core.outcomes import Outcome
+from runmend.plan.plan import Plan
+from runmend.runbook import compile_runbook
+from tests.builders import FALLBACK, SEED
+from tests.workflow.scenes import nothing_written
+from tests.world import World
+
+ENTRIES = "  - action_id: get_pod_events\n  - action_id: patch_image\n"
+
+
+def gated(reading: str = "", changing: str = "") -> Plan:
+    text = SEED.read_text(encoding="utf-8")
+    assert ENTRIES in text
+    entries = f"  - action_id: get_pod_events\n{reading}  - action_id: patch_image\n{changing}"
+    return compile_runbook(text.replace(ENTRIES, entries).encode(), "RB_GATED.md").plan
+
+
+async def test_a_gate_that_holds_lets_its_step_run_and_another_is_skipped(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    plan = gated(
+        "    when: workload.replicas > 5\n",
+        "    when: container.state == 'waiting' && pod.phase == 'Pending'\n",
+    )
+    result = await world.completed(await world.start(plan=plan))
+
+    assert result.outcome is Outcome.RESOLVED
+    assert [step.status for step in result.steps] == ["skipped", "done"]
+    assert result.steps[0].summary == "its gate does not hold: workload.replicas is 1"
+    assert world.images() == {"app": FALLBACK}
+
+
+async def test_where_no_gate_holds_nothing_is_written_and_the_run_is_unhandled(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    failed = await world.failed(await world.start(plan=gated(changing="    unless: pod.phase == 'Pending'\n")))
+
+    assert failed.kind == "Unhandled"
+    assert failed.message.startswith(
+        "the problem is there, and no step that changes something was to run; patch_image: its gate does not hold: "
+        'pod.phase is "Pending" (Pending, app waits ('
+    )
+    assert [step.status for step in failed.result.steps] == ["done", "skipped"]
+    assert nothing_written(world)
+
+
+async def test_a_gate_that_cannot_be_told_lets_nothing_through(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    failed = await world.failed(await world.start(plan=gated(changing="    when: container.exit_code < 1\n")))
+
+    assert failed.kind == "Unhandled"
+    assert "its gate cannot be told: container.exit_code: a fact that is not there (null) was" in failed.message
+    assert nothing_written(world)
