@@ -24,7 +24,10 @@ async def test_a_gate_that_holds_lets_its_step_run_and_another_is_skipped(world:
         "    when: workload.replicas > 5\n",
         "    when: container.state == 'waiting' && pod.phase == 'Pending'\n",
     )
-    result = await world.completed(await world.start(plan=plan))
+    handle = await world.start(plan=plan)
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
 
     assert result.outcome is Outcome.RESOLVED
     assert [step.status for step in result.steps] == ["skipped", "done"]
