@@ -10,9 +10,9 @@ from typing import Any, Final
 from runmend.plan.messages import RunResult
 
 RESULT_BYTES: Final = 1_000_000
-ALERTS_BYTES: Final = 64_000
+ALERTS_BYTES: Final = 100_000
 """How many bytes of alerts, as JSON, a run keeps one by one: all of them are handed to every activity."""
-CONTAINERS_BYTES: Final = 128_000
+CONTAINERS_BYTES: Final = 160_000
 """And how many, so that one that names a container which is not named yet is kept."""
 TEXT_BYTES: Final = 20_000
 _FEW: Final = 20
