@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runmend.alerts.alert import NAME_BYTES, Alert, Target
@@ -87,6 +87,7 @@ def test_alerts_that_are_left_out_are_counted() -> None:
     assert "without most alerts" in result.remarks[-1]
 
 
+@settings(max_examples=15)  # each of some megabytes
 @given(st.integers(0, 12), st.integers(0, 12), st.integers(0, 30), st.integers(0, 30), st.booleans())
 def test_whatever_is_in_it_a_result_is_bounded(
     observed: int,
