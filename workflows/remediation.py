@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
 
     from runmend.alerts.alert import Alert
     from runmend.core.outcomes import Outcome
+    from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
     from runmend.plan.messages import (
         EPISODES,
         FINGERPRINTS,
@@ -78,6 +79,9 @@ class Remediation:
 
     def __init__(self) -> None:
         self._alerts: tuple[Alert, ...] = ()
+        self._alerts_bytes = 0
+        self._more_alerts = 0
+        self._more_remarks = 0
         self._remarks: tuple[str, ...] = ()
         self._result: RunResult | None = None
         self._now = ""
@@ -116,6 +120,8 @@ class Remediation:
         """Alerts that resolved: noted. The window is a fact about the cluster, so they end nothing."""
         if self._dropped(joining):
             return
+        if joining.more:
+            self._remark(f"{joining.more} more alerts resolved meanwhile than are named here")
         for alert in joining.alerts:
             self._remark(f"alert {alert.name} for pod {alert.pod} resolved meanwhile")
         self._show_what_came()
@@ -124,8 +130,8 @@ class Remediation:
         """Whether the alerts are another runbook's, which is remarked."""
         if joining.runbook_id == workflow.info().workflow_type:
             return False
-        count = len(joining.alerts)
-        self._remark(f"dropped {count} {'alert' if count == 1 else 'alerts'} of runbook {joining.runbook_id}")
+        count = len(joining.alerts) + joining.more
+        self._remark(f"dropped {_counted(count)} of runbook {joining.runbook_id}")
         self._show_what_came()
         return True
 
@@ -142,9 +148,11 @@ class Remediation:
             ApplicationError: of the outcome's type (`PreconditionFailed`, …), with the RunResult as its first detail.
         """
         given = workflow.payload_converter().from_payload(args[0].payload, RunInput)
-        joined, self._alerts = self._alerts, ()
+        joined, more = self._alerts, self._more_alerts
+        self._alerts, self._alerts_bytes, self._more_alerts = (), 0, 0
         self._add(given.alerts)
         self._add(joined)
+        self._more_alerts = max(self._more_alerts, more)  # the signal that came with the start has the input's alerts
         self._result = RunResult.begun(given, workflow.info().workflow_start_time)
         try:
             ending = await self._remediate(given)
@@ -283,14 +291,14 @@ class Remediation:
             outcome=outcome,
             summary=ending.summary,
             reason=ending.reason,
-            alerts=self._alerts,
-            remarks=self._remarks,
             ended=workflow.now(),
+            **self._came,
         )
+        self._result = result = bounded(result)
         await self._report(result)
         if outcome.completes:
             return result
-        raise ApplicationError(ending.summary, result, type=outcome.value, non_retryable=True)
+        raise ApplicationError(result.summary, result, type=outcome.value, non_retryable=True)
 
     async def _report(self, result: RunResult) -> None:
         """Tell of the end, and make it searchable."""
@@ -320,7 +328,7 @@ class Remediation:
     async def _end_cancelled(self, given: RunInput) -> None:
         """Report what stands and what was not done; the run is cancelled all the same."""
         why = workflow.cancellation_reason() or ""
-        result = self._result_so_far.cancelled(given.plan, why, workflow.now())
+        result = bounded(self._result_so_far.cancelled(given.plan, why, workflow.now()))
         self._result = result
         reporting = asyncio.create_task(self._report(result))
         try:
@@ -387,7 +395,13 @@ class Remediation:
     @property
     def _result_so_far(self) -> RunResult:
         """With what signals have brought."""
-        return self._so_far.model_copy(update={"alerts": self._alerts, "remarks": self._remarks})
+        return self._so_far.model_copy(update=self._came)
+
+    @property
+    def _came(self) -> dict[str, Any]:
+        """What signals have brought, and what there is to remark, as fields of the result."""
+        more = (f"and {self._more_remarks} more remarks like these",) if self._more_remarks else ()
+        return {"alerts": self._alerts, "more_alerts": self._more_alerts, "remarks": (*self._remarks, *more)}
 
     def _note(self, **known: Any) -> RunResult:  # noqa: ANN401  fields of RunResult
         self._result = self._so_far.model_copy(update=known)
@@ -411,22 +425,34 @@ class Remediation:
     def _add(self, alerts: tuple[Alert, ...]) -> None:
         """Keep alerts, in brief: all of them are handed to every activity.
 
-        Beyond the most, one that names a container not named yet.
+        Beyond the most, one that names a container not named yet, while there is room; the others are counted.
         """
         mine = {alert.episode for alert in self._alerts}
         named = {alert.container for alert in self._alerts}
         for alert in alerts:
             if alert.episode in mine:
                 continue
-            if len(self._alerts) < MOST_ALERTS or alert.container not in named:
-                self._alerts += (alert.brief,)
+            brief = alert.brief
+            size = self._alerts_bytes + len(brief.model_dump_json().encode())
+            few = len(self._alerts) < MOST_ALERTS and size <= ALERTS_BYTES
+            if few or (alert.container not in named and size <= CONTAINERS_BYTES):
+                self._alerts += (brief,)
+                self._alerts_bytes = size
+            else:
+                self._more_alerts += 1
             mine.add(alert.episode)
             named.add(alert.container)
 
     def _remark(self, remark: str) -> None:
-        """Keep what a signal brings; signals may be many."""
+        """Keep what a signal brings; signals may be many, and beyond the most they are counted."""
         if len(self._remarks) < MOST_REMARKS:
             self._remarks += (remark,)
+        else:
+            self._more_remarks += 1
+
+
+def _counted(alerts: int) -> str:
+    return f"{alerts} {'alert' if alerts == 1 else 'alerts'}"
 
 
 def _may_have_written(given: RunInput, step: Step, why: str) -> str:

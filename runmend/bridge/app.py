@@ -52,7 +52,7 @@ class Bridge:
     def __init__(self, settings: Settings, client: Client, cluster: Cluster, catalog: Catalog) -> None:
         self.metrics = Metrics()
         self.reload = Reload(catalog, settings.runbooks, self.metrics)
-        self.polling = Polling(client, settings.task_queue, self.metrics)
+        self.polling = Polling(client, settings, self.metrics)
         self._guard = Guard(settings)
         self._intake = Intake(settings, Starter(client, settings), cluster, catalog)
         self._readiness = Readiness(client, cluster, catalog)

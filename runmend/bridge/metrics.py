@@ -60,6 +60,12 @@ class Metrics:
             ["why"],
             registry=self.registry,
         )
+        self._stuck = Gauge(
+            "runmend_runs_stuck",
+            "Open runs whose workflow task fails again and again; NaN: Temporal does not say.",
+            ["task_queue"],
+            registry=self.registry,
+        )
         # An increase needs a zero to begin from.
         for answer in Answer:
             self._alerts.labels(answer.value)
@@ -86,6 +92,10 @@ class Metrics:
     def polling(self, task_queue: str, workers: float) -> None:
         """Note how many workers poll; NaN where that is not known."""
         self._polling.labels(task_queue).set(workers)
+
+    def stuck(self, task_queue: str, runs: float) -> None:
+        """Note how many runs cannot go on; NaN where that is not known."""
+        self._stuck.labels(task_queue).set(runs)
 
     def watch_runbooks(self, loaded: Callable[[], float], broken: Callable[[], float]) -> None:
         """Let the gauge ask how many runbooks are loaded, and how many do not compile."""

@@ -92,7 +92,7 @@ _ALERT: Final[dict[str, Any]] = {
         "status": {"enum": ["firing", "resolved"], "description": "Where it is missing, `endsAt` decides."},
         "labels": _LABELS,
         "annotations": {"type": ["object", "null"]},
-        "startsAt": {"type": "string", "minLength": 1, "maxLength": 64},
+        "startsAt": {"type": "string", "format": "date-time", "maxLength": 64},
         "endsAt": _TEXT,
         "generatorURL": _TEXT,
         "fingerprint": {"type": ["string", "null"], "pattern": "^[0-9A-Za-z_-]{0,64}$"},

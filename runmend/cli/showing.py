@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Target
 from runmend.cli.context import asking, load_settings, temporal_client
-from runmend.cli.listing import find_run
+from runmend.cli.listing import cell, find_run
 from runmend.core.durations import took
 from runmend.core.settings import Settings
 from runmend.plan.messages import REPORT_QUERY, RunResult
@@ -23,6 +23,10 @@ from runmend.runs.terminal import Screen, console, follow, link, print_report, p
 from runmend.runs.timeline import CALL_SECONDS, Progress, State, progress_of
 from runmend.runs.visibility import short_run
 
+_UNSTUCK: Final = (
+    "It goes on once a worker can do that task; the worker's log says more. `temporal workflow terminate` gives it up, "
+    "and lets others have the target."
+)
 _QUERY_SECONDS: Final = timedelta(seconds=3)
 
 
@@ -100,7 +104,10 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
     print_report(out, progress.result, advise=latest in ("", progress.run_id))
     if not progress.closed:
         out.print()
-        if not progress.activities:
+        if progress.problem:
+            out.print(Text(f"Stuck: {cell(progress.problem)}"), soft_wrap=True)
+            out.print(Text(_UNSTUCK), soft_wrap=True)
+        elif not progress.activities:
             out.print(Text("Now: it waits for a worker"))
         for phase in progress.phases:
             if phase.state is State.DOING:
@@ -181,6 +188,7 @@ def _as_json(progress: Progress, settings: Settings, namespace: str, latest: str
         "resumed_as": progress.resumed_as or None,
         "replays": progress.replays or None,
         "latest": latest or None,
+        "problem": progress.problem or None,
         "events": progress.events,
         "activities": progress.activities,
         "phases": [

@@ -60,6 +60,7 @@ EPISODES_KEPT_DAYS = 7
 _UNVERIFIED = re.compile(r"(?:^|; )([0-9]+) criteri(?:on|a) unverified$")
 EPISODES_KEPT = 200
 TROUBLES_KEPT = 100
+TROUBLES_BYTES = 20_000
 KEYWORD_LIST_BYTES = 1900
 """Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
 
@@ -85,6 +86,8 @@ class Joining(Frozen):
 
     runbook_id: str
     alerts: tuple[Alert, ...]
+    more: int = 0
+    """How many more there are, which are not told one by one."""
 
 
 class Affected(Frozen):
@@ -298,6 +301,8 @@ class RunResult(Frozen):
     sha256: str
     target: Target
     alerts: tuple[Alert, ...]
+    more_alerts: int = 0
+    """How many more there were, which are not kept one by one."""
     mode: Mode
     outcome: Outcome | None = None
     reason: str = ""
@@ -403,7 +408,14 @@ def trouble_of(alert: Alert) -> str:
 
 def with_troubles(known: Iterable[str], alerts: Iterable[Alert]) -> list[str]:
     """The memo's troubles with these alerts' added, the first ones of them where they are many."""
-    return list(dict.fromkeys((*known, *map(trouble_of, alerts))))[:TROUBLES_KEPT]
+    kept: list[str] = []
+    size = 0
+    for trouble in dict.fromkeys((*known, *map(trouble_of, alerts))):
+        size += len(json.dumps(trouble))
+        if size > TROUBLES_BYTES or len(kept) == TROUBLES_KEPT:
+            break
+        kept.append(trouble)
+    return kept
 
 
 def with_fingerprints(known: Iterable[str], alerts: Iterable[Alert]) -> list[str]:

@@ -133,8 +133,8 @@ def _about(result: RunResult) -> Iterator[str]:
     for alert in result.alerts[:_MOST_ALERTS]:
         container = f", container {plain(alert.container)}" if alert.container else ""
         yield f"- Alert: {plain(alert.name)} for pod {plain(alert.pod)}{container}"
-    if (more := len(result.alerts) - _MOST_ALERTS) > 0:
-        yield f"- and {more} more alerts"
+    if (more := max(0, len(result.alerts) - _MOST_ALERTS) + result.more_alerts) > 0:
+        yield f"- and {more} more {'alert' if more == 1 else 'alerts'}"
 
 
 def _diagnosis(result: RunResult) -> Iterator[str]:

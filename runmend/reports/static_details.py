@@ -71,8 +71,11 @@ def _labels(alert: Alert) -> Iterator[str]:
         shown = code(f"{name}={value}")
         size += len(shown.encode())
         if size > _LABELS_BYTES:
-            yield f"and {len(rest) - number} more"
+            yield f"and {len(rest) - number + alert.left_out} more"
             return
         yield shown
+    if alert.left_out:
+        yield f"and {alert.left_out} more, which are too large all together"
+        return
     if not rest:
         yield "none"

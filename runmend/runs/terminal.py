@@ -22,7 +22,7 @@ from rich.text import Text
 from rich.theme import Theme
 from temporalio.client import Client
 
-from runmend.core.markdown import unescaped
+from runmend.core.markdown import one_line, unescaped
 from runmend.core.outcomes import Outcome
 from runmend.plan.messages import RunResult
 from runmend.reports.report import FENCE, outcome_line, render, verdict_line
@@ -196,7 +196,7 @@ async def follow(
     Raises:
         RPCError: Temporal does not answer.
     """
-    entered = followed = False
+    entered = followed = told = False
     absence = Absence(client)
     while True:
         progress = await progress_of(client, workflow_id, run_id)
@@ -209,6 +209,9 @@ async def follow(
         if progress.closed:
             return progress
         followed = True
+        if progress.problem and not told:
+            told = True
+            screen.print_line(f"The run is stuck: {one_line(progress.problem)}.")
         if nobody := await absence.look(progress.run_id, progress.task_queue, progress.waiting):
             screen.print_line(nobody)
         window = progress.phase(WINDOW)

@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
+from activities.boundary import BoundedResults
 from activities.observation import Observer
 from activities.operations import Operations
 from activities.reporting import Reporter
@@ -124,7 +125,7 @@ def build_worker(
             verifier.check,
             Reporter(cluster, settings.mode_in, settings.may_change).report,
         ],
-        interceptors=[AttemptMetrics(), Heartbeats(), Signatures(keys_of(settings))],
+        interceptors=[AttemptMetrics(), BoundedResults(), Heartbeats(), Signatures(keys_of(settings))],
         workflow_runner=runner,
         deployment_config=deployment_of(settings),
         activity_executor=threads,
