@@ -11,20 +11,9 @@ from typing import Final, NamedTuple
 from runmend.core.errors import Forbidden, NotFound
 from runmend.facts.objects import PodFacts, ReplicaSetFacts
 from runmend.kube.client import Cluster
+from runmend.kube.refusals import refused_by
 from runmend.language.target import TargetNow
 
-_KINDS: Final = (
-    ("exceeded quota", "quota"),
-    ("admission webhook", "admission webhook"),
-    ("failed calling webhook", "admission webhook"),
-    ("ValidatingAdmissionPolicy", "admission policy"),
-    ("violates PodSecurity", "pod security"),
-    ("service account", "service account"),
-    ("limitrange", "limit range"),
-    ("per Pod is", "limit range"),
-    ("per Container is", "limit range"),
-)
-"""What a refusal says → what refused, for the run's reason."""
 _CREATING: Final = "Error creating: "
 
 
@@ -77,4 +66,4 @@ def _refused_by_a_node(now: TargetNow, revision: ReplicaSetFacts) -> PodFacts | 
 
 
 def _kind(said: str) -> str:
-    return next((kind for sign, kind in _KINDS if sign in said), "not accepted by the API server")
+    return refused_by(said) or "not accepted by the API server"

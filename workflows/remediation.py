@@ -227,17 +227,21 @@ class Remediation:
         except RunFailed as failed:
             self._note(failed_step=step.action_id)
             if failed.spent and step.changes:
-                self._remarks += (_may_have_written(given, step, "its last tries got no answer that says"),)
+                self._may_have_written(given, step, "its last tries got no answer that says")
             raise
         except (ActivityError, asyncio.CancelledError):
             # Cancelled, maybe between two tries.
             if step.changes:
-                self._remarks += (_may_have_written(given, step, "it was under way when the run was cancelled"),)
+                self._may_have_written(given, step, "it was under way when the run was cancelled")
             raise
         self._note(steps=(*self._so_far.steps, result))
         self._remarks += result.remarks
         _end_if_cancelled()
         return result
+
+    def _may_have_written(self, given: RunInput, step: Step, why: str) -> None:
+        self._note(uncertain_step=step.action_id)
+        self._remarks += (f"{step.action_id} may have written all the same: {why}; look at {given.target}",)
 
     async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes
@@ -453,10 +457,6 @@ class Remediation:
 
 def _counted(alerts: int) -> str:
     return f"{alerts} {'alert' if alerts == 1 else 'alerts'}"
-
-
-def _may_have_written(given: RunInput, step: Step, why: str) -> str:
-    return f"{step.action_id} may have written all the same: {why}; look at {given.target}"
 
 
 def _end_if_cancelled() -> None:

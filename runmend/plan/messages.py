@@ -314,6 +314,8 @@ class RunResult(Frozen):
     observation: Observation | None = None
     steps: tuple[StepResult, ...] = ()
     failed_step: str | None = None
+    uncertain_step: str | None = None
+    """The step that may have written, and nobody knows: a remark says why."""
     settled: str | None = None
     window_seconds: int | None = None
     """How long the window was held; None where it was not reached."""

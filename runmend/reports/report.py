@@ -196,7 +196,7 @@ def _stands(result: RunResult) -> Iterator[str]:
     yield from ("", "### What stands", "")
     yield from (f"- {_change(change)}; not proven" for change in result.changes)
     if not result.changes:
-        yield "- nothing was changed" if "may have written" not in " ".join(result.remarks) else "- see the remarks"
+        yield "- see the remarks" if result.uncertain_step else "- nothing was changed"
     if result.not_done:
         yield from ("", "### What was not done", "")
         yield from (f"- {plain(name)}" for name in result.not_done)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, Operation, PatchDeployment, Step
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Operation, PatchDeployment, Step
 from runmend.runbook.actions import RESERVED, Action, Named
 from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.diagnostics import Kind, Report, quoted
@@ -55,6 +55,7 @@ def compile_step(action: Action, report: Report) -> Step | None:
         optional_labels=gates.optional,
         state=gates.state,
         owner=gates.owner,
+        try_seconds=CHANGING_SECONDS if isinstance(operation, PatchDeployment) else READING_SECONDS,
     )
 
 

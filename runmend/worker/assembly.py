@@ -39,8 +39,8 @@ from workflows.remediation import Remediation
 
 log = logging.getLogger("runmend.worker")
 
-GRACE = timedelta(seconds=30)
-"""How long a worker that is told to stop waits for the steps that are under way."""
+GRACE = timedelta(seconds=50)
+"""How long a worker that is told to stop waits for the steps that are under way; longer than a write may take."""
 THREADS = 32
 """Activities at once in one worker. A window occupies none."""
 STICKY = timedelta(seconds=2)

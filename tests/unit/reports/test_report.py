@@ -343,6 +343,16 @@ def test_a_report_of_a_change_ends_with_what_restores_what_was_there(outcome: Ou
     assert text.endswith(f"```\nkubectl set image deployment/web app={MISSING} -n shop\n```")
 
 
+def test_a_cancelled_run_says_what_stands_and_what_nobody_knows() -> None:
+    def stands(**known: object) -> str:
+        told = render(a_result(Outcome.CANCELLED).model_copy(update=known))
+        return told.partition("### What stands")[2].strip().splitlines()[0]
+
+    assert stands() == "- nothing was changed"
+    assert stands(remarks=("alert may have written for pod web-1 resolved meanwhile",)) == "- nothing was changed"
+    assert stands(uncertain_step="patch_image") == "- see the remarks"
+
+
 def test_what_somebody_has_put_back_already_is_not_restored() -> None:
     step = StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it", changes=(CHANGE,))
 
