@@ -84,8 +84,8 @@ class PlanKeys:
             held, status = read_small(path, _FILE_BYTES)
         except OSError as error:
             raise WrongPlanKeys(f"{named} cannot be read: {error.strerror}; {_MAKE_ONE}") from error
-        if status.st_mode & stat.S_IROTH:
-            raise WrongPlanKeys(f"{named} can be read by everybody on this machine; chmod o-r {path}")
+        if status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            raise WrongPlanKeys(f"{named} is open to every user of this machine; chmod o-rw {path}")
         lines = [line.strip() for line in held.splitlines()]
         keys = tuple(line for line in lines if line and not line.startswith(b"#"))
         if not keys:

@@ -125,7 +125,8 @@ def build_worker(
             verifier.check,
             Reporter(cluster, settings.mode_in, settings.may_change).report,
         ],
-        interceptors=[AttemptMetrics(), BoundedResults(), Heartbeats(), Signatures(keys_of(settings))],
+        # Signatures first: what somebody brought gets no metric of its own names.
+        interceptors=[Signatures(keys_of(settings)), AttemptMetrics(), BoundedResults(), Heartbeats()],
         workflow_runner=runner,
         deployment_config=deployment_of(settings),
         activity_executor=threads,

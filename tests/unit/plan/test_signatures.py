@@ -192,14 +192,14 @@ def test_a_file_that_everybody_can_read_is_refused(file: Path) -> None:
     file.write_bytes(NEW)
     file.chmod(0o644)
 
-    with pytest.raises(WrongPlanKeys, match="can be read by everybody on this machine; chmod o-r"):
+    with pytest.raises(WrongPlanKeys, match="is open to every user of this machine; chmod o-rw"):
         PlanKeys.read(file, "test")
 
 
 def test_a_fifo_or_no_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo", 0o600)
 
-    with pytest.raises(WrongPlanKeys, match="is no regular file"):
+    with pytest.raises(WrongPlanKeys, match="cannot be read: it is no regular file"):
         PlanKeys.read(tmp_path / "fifo", "test")
     with pytest.raises(WrongPlanKeys, match="cannot be read: No such file or directory"):
         PlanKeys.read(tmp_path / "nowhere", "test")
