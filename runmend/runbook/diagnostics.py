@@ -3,10 +3,13 @@
 Every other module of the compiler speaks to its writer through this.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 QUOTED_MAX = 80
+TOLD_MAX = 100
+"""How many errors of a file are told, and how many warnings."""
 
 
 class Severity(StrEnum):
@@ -68,12 +71,17 @@ class RunbookError(Exception):
 
 
 class Report:
-    """Gathers the diagnostics of one file, so that all of them are said in one go."""
+    """Gathers the diagnostics of one file, so that all of them are said in one go.
+
+    Of each severity the first hundred are told, and that there are more.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
         self._diagnostics: dict[Diagnostic, None] = {}
         self._silenced: dict[Kind, int] = {}
+        self._noted: Counter[Severity] = Counter()
+        self._kinds: set[Kind] = set()
 
     def error(self, line: int, problem: str, remedy: str) -> None:
         """Note what keeps the runbook from being loaded."""
@@ -89,18 +97,29 @@ class Report:
 
     def warn_of_idle_silences(self) -> None:
         """Note which silences leave nothing out, once all else is noted."""
-        noted = {diagnostic.kind for diagnostic in self._diagnostics}
         for kind, line in self._silenced.items():
-            if kind not in noted:
+            if kind not in self._kinds:
                 self.warning(Kind.UNUSED_SILENCE, line, f"silence: there is no warning {kind}", "remove it")
 
     def _add(self, diagnostic: Diagnostic) -> None:
-        self._diagnostics[diagnostic] = None
+        if diagnostic.kind:
+            self._kinds.add(diagnostic.kind)
+        if diagnostic in self._diagnostics or diagnostic.kind in self._silenced:
+            return
+        severity = diagnostic.severity
+        self._noted[severity] += 1
+        if self._noted[severity] == TOLD_MAX + 1:
+            rest = "correct these first"
+            diagnostic = replace(
+                diagnostic, problem=f"there are more {severity}s than these {TOLD_MAX}", remedy=rest, kind=None
+            )
+        if self._noted[severity] <= TOLD_MAX + 1:
+            self._diagnostics[diagnostic] = None
 
     @property
     def failed(self) -> bool:
         """Whether there is any error."""
-        return any(diagnostic.severity is Severity.ERROR for diagnostic in self._diagnostics)
+        return self._noted[Severity.ERROR] > 0
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:
