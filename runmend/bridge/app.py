@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from temporalio.client import Client
 
 from runmend.bridge import openapi, problems
+from runmend.bridge.background import Background
 from runmend.bridge.health import Readiness
 from runmend.bridge.intake import Intake, Taken
 from runmend.bridge.metrics import Metrics
@@ -54,7 +55,8 @@ class Bridge:
         self.polling = Polling(client, settings.task_queue, self.metrics)
         self._guard = Guard(settings)
         self._intake = Intake(settings, Starter(client, settings), cluster, catalog)
-        self._readiness = Readiness(client, cluster, catalog)
+        self.background = Background(self.metrics)
+        self._readiness = Readiness(client, cluster, catalog, self.background)
 
     async def alerts(self, request: Request) -> Response:
         """`POST /alerts`: Alertmanager's webhook. 200 says that Temporal holds all that it calls for.
@@ -158,13 +160,13 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(bridge.reload.watch(stop))
-            polling = group.create_task(bridge.polling.watch())
+            group.create_task(bridge.background.keep("reload", bridge.reload.watch, stop))
+            group.create_task(bridge.background.keep("polling", bridge.polling.watch, stop))
             try:
                 yield
             finally:
                 stop.set()
-                polling.cancel()
+                bridge.reload.stop()
 
     app = FastAPI(title=openapi.TITLE, version=version("runmend"), openapi_url=None, lifespan=lifespan)
     for path in ("/alerts", "/api/v2/alerts"):

@@ -7,6 +7,7 @@ import asyncio
 import math
 from typing import Final
 
+import anyio
 from temporalio.client import Client
 
 from runmend.bridge.metrics import Metrics
@@ -23,9 +24,10 @@ class Polling:
         self._task_queue = task_queue
         self._metrics = metrics
 
-    async def watch(self) -> None:
-        """Look every 15 s, until it is cancelled."""
-        while True:
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Look every 15 s, until `stop`."""
+        while not stop.is_set():
             found = await workers_of(self._client, self._task_queue)
             self._metrics.polling(self._task_queue, math.nan if found is None else found)
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            with anyio.move_on_after(LOOK_AGAIN_SECONDS):
+                await stop.wait()

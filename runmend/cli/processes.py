@@ -47,7 +47,7 @@ async def run_bridge(host: str, port: int, runbooks: Path | None, *, insecure: b
     settings = load_settings(runbooks=runbooks)
     check_exposure(host, settings, insecure)
     log_to(form=settings.log_format)
-    catalog = Catalog(settings.runbooks)
+    catalog = Catalog(settings.runbooks, isolated=True)
     cluster = Cluster.connect(context=settings.kube_context)
     try:
         await serve(

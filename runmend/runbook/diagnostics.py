@@ -7,6 +7,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from runmend.core.printable import in_one_line
+
 QUOTED_MAX = 80
 TOLD_MAX = 100
 """How many errors of a file are told, and how many warnings."""
@@ -51,7 +53,7 @@ class Diagnostic:
 
     def __str__(self) -> str:
         kind = f" [{self.kind}]" if self.kind else ""
-        return f"{self.file}:{self.line}: {self.severity}: {self.problem}; {self.remedy}{kind}"
+        return in_one_line(f"{self.file}:{self.line}: {self.severity}: {self.problem}; {self.remedy}{kind}")
 
 
 class RunbookError(Exception):
