@@ -7,6 +7,7 @@ import asyncio
 import math
 from typing import Final
 
+import anyio
 from temporalio.client import Client
 
 from runmend.bridge.metrics import Metrics
@@ -25,15 +26,16 @@ class Polling:
         self._settings = settings
         self._metrics = metrics
 
-    async def watch(self) -> None:
-        """Look every 15 s, until it is cancelled."""
-        while True:
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Look every 15 s, until `stop`."""
+        while not stop.is_set():
             task_queue = self._settings.task_queue
             workers = await workers_of(self._client, task_queue)
             runs = await stuck(self._client, self._settings)
             self._metrics.polling(task_queue, _number(workers))
             self._metrics.stuck(task_queue, _number(runs))
-            await asyncio.sleep(LOOK_AGAIN_SECONDS)
+            with anyio.move_on_after(LOOK_AGAIN_SECONDS):
+                await stop.wait()
 
 
 def _number(found: int | None) -> float:

@@ -61,7 +61,7 @@ async def test_it_is_named_by_lists_by_show_and_by_the_bridges_metric(
     await other.terminate()
     assert await stuck(world.env.client, world.settings) == 0
     metrics = Metrics()
-    watching = asyncio.create_task(Polling(world.env.client, world.settings, metrics).watch())
+    watching = asyncio.create_task(Polling(world.env.client, world.settings, metrics).watch(asyncio.Event()))
     line = f'runmend_runs_stuck{{task_queue="{world.settings.task_queue}"}} '
     try:
         async with broken_worker(world):
