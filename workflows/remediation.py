@@ -81,6 +81,7 @@ class Remediation:
         self._alerts: tuple[Alert, ...] = ()
         self._alerts_bytes = 0
         self._more_alerts = 0
+        self._no_room = False
         self._more_remarks = 0
         self._remarks: tuple[str, ...] = ()
         self._result: RunResult | None = None
@@ -149,7 +150,7 @@ class Remediation:
         """
         given = workflow.payload_converter().from_payload(args[0].payload, RunInput)
         joined, more = self._alerts, self._more_alerts
-        self._alerts, self._alerts_bytes, self._more_alerts = (), 0, 0
+        self._alerts, self._alerts_bytes, self._more_alerts, self._no_room = (), 0, 0, False
         self._add(given.alerts)
         self._add(joined)
         self._more_alerts = max(self._more_alerts, more)  # the signal that came with the start has the input's alerts
@@ -436,6 +437,11 @@ class Remediation:
         for alert in alerts:
             if alert.episode in mine:
                 continue
+            mine.add(alert.episode)
+            many = len(self._alerts) >= MOST_ALERTS or self._alerts_bytes > ALERTS_BYTES
+            if self._no_room or (many and alert.container in named):
+                self._more_alerts += 1
+                continue
             brief = alert.brief
             size = self._alerts_bytes + len(brief.model_dump_json().encode())
             few = len(self._alerts) < MOST_ALERTS and size <= ALERTS_BYTES
@@ -444,7 +450,7 @@ class Remediation:
                 self._alerts_bytes = size
             else:
                 self._more_alerts += 1
-            mine.add(alert.episode)
+                self._no_room = size > CONTAINERS_BYTES
             named.add(alert.container)
 
     def _remark(self, remark: str) -> None:
