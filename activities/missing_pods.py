@@ -13,6 +13,7 @@ from runmend.facts.objects import PodFacts, ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.refusals import refused_by
 from runmend.language.target import TargetNow
+from runmend.plan.reasons import NO_NODE, PODS_REFUSED
 
 _CREATING: Final = "Error creating: "
 
@@ -31,13 +32,13 @@ def why_no_pods(cluster: Cluster, now: TargetNow) -> Lacking | None:
     revision = now.workloads.newest(now.target, now.deployment.uid)
     if revision and len(now.pods) < now.deployment.replicas:
         if said := _not_created(cluster, revision):
-            return Lacking(f"ReplicaSet {revision.name} cannot create pods: {said}", f"pods refused: {_kind(said)}")
+            return Lacking(f"ReplicaSet {revision.name} cannot create pods: {said}", f"{PODS_REFUSED}{_kind(said)}")
         if refused := _refused_by_a_node(now, revision):
             said = f"{refused.name} ended on node {refused.node or 'none'}: {refused.ended_because}"
-            return Lacking(said, f"pods refused: {refused.ended_because.partition(':')[0]}")
+            return Lacking(said, f"{PODS_REFUSED}{refused.ended_because.partition(':')[0]}")
     if waits := next((pod for pod in now.pods if pod.no_node), None):
         # A criterion about running pods says the same words of each pod.
-        return Lacking(waits.in_words, "no node takes a pod")
+        return Lacking(waits.in_words, NO_NODE)
     return None
 
 

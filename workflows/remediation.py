@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
+from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -17,17 +17,13 @@ with workflow.unsafe.imports_passed_through():
 
     from runmend.alerts.alert import Alert
     from runmend.core.outcomes import Outcome
+    from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
     from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
+    from runmend.plan.memo import EPISODES, TROUBLES, remembered, with_troubles
     from runmend.plan.messages import (
-        EPISODES,
-        FINGERPRINTS,
         JOIN_SIGNAL,
-        OUTCOME,
-        PROBLEM_GONE,
-        REASON,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
-        TROUBLES,
         Change,
         CheckCall,
         Checked,
@@ -42,25 +38,17 @@ with workflow.unsafe.imports_passed_through():
         StepCall,
         StepResult,
         StepStatus,
-        remembered,
-        with_fingerprints,
-        with_troubles,
     )
     from runmend.plan.plan import Plan, Step
+    from runmend.plan.reasons import PROBLEM_GONE
     from runmend.reports import current_details
     from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
-    from runmend.reports.static_details import SUMMARY_BYTES, cut
-    from workflows.failures import RunFailed, failure_of
+    from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform
+    from workflows.failures import RunFailed
 
 FINGERPRINTS_KEY = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 REASON_KEY = SearchAttributeKey.for_keyword(REASON)
-QUICK = RetryPolicy(
-    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
-)
-STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
-HEARTBEAT = timedelta(seconds=5)
-"""After how long without a heartbeat an activity's worker counts as dead; workers send one every second."""
 MOST_REMARKS = 50
 MOST_ALERTS = 300
 
@@ -197,7 +185,7 @@ class Remediation:
     async def _observe(self, given: RunInput) -> Observation:
         call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
         self._show_now(current_details.observing(given.target))
-        observation: Observation = await self._do(
+        observation: Observation = await perform(
             "runmend.observe",
             call,
             Observation,
@@ -207,7 +195,7 @@ class Remediation:
         )
         self._remarks += observation.remarks
         self._note(observation=observation)
-        _end_if_cancelled()
+        end_if_cancelled()
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
@@ -215,7 +203,7 @@ class Remediation:
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
-            result: StepResult = await self._do(
+            result: StepResult = await perform(
                 step.action_id,
                 call,
                 StepResult,
@@ -237,7 +225,7 @@ class Remediation:
             raise
         self._note(steps=(*self._so_far.steps, result))
         self._remarks += result.remarks
-        _end_if_cancelled()
+        end_if_cancelled()
         return result
 
     def _may_have_written(self, given: RunInput, step: Step, why: str) -> None:
@@ -250,7 +238,7 @@ class Remediation:
         uid = seen.target_uid if seen else ""
         patience = (seen and seen.settle_seconds) or plan.settle_seconds
         self._show_now(current_details.settling(plan, target, patience))
-        settled: Settled = await self._do(
+        settled: Settled = await perform(
             "runmend.settle",
             SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, uid=uid),
             Settled,
@@ -260,13 +248,13 @@ class Remediation:
             retry=STEADY,
         )
         self._note(settled=settled.summary)
-        _end_if_cancelled()
+        end_if_cancelled()
         until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
         self._show_now(current_details.in_window(plan, until))
         await workflow.sleep(timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}")
         self._note(window_seconds=plan.window_seconds)
         self._show_now(current_details.checking(plan))
-        checked: Checked = await self._do(
+        checked: Checked = await perform(
             "runmend.check",
             CheckCall(
                 state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark
@@ -278,7 +266,7 @@ class Remediation:
         )
         self._note(verdicts=checked.verdicts)
         self._remarks += checked.remarks
-        _end_if_cancelled()
+        end_if_cancelled()
         if checked.reverted:
             raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
         if checked.failure:
@@ -341,55 +329,6 @@ class Remediation:
         except asyncio.CancelledError:
             # An activity that was waited for may have taken the end before the cancellation itself was delivered.
             await asyncio.shield(reporting)
-
-    async def _do(  # noqa: PLR0913  the options of an activity
-        self,
-        name: str,
-        call: Any,  # noqa: ANN401  whatever the activity takes
-        result_type: type[Any],
-        otherwise: Outcome,
-        *,
-        summary: str,
-        seconds: tuple[int, int],
-        activity_id: str | None = None,
-        retry: RetryPolicy = QUICK,
-        finish: bool = False,
-    ) -> Any:  # noqa: ANN401  the result type's value
-        """An activity, its failure turned into the run's.
-
-        Args:
-            name: the activity's type.
-            call: its input.
-            result_type: what it returns.
-            otherwise: the outcome, where the failure does not name one itself.
-            summary: what the Web UI shows.
-            seconds: for one try, and for all.
-            activity_id: for a step, so that a reset finds it.
-            retry: when to try again.
-            finish: a write that has begun is waited for when the run is cancelled, so that the history says whether it
-                was made.
-        """
-        try:
-            result = await workflow.execute_activity(
-                name,
-                call,
-                result_type=result_type,
-                summary=cut(summary, SUMMARY_BYTES),
-                activity_id=activity_id,
-                start_to_close_timeout=timedelta(seconds=seconds[0]),
-                schedule_to_close_timeout=timedelta(seconds=seconds[1]),
-                heartbeat_timeout=HEARTBEAT,
-                retry_policy=retry,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-                if finish
-                else workflow.ActivityCancellationType.TRY_CANCEL,
-            )
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            _end_if_cancelled()
-            raise failure_of(error, otherwise) from error
-        return result
 
     @property
     def _so_far(self) -> RunResult:
@@ -463,13 +402,3 @@ class Remediation:
 
 def _counted(alerts: int) -> str:
     return f"{alerts} {'alert' if alerts == 1 else 'alerts'}"
-
-
-def _end_if_cancelled() -> None:
-    """End the run here if it was cancelled.
-
-    A cancellation counts as delivered once an activity was told of it: one that is waited for ends as if nothing had
-    been. Called once its result is noted, so that the report has it.
-    """
-    if workflow.cancellation_reason() is not None:
-        raise asyncio.CancelledError

@@ -9,18 +9,10 @@ from datetime import UTC, datetime
 from runmend.core.markdown import code, one_line, plain
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
+from runmend.plan.attributes import KEYWORD_BYTES, keyword, unverified_in_words
 from runmend.plan.criteria import Status
-from runmend.plan.messages import (
-    DELETING,
-    GONE,
-    KEYWORD_BYTES,
-    Change,
-    Finding,
-    RunResult,
-    StepStatus,
-    keyword,
-    unverified_in_words,
-)
+from runmend.plan.messages import Change, Finding, RunResult, StepStatus
+from runmend.plan.reasons import DELETING, GONE
 from runmend.reports.advice import advice_for
 from runmend.reports.commands import restore
 

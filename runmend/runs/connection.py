@@ -23,7 +23,7 @@ from runmend.core.errors import PermanentError, TemporaryError
 from runmend.core.files import check_small
 from runmend.core.settings import Settings
 from runmend.core.telemetry import sdk_runtime
-from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, REASON, TARGET
+from runmend.plan.attributes import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, REASON, TARGET
 from runmend.runs.converter import data_converter
 
 log = logging.getLogger("runmend.worker")

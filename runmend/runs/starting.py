@@ -29,28 +29,17 @@ from runmend.core.errors import PermanentError, TemporaryError
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.plan.messages import (
+from runmend.plan.attributes import (
     ALERT_NAME,
-    EPISODES,
     FINGERPRINTS,
-    JOIN_SIGNAL,
     KUBE_NAMESPACE,
-    MODE,
     OUTCOME,
-    REPLAYS,
-    RESOLVED_SIGNAL,
-    RUNBOOK,
     TARGET,
-    TARGET_UID,
-    TROUBLES,
-    Joining,
-    Options,
-    RunInput,
     keyword,
-    remembered,
     with_fingerprints,
-    with_troubles,
 )
+from runmend.plan.memo import EPISODES, MODE, REPLAYS, RUNBOOK, TARGET_UID, TROUBLES, remembered, with_troubles
+from runmend.plan.messages import JOIN_SIGNAL, RESOLVED_SIGNAL, Joining, Options, RunInput
 from runmend.plan.plan import Plan
 from runmend.reports.static_details import details_of, summary_of
 from runmend.runs.signing import keys_of, signing

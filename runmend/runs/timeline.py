@@ -20,10 +20,9 @@ from runmend.core.durations import took
 from runmend.core.outcomes import Outcome
 from runmend.images.references import short_name
 from runmend.plan.criteria import Status
+from runmend.plan.memo import REPLAYS
 from runmend.plan.messages import (
     JOIN_SIGNAL,
-    NO_REASON,
-    REPLAYS,
     Checked,
     Joining,
     Observation,
@@ -34,6 +33,7 @@ from runmend.plan.messages import (
     StepResult,
 )
 from runmend.plan.plan import Plan
+from runmend.plan.reasons import NO_REASON
 from runmend.reports.report import duration, outcome_line
 from runmend.runs.history import Activity, History, Timer, decoded, innermost, read_history
 from runmend.runs.polling import failing_task, waiting_task

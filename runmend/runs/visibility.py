@@ -21,7 +21,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from runmend.core.errors import TemporaryError
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.plan.messages import KUBE_NAMESPACE, OUTCOME, REASON, REPLAYS, unverified_in
+from runmend.plan.attributes import KUBE_NAMESPACE, OUTCOME, REASON, unverified_in
+from runmend.plan.memo import REPLAYS
 
 PAGE: Final = 1000
 """Rows of a page; no server gives more."""

@@ -7,7 +7,7 @@ import pytest
 from runmend.alerts.alert import Alert
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import RUNBOOK
+from runmend.plan.memo import RUNBOOK
 from runmend.runs.starting import Starter
 from tests.bridge.support import STARTED_AT, Installation, about, an_alert, captured, webhook
 from tests.builders import a_runbook

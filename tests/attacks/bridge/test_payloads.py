@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from runmend.plan.messages import EPISODES
+from runmend.plan.memo import EPISODES
 from tests.bridge.support import Installation, an_alert, webhook
 
 LONG = 31_800

@@ -11,17 +11,8 @@ from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.bounds import bounded
 from runmend.plan.criteria import Status, Verdict
-from runmend.plan.messages import (
-    TROUBLES_BYTES,
-    Affected,
-    Change,
-    Finding,
-    Observation,
-    RunResult,
-    StepResult,
-    StepStatus,
-    with_troubles,
-)
+from runmend.plan.memo import TROUBLES_BYTES, with_troubles
+from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
 from tests.builders import an_alert
 
 TARGET = Target(cluster="c", namespace="shop", kind="Deployment", name="web")

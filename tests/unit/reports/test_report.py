@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
+from runmend.plan.attributes import KEYWORD_BYTES
 from runmend.plan.criteria import Status, Verdict
-from runmend.plan.messages import (
-    KEYWORD_BYTES,
-    Affected,
-    Change,
-    Finding,
-    Observation,
-    RunResult,
-    StepResult,
-    StepStatus,
-)
+from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
 from runmend.reports.commands import restore
 from runmend.reports.report import duration, outcome_line, render, searchable_reason, verdict_line
 from tests.builders import FALLBACK, MISSING, an_alert

@@ -3,7 +3,7 @@
 from hypothesis import given
 
 from runmend.alerts.alert import Alert, Target
-from runmend.plan.messages import keyword
+from runmend.plan.attributes import keyword
 from runmend.reports.static_details import details_of, summary_of
 from runmend.runbook import compile_runbook
 from tests.builders import SEED, an_alert
