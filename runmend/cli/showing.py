@@ -16,6 +16,7 @@ from runmend.alerts.alert import Target
 from runmend.cli.context import asking, load_settings, temporal_client
 from runmend.cli.listing import cell, find_run
 from runmend.core.durations import took
+from runmend.core.printable import in_one_line
 from runmend.core.settings import Settings
 from runmend.plan.messages import REPORT_QUERY, RunResult
 from runmend.reports.report import moment
@@ -52,7 +53,7 @@ async def follow_run(called: str, *, as_json: bool) -> int:
     settings = load_settings()
     client = await temporal_client()
     workflow_id, run_id = await find_run(client, settings, called)
-    out = Console(stderr=True, highlight=False) if as_json else console()
+    out = console(stderr=as_json)
     with asking():
         progress = await progress_of(client, workflow_id, run_id)
     if not progress.closed:
@@ -118,7 +119,7 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
         out.print(Text(line), soft_wrap=True)
     lasted = f"took {took(progress.seconds)}" if progress.closed else f"for {took(progress.seconds)} now"
     counts = f"{progress.events} events, {progress.activities} activities, {lasted}"
-    out.print(Text(f"{progress.workflow_id}@{progress.run_id}: {counts}"))
+    out.print(Text(in_one_line(f"{progress.workflow_id}@{progress.run_id}: {counts}")))
     out.print(Text(link(settings.web_ui, namespace, progress.workflow_id, progress.run_id)), soft_wrap=True)
     print_verdict(out, progress.result)
 
