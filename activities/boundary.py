@@ -6,16 +6,43 @@ Wraps every activity.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import to_json
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from runmend.core.errors import Forbidden, NotYet, PermanentError, TemporaryError, Throttled
 
+RESULT_BYTES = 250_000
+"""How many bytes a result may have as JSON: a run hands all of them on to its report, and ends with them."""
 REFUSED = "refused"
 REFUSALS = (1, 2, 4)
 """After how many seconds an activity is tried again that lacked a right to read."""
+
+
+class BoundedResults(Interceptor):
+    """Fails an activity whose result is too large, so that its run ends with a reason: else it could not end at all."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002  the SDK's name
+        """Look at what comes next."""
+        return _Bounded(next)
+
+
+class _Bounded(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002, ANN401  the SDK's name, and whatever it returns
+        result = await super().execute_activity(input)
+        size = len(to_json(result))
+        if size > RESULT_BYTES:
+            raise ApplicationError(
+                f"its result has {size} bytes, and at most {RESULT_BYTES} can be handed on; what it did stands",
+                "result too large",
+                type="StepFailed",
+                non_retryable=True,
+            )
+        return result
 
 
 @contextmanager

@@ -24,6 +24,9 @@ from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 MOST_IMAGES = 6
 """How many images' registries are asked: they are asked at once, and each may take five seconds."""
 
+MOST_SECRETS = 10
+"""How many pull secrets of a pod are read: it may name any number, each with a megabyte."""
+
 
 def classified(events: tuple[EventFacts, ...]) -> dict[Cause, int]:
     """How often the kubelet said which cause. `Error: ErrImagePull` and the like say none, so they do not count."""
@@ -183,7 +186,10 @@ class Diagnosis:
             return
         namespace = pod.namespace
         self._of_account = self._not_taken_from_account(pod)
-        for name in dict.fromkeys(pod.pull_secrets):
+        for number, name in enumerate(dict.fromkeys(pod.pull_secrets)):
+            if number == MOST_SECRETS:
+                self._secrets_found.append(("more pull secrets", f"unknown: no more than {MOST_SECRETS} are read"))
+                break
             wrong = None
             try:
                 self._credentials[name] = parse_pull_secret(self._cluster.secret(namespace, name))

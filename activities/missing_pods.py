@@ -11,20 +11,10 @@ from typing import Final, NamedTuple
 from runmend.core.errors import Forbidden, NotFound
 from runmend.facts.objects import PodFacts, ReplicaSetFacts
 from runmend.kube.client import Cluster
+from runmend.kube.refusals import refused_by
 from runmend.language.target import TargetNow
+from runmend.plan.reasons import NO_NODE, PODS_REFUSED
 
-_KINDS: Final = (
-    ("exceeded quota", "quota"),
-    ("admission webhook", "admission webhook"),
-    ("failed calling webhook", "admission webhook"),
-    ("ValidatingAdmissionPolicy", "admission policy"),
-    ("violates PodSecurity", "pod security"),
-    ("service account", "service account"),
-    ("limitrange", "limit range"),
-    ("per Pod is", "limit range"),
-    ("per Container is", "limit range"),
-)
-"""What a refusal says → what refused, for the run's reason."""
 _CREATING: Final = "Error creating: "
 
 
@@ -42,13 +32,13 @@ def why_no_pods(cluster: Cluster, now: TargetNow) -> Lacking | None:
     revision = now.workloads.newest(now.target, now.deployment.uid)
     if revision and len(now.pods) < now.deployment.replicas:
         if said := _not_created(cluster, revision):
-            return Lacking(f"ReplicaSet {revision.name} cannot create pods: {said}", f"pods refused: {_kind(said)}")
+            return Lacking(f"ReplicaSet {revision.name} cannot create pods: {said}", f"{PODS_REFUSED}{_kind(said)}")
         if refused := _refused_by_a_node(now, revision):
             said = f"{refused.name} ended on node {refused.node or 'none'}: {refused.ended_because}"
-            return Lacking(said, f"pods refused: {refused.ended_because.partition(':')[0]}")
+            return Lacking(said, f"{PODS_REFUSED}{refused.ended_because.partition(':')[0]}")
     if waits := next((pod for pod in now.pods if pod.no_node), None):
         # A criterion about running pods says the same words of each pod.
-        return Lacking(waits.in_words, "no node takes a pod")
+        return Lacking(waits.in_words, NO_NODE)
     return None
 
 
@@ -77,4 +67,4 @@ def _refused_by_a_node(now: TargetNow, revision: ReplicaSetFacts) -> PodFacts | 
 
 
 def _kind(said: str) -> str:
-    return next((kind for sign, kind in _KINDS if sign in said), "not accepted by the API server")
+    return refused_by(said) or "not accepted by the API server"

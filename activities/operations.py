@@ -17,6 +17,7 @@ from runmend.language.target import TargetNow
 from runmend.language.verbs import placeholders, read_events
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.plan import GetEvents, PatchDeployment
+from runmend.plan.reasons import OWNER
 from runmend.reports.target_events import Author
 
 
@@ -58,7 +59,7 @@ class Operations:
         if call.step.owner and call.step.owner != call.target.kind:
             raise PreconditionFailed(
                 f"the pod must be owned by a {call.step.owner}, and the target is {call.target}",
-                reason=f"owner is a {call.target.kind}",
+                reason=f"{OWNER}{call.target.kind}",
             )
         now = TargetNow.read(self._cluster, call.target)
         if not_run := skipped(now, call):

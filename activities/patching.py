@@ -32,8 +32,19 @@ from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.notes import ChangeNote, notes_on
 from runmend.language.target import TargetNow
 from runmend.language.verbs import checked, image_patch, placeholders
-from runmend.plan.messages import DELETING, Affected, Change, StepCall, StepResult, StepStatus, in_words
+from runmend.plan.messages import Affected, Change, StepCall, StepResult, StepStatus, in_words
 from runmend.plan.plan import ContainerImage, PatchDeployment, fill
+from runmend.plan.reasons import (
+    ALREADY,
+    DELETING,
+    LEAVES_A_CONTAINER,
+    NO_STATE,
+    NOT_ALLOWED,
+    NOT_IN_TEMPLATE,
+    OTHER_OBJECT,
+    OWNER,
+    PAUSED,
+)
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
 log = logging.getLogger("runmend.changes")
@@ -93,7 +104,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
     if call.state is None:
         raise StepFailed(
             "the plan names no state, so there is nothing to tell which containers to treat",
-            reason="no state in the plan",
+            reason=NO_STATE,
         )
     if gone := now.problem_gone(call.state, call.alerts):
         return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
@@ -269,14 +280,14 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
         raise PreconditionFailed(
             f"namespace {call.target.namespace} is not one where this installation changes anything "
             "(RUNMEND_NAMESPACES)",
-            reason="namespace not allowed",
+            reason=NOT_ALLOWED,
         )
     if now.deployment is None:
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
         raise PreconditionFailed(
-            f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"owner is a {call.target.kind}"
+            f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"{OWNER}{call.target.kind}"
         )
     if now.deployment.deleting:
         raise PreconditionFailed(
@@ -285,7 +296,7 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
     if now.deployment.paused:
         raise PreconditionFailed(
             f"{call.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first",
-            reason="paused",
+            reason=PAUSED,
         )
     operation = call.step.operation
     if isinstance(operation, PatchDeployment):
@@ -294,7 +305,7 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
         if named != (call.target.namespace, call.target.name):
             raise PreconditionFailed(
                 f"the command names Deployment {'/'.join(named)}, and the target of this run is {call.target}",
-                reason="command names another object",
+                reason=OTHER_OBJECT,
             )
     return now.deployment
 
@@ -312,7 +323,7 @@ def _treated(now: TargetNow, call: StepCall, state: str) -> tuple[tuple[Affected
         left = {one.container for one in affected} - {one.container for one, _ in treated}
         raise PreconditionFailed(
             f"the command leaves affected containers of {call.target} as they are: {', '.join(sorted(left))}",
-            reason="command leaves a container as it is",
+            reason=LEAVES_A_CONTAINER,
         )
     return tuple(treated)
 
@@ -340,12 +351,12 @@ def _changes(
             raise PreconditionFailed(
                 f"{one.named} is in the pod and not in the template of {call.target} (it was injected): a patch "
                 "would add it",
-                reason="container not in the template",
+                reason=NOT_IN_TEMPLATE,
             )
         if before == image or (pins(before, image) and _was_written(deployment, one.container, image)):
             raise PreconditionFailed(
                 f"{one.named} of {call.target} already runs the fallback image {image}",
-                reason="already the fallback image",
+                reason=ALREADY,
             )
         sidecar = one.container in deployment.sidecars
         changes.append(Change(container=one.container, init=one.init, sidecar=sidecar, before=before, after=image))

@@ -12,9 +12,13 @@ from runmend.core.telemetry import count_run
 from runmend.kube.client import Cluster
 from runmend.plan.messages import ReportCall, RunResult
 from runmend.reports.report import outcome_line, render
+from runmend.reports.static_details import cut
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
 _FACTS = {Outcome.RESOLVED: Fact.RESOLVED, Outcome.CANCELLED: Fact.CANCELLED}
+
+TEXT_BYTES = 200_000
+"""How much of the report is kept in the history; what it is told from is there whole."""
 
 log = logging.getLogger("runmend.runs")
 
@@ -47,7 +51,7 @@ class Reporter:
             log.info(
                 "run ended", extra={"runbook": result.runbook_id, "outcome": outcome, "says": outcome_line(result)}
             )
-            return text
+            return cut(text, TEXT_BYTES)
 
     def _announced(self, result: RunResult) -> str:
         """Tell of the end on the target, where something was meant to be changed; a remark, where that could not be

@@ -29,7 +29,8 @@ from runmend.language.verdicts import (
     waiting_pods,
 )
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
-from runmend.plan.messages import DELETING, GONE, NEW_IMAGE, CheckCall, Checked, SettleCall, Settled
+from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
+from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
 
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
@@ -189,7 +190,7 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
         )
     if now.deployment and now.deployment.replicas == 0:
         raise VerificationFailed(
-            f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason="scaled to 0"
+            f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason=SCALED_DOWN
         )
     changed = {change.container for change in call.changes}
     outside = [one for one in now.affected(call.state) if one.container not in changed] if call.state else []

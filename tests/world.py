@@ -19,6 +19,7 @@ import httpx
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.client import WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from runmend.alerts.alert import Alert, Target
@@ -228,10 +229,11 @@ async def a_world_on(env: WorkflowEnvironment, directory: Path, settings: Settin
 
 
 @asynccontextmanager
-async def a_worker(world: World) -> AsyncIterator[None]:
-    """A worker with the real activities, in this process."""
+async def a_worker(world: World, runner: WorkflowRunner | None = None) -> AsyncIterator[None]:
+    """A worker with the real activities, in this process; its workflow code runs in Temporal's sandbox, where no other
+    runner is given."""
     with ThreadPoolExecutor(max_workers=32) as threads:
         async with build_worker(
-            world.env.client, world.cluster, world.settings, threads, Offline(), SandboxedWorkflowRunner()
+            world.env.client, world.cluster, world.settings, threads, Offline(), runner or SandboxedWorkflowRunner()
         ):
             yield

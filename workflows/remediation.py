@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 from temporalio import workflow
-from temporalio.common import RawValue, RetryPolicy, SearchAttributeKey
+from temporalio.common import RawValue, SearchAttributeKey
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
@@ -17,16 +17,13 @@ with workflow.unsafe.imports_passed_through():
 
     from runmend.alerts.alert import Alert
     from runmend.core.outcomes import Outcome
+    from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
+    from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
+    from runmend.plan.memo import EPISODES, TROUBLES, remembered, with_troubles
     from runmend.plan.messages import (
-        EPISODES,
-        FINGERPRINTS,
         JOIN_SIGNAL,
-        OUTCOME,
-        PROBLEM_GONE,
-        REASON,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
-        TROUBLES,
         Change,
         CheckCall,
         Checked,
@@ -41,25 +38,17 @@ with workflow.unsafe.imports_passed_through():
         StepCall,
         StepResult,
         StepStatus,
-        remembered,
-        with_fingerprints,
-        with_troubles,
     )
     from runmend.plan.plan import Plan, Step
+    from runmend.plan.reasons import PROBLEM_GONE
     from runmend.reports import current_details
     from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
-    from runmend.reports.static_details import SUMMARY_BYTES, cut
-    from workflows.failures import RunFailed, failure_of
+    from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform
+    from workflows.failures import RunFailed
 
 FINGERPRINTS_KEY = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 REASON_KEY = SearchAttributeKey.for_keyword(REASON)
-QUICK = RetryPolicy(
-    initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
-)
-STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
-HEARTBEAT = timedelta(seconds=5)
-"""After how long without a heartbeat an activity's worker counts as dead; workers send one every second."""
 MOST_REMARKS = 50
 MOST_ALERTS = 300
 
@@ -78,6 +67,10 @@ class Remediation:
 
     def __init__(self) -> None:
         self._alerts: tuple[Alert, ...] = ()
+        self._alerts_bytes = 0
+        self._more_alerts = 0
+        self._no_room = False
+        self._more_remarks = 0
         self._remarks: tuple[str, ...] = ()
         self._result: RunResult | None = None
         self._now = ""
@@ -116,6 +109,8 @@ class Remediation:
         """Alerts that resolved: noted. The window is a fact about the cluster, so they end nothing."""
         if self._dropped(joining):
             return
+        if joining.more:
+            self._remark(f"{joining.more} more alerts resolved meanwhile than are named here")
         for alert in joining.alerts:
             self._remark(f"alert {alert.name} for pod {alert.pod} resolved meanwhile")
         self._show_what_came()
@@ -124,8 +119,8 @@ class Remediation:
         """Whether the alerts are another runbook's, which is remarked."""
         if joining.runbook_id == workflow.info().workflow_type:
             return False
-        count = len(joining.alerts)
-        self._remark(f"dropped {count} {'alert' if count == 1 else 'alerts'} of runbook {joining.runbook_id}")
+        count = len(joining.alerts) + joining.more
+        self._remark(f"dropped {_counted(count)} of runbook {joining.runbook_id}")
         self._show_what_came()
         return True
 
@@ -142,9 +137,11 @@ class Remediation:
             ApplicationError: of the outcome's type (`PreconditionFailed`, …), with the RunResult as its first detail.
         """
         given = workflow.payload_converter().from_payload(args[0].payload, RunInput)
-        joined, self._alerts = self._alerts, ()
+        joined, more = self._alerts, self._more_alerts
+        self._alerts, self._alerts_bytes, self._more_alerts, self._no_room = (), 0, 0, False
         self._add(given.alerts)
         self._add(joined)
+        self._more_alerts = max(self._more_alerts, more)  # the signal that came with the start has the input's alerts
         self._result = RunResult.begun(given, workflow.info().workflow_start_time)
         try:
             ending = await self._remediate(given)
@@ -196,7 +193,7 @@ class Remediation:
     async def _observe(self, given: RunInput) -> Observation:
         call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
         self._show_now(current_details.observing(given.target))
-        observation: Observation = await self._do(
+        observation: Observation = await perform(
             "runmend.observe",
             call,
             Observation,
@@ -206,7 +203,7 @@ class Remediation:
         )
         self._remarks += observation.remarks
         self._note(observation=observation)
-        _end_if_cancelled()
+        end_if_cancelled()
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
@@ -214,7 +211,7 @@ class Remediation:
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
-            result: StepResult = await self._do(
+            result: StepResult = await perform(
                 step.action_id,
                 call,
                 StepResult,
@@ -227,17 +224,21 @@ class Remediation:
         except RunFailed as failed:
             self._note(failed_step=step.action_id)
             if failed.spent and step.changes:
-                self._remarks += (_may_have_written(given, step, "its last tries got no answer that says"),)
+                self._may_have_written(given, step, "its last tries got no answer that says")
             raise
         except (ActivityError, asyncio.CancelledError):
             # Cancelled, maybe between two tries.
             if step.changes:
-                self._remarks += (_may_have_written(given, step, "it was under way when the run was cancelled"),)
+                self._may_have_written(given, step, "it was under way when the run was cancelled")
             raise
         self._note(steps=(*self._so_far.steps, result))
         self._remarks += result.remarks
-        _end_if_cancelled()
+        end_if_cancelled()
         return result
+
+    def _may_have_written(self, given: RunInput, step: Step, why: str) -> None:
+        self._note(uncertain_step=step.action_id)
+        self._remarks += (f"{step.action_id} may have written all the same: {why}; look at {given.target}",)
 
     async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes
@@ -245,7 +246,7 @@ class Remediation:
         uid = seen.target_uid if seen else ""
         patience = (seen and seen.settle_seconds) or plan.settle_seconds
         self._show_now(current_details.settling(plan, target, patience))
-        settled: Settled = await self._do(
+        settled: Settled = await perform(
             "runmend.settle",
             SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, uid=uid),
             Settled,
@@ -255,13 +256,13 @@ class Remediation:
             retry=STEADY,
         )
         self._note(settled=settled.summary)
-        _end_if_cancelled()
+        end_if_cancelled()
         until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
         self._show_now(current_details.in_window(plan, until))
         await workflow.sleep(timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}")
         self._note(window_seconds=plan.window_seconds)
         self._show_now(current_details.checking(plan))
-        checked: Checked = await self._do(
+        checked: Checked = await perform(
             "runmend.check",
             CheckCall(
                 state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark
@@ -273,7 +274,7 @@ class Remediation:
         )
         self._note(verdicts=checked.verdicts)
         self._remarks += checked.remarks
-        _end_if_cancelled()
+        end_if_cancelled()
         if checked.reverted:
             raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
         if checked.failure:
@@ -291,14 +292,14 @@ class Remediation:
             outcome=outcome,
             summary=ending.summary,
             reason=ending.reason,
-            alerts=self._alerts,
-            remarks=self._remarks,
             ended=workflow.now(),
+            **self._came,
         )
+        self._result = result = bounded(result)
         await self._report(result)
         if outcome.completes:
             return result
-        raise ApplicationError(ending.summary, result, type=outcome.value, non_retryable=True)
+        raise ApplicationError(result.summary, result, type=outcome.value, non_retryable=True)
 
     async def _report(self, result: RunResult) -> None:
         """Tell of the end, and make it searchable."""
@@ -328,7 +329,7 @@ class Remediation:
     async def _end_cancelled(self, given: RunInput) -> None:
         """Report what stands and what was not done; the run is cancelled all the same."""
         why = workflow.cancellation_reason() or ""
-        result = self._result_so_far.cancelled(given.plan, why, workflow.now())
+        result = bounded(self._result_so_far.cancelled(given.plan, why, workflow.now()))
         self._result = result
         reporting = asyncio.create_task(self._report(result))
         try:
@@ -336,55 +337,6 @@ class Remediation:
         except asyncio.CancelledError:
             # An activity that was waited for may have taken the end before the cancellation itself was delivered.
             await asyncio.shield(reporting)
-
-    async def _do(  # noqa: PLR0913  the options of an activity
-        self,
-        name: str,
-        call: Any,  # noqa: ANN401  whatever the activity takes
-        result_type: type[Any],
-        otherwise: Outcome,
-        *,
-        summary: str,
-        seconds: tuple[int, int],
-        activity_id: str | None = None,
-        retry: RetryPolicy = QUICK,
-        finish: bool = False,
-    ) -> Any:  # noqa: ANN401  the result type's value
-        """An activity, its failure turned into the run's.
-
-        Args:
-            name: the activity's type.
-            call: its input.
-            result_type: what it returns.
-            otherwise: the outcome, where the failure does not name one itself.
-            summary: what the Web UI shows.
-            seconds: for one try, and for all.
-            activity_id: for a step, so that a reset finds it.
-            retry: when to try again.
-            finish: a write that has begun is waited for when the run is cancelled, so that the history says whether it
-                was made.
-        """
-        try:
-            result = await workflow.execute_activity(
-                name,
-                call,
-                result_type=result_type,
-                summary=cut(summary, SUMMARY_BYTES),
-                activity_id=activity_id,
-                start_to_close_timeout=timedelta(seconds=seconds[0]),
-                schedule_to_close_timeout=timedelta(seconds=seconds[1]),
-                heartbeat_timeout=HEARTBEAT,
-                retry_policy=retry,
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
-                if finish
-                else workflow.ActivityCancellationType.TRY_CANCEL,
-            )
-        except ActivityError as error:
-            if is_cancelled_exception(error):
-                raise
-            _end_if_cancelled()
-            raise failure_of(error, otherwise) from error
-        return result
 
     @property
     def _so_far(self) -> RunResult:
@@ -395,7 +347,13 @@ class Remediation:
     @property
     def _result_so_far(self) -> RunResult:
         """With what signals have brought."""
-        return self._so_far.model_copy(update={"alerts": self._alerts, "remarks": self._remarks})
+        return self._so_far.model_copy(update=self._came)
+
+    @property
+    def _came(self) -> dict[str, Any]:
+        """What signals have brought, and what there is to remark, as fields of the result."""
+        more = (f"and {self._more_remarks} more remarks like these",) if self._more_remarks else ()
+        return {"alerts": self._alerts, "more_alerts": self._more_alerts, "remarks": (*self._remarks, *more)}
 
     def _note(self, **known: Any) -> RunResult:  # noqa: ANN401  fields of RunResult
         self._result = self._so_far.model_copy(update=known)
@@ -419,33 +377,36 @@ class Remediation:
     def _add(self, alerts: tuple[Alert, ...]) -> None:
         """Keep alerts, in brief: all of them are handed to every activity.
 
-        Beyond the most, one that names a container not named yet.
+        Beyond the most, one that names a container not named yet, while there is room; the others are counted.
         """
         mine = {alert.episode for alert in self._alerts}
         named = {alert.container for alert in self._alerts}
         for alert in alerts:
             if alert.episode in mine:
                 continue
-            if len(self._alerts) < MOST_ALERTS or alert.container not in named:
-                self._alerts += (alert.brief,)
             mine.add(alert.episode)
+            many = len(self._alerts) >= MOST_ALERTS or self._alerts_bytes > ALERTS_BYTES
+            if self._no_room or (many and alert.container in named):
+                self._more_alerts += 1
+                continue
+            brief = alert.brief
+            size = self._alerts_bytes + len(brief.model_dump_json().encode())
+            few = len(self._alerts) < MOST_ALERTS and size <= ALERTS_BYTES
+            if few or (alert.container not in named and size <= CONTAINERS_BYTES):
+                self._alerts += (brief,)
+                self._alerts_bytes = size
+            else:
+                self._more_alerts += 1
+                self._no_room = size > CONTAINERS_BYTES
             named.add(alert.container)
 
     def _remark(self, remark: str) -> None:
-        """Keep what a signal brings; signals may be many."""
+        """Keep what a signal brings; signals may be many, and beyond the most they are counted."""
         if len(self._remarks) < MOST_REMARKS:
             self._remarks += (remark,)
+        else:
+            self._more_remarks += 1
 
 
-def _may_have_written(given: RunInput, step: Step, why: str) -> str:
-    return f"{step.action_id} may have written all the same: {why}; look at {given.target}"
-
-
-def _end_if_cancelled() -> None:
-    """End the run here if it was cancelled.
-
-    A cancellation counts as delivered once an activity was told of it: one that is waited for ends as if nothing had
-    been. Called once its result is noted, so that the report has it.
-    """
-    if workflow.cancellation_reason() is not None:
-        raise asyncio.CancelledError
+def _counted(alerts: int) -> str:
+    return f"{alerts} {'alert' if alerts == 1 else 'alerts'}"

@@ -1,13 +1,23 @@
 """Alerts, their episodes, and the targets that they ask to have fixed."""
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
 from runmend.core.frozen import Frozen
 
+NAME_BYTES: Final = 500
+"""The most bytes of a name that a run keeps of an alert; the longest of an object's has 253."""
+_LOOKED_AT: Final = ("alertname", "namespace", "pod", "container")
+_BYTES_A_CHARACTER: Final = 6
+"""As JSON, at most."""
 _FNV_OFFSET: Final = 0xCBF29CE484222325
 _FNV_PRIME: Final = 0x100000001B3
+_TIME: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
 _SEPARATOR: Final = b"\xff"
 
 
@@ -22,6 +32,8 @@ class Alert(Frozen):
     labels: dict[str, str]
     generator: str = ""
     """The http(s) address of the rule that raised it, as the sender says; empty where it says none."""
+    left_out: int = 0
+    """How many of its labels are not kept, because all together are too large."""
 
     @property
     def episode(self) -> str:
@@ -33,9 +45,24 @@ class Alert(Frozen):
         """The alert with only the labels that a run looks at: what is handed from activity to activity must stay
         small.
         """
-        kept = ("alertname", "namespace", "pod", "container")
-        labels = {name: self.labels[name] for name in kept if name in self.labels}
+        labels = {name: _cut(self.labels[name]) for name in _LOOKED_AT if name in self.labels}
         return self.model_copy(update={"labels": labels, "generator": ""})
+
+    def within(self, most: int, needed: Collection[str] = ()) -> "Alert":
+        """The alert with labels of at most so many bytes as JSON: first those that a run looks at, then those that are
+        needed, then the shortest; `left_out` counts the others.
+        """
+        if sum(len(name) + len(value) for name, value in self.labels.items()) * _BYTES_A_CHARACTER <= most:
+            return self
+        first = (*_LOOKED_AT, "uid", *needed)
+        sizes = {name: len(json.dumps({name: value})) for name, value in self.labels.items()}
+        kept: set[str] = set()
+        for name in sorted(sizes, key=lambda name: (name not in first, sizes[name], name)):
+            if sizes[name] <= most:
+                most -= sizes[name]
+                kept.add(name)
+        labels = {name: value for name, value in self.labels.items() if name in kept}
+        return self.model_copy(update={"labels": labels, "left_out": self.left_out + len(sizes) - len(kept)})
 
     @property
     def name(self) -> str:
@@ -75,6 +102,10 @@ class Target(Frozen):
         return f"{self.kind} {self.namespace}/{self.name}"
 
 
+def _cut(text: str) -> str:
+    return text if len(text) * 4 <= NAME_BYTES else text.encode()[:NAME_BYTES].decode(errors="ignore")
+
+
 def fingerprint_of(labels: Mapping[str, str]) -> str:
     """The fingerprint that Alertmanager gives an alert of these labels: 64 bits of FNV-1a, 16 hexadecimal digits.
 
@@ -85,6 +116,17 @@ def fingerprint_of(labels: Mapping[str, str]) -> str:
         for byte in _SEPARATOR.join((name.encode(), value.encode(), b"")):
             found = ((found ^ byte) * _FNV_PRIME) & 0xFFFFFFFFFFFFFFFF
     return f"{found:016x}"
+
+
+def is_a_time(text: str) -> bool:
+    """Whether a text is a time as RFC 3339 has it."""
+    if _TIME.fullmatch(text) is None:
+        return False
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def in_utc(time: str) -> str:

@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from temporalio.client import Client
 
 from runmend.bridge import openapi, problems
+from runmend.bridge.background import Background
 from runmend.bridge.connections import Bodies, Connections
 from runmend.bridge.health import Readiness
 from runmend.bridge.intake import Intake, Taken
@@ -52,10 +53,11 @@ class Bridge:
     def __init__(self, settings: Settings, client: Client, cluster: Cluster, catalog: Catalog) -> None:
         self.metrics = Metrics()
         self.reload = Reload(catalog, settings.runbooks, self.metrics)
-        self.polling = Polling(client, settings.task_queue, self.metrics)
+        self.polling = Polling(client, settings, self.metrics)
         self._guard = Guard(settings)
         self._intake = Intake(settings, Starter(client, settings), cluster, catalog)
-        self._readiness = Readiness(client, cluster, catalog)
+        self.background = Background(self.metrics)
+        self._readiness = Readiness(client, cluster, catalog, self.background)
         self.bodies = Bodies()
 
     async def alerts(self, request: Request) -> Response:
@@ -161,13 +163,13 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as group:
-            group.create_task(bridge.reload.watch(stop))
-            polling = group.create_task(bridge.polling.watch())
+            group.create_task(bridge.background.keep("reload", bridge.reload.watch, stop))
+            group.create_task(bridge.background.keep("polling", bridge.polling.watch, stop))
             try:
                 yield
             finally:
                 stop.set()
-                polling.cancel()
+                bridge.reload.stop()
 
     app = FastAPI(
         title=openapi.TITLE, version=version("runmend"), openapi_url=None, lifespan=lifespan, redirect_slashes=False

@@ -11,6 +11,7 @@ import anyio.to_thread
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from runmend.bridge.background import Background
 from runmend.core.errors import RunmendError
 from runmend.kube.client import Cluster
 from runmend.runbook.loader import Catalog
@@ -54,23 +55,29 @@ class _Asked:
 class Readiness:
     """Asks Temporal and the API server, and looks at the runbooks."""
 
-    def __init__(self, client: Client, cluster: Cluster, catalog: Catalog) -> None:
+    def __init__(self, client: Client, cluster: Cluster, catalog: Catalog, background: Background) -> None:
         self._client = client
         self._cluster = cluster
         self._catalog = catalog
+        self._background = background
         self._asked = (_Asked("Temporal", self._temporal), _Asked("the API server", self._kubernetes))
         self._threads = anyio.CapacityLimiter(1)
 
     async def look(self) -> dict[str, Any]:
-        """The checks, and `status`: `ready`, `degraded` (a runbook does not compile, the rest works) or `not ready`."""
+        """The checks, and `status`: `ready`, `degraded` or `not ready`.
+
+        It is degraded where a runbook does not compile, or a background task ended lately: the rest works.
+        """
         temporal, kubernetes = await asyncio.gather(*(asked.answer() for asked in self._asked))
+        background = self._background.look()
         plans, problems = self._catalog.plans, self._catalog.problems
         works = temporal["ok"] and kubernetes["ok"] and bool(plans)
         return {
-            "status": "not ready" if not works else "degraded" if problems else "ready",
+            "status": "not ready" if not works else "degraded" if problems or not background["ok"] else "ready",
             "checks": {
                 "temporal": temporal,
                 "kubernetes": kubernetes,
+                "background": background,
                 "runbooks": {
                     "ok": bool(plans),
                     "loaded": sorted(plans),

@@ -28,7 +28,7 @@ from runmend.kube.client import Cluster
 from runmend.kube.owners import FEW, Workloads
 from runmend.runbook.loader import Catalog
 from runmend.runs.routing import PodGone, Routed, Unrouted, check_place, check_pod, check_target
-from runmend.runs.starting import OpenRun, Starter
+from runmend.runs.starting import RESOLVED_MAX, OpenRun, PlanTooLarge, Starter, Told
 
 CLUSTER_CALLS_AT_ONCE: Final = 8
 TARGETS_AT_ONCE: Final = 16
@@ -174,6 +174,8 @@ class Intake:
         async with lock, self._targets:
             try:
                 await self._start_or_join(target, found, taking)
+            except PlanTooLarge as error:
+                taking.rule((routed.index for routed in found.alerts), Ruling(Answer.UNROUTED, str(error)))
             except RunmendError as error:
                 _log.warning("Temporal did not answer", extra={"target": target.workflow_id, "error": str(error)})
                 taking.fail((routed.index for routed in found.alerts), error)
@@ -187,8 +189,13 @@ class Intake:
             run_id = await self._starter.start(plan, target, decision.alerts, options, latest, uid=found.uid)
             answer = Answer.JOINED if decision.joins else Answer.STARTED
             for routed in decision.carried:
-                remark = f"; {routed.subject.remark}" if routed.subject.remark else ""
-                why = f"run {run_id} of {plan.runbook_id} for {target}{remark}"
+                left = routed.alert.left_out
+                remarks = (
+                    f"run {run_id} of {plan.runbook_id} for {target}",
+                    routed.subject.remark,
+                    f"without {left} of its labels, which are too large all together" if left else "",
+                )
+                why = "; ".join(remark for remark in remarks if remark)
                 taking.rule([routed.index], Ruling(answer, why, target.workflow_id, run_id))
         taking.rulings.update(decision.rulings)
 
@@ -220,5 +227,14 @@ class Intake:
             )
             taking.fail(alerts, error)
             return
-        if told:
-            taking.rule(alerts, Ruling(Answer.NOTED, f"run {run.run_id} was told", run.workflow_id, run.run_id))
+        if told is Told.FULL:
+            full = f"the history of run {run.run_id} is so long that it is told nothing more; nothing depends on it"
+            taking.rule(alerts, Ruling(Answer.BUSY, full, run.workflow_id, run.run_id))
+        elif told is Told.YES:
+            why = f"run {run.run_id} was told"
+            numbered = Ruling(Answer.NOTED, f"{why}, as one of a number", run.workflow_id, run.run_id)
+            named = dict.fromkeys(alert.episode for alert in alerts.values())
+            by_name = set(list(named)[:RESOLVED_MAX])
+            taking.rule(alerts, numbered)
+            one_by_one = (index for index, alert in alerts.items() if alert.episode in by_name)
+            taking.rule(one_by_one, Ruling(Answer.NOTED, why, run.workflow_id, run.run_id))

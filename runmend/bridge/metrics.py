@@ -60,6 +60,18 @@ class Metrics:
             ["why"],
             registry=self.registry,
         )
+        self._stuck = Gauge(
+            "runmend_runs_stuck",
+            "Open runs whose workflow task fails again and again; NaN: Temporal does not say.",
+            ["task_queue"],
+            registry=self.registry,
+        )
+        self._background = Counter(
+            "runmend_background_ends",
+            "Background tasks that ended before the bridge did, and were started again.",
+            ["task"],
+            registry=self.registry,
+        )
         # An increase needs a zero to begin from.
         for answer in Answer:
             self._alerts.labels(answer.value)
@@ -86,6 +98,14 @@ class Metrics:
     def polling(self, task_queue: str, workers: float) -> None:
         """Note how many workers poll; NaN where that is not known."""
         self._polling.labels(task_queue).set(workers)
+
+    def stuck(self, task_queue: str, runs: float) -> None:
+        """Note how many runs cannot go on; NaN where that is not known."""
+        self._stuck.labels(task_queue).set(runs)
+
+    def background_ended(self, task: str, count: int = 1) -> None:
+        """Count a background task that ended too early; 0 shows it from the beginning."""
+        self._background.labels(task).inc(count)
 
     def watch_runbooks(self, loaded: Callable[[], float], broken: Callable[[], float]) -> None:
         """Let the gauge ask how many runbooks are loaded, and how many do not compile."""

@@ -54,7 +54,7 @@ class Alive(_Described):
 
 
 class Check(_Described):
-    """Whether something answers that the bridge needs."""
+    """Whether something works that the bridge needs."""
 
     ok: bool
     detail: str
@@ -73,11 +73,15 @@ class Checks(_Described):
 
     temporal: Check
     kubernetes: Check
+    background: Check
     runbooks: Runbooks
 
 
 class Ready(_Described):
-    """Whether the bridge can do its work. `degraded`: a runbook does not compile, the rest works."""
+    """Whether the bridge can do its work.
+
+    `degraded`: a runbook does not compile, or a background task ended lately; the rest works.
+    """
 
     status: Literal["ready", "degraded", "not ready"]
     checks: Checks
@@ -92,7 +96,7 @@ _ALERT: Final[dict[str, Any]] = {
         "status": {"enum": ["firing", "resolved"], "description": "Where it is missing, `endsAt` decides."},
         "labels": _LABELS,
         "annotations": {"type": ["object", "null"]},
-        "startsAt": {"type": "string", "minLength": 1, "maxLength": 64},
+        "startsAt": {"type": "string", "format": "date-time", "maxLength": 64},
         "endsAt": _TEXT,
         "generatorURL": _TEXT,
         "fingerprint": {"type": ["string", "null"], "pattern": "^[0-9A-Za-z_-]{0,64}$"},

@@ -4,20 +4,28 @@ import asyncio
 import logging
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import anyio
-import anyio.to_thread
 import watchfiles
 
+from runmend.bridge.background import Aside, Busy
 from runmend.bridge.metrics import Metrics
 from runmend.core.errors import RunmendError
-from runmend.runbook.loader import Catalog, files_under
+from runmend.runbook.files import files_under
+from runmend.runbook.isolated import Stopped
+from runmend.runbook.loader import Catalog
 
 DEBOUNCE_MS: Final = 300
 LOOK_AGAIN_SECONDS: Final = 5
+LOOK_SECONDS: Final = 15.0
+"""For how long the files are waited for when they are looked at."""
+RELOAD_SECONDS: Final = 120.0
+"""For how long a reload is waited for: its files and their compilations have limits of their own."""
 
+_SILENT: Final = "its file system does not answer"
 _log = logging.getLogger(__name__)
 
 
@@ -28,6 +36,7 @@ class Reload:
         self._catalog = catalog
         self._directory = directory
         self._metrics = metrics
+        self._looking, self._reloading = Aside[_Seen](), Aside[None]()
         self._said: object = None
         self._trouble: str | None = None
         metrics.watch_runbooks(lambda: len(catalog.plans), lambda: len(catalog.problems))
@@ -40,6 +49,8 @@ class Reload:
         while not stop.is_set():
             try:
                 await self._until_replaced(stop)
+            except (TimeoutError, Busy):
+                self._warn("runbook directory cannot be watched", _SILENT)
             except (OSError, RuntimeError) as error:
                 self._warn("runbook directory cannot be watched", str(error))
             with anyio.move_on_after(LOOK_AGAIN_SECONDS):
@@ -52,7 +63,12 @@ class Reload:
         place.
         """
         try:
-            await anyio.to_thread.run_sync(self._catalog.reload)
+            await self._reloading.do(self._catalog.reload, RELOAD_SECONDS)
+        except Stopped:
+            return
+        except (TimeoutError, Busy):
+            self._warn("runbooks were not reloaded", _SILENT)
+            return
         except RunmendError as error:
             self._warn("runbooks were not reloaded", str(error))
             return
@@ -65,7 +81,7 @@ class Reload:
         Every 5 s the files are looked at too: what changed before the watch had begun, or on a mount that reports
         nothing, shows so.
         """
-        began_with, compiled = await anyio.to_thread.run_sync(_look, self._directory), None
+        began_with, compiled = await self._look(), None
         changes = watchfiles.awatch(
             self._directory,
             stop_event=stop,
@@ -75,12 +91,19 @@ class Reload:
         )
         async with aclosing(changes):
             async for changed in changes:
-                seen = await anyio.to_thread.run_sync(_look, self._directory)
+                seen = await self._look()
                 if changed or seen != compiled:
                     compiled = seen
                     await self.reload()
                 if seen.directory != began_with.directory:
                     return
+
+    def stop(self) -> None:
+        """End a reload that is under way; none comes after it."""
+        self._catalog.stop()
+
+    async def _look(self) -> "_Seen":
+        return await self._looking.do(partial(_look, self._directory), LOOK_SECONDS)
 
     def _report(self) -> None:
         """Log what is loaded, and what is wrong with the rest: file, line, and what to do. Once, until it changes."""

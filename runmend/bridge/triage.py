@@ -107,6 +107,8 @@ class _Judge:
         self._known = Ruling(Answer.KNOWN, dealt, run, run_id)
         other = f"an open run of {latest.runbook_id} works on {target}; the alert comes again with the next repeat"
         self._busy = Ruling(Answer.BUSY, other, run, run_id)
+        full = f"the history of {latest.runbook_id}'s open run is full; the alert comes again with the next repeat"
+        self._full = Ruling(Answer.BUSY, full, run, run_id)
         self._held: Ruling | None = None
         if latest.closed_at is not None and latest.left_trouble and now < (until := latest.closed_at + settings.hold):
             ended = "failed" if latest.failed else "only recommended"
@@ -121,5 +123,7 @@ class _Judge:
         if latest.knows(routed.alert):
             return self._known
         if latest.open:
-            return None if latest.runbook_id == plan.runbook_id else self._busy
+            if latest.runbook_id != plan.runbook_id:
+                return self._busy
+            return self._full if latest.full else None
         return self._held if self._had(routed.alert) and latest.sha256 == plan.sha256 else None

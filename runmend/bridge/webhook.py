@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import ijson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from runmend.alerts.alert import Alert, fingerprint_of, in_utc
+from runmend.alerts.alert import Alert, fingerprint_of, in_utc, is_a_time
 from runmend.alerts.labels import Subject, subject_of
 
 BODY_MAX: Final = 16 * 1024 * 1024
@@ -66,7 +66,7 @@ class WebhookAlert(BaseModel):
     status: Literal["firing", "resolved"]
     labels: dict[str, str]
     annotations: dict[str, Any] | None = None
-    starts_at: str = Field(alias="startsAt", min_length=1, max_length=64)
+    starts_at: str = Field(alias="startsAt", max_length=64)
     generator: Any = Field(default="", alias="generatorURL")
     fingerprint: str = Field(default="", pattern=r"^[0-9A-Za-z_-]{0,64}$")
 
@@ -74,6 +74,14 @@ class WebhookAlert(BaseModel):
     @classmethod
     def _or_none(cls, given: object) -> object:
         return "" if given is None else given
+
+    @field_validator("starts_at")
+    @classmethod
+    def _a_time(cls, given: str) -> str:
+        # Each is an episode of its own, which a run remembers: any text would make as many as somebody likes to write.
+        if not is_a_time(given):
+            raise ValueError("expected a time such as 2026-11-22T13:31:12Z (RFC 3339)")
+        return given
 
     @field_validator("labels")
     @classmethod
@@ -134,7 +142,7 @@ class WebhookReader:
 
     def __init__(self) -> None:
         self._events: Any = ijson.sendable_list()
-        self._parser = ijson.basic_parse_coro(self._events, use_float=True)
+        self._parser = ijson.basic_parse_coro(self._events)
         self._size = 0
         self._alerts: list[WebhookAlert] = []
         self._malformed: Malformed | None = None
@@ -168,7 +176,10 @@ class WebhookReader:
         except StopIteration as error:
             raise BadWebhook("something follows the end of the body") from error
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            raise BadWebhook("it is not JSON, or has a number that is too large") from error
+            raise BadWebhook("it is not JSON") from error
+        except (ArithmeticError, SystemError) as error:
+            # Of numbers that no Decimal and no int is made of; ijson's C code raises the second kind for them.
+            raise BadWebhook("it has a number of thousands of digits, or an exponent of more than 18 digits") from error
         for event, value in self._events:
             self._take(event, value)
         del self._events[:]

@@ -10,6 +10,7 @@ from runmend.cli.context import NotFoundHere, asking, load_settings, temporal_cl
 from runmend.cli.listing import find_run
 from runmend.cli.showing import follow_to_end
 from runmend.core.outcomes import Outcome
+from runmend.core.printable import in_one_line
 from runmend.runs.terminal import link
 from runmend.runs.timeline import CALL_SECONDS
 
@@ -37,10 +38,10 @@ async def cancel_run(called: str, reason: str, *, wait: bool) -> int:
                 # It ended in between.
                 raise ended from error
             raise
-    sys.stderr.write(f"asked {workflow_id} to cancel; it ends once its worker has reported what stands\n")
+    sys.stderr.write(f"asked {in_one_line(workflow_id)} to cancel; it ends once its worker has reported what stands\n")
     if wait:
         progress = await follow_to_end(client, settings, workflow_id, run_id)
         return 0 if progress.result.outcome is Outcome.CANCELLED else 1
-    sys.stdout.write(f"{workflow_id}@{run_id}\n")
+    sys.stdout.write(f"{in_one_line(workflow_id)}@{run_id}\n")
     sys.stderr.write(f"{link(settings.web_ui, client.namespace, workflow_id, run_id)}\n")
     return 0

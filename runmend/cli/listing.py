@@ -28,6 +28,7 @@ _STYLES: Final = {
     Outcome.RECOMMENDED: "yellow",
     RUNNING: "cyan",
 }
+STUCK: Final = f"{RUNNING}, stuck"
 _LEAST_REASON: Final = 30
 _GAP: Final = 2
 
@@ -173,7 +174,7 @@ def _table(found: Sequence[Row], width: int) -> list[Text]:
     headings = ("OUTCOME", "RUN", "STARTED (UTC)", "TOOK")
     more = [[cell(row.kind), cell(row.runbook_id)] for row in found]
     table = table_of((*headings, "KIND", "RUNBOOK"), [[*line, *rest] for line, rest in zip(lines, more, strict=True)])
-    reasons = [cell(row.reason) for row in found]
+    reasons = [cell(row.problem or row.reason) for row in found]
     left = max(line.cell_len for line in table) + _GAP
     longest = max(len("REASON"), *(reason.cell_len for reason in reasons))
     if width - left >= min(_LEAST_REASON, longest):
@@ -181,7 +182,8 @@ def _table(found: Sequence[Row], width: int) -> list[Text]:
         return [_beside(line, end, left, width) for line, end in zip(table, ends, strict=True)]
     first, *rest = table_of(headings, lines)
     for line, row in zip(rest, found, strict=True):
-        why = cell(f"  {row.kind}, {row.runbook_id}" + (f": {row.reason}" if row.reason else ""), "dim")
+        reason = row.problem or row.reason
+        why = cell(f"  {row.kind}, {row.runbook_id}" + (f": {reason}" if reason else ""), "dim")
         why.truncate(width, overflow="ellipsis")
         line.append("\n").append_text(why)
     return [first, *rest]
@@ -197,6 +199,8 @@ def _beside(line: Text, end: Text, left: int, width: int) -> Text:
 
 def _outcome(row: Row) -> Text:
     """An outcome; of a resolved run also how many criteria nobody has checked."""
+    if row.problem:
+        return cell(STUCK, "red")
     if row.unverified:
         return cell(f"{row.outcome}, {row.unverified} unverified", "yellow")
     return cell(in_words(row.outcome), _STYLES.get(row.outcome, "red"))

@@ -49,7 +49,7 @@ async def run_bridge(host: str, port: int, runbooks: Path | None, *, insecure: b
     check_exposure(host, settings, insecure)
     keys_of(settings)  # a file that cannot be used is said before anything is asked
     log_to(form=settings.log_format)
-    catalog = Catalog(settings.runbooks)
+    catalog = Catalog(settings.runbooks, isolated=True)
     cluster = Cluster.connect(context=settings.kube_context)
     try:
         await serve(

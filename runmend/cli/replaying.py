@@ -17,6 +17,7 @@ from runmend.cli.listing import find_run
 from runmend.cli.running import find_plan
 from runmend.cli.showing import follow_started
 from runmend.core.errors import RunmendError
+from runmend.core.printable import in_one_line
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.plan.plan import Plan
@@ -103,7 +104,7 @@ async def replay_failed(how: How, wanted: Wanted, *, since: datetime, at_once: i
         found = await candidates(client, settings, wanted, since)
     chosen = [each for each in found if each.past and each.point]
     for each in found:
-        sys.stdout.write(f"{_listed(each)}\n")
+        sys.stdout.write(f"{in_one_line(_listed(each))}\n")
     if not chosen:
         whose = f" of {wanted.runbook}" if wanted.runbook else " that fits" if wanted.target or wanted.namespace else ""
         none = f"no run{whose} failed" if not found else f"none of the {len(found)} runs that failed is to be resumed"
@@ -190,7 +191,7 @@ async def _rehearsed(settings: Settings, rehearse: Callable[[Cluster], Rehearsal
         rehearsal = await asyncio.to_thread(rehearse, cluster)
     finally:
         cluster.close()
-    sys.stdout.writelines(f"  {line}\n" for line in rehearsal.lines)
+    sys.stdout.writelines(f"  {in_one_line(line)}\n" for line in rehearsal.lines)
     return int(rehearsal.fails)
 
 
@@ -199,11 +200,12 @@ async def _rehearsed_all(settings: Settings, chosen: list[Candidate]) -> int:
     for each in chosen:
         past, point = each.past, each.point
         if past and point:
-            sys.stdout.write(f"{past.name}:\n")
+            sys.stdout.write(f"{in_one_line(past.name)}:\n")
             try:
                 failing += await _rehearsed(settings, _resuming(settings, past, point))
             except RunmendError as error:
-                sys.stdout.write(f"  cannot be told: {type(error).__name__}: {error}\n")
+                said = in_one_line(str(error))
+                sys.stdout.write(f"  cannot be told: {type(error).__name__}: {said}\n")
                 failing += 1
     return int(failing > 0)
 
@@ -214,7 +216,7 @@ def _resuming(settings: Settings, past: Past, point: Point) -> Callable[[Cluster
 
 def _print_line(line: str) -> None:
     """Progress, as it comes."""
-    sys.stdout.write(f"{line}\n")
+    sys.stdout.write(f"{in_one_line(line)}\n")
     sys.stdout.flush()
 
 
@@ -226,6 +228,6 @@ def _listed(each: Candidate) -> str:
 async def _report_started(client: Client, settings: Settings, past: Past, run_id: str, *, wait: bool) -> int:
     if wait:
         return await follow_started(client, settings, past.given.target, run_id)
-    sys.stdout.write(f"{past.workflow_id}@{run_id}\n")
+    sys.stdout.write(f"{in_one_line(past.workflow_id)}@{run_id}\n")
     sys.stderr.write(f"{link(settings.web_ui, client.namespace, past.workflow_id, run_id)}\n")
     return 0

@@ -14,8 +14,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Target
 from runmend.cli.context import asking, load_settings, temporal_client
-from runmend.cli.listing import find_run
+from runmend.cli.listing import cell, find_run
 from runmend.core.durations import took
+from runmend.core.printable import in_one_line
 from runmend.core.settings import Settings
 from runmend.plan.messages import REPORT_QUERY, RunResult
 from runmend.reports.report import moment
@@ -23,6 +24,10 @@ from runmend.runs.terminal import Screen, console, follow, link, print_report, p
 from runmend.runs.timeline import CALL_SECONDS, Progress, State, progress_of
 from runmend.runs.visibility import short_run
 
+_UNSTUCK: Final = (
+    "It goes on once a worker can do that task; the worker's log says more. `temporal workflow terminate` gives it up, "
+    "and lets others have the target."
+)
 _QUERY_SECONDS: Final = timedelta(seconds=3)
 
 
@@ -48,7 +53,7 @@ async def follow_run(called: str, *, as_json: bool) -> int:
     settings = load_settings()
     client = await temporal_client()
     workflow_id, run_id = await find_run(client, settings, called)
-    out = Console(stderr=True, highlight=False) if as_json else console()
+    out = console(stderr=as_json)
     with asking():
         progress = await progress_of(client, workflow_id, run_id)
     if not progress.closed:
@@ -100,7 +105,10 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
     print_report(out, progress.result, advise=latest in ("", progress.run_id))
     if not progress.closed:
         out.print()
-        if not progress.activities:
+        if progress.problem:
+            out.print(Text(f"Stuck: {cell(progress.problem)}"), soft_wrap=True)
+            out.print(Text(_UNSTUCK), soft_wrap=True)
+        elif not progress.activities:
             out.print(Text("Now: it waits for a worker"))
         for phase in progress.phases:
             if phase.state is State.DOING:
@@ -111,7 +119,7 @@ def print_run(out: Console, progress: Progress, settings: Settings, namespace: s
         out.print(Text(line), soft_wrap=True)
     lasted = f"took {took(progress.seconds)}" if progress.closed else f"for {took(progress.seconds)} now"
     counts = f"{progress.events} events, {progress.activities} activities, {lasted}"
-    out.print(Text(f"{progress.workflow_id}@{progress.run_id}: {counts}"))
+    out.print(Text(in_one_line(f"{progress.workflow_id}@{progress.run_id}: {counts}")))
     out.print(Text(link(settings.web_ui, namespace, progress.workflow_id, progress.run_id)), soft_wrap=True)
     print_verdict(out, progress.result)
 
@@ -181,6 +189,7 @@ def _as_json(progress: Progress, settings: Settings, namespace: str, latest: str
         "resumed_as": progress.resumed_as or None,
         "replays": progress.replays or None,
         "latest": latest or None,
+        "problem": progress.problem or None,
         "events": progress.events,
         "activities": progress.activities,
         "phases": [

@@ -9,6 +9,8 @@ from typing import Final
 from urllib.parse import quote
 
 _STRUCTURE: Final = re.compile(r"[\\`*\[\]<>&~|]|(?<![^\W_])_")
+_BLOCK: Final = re.compile(r"^([0-9]*)([#+=-]|(?<=[0-9])[.)])")
+"""What would make a line a heading, a list item or a rule."""
 _ADDRESS: Final = re.compile(r"://|www\.|@|(mailto|xmpp):", re.IGNORECASE)
 _URL_SAFE: Final = ":/?#@!$&'*+,;=%-._~"
 
@@ -19,6 +21,16 @@ def plain(text: str) -> str:
     What many readers make a link of by themselves, an address of the web or of a mailbox, is shown as code.
     """
     return " ".join(code(word) if _ADDRESS.search(word) else escaped(word) for word in one_line(text).split(" "))
+
+
+def prose(text: str) -> str:
+    """A text of several lines, in which nothing but its paragraphs and list items has a meaning."""
+    return "\n".join(map(_line_of_prose, text.splitlines()))
+
+
+def _line_of_prose(line: str) -> str:
+    mark = "- " if line.startswith("- ") else ""
+    return mark + _BLOCK.sub(r"\1\\\2", plain(line.removeprefix(mark)))
 
 
 def escaped(text: str) -> str:

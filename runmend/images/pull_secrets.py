@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Final
 
 from pydantic import SecretStr
@@ -23,6 +22,8 @@ _KEYS: Final = {"kubernetes.io/dockerconfigjson": ".dockerconfigjson", "kubernet
 _HUB_KEY: Final = "index.docker.io"
 _SECRET_MAX: Final = 1024 * 1024
 """Bytes that a Secret's data have at most, by Kubernetes' own limit."""
+ENTRIES_MAX: Final = 1000
+"""How many registries' entries of one Secret are read; who makes a Secret may be anybody who makes pods."""
 _SHOWN_MAX: Final = 60
 
 
@@ -73,6 +74,8 @@ def parse_pull_secret(secret: Mapping[str, object]) -> tuple[Credentials, ...]:
     auths = config.get("auths") if key == ".dockerconfigjson" else config
     if not isinstance(auths, dict) or not auths:
         raise PullSecretError(f"{named}: {key} has no auths")
+    if len(auths) > ENTRIES_MAX:
+        raise PullSecretError(f"unknown: {named} has {len(auths)} entries, and at most {ENTRIES_MAX} are read")
     entries = (
         _entry(f"{named}: entry {number} of {len(auths)}", host, auth)
         for number, (host, auth) in enumerate(auths.items(), 1)
@@ -131,9 +134,26 @@ def _host_port(registry: str) -> tuple[str, str]:
 def _glob(glob: str, label: str) -> bool:
     """Match one label; `*` never reaches over a dot, because a label holds none.
 
-    A bracket is an IPv6 address's, not a set of letters.
+    A bracket is an IPv6 address's, not a set of letters. All places in the glob where a match may stand are followed at
+    once, as bits, so a Secret full of stars takes no longer than another; and what is longer than the label cannot fit.
     """
-    return fnmatchcase(label, glob.replace("[", "[[]"))
+    letters = glob.replace("*", "")
+    if "*" not in glob and "?" not in glob:
+        return glob == label
+    if len(letters) > len(label):
+        return False
+    stars, places = 0, dict[str, int]()
+    number = 0
+    for char in glob:
+        if char == "*":
+            stars |= 1 << number
+        else:
+            places[char] = places.get(char, 0) | 1 << number
+            number += 1
+    any_letter, standing = places.get("?", 0), 1
+    for char in label:
+        standing = (standing & (places.get(char, 0) | any_letter)) << 1 | standing & stars
+    return bool(standing >> number & 1)
 
 
 def _entry(where: str, registry: str, auth: object) -> Credentials | None:

@@ -26,6 +26,7 @@ from runmend.core.errors import (
 from runmend.facts.objects import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
 from runmend.kube import facts
 from runmend.kube.connection import Connection
+from runmend.kube.refusals import refused_by
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -35,6 +36,10 @@ _CONNECTION = re.compile(r"^<?\w*Connection\w*\([^)]*\)(?: at 0x\w+>)?: |^HTTPS?
 FIELD_MANAGER = "runmend"
 REQUEST_SECONDS = (3.0, 10.0)
 """The longest to connect, and the longest silence while an answer is read."""
+WRITE_SECONDS = (3.0, 40.0)
+"""The same for a write. The API server asks admission webhooks first, each for 30 seconds at most, and ends a write
+after 34, whatever it still waits for: only then is it known whether anything was written.
+"""
 LONGEST_TEXT = 500
 PAGE = 500
 """The most items of a list that are asked for in one answer."""
@@ -52,6 +57,9 @@ SELECTING = {
     "Job": "/apis/batch/v1/namespaces/{namespace}/jobs/{name}",
 }
 """The kinds besides Deployment whose selector is read, and where an object of them is."""
+_WAITS = "before a write it waits for admission webhooks, and does not say for which"
+_OUT_OF_TIME = "request did not complete within requested timeout"
+"""What the API server says when its own time for a request is over (504)."""
 _JSON = "application/json"
 _METADATA = f"{_JSON};as=PartialObjectMetadata;g=meta.k8s.io;v=v1"
 _METADATA_LIST = f"{_JSON};as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
@@ -153,7 +161,8 @@ class Cluster:
     def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
         """A strategic merge patch; with `dry_run` the API server checks it and writes nothing."""
         query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
-        answer = self._send("PATCH", _DEPLOYMENT, {"namespace": namespace, "name": name}, query, patch)
+        names = {"namespace": namespace, "name": name}
+        answer = self._send("PATCH", _DEPLOYMENT, names, query, patch, seconds=WRITE_SECONDS)
         return facts.deployment(answer)
 
     def create_event(self, namespace: str, event: Json, *, seconds: float) -> bool:
@@ -201,7 +210,7 @@ class Cluster:
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
         *,
-        seconds: float | None = None,
+        seconds: tuple[float, float] | float | None = None,
         accept: str = _JSON,
     ) -> Json:
         quoted = {}
@@ -224,7 +233,10 @@ class Cluster:
                 timeout=REQUEST_SECONDS if seconds is None else seconds,
             )
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unreachable(f"the API server at {self.host} did not answer: {cut(_innermost(error))}") from error
+            said = f"the API server at {self.host} did not answer: {cut(_innermost(error))}"
+            if method == "PATCH" and _was_sent(error):
+                raise Unreachable(f"{said}; {_WAITS}", reason="a write was not answered in time") from error
+            raise Unreachable(said) from error
         status, retry_after = answer.status, answer.headers.get("Retry-After")
         parsed = _parsed(answer.body)
         if status >= 300:  # noqa: PLR2004  what is not a success
@@ -251,6 +263,12 @@ def _innermost(error: BaseException) -> str:
     return _CONNECTION.sub("", str(error)) or type(error).__name__
 
 
+def _was_sent(error: BaseException) -> bool:
+    """Whether a request was sent, and its answer did not come in time."""
+    reason = getattr(error, "reason", None)
+    return isinstance(reason if isinstance(reason, BaseException) else error, urllib3.exceptions.ReadTimeoutError)
+
+
 def _parsed(data: bytes | None) -> Json | None:
     try:
         parsed = json.loads(data or b"")
@@ -270,15 +288,18 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
     )
     if status == 409 and body and body.get("reason") == "AlreadyExists":  # noqa: PLR2004  the other 409 is a conflict
         return AlreadyExists(message)
+    refused = f"refused: {kind}" if (kind := refused_by(str(said))) else None
     if status in _ERRORS:
-        return _ERRORS[status](message, reason="not authenticated" if status == 401 else None)  # noqa: PLR2004
+        return _ERRORS[status](message, reason="not authenticated" if status == 401 else refused)  # noqa: PLR2004
+    if _OUT_OF_TIME in str(said) and subject.startswith("PATCH "):
+        return ServerError(f"{message}; {_WAITS}", reason="a write took too long")
     match status:
         case 429 | 503 if delay or status == 429:  # noqa: PLR2004  a 503 that does not say for how long is an error
             return Throttled(message, delay=delay)
         case _ if status >= 500:  # noqa: PLR2004
-            return ServerError(message, delay=delay)
+            return ServerError(message, delay=delay, reason=refused)
         case _:
-            return Invalid(message)
+            return Invalid(message, reason=refused)
 
 
 _ERRORS: dict[int, type[RunmendError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Expired}

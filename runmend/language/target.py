@@ -14,7 +14,8 @@ from runmend.facts.objects import DeploymentFacts, PodFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
-from runmend.plan.messages import GONE, NO_POD, OTHER_STATE, PROBLEM_GONE, Affected
+from runmend.plan.messages import Affected
+from runmend.plan.reasons import GONE, NO_POD, OTHER_STATE, PROBLEM_GONE
 
 UNSCHEDULABLE = "Unschedulable"
 _COMING = frozenset({"", "ContainerCreating", "PodInitializing"})

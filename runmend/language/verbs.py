@@ -18,6 +18,7 @@ from runmend.kube.client import Cluster, Json
 from runmend.kube.notes import LAST_CHANGE, ChangeNote
 from runmend.plan.messages import Change
 from runmend.plan.plan import GetEvents, fill
+from runmend.plan.reasons import NOT_IN_TEMPLATE
 
 _PLAIN = re.compile(r"[A-Za-z0-9._:/-]{0,253}")
 
@@ -83,7 +84,7 @@ def image_patch(deployment: DeploymentFacts, changes: tuple[Change, ...], note: 
             raise PreconditionFailed(
                 f"container {change.container} is not in the template of Deployment {deployment.name}: a patch "
                 "would add it",
-                reason="container not in the template",
+                reason=NOT_IN_TEMPLATE,
             )
         pod.setdefault(listed, []).append({"name": change.container, "image": change.after})
     return {

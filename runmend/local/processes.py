@@ -24,8 +24,8 @@ from runmend.core.errors import PermanentError
 from runmend.runs.connection import LEAST_RETENTION, register_search_attributes
 from runmend.runs.converter import data_converter
 
-END_SECONDS: Final = 35
-"""How long a child may take to end; a worker finishes what runs, for 30 s at most."""
+END_SECONDS: Final = 55
+"""How long a child may take to end; a worker finishes what runs, for 50 s at most."""
 START_SECONDS: Final = 30
 AT_ONCE_SECONDS: Final = 10.0
 """A process that has worked for so long did not end at once."""

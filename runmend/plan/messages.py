@@ -1,7 +1,5 @@
 """What passes between a run's workflow, its activities, and whoever starts or reads it."""
 
-import json
-import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,55 +11,11 @@ from runmend.core.outcomes import Outcome
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
-
-CANCELLED = "cancelled"
-NO_REASON = "no reason given"
-
-# What the visibility store knows of a run.
-TARGET = "Target"
-KUBE_NAMESPACE = "KubeNamespace"
-ALERT_NAME = "AlertName"
-FINGERPRINTS = "Fingerprints"
-OUTCOME = "Outcome"
-REASON = "Reason"
-"""Why it ended so, in a few words without a name in them; of a resolved run what was wrong."""
-
-KEYWORD_BYTES = 250
-
-# Memo keys.
-EPISODES = "episodes"
-"""Episode → when it was dealt with (ISO 8601): those of this run and its predecessors, 7 days, the newest 200."""
-TARGET_UID = "target_uid"
-"""The uid of the object that the run was started for, where it is known: another of the same name is another target."""
-TROUBLES = "troubles"
-"""What the run was started for, and what joined it, each as `trouble_of` names it."""
-MODE = "mode"
-"""What it might do by itself when it was started: the strictest of installation, runbook and run."""
-RUNBOOK = "runbook"
-"""{"title", "sha256", "file"} of the runbook."""
-REPLAYS = "replays"
-"""The run id of which this run is the replay, where a person asked for one as a new run."""
-
-# Reasons that more than one place speaks of.
-PROBLEM_GONE = "problem gone"
-GONE = "the target is gone"
-DELETING = "the target is being deleted"
-NO_POD = "there is no pod"
-NEW_IMAGE = "new image: "
-"""With the causes behind it, for which the image that the run wrote cannot be pulled: `new image: rate limit`."""
-OTHER_STATE = "another state"
-"""With the state behind it: `another state: ErrImageNeverPull`."""
+from runmend.plan.reasons import CANCELLED, NO_REASON
 
 JOIN_SIGNAL = "alerts"
 RESOLVED_SIGNAL = "alerts_resolved"
 REPORT_QUERY = "report"
-
-EPISODES_KEPT_DAYS = 7
-_UNVERIFIED = re.compile(r"(?:^|; )([0-9]+) criteri(?:on|a) unverified$")
-EPISODES_KEPT = 200
-TROUBLES_KEPT = 100
-KEYWORD_LIST_BYTES = 1900
-"""Temporal refuses a start whose search attribute has more than 2048 bytes as JSON."""
 
 
 class Options(Frozen):
@@ -85,6 +39,8 @@ class Joining(Frozen):
 
     runbook_id: str
     alerts: tuple[Alert, ...]
+    more: int = 0
+    """How many more there are, which are not told one by one."""
 
 
 class Affected(Frozen):
@@ -300,6 +256,8 @@ class RunResult(Frozen):
     sha256: str
     target: Target
     alerts: tuple[Alert, ...]
+    more_alerts: int = 0
+    """How many more there were, which are not kept one by one."""
     mode: Mode
     outcome: Outcome | None = None
     reason: str = ""
@@ -311,6 +269,8 @@ class RunResult(Frozen):
     observation: Observation | None = None
     steps: tuple[StepResult, ...] = ()
     failed_step: str | None = None
+    uncertain_step: str | None = None
+    """The step that may have written, and nobody knows: a remark says why."""
     settled: str | None = None
     window_seconds: int | None = None
     """How long the window was held; None where it was not reached."""
@@ -376,61 +336,3 @@ class ReportCall(Frozen):
     """The input of `runmend.report`."""
 
     result: RunResult
-
-
-def keyword(text: str, most: int = KEYWORD_BYTES) -> str:
-    """A text as every visibility store takes it for a search attribute: printable, and at most 250 bytes."""
-    shown = "".join(char if char.isprintable() else "?" for char in text)
-    return shown.encode()[:most].decode(errors="ignore")
-
-
-def unverified_in_words(number: int) -> str:
-    """`1 criterion unverified`, `2 criteria unverified`; empty where none is."""
-    return f"{number} {'criterion' if number == 1 else 'criteria'} unverified" if number else ""
-
-
-def unverified_in(reason: str) -> int:
-    """How many criteria a search attribute's reason says were unverified."""
-    said = _UNVERIFIED.search(reason)
-    return int(said[1]) if said else 0
-
-
-def trouble_of(alert: Alert) -> str:
-    """What an alert says is wrong with a target, whoever says it and when: `ALERTNAME/CONTAINER`.
-
-    The fingerprint and the begin of an alert change with the exporter that it came from; this does not.
-    """
-    return f"{alert.name}/{alert.container}"
-
-
-def with_troubles(known: Iterable[str], alerts: Iterable[Alert]) -> list[str]:
-    """The memo's troubles with these alerts' added, the first ones of them where they are many."""
-    return list(dict.fromkeys((*known, *map(trouble_of, alerts))))[:TROUBLES_KEPT]
-
-
-def with_fingerprints(known: Iterable[str], alerts: Iterable[Alert]) -> list[str]:
-    """The fingerprints that a run is found by, with these alerts': as many as fit into a search attribute."""
-    kept: list[str] = []
-    size = len("[]")
-    for fingerprint in dict.fromkeys((*known, *(alert.fingerprint for alert in alerts))):
-        size += len(json.dumps(fingerprint)) + len(", ")
-        if size > KEYWORD_LIST_BYTES:
-            break
-        kept.append(fingerprint)
-    return kept
-
-
-def remembered(episodes: dict[str, str], alerts: tuple[Alert, ...], now: datetime) -> dict[str, str]:
-    """The memo's episodes with these alerts' added: 7 days, the newest 200 by when they were dealt with.
-
-    Args:
-        episodes: the memo so far, episode → ISO 8601 time.
-        alerts: the alerts that are being dealt with.
-        now: when; aware.
-    """
-    oldest = now - timedelta(days=EPISODES_KEPT_DAYS)
-    kept = {episode: when for episode, when in episodes.items() if datetime.fromisoformat(when) > oldest}
-    for alert in alerts:
-        kept.setdefault(alert.episode, now.isoformat())
-    newest = sorted(kept.items(), key=lambda item: item[1], reverse=True)[:EPISODES_KEPT]
-    return dict(newest)

@@ -24,6 +24,11 @@ a step treats."""
 TARGET_LABELS = ("namespace", "pod")
 """The labels by which a run finds what it fixes: an alert without them starts none, whatever its runbook requires."""
 
+READING_SECONDS = 30
+CHANGING_SECONDS = 90
+"""How long one try of a step may take. A changing one reads, then waits for the API server, which asks admission
+webhooks before a write (`kube.client.WRITE_SECONDS`), and tells of the change."""
+
 
 def fill(template: str, values: Mapping[str, str]) -> str:
     """A template's text with its placeholders replaced, once: a value that looks like a placeholder stays as it is.
@@ -93,7 +98,7 @@ class Step(Frozen):
     gate: str = ""
     state: str | None = None
     owner: str | None = None
-    try_seconds: int = 30
+    try_seconds: int = READING_SECONDS
     budget_seconds: int = 300
 
     @property

@@ -19,6 +19,7 @@ from typing import Any, Final, Literal, get_origin
 from pydantic import BaseModel
 
 from runmend.core.errors import PermanentError
+from runmend.core.files import read_small
 from runmend.core.frozen import Frozen
 from runmend.plan.criteria import Watermark
 from runmend.plan.messages import CheckCall, ObserveCall, ReportCall, RunInput, RunResult, SettleCall, StepCall
@@ -80,20 +81,16 @@ class PlanKeys:
         """
         named = f"RUNMEND_PLAN_KEY_FILE {path}"
         try:
-            mode = path.stat().st_mode
-            if not stat.S_ISREG(mode):
-                raise WrongPlanKeys(f"{named} is no regular file; {_MAKE_ONE}")
-            with path.open("rb") as file:
-                held = file.read(_FILE_BYTES + 1)
+            held, status = read_small(path, _FILE_BYTES)
         except OSError as error:
             raise WrongPlanKeys(f"{named} cannot be read: {error.strerror}; {_MAKE_ONE}") from error
-        if mode & stat.S_IROTH:
-            raise WrongPlanKeys(f"{named} can be read by everybody on this machine; chmod o-r {path}")
+        if status.st_mode & (stat.S_IROTH | stat.S_IWOTH):
+            raise WrongPlanKeys(f"{named} is open to every user of this machine; chmod o-rw {path}")
         lines = [line.strip() for line in held.splitlines()]
         keys = tuple(line for line in lines if line and not line.startswith(b"#"))
         if not keys:
             raise WrongPlanKeys(f"{named} is empty; {_MAKE_ONE}")
-        if len(held) > _FILE_BYTES or len(keys) > KEYS_MOST:
+        if len(keys) > KEYS_MOST:
             raise WrongPlanKeys(f"{named} holds more than {KEYS_MOST} keys; leave out those that no open run needs")
         for number, key in enumerate(keys, 1):
             if len(key) < KEY_CHARACTERS or not key.isascii() or not key.decode().isprintable() or b" " in key:

@@ -9,7 +9,24 @@ from typing import Final, NamedTuple
 
 from runmend.core.markdown import code, plain
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import DELETING, GONE, NEW_IMAGE, NO_POD, OTHER_STATE, RunResult, StepStatus
+from runmend.plan.messages import RunResult, StepStatus
+from runmend.plan.reasons import (
+    ALREADY,
+    DELETING,
+    GONE,
+    LEAVES_A_CONTAINER,
+    NEW_IMAGE,
+    NO_NODE,
+    NO_POD,
+    NO_STATE,
+    NOT_ALLOWED,
+    OTHER_OBJECT,
+    OTHER_STATE,
+    OWNER,
+    PAUSED,
+    PODS_REFUSED,
+    SCALED_DOWN,
+)
 from runmend.reports.commands import kubectl, make, resource
 from runmend.reports.pull_advice import ABOUT_CAUSES
 
@@ -146,17 +163,18 @@ _ABOUT: Final[Mapping[str, Callable[[RunResult], Iterator[Advice]]]] = {
     DELETING: _deleting,
     NO_POD: _gone,
     OTHER_STATE: _other_state,
-    "owner is a ": _other_owner,
-    "paused": _paused,
-    "scaled to 0": _scaled_down,
-    "namespace not allowed": _namespace,
-    "already the fallback image": _runbook,
-    "command ": _runbook,
-    "no state in the plan": _runbook,
+    OWNER: _other_owner,
+    PAUSED: _paused,
+    SCALED_DOWN: _scaled_down,
+    NOT_ALLOWED: _namespace,
+    ALREADY: _runbook,
+    OTHER_OBJECT: _runbook,
+    LEAVES_A_CONTAINER: _runbook,
+    NO_STATE: _runbook,
     NEW_IMAGE: _new_image,
-    "pods refused: quota": _quota,
-    "pods refused: ": _refused,
-    "no node takes a pod": _no_node,
+    f"{PODS_REFUSED}quota": _quota,
+    PODS_REFUSED: _refused,
+    NO_NODE: _no_node,
 }
 """The beginning of a reason → what is advised."""
 

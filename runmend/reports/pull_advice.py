@@ -8,10 +8,10 @@ from runmend.images.pull_failures import Cause
 ABOUT_CAUSES: Mapping[Cause, str] = MappingProxyType(
     {
         Cause.AUTHENTICATION: (
-            "Give the pod a pull secret whose account may pull this repository, in `imagePullSecrets` of the pod or of "
-            "its service account, or renew the node's own credentials. Tokens end: one of Amazon's ECR after twelve "
-            "hours. Check the repository's name too: a registry "
-            "may answer so for one that does not exist."
+            "Give the pod a pull secret whose account may pull this repository, in `imagePullSecrets` of the pod, or "
+            "of its service account before the pod is made, or renew the node's own credentials. Tokens end: one of "
+            "Amazon's ECR after twelve hours. Check the repository's name too: a registry may answer so for one that "
+            "does not exist."
         ),
         Cause.NOT_FOUND: (
             "Correct the repository, tag or digest, or push the image again. Look whether a clean-up rule of the "

@@ -9,18 +9,10 @@ from datetime import UTC, datetime
 from runmend.core.markdown import code, one_line, plain
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
+from runmend.plan.attributes import KEYWORD_BYTES, keyword, unverified_in_words
 from runmend.plan.criteria import Status
-from runmend.plan.messages import (
-    DELETING,
-    GONE,
-    KEYWORD_BYTES,
-    Change,
-    Finding,
-    RunResult,
-    StepStatus,
-    keyword,
-    unverified_in_words,
-)
+from runmend.plan.messages import Change, Finding, RunResult, StepStatus
+from runmend.plan.reasons import DELETING, GONE
 from runmend.reports.advice import advice_for
 from runmend.reports.commands import restore
 
@@ -134,8 +126,8 @@ def _about(result: RunResult) -> Iterator[str]:
     for alert in result.alerts[:_MOST_ALERTS]:
         container = f", container {plain(alert.container)}" if alert.container else ""
         yield f"- Alert: {plain(alert.name)} for pod {plain(alert.pod)}{container}"
-    if (more := len(result.alerts) - _MOST_ALERTS) > 0:
-        yield f"- and {more} more alerts"
+    if (more := max(0, len(result.alerts) - _MOST_ALERTS) + result.more_alerts) > 0:
+        yield f"- and {more} more {'alert' if more == 1 else 'alerts'}"
 
 
 def _diagnosis(result: RunResult) -> Iterator[str]:
@@ -197,7 +189,7 @@ def _stands(result: RunResult) -> Iterator[str]:
     yield from ("", "### What stands", "")
     yield from (f"- {_change(change)}; not proven" for change in result.changes)
     if not result.changes:
-        yield "- nothing was changed" if "may have written" not in " ".join(result.remarks) else "- see the remarks"
+        yield "- see the remarks" if result.uncertain_step else "- nothing was changed"
     if result.not_done:
         yield from ("", "### What was not done", "")
         yield from (f"- {plain(name)}" for name in result.not_done)

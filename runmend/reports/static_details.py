@@ -4,13 +4,16 @@ from collections.abc import Iterator
 from typing import Final
 
 from runmend.alerts.alert import Alert, Target
-from runmend.core.markdown import code, link, one_line, plain
+from runmend.core.markdown import code, link, plain, prose
 from runmend.plan.plan import Plan
 
 SUMMARY_BYTES: Final = 390
 """Temporal refuses a start whose summary has more than 400 bytes, or whose details have more than 20,000."""
 _DETAILS_BYTES: Final = 19_000
 _PROSE_BYTES: Final = 3000
+_TITLE_BYTES: Final = 500
+_GROWS: Final = 4
+"""How much longer a text gets at most that is made plain."""
 _ALERTS_LISTED: Final = 100
 _ALERTS_WITH_LABELS: Final = 10
 _LABELS_BYTES: Final = 1000
@@ -20,12 +23,22 @@ _SAID_ALREADY: Final = frozenset({"alertname", "pod", "container"})
 
 def summary_of(plan: Plan, target: Target) -> str:
     """`ImagePullBackOff Remediation: Deployment shop/web`."""
-    return cut(one_line(f"{plan.title}: {target}"), SUMMARY_BYTES)
+    text = f"{plan.title}: {target}"
+    said = plain(text)
+    # What is cut afterwards would end in the middle of code, which would then be none.
+    return said if len(said.encode()) <= SUMMARY_BYTES else plain(cut(text, SUMMARY_BYTES // _GROWS))
 
 
 def details_of(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> str:
     """The runbook, its target and its alerts, as Markdown."""
-    return cut("\n".join(_lines(plan, target, alerts)), _DETAILS_BYTES)
+    lines, left = [], _DETAILS_BYTES
+    for line in "\n".join(_lines(plan, target, alerts)).split("\n"):
+        left -= len(line.encode()) + 1
+        if left < 0:
+            lines.append("…")
+            break
+        lines.append(line)
+    return "\n".join(lines)
 
 
 def cut(text: str, most: int) -> str:
@@ -35,14 +48,15 @@ def cut(text: str, most: int) -> str:
 
 
 def _lines(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> Iterator[str]:
-    yield f"# {one_line(plan.title)}"
+    yield f"# {plain(cut(plan.title, _TITLE_BYTES))}"
     yield ""
-    for prose in (plan.description, plan.problem):
-        if prose:
-            yield from (cut(prose, _PROSE_BYTES), "")
+    for text in (plan.description, plan.problem):
+        if text:
+            yield from (prose(cut(text, _PROSE_BYTES)), "")
     yield f"- **Target**: {plain(str(target))} (cluster {plain(target.cluster)})"
     yield f"- **Runbook**: {code(plan.file)}, sha256 {code(plan.sha256[:_SHA256_SHOWN])}"
-    yield from cut("\n".join(f"- **Note**: {one_line(note)}" for note in plan.notes), _PROSE_BYTES).splitlines()
+    notes = cut("\n".join(" ".join(note.split()) for note in plan.notes), _PROSE_BYTES)
+    yield from (f"- **Note**: {plain(note)}" for note in notes.splitlines())
     for number, alert in enumerate(alerts[:_ALERTS_LISTED]):
         yield _alert(alert, with_labels=number < _ALERTS_WITH_LABELS)
     if len(alerts) > _ALERTS_LISTED:
@@ -71,8 +85,11 @@ def _labels(alert: Alert) -> Iterator[str]:
         shown = code(f"{name}={value}")
         size += len(shown.encode())
         if size > _LABELS_BYTES:
-            yield f"and {len(rest) - number} more"
+            yield f"and {len(rest) - number + alert.left_out} more"
             return
         yield shown
+    if alert.left_out:
+        yield f"and {alert.left_out} more, which are too large all together"
+        return
     if not rest:
         yield "none"

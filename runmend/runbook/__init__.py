@@ -1,9 +1,10 @@
-"""From a runbook, a Markdown file, to a `Plan`. Pure but for `loader` and `lint`, which read files."""
+"""From a runbook, a Markdown file, to a `Plan`. Pure but for `files`, `loader`, `lint` and `isolated`."""
 
 from runmend.runbook.compiler import Compiled, compile_runbook, dump_plan
 from runmend.runbook.diagnostics import Diagnostic, RunbookError, Severity
+from runmend.runbook.files import UnreadableDirectory
 from runmend.runbook.lint import Linted, lint
-from runmend.runbook.loader import Catalog, Loaded, UnreadableDirectory, load_directory
+from runmend.runbook.loader import Catalog, Loaded, load_directory
 
 __all__ = [
     "Catalog",

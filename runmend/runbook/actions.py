@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import dropwhile
 
 from runmend.core.names import identifier
 from runmend.runbook.diagnostics import Kind, Report, quoted
@@ -195,9 +196,7 @@ def read_named(item: Item) -> Named | None:
 
     None where it has no name.
     """
-    spans = list(item.inline.spans)
-    while spans and not spans[0].text.strip():
-        spans.pop(0)
+    spans = list(dropwhile(lambda span: not span.text.strip(), item.inline.spans))
     if not spans:
         return None
     count = 0

@@ -6,6 +6,7 @@ The same bytes give the same plan, in whatever directory.
 import hashlib
 import json
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePath
 
 from runmend.plan.criteria import Criterion
@@ -21,6 +22,8 @@ from runmend.runbook.phrases import known_states, same_state
 from runmend.runbook.prose import REMEDY as PROSE_REMEDY
 from runmend.runbook.prose import check_prose, prohibition
 from runmend.runbook.steps import compile_step
+
+_NAMED_MAX = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +101,8 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
     for use in header.workflow:
         action = actions.get(use.action_id)
         if action is None:
-            known = f"actions are {listed(list(actions), 'and')}" if actions else "the file has no action"
+            named = [*islice(actions, _NAMED_MAX), *(["others"] if len(actions) > _NAMED_MAX else [])]
+            known = f"actions are {listed(named, 'and')}" if actions else "the file has no action"
             report.error(
                 use.line,
                 f"the workflow runs {use.action_id}, and no action has that action_id",

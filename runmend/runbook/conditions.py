@@ -150,7 +150,7 @@ def _owner(text: str) -> OwnedBy | None:
 def _labels(text: str) -> Labels | None:
     if len(text) > LONGEST:
         return None
-    text = text.rstrip(". ")
+    text = " ".join(text.split()).rstrip(". ")
     if _NO_LABELS.fullmatch(text):
         return Labels((), ())
     only_optional = _OPTIONAL_FIRST.fullmatch(text)

@@ -102,13 +102,14 @@ def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator
     for part in document.section(Section.CRITERIA):
         if part.heading and not part.opens and (word := _turn(part.heading.plain)):
             _refuse(f"the heading {quoted(part.heading.plain)}", word, part.line, report, changes=changes)
+        listing = any(isinstance(block, Bullets) for block in part.blocks)
         for block in part.blocks:
             match block:
                 case Bullets():
                     for item in block.items:
                         said = _code_of(item)
                         yield said or _sentence(_whole(item), item.line, report, changes=changes)
-                case Inline() if part.items or block.plain.endswith(":"):
+                case Inline() if listing or block.plain.endswith(":"):
                     _introduction(block, report, changes=changes)
                 case Inline():
                     yield _sentence(block.plain, block.line, report, changes=changes)

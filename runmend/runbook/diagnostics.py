@@ -3,10 +3,15 @@
 Every other module of the compiler speaks to its writer through this.
 """
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from runmend.core.printable import in_one_line
+
 QUOTED_MAX = 80
+TOLD_MAX = 100
+"""How many errors of a file are told, and how many warnings."""
 
 
 class Severity(StrEnum):
@@ -52,7 +57,7 @@ class Diagnostic:
     def __str__(self) -> str:
         kind = f" [{self.kind}]" if self.kind else ""
         place = f"{self.line}:{self.column}" if self.column else str(self.line)
-        return f"{self.file}:{place}: {self.severity}: {self.problem}; {self.remedy}{kind}"
+        return in_one_line(f"{self.file}:{place}: {self.severity}: {self.problem}; {self.remedy}{kind}")
 
 
 class RunbookError(Exception):
@@ -72,7 +77,10 @@ class RunbookError(Exception):
 
 
 class Report:
-    """Gathers the diagnostics of one file, so that all of them are said in one go."""
+    """Gathers the diagnostics of one file, so that all of them are said in one go.
+
+    Of each severity the first hundred are told, and that there are more.
+    """
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -80,6 +88,8 @@ class Report:
         self._silenced: dict[Kind, int] = {}
         self.lines: list[str] = []
         """The file's, once it is read."""
+        self._noted: Counter[Severity] = Counter()
+        self._kinds: set[Kind] = set()
 
     def column_of(self, line: int, fragment: str) -> int:
         """Where a fragment stands in a line, from 1; 0 where it does not stand there as it is."""
@@ -100,18 +110,29 @@ class Report:
 
     def warn_of_idle_silences(self) -> None:
         """Note which silences leave nothing out, once all else is noted."""
-        noted = {diagnostic.kind for diagnostic in self._diagnostics}
         for kind, line in self._silenced.items():
-            if kind not in noted:
+            if kind not in self._kinds:
                 self.warning(Kind.UNUSED_SILENCE, line, f"silence: there is no warning {kind}", "remove it")
 
     def _add(self, diagnostic: Diagnostic) -> None:
-        self._diagnostics[diagnostic] = None
+        if diagnostic.kind:
+            self._kinds.add(diagnostic.kind)
+        if diagnostic in self._diagnostics or diagnostic.kind in self._silenced:
+            return
+        severity = diagnostic.severity
+        self._noted[severity] += 1
+        if self._noted[severity] == TOLD_MAX + 1:
+            rest = "correct these first"
+            diagnostic = replace(
+                diagnostic, problem=f"there are more {severity}s than these {TOLD_MAX}", remedy=rest, kind=None
+            )
+        if self._noted[severity] <= TOLD_MAX + 1:
+            self._diagnostics[diagnostic] = None
 
     @property
     def failed(self) -> bool:
         """Whether there is any error."""
-        return any(diagnostic.severity is Severity.ERROR for diagnostic in self._diagnostics)
+        return self._noted[Severity.ERROR] > 0
 
     @property
     def diagnostics(self) -> tuple[Diagnostic, ...]:

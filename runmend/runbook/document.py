@@ -2,7 +2,8 @@
 Reads no meaning.
 
 The Markdown parser is bounded by its own nesting limit, the file by `SIZE_MAX`, so no text takes long or overflows a
-stack.
+stack. What reads text here, and in the modules that use this one, takes time in proportion to its length:
+`tests/attacks/test_compile_time.py` holds each rule to that.
 """
 
 import re
@@ -16,10 +17,11 @@ from markdown_it.token import Token
 
 from runmend.runbook.diagnostics import Report
 
-SIZE_MAX = 256 * 1024
-HEADER_MAX = 64 * 1024
+SIZE_MAX = 64 * 1024
+HEADER_MAX = 16 * 1024
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_BEFORE_HEADING = re.compile(r"(?:[^\w~]|[\d_])+")
+_AFTER_HEADING = re.compile(r"(?:[^\w~]|_)+")
 
 
 class Section(StrEnum):
@@ -236,7 +238,18 @@ def _heading_words(text: str) -> str:
     """Leave numbering, emoji and a colon out of a heading: `2. Success Criteria:`. One that is struck out (~~) is none
     of ours.
     """
-    return re.sub(r"^(?:[^\w~]|[\d_])+|(?:[^\w~]|_)+$", "", text).lower()
+    before = _BEFORE_HEADING.match(text)
+    # Backwards, because a pattern that ends in `$` is tried at each place of the text.
+    after = _AFTER_HEADING.match(text[::-1])
+    return text[before.end() if before else 0 : len(text) - (after.end() if after else 0)].lower()
+
+
+def _without_comments(html: str) -> str:
+    kept, at = [], 0
+    while (start := html.find("<!--", at)) >= 0 and (end := html.find("-->", start + 4)) >= 0:
+        kept.append(html[at:start])
+        at = end + 3
+    return "".join([*kept, html[at:]])
 
 
 def _block(tokens: list[Token], at: int, offset: int) -> tuple[Block | None, int]:
@@ -253,8 +266,8 @@ def _block(tokens: list[Token], at: int, offset: int) -> tuple[Block | None, int
             block = Code(token.content, line + 1)
         case "code_block":
             block = Code(token.content, line)
-        case "html_block" if _COMMENT.sub("", token.content).strip():
-            block = Other("HTML", line, _COMMENT.sub("", token.content))
+        case "html_block" if (text := _without_comments(token.content)).strip():
+            block = Other("HTML", line, text)
         case "table_open":
             block = Other("a table", line, _text_within(tokens, at))
         case "blockquote_open":
@@ -328,7 +341,7 @@ def _inline(token: Token, offset: int) -> Inline:
                 spans.append(Span("\n", line))
             case "code_inline":
                 spans.append(Span(child.content, line, code=True, bold=bold > 0))
-            case "html_inline" if _COMMENT.fullmatch(child.content):
+            case "html_inline" if not _without_comments(child.content):
                 pass
             case _ if child.content:
                 spans.append(Span(child.content, line, bold=bold > 0))

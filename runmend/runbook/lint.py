@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from runmend.runbook.diagnostics import Diagnostic, RunbookError, Severity
-from runmend.runbook.loader import compile_file, load_directory, runbook_files
+from runmend.runbook.files import runbook_files
+from runmend.runbook.loader import compile_file, load_directory
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,20 @@ is broken.
 Called by bridge and commands.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runmend.core.errors import PermanentError
+from runmend.core.printable import in_one_line
 from runmend.plan.plan import Plan
 from runmend.runbook.compiler import Compiled, compile_runbook
 from runmend.runbook.diagnostics import Diagnostic, Report, RunbookError
 from runmend.runbook.document import SIZE_MAX
+from runmend.runbook.files import read_file, runbook_files
+from runmend.runbook.isolated import IsolatedCompiler
 
-
-class UnreadableDirectory(PermanentError):
-    """The directory of runbooks cannot be read."""
+Compiler = Callable[[bytes, str], Compiled]
+"""As `compile_runbook`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Loaded:
     warnings: tuple[Diagnostic, ...] = ()
 
 
-def load_directory(path: Path) -> Loaded:
+def load_directory(path: Path, compiler: Compiler = compile_runbook) -> Loaded:
     """Compile every `*.md` of a directory and its subdirectories, in the order of their paths; what is hidden, and a
     README.md without front matter, is left out.
 
@@ -45,9 +46,9 @@ def load_directory(path: Path) -> Loaded:
     warnings: list[Diagnostic] = []
     first: dict[tuple[str, str], str] = {}
     for file in runbook_files(path):
-        place = file.relative_to(path).as_posix()
+        place = in_one_line(file.relative_to(path).as_posix())
         try:
-            compiled = compile_file(file)
+            compiled = compile_file(file, compiler)
             _refuse_duplicates(compiled, file, place, first)
         except RunbookError as error:
             loaded.problems[place] = error
@@ -58,81 +59,29 @@ def load_directory(path: Path) -> Loaded:
     return Loaded(loaded.plans, loaded.places, loaded.problems, tuple(warnings))
 
 
-def runbook_files(path: Path) -> list[Path]:
-    """What should be a runbook in a directory and its subdirectories, sorted by path; also a subdirectory that may not
-    be read, because there may be some in it.
-
-    Raises:
-        UnreadableDirectory: there is no such directory, or it may not be read.
-    """
-    try:
-        found = list(files_under(path))
-    except OSError as error:
-        raise UnreadableDirectory(f"{path}: {error.strerror or error}") from error
-    chosen = [file for file in found if file.is_dir() or (file.suffix.lower() == ".md" and not _is_plain_readme(file))]
-    return sorted(chosen, key=lambda file: (file.parent, file.name))
-
-
-def files_under(path: Path, seen: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
-    """The files of a directory and its subdirectories, and those subdirectories that may not be read.
-
-    Links to directories are followed, because a ConfigMap's are such; never into a directory that leads there. What is
-    hidden is left out: a ConfigMap's own directories are, which its links lead to.
-
-    Args:
-        path: the directory.
-        seen: device and inode of those that it was reached through.
-
-    Raises:
-        OSError: the directory itself is not there, or may not be read.
-    """
-    itself = path.stat()
-    seen |= {(itself.st_dev, itself.st_ino)}
-    for entry in path.iterdir():
-        if entry.name.startswith("."):
-            continue
-        if not entry.is_dir():
-            yield entry
-            continue
-        try:
-            there = entry.stat()
-            if (there.st_dev, there.st_ino) not in seen:
-                yield from list(files_under(entry, seen))
-        except OSError:
-            yield entry
-
-
-def compile_file(file: Path) -> Compiled:
+def compile_file(file: Path, compiler: Compiler = compile_runbook) -> Compiled:
     """Compile one file.
 
     Raises:
         RunbookError: it cannot be read, or does not compile.
     """
+    report = Report(in_one_line(str(file)))
+    if in_one_line(file.name) != file.name:
+        report.error(1, "the file's name holds a character that is not printable, or no UTF-8", "rename it")
+        raise RunbookError(report.diagnostics)
     try:
-        with file.open("rb") as opened:
-            source = opened.read(SIZE_MAX + 1)
+        source = read_file(file, SIZE_MAX + 1)
     except OSError as error:
-        report = Report(str(file))
         what = "directory" if file.is_dir() else "file"
         report.error(
             1, f"the {what} cannot be read: {error.strerror or error}", "let the process read it, or remove it"
         )
         raise RunbookError(report.diagnostics) from error
-    return compile_runbook(source, str(file))
-
-
-def _is_plain_readme(file: Path) -> bool:
-    if file.name.lower() != "readme.md":
-        return False
-    try:
-        with file.open("rb") as opened:
-            return not opened.read(64).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"---")
-    except OSError:
-        return True
+    return compiler(source, report.file)
 
 
 def _refuse_duplicates(compiled: Compiled, file: Path, place: str, first: dict[tuple[str, str], str]) -> None:
-    report = Report(str(file))
+    report = Report(in_one_line(str(file)))
     values = {"runbook_id": compiled.plan.runbook_id, "alertname": compiled.plan.alertname}
     for key, value in values.items():
         if (key, value) in first:
@@ -149,13 +98,20 @@ def _refuse_duplicates(compiled: Compiled, file: Path, place: str, first: dict[t
 class Catalog:
     """The runbooks of a directory, as they were when last (re)loaded. A file that broke since keeps its last good plan.
 
+    Args:
+        path: the directory.
+        isolated: whether they are compiled in a child process with a time limit, for a process that does other things.
+
     Raises:
         UnreadableDirectory: there is no such directory, or it may not be read; on a reload everything stays as it was.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, isolated: bool = False) -> None:
         self._path = path
-        self._loaded = load_directory(path)
+        self._isolated = isolated
+        self._compiler: IsolatedCompiler | None = None
+        self._stopped = False
+        self._loaded = self._load()
         self._by_alertname = _by_alertname(self._loaded)
 
     @property
@@ -175,7 +131,7 @@ class Catalog:
 
     def reload(self) -> None:
         """Read the directory again. All of it changes at once."""
-        loaded = load_directory(self._path)
+        loaded = self._load()
         ids, alerts = set(loaded.plans), {plan.alertname for plan in loaded.plans.values()}
         for plan in self._loaded.plans.values():
             place = self._loaded.places[plan.runbook_id]
@@ -184,6 +140,24 @@ class Catalog:
                 loaded.plans[plan.runbook_id], loaded.places[plan.runbook_id] = plan, place
         self._by_alertname = _by_alertname(loaded)
         self._loaded = loaded
+
+    def stop(self) -> None:
+        """End what is being compiled, from another thread: its reload raises `Stopped`, and so does every later one."""
+        self._stopped = True
+        if compiler := self._compiler:
+            compiler.stop()
+
+    def _load(self) -> Loaded:
+        if not self._isolated:
+            return load_directory(self._path)
+        with IsolatedCompiler() as compiler:
+            self._compiler = compiler
+            if self._stopped:
+                compiler.stop()
+            try:
+                return load_directory(self._path, compiler.compile)
+            finally:
+                self._compiler = None
 
     def for_alert(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Plan | None:
         """The plan that answers an alert: by its `runbook_id`, label before annotation, else by its alertname.

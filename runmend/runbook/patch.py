@@ -2,6 +2,8 @@
 else.
 """
 
+from collections import Counter
+
 from runmend.core.names import dns_label
 from runmend.images.references import parse_image
 from runmend.plan.plan import ContainerImage
@@ -124,7 +126,7 @@ class _Patch:
             self._error(
                 "{container} stands beside other containers", "write it alone: it means each container that is treated"
             )
-        for name in sorted({name for name in names if names.count(name) > 1} - {_EACH}):
+        for name in sorted({name for name, count in Counter(names).items() if count > 1} - {_EACH}):
             self._error(
                 f"the patch names the container {quoted(name)} twice",
                 "name it once; a pod's containers have different names",

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from runmend.plan.plan import PLACEHOLDER
 from runmend.runbook.actions import RESERVED, Action, action_ids
 from runmend.runbook.conditions import EXAMPLES, after_leading_if
 from runmend.runbook.diagnostics import Kind, Report, quoted
@@ -21,6 +22,8 @@ REMEDY = (
     "leave the word out"
 )
 _AS_ITEMS = "write what binds as items: - **name**: `value`"
+_MARKS_MAX = 30
+"""Unicode's own limit, of its Stream-Safe Text Format."""
 
 _PLACES = (
     r"(?:non-?|pre-?)?prod(?:uction)?|preprod|staging|canar(?:y|ies)|dev|qa|uat|(?:development|test|testing) "
@@ -153,12 +156,23 @@ def _plain(text: str) -> str:
     """Lower case, without apostrophes, marks and invisible letters: neither a curly quote nor a soft hyphen hides a
     word.
     """
-    letters = (
-        letter for letter in unicodedata.normalize("NFKC", text) if unicodedata.category(letter) not in ("Cf", "Mn")
-    )
+    normal = unicodedata.normalize("NFKC", _without_long_runs_of_marks(text))
+    letters = (letter for letter in normal if unicodedata.category(letter) not in ("Cf", "Mn"))
     words = re.sub(r"[\u2010-\u2015]", "-", "".join(letters))
     words = re.sub(r"['\u2019]s\b", "", words)  # "the Deployment's image" speaks of one
     return " ".join(re.sub(r"['\u2018\u2019`*\"\u201c\u201d]", "", words).replace("_", " ").split()).lower()
+
+
+def _without_long_runs_of_marks(text: str) -> str:
+    """A text with at most 30 marks on a letter: normalising sorts them, which takes their number squared."""
+    if text.isascii():
+        return text
+    kept, run = [], 0
+    for letter in text:
+        run = run + 1 if unicodedata.combining(letter) else 0
+        if run <= _MARKS_MAX:
+            kept.append(letter)
+    return "".join(kept)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +190,7 @@ def _says(text: _Text) -> str:
 
 def check_items(action: Action, report: Report, *, changes: bool) -> None:
     """Look at an action's items: its description, what stands under them, and those that no placeholder asks for."""
-    command = action.value("command")
+    asked_for = {*PLACEHOLDER.findall(action.value("command"))}
     for named in action.named.values():
         beside = [_Text(text, line, f"the text under {quoted(named.name)}") for text, line in named.beside]
         if named.name == "description":
@@ -196,7 +210,7 @@ def check_items(action: Action, report: Report, *, changes: bool) -> None:
                 for item in named.items
                 for text in _item_texts(item)
             ]
-        elif changes and named.name not in RESERVED and f"{{{named.name}}}" not in command:
+        elif changes and named.name not in RESERVED and named.name not in asked_for:
             word = restriction(f"{named.name}: {named.marked or named.value}") or _first(_CONTROL, named.name)
             if word:
                 _refuse(f"the item {quoted(named.name)} of {action.action_id} says {quoted(word)}", named.line, report)
@@ -211,10 +225,10 @@ def check_prose(document: Document, changing: frozenset[str], report: Report) ->
     """Look at all prose that is or may be about the actions named in `changing`, those that change something and are
     run.
     """
-    near = _near(document.parts, changing)
+    acting = [action_ids(part) if part.section in (None, Section.ACTIONS) else frozenset() for part in document.parts]
+    near = _near(document.parts, acting, changing)
     titled = False
-    for number, part in enumerate(document.parts):
-        ids = action_ids(part) if part.section in (None, Section.ACTIONS) else frozenset()
+    for number, (part, ids) in enumerate(zip(document.parts, acting, strict=True)):
         title = part.level == 1 and not titled and part.section is None
         titled = titled or title
         if ids:
@@ -232,17 +246,23 @@ def check_prose(document: Document, changing: frozenset[str], report: Report) ->
             _refuse_all([*heading, *(text for block in part.blocks for text in _texts(block))], halt, report)
 
 
-def _near(parts: tuple[Part, ...], changing: frozenset[str]) -> frozenset[int]:
-    """The parts that stand above or below a changing action by their headings' levels."""
+def _near(parts: tuple[Part, ...], acting: list[frozenset[str]], changing: frozenset[str]) -> frozenset[int]:
+    """The parts that stand above or below a changing action by their headings' levels.
+
+    Args:
+        parts: the file's.
+        acting: the ids of the actions of each part.
+        changing: the ids of those that change something.
+    """
     near: set[int] = set()
     above: list[int] = []
     for number, part in enumerate(parts):
         while above and parts[above[-1]].level >= part.level:
             above.pop()
         if part.section is None:
-            if action_ids(part) & changing:
+            if acting[number] & changing:
                 near.update(above)
-            elif any(action_ids(parts[one]) & changing for one in above):
+            elif any(acting[one] & changing for one in above):
                 near.add(number)
         above.append(number)
     return frozenset(near)

@@ -42,20 +42,22 @@ class ShellSyntax(ValueError):
 
 @dataclass(slots=True)
 class _Words:
-    """The words so far; `word` is None between two of them."""
+    """The words so far, and the pieces of the one that has begun; None between two of them."""
 
     text: str
     at: int = 0
-    word: str | None = None
+    pieces: list[str] | None = None
     words: list[str] = field(default_factory=list)
 
     def add(self, letters: str) -> None:
-        self.word = (self.word or "") + letters
+        if self.pieces is None:
+            self.pieces = []
+        self.pieces.append(letters)
 
     def end(self) -> None:
-        if self.word is not None:
-            self.words.append(self.word)
-        self.word = None
+        if self.pieces is not None:
+            self.words.append("".join(self.pieces))
+        self.pieces = None
 
 
 def split_words(text: str) -> list[str]:
@@ -77,7 +79,7 @@ def split_words(text: str) -> list[str]:
             _double(state)
         elif letter == "\\":
             _escaped(state)
-        elif letter in _SYNTAX and not (letter in "#~" and state.word is not None):
+        elif letter in _SYNTAX and not (letter in "#~" and state.pieces is not None):
             raise _refused(state.text, state.at - 1)
         elif not letter.isprintable():
             raise ShellSyntax(f"the command holds the character {letter!a}", "remove it")

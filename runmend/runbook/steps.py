@@ -1,9 +1,9 @@
 """From an action as it is written to a step of the plan: its operation, its labels, its gates."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, Operation, PatchDeployment, Step
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Operation, PatchDeployment, Step
 from runmend.runbook.actions import RESERVED, Action, Named
 from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.diagnostics import Kind, Report, quoted
@@ -21,8 +21,8 @@ _NOTHING = frozenset({"none", "n/a", "-", ""})
 class _Gates:
     """What an action's conditions come to."""
 
-    required: tuple[str, ...] = ()
-    optional: tuple[str, ...] = ()
+    required: dict[str, None] = field(default_factory=dict)
+    optional: dict[str, None] = field(default_factory=dict)
     owner: str | None = None
     state: str | None = None
 
@@ -51,10 +51,11 @@ def compile_step(action: Action, report: Report) -> Step | None:
         command=command.value,
         operation=operation,
         parameters={parameter.name: parameter.value for parameter in parameters.values()},
-        required_labels=gates.required,
-        optional_labels=gates.optional,
+        required_labels=tuple(gates.required),
+        optional_labels=tuple(gates.optional),
         state=gates.state,
         owner=gates.owner,
+        try_seconds=CHANGING_SECONDS if isinstance(operation, PatchDeployment) else READING_SECONDS,
     )
 
 
@@ -164,8 +165,8 @@ def _marked(item: Item) -> list[str]:
 def _apply(condition: Condition, line: int, gates: _Gates, report: Report, *, changes: bool) -> None:
     match condition:
         case Labels():
-            gates.required = tuple(dict.fromkeys((*gates.required, *condition.required)))
-            gates.optional = tuple(dict.fromkeys((*gates.optional, *condition.optional)))
+            gates.required |= dict.fromkeys(condition.required)
+            gates.optional |= dict.fromkeys(condition.optional)
         case OwnedBy(kind):
             if changes and kind != "Deployment":
                 report.error(

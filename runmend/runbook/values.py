@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import islice
 
 from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, PLACEHOLDER, fill
 from runmend.runbook.diagnostics import Report, listed, quoted
@@ -19,7 +21,10 @@ class Parameter:
     line: int
 
 
-@dataclass(slots=True)
+_NAMED_MAX = 20
+
+
+@dataclass
 class Values:
     """What the values of one command may refer to, and which of the action's parameters they do refer to."""
 
@@ -52,10 +57,12 @@ class Values:
 
     def filled(self, text: str) -> str:
         """A checked text with the action's own parameters filled in, and the run's placeholders as they are."""
-        values = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS} | {
-            name: known.value for name, known in self.parameters.items()
-        }
-        return fill(text, values)
+        return fill(text, self._known_values)
+
+    @cached_property
+    def _known_values(self) -> dict[str, str]:
+        values = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
+        return values | {name: known.value for name, known in self.parameters.items()}
 
     def refuse_placeholders(self, text: str, where: str) -> bool:
         """Whether `text` holds no placeholder; `where` says what it is part of."""
@@ -94,4 +101,6 @@ class Values:
         return True
 
     def _known(self) -> str:
-        return listed([f"{{{name}}}" for name in (*sorted(BUILT_IN_PLACEHOLDERS), *self.parameters)], "and")
+        known = [*sorted(BUILT_IN_PLACEHOLDERS), *islice(self.parameters, _NAMED_MAX)]
+        more = ["others"] if len(self.parameters) > _NAMED_MAX else []
+        return listed([*(f"{{{name}}}" for name in known), *more], "and")

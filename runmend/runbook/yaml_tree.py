@@ -6,6 +6,8 @@ Anchors and aliases are refused (a kilobyte of them can mean a gigabyte), and so
 loaders pass over.
 """
 
+import re
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -81,18 +83,29 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
+class _Lines:
+    """Which line a mark stands in. PyYAML counts NEL and U+2028 as line ends; editors and Markdown do not."""
+
+    def __init__(self, text: str) -> None:
+        self._ends = [found.start() for found in re.finditer("\n", text)]
+
+    def at(self, mark: _Mark | None) -> int:
+        return 0 if mark is None else bisect_left(self._ends, mark.index)
+
+
 def read_yaml(text: str) -> Node | None:
     """Read one YAML document; None where there is nothing in it.
 
     Raises:
         YamlError: it is not YAML, or holds what is refused here.
     """
+    lines = _Lines(text)
     try:
-        _refuse_bombs(text)
+        _refuse_bombs(text, lines)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlError(_one_line(error.problem or error.context or "it cannot be read"), _line(text, mark)) from None
+        raise YamlError(_one_line(error.problem or error.context or "it cannot be read"), lines.at(mark)) from None
     except yaml.reader.ReaderError as error:
         raise YamlError(
             f"the character {chr(error.character)!a} is not allowed", text.count("\n", 0, error.position)
@@ -102,13 +115,13 @@ def read_yaml(text: str) -> Node | None:
         if isinstance(error, YamlError):
             raise
         raise YamlError("it holds a number or an escape that cannot be read", 0) from None
-    return None if node is None else _tree(text, node)
+    return None if node is None else _tree(lines, node)
 
 
-def _refuse_bombs(text: str) -> None:
+def _refuse_bombs(text: str, lines: _Lines) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = _line(text, event.start_mark)
+        line = lines.at(event.start_mark)
         if isinstance(event, yaml.AliasEvent) or (isinstance(event, yaml.NodeEvent) and event.anchor):
             raise YamlError("it holds an anchor or an alias (& or *), which Runmend does not read", line)
         depth += isinstance(event, yaml.CollectionStartEvent)
@@ -117,30 +130,25 @@ def _refuse_bombs(text: str) -> None:
             raise YamlError(f"it is nested more than {DEPTH_MAX} deep", line)
 
 
-def _tree(text: str, node: yaml.Node) -> Node:
-    line = _line(text, node.start_mark)
+def _tree(lines: _Lines, node: yaml.Node) -> Node:
+    line = lines.at(node.start_mark)
     if isinstance(node, yaml.MappingNode):
         entries: list[tuple[Scalar, Node]] = []
         known: dict[str, int] = {}
         for key, value in node.value:
-            name = _tree(text, key)
+            name = _tree(lines, key)
             if not isinstance(name, Scalar):
                 raise YamlError(f"a key is {name.kind}", name.line)
             if name.value in known:
                 raise YamlError(f"the key {name.value!a} stands there twice", name.line)
             known[name.value] = name.line
-            entries.append((name, _tree(text, value)))
+            entries.append((name, _tree(lines, value)))
         return Mapping(tuple(entries), line)
     if isinstance(node, yaml.SequenceNode):
-        return Sequence(tuple(_tree(text, item) for item in node.value), line)
+        return Sequence(tuple(_tree(lines, item) for item in node.value), line)
     if any("\ud800" <= letter <= "\udfff" for letter in node.value):
         raise YamlError("it holds half of a surrogate pair, which is not a character", line)
     return Scalar(node.value, _TAGS.get(node.tag, f"of type {ascii(node.tag)[1:-1][:40]}"), line)
-
-
-def _line(text: str, mark: _Mark | None) -> int:
-    # PyYAML counts NEL and U+2028 as line ends; editors and Markdown do not.
-    return 0 if mark is None else text.count("\n", 0, mark.index)
 
 
 def _one_line(problem: str) -> str:

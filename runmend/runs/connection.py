@@ -5,9 +5,11 @@ Called by every process.
 
 import asyncio
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
@@ -18,14 +20,17 @@ from temporalio.runtime import Runtime
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.core.errors import PermanentError, TemporaryError
+from runmend.core.files import check_small
 from runmend.core.settings import Settings
 from runmend.core.telemetry import sdk_runtime
-from runmend.plan.messages import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, REASON, TARGET
+from runmend.plan.attributes import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, OUTCOME, REASON, TARGET
 from runmend.runs.converter import data_converter
 
 log = logging.getLogger("runmend.worker")
 
 CONNECT_SECONDS = 10.0
+_PROFILES_MAX = 1024 * 1024
+"""Bytes of the file with Temporal's profiles."""
 REGISTRATION_TRIES = 60
 """A second each."""
 LEAST_RETENTION = timedelta(days=30)
@@ -59,6 +64,8 @@ async def connect(runtime: Runtime | None = None) -> Client:
         WrongTemporal: the profile cannot be read.
     """
     try:
+        if named := os.environ.get("TEMPORAL_CONFIG_FILE"):
+            check_small(Path(named), _PROFILES_MAX)
         options = ClientConfig.load_client_connect_config()
     except (OSError, ValueError, RuntimeError) as error:
         raise WrongTemporal(f"the Temporal profile cannot be read: {error}") from error

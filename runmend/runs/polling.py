@@ -7,7 +7,7 @@ died in that time is still listed: whether a run's task is taken tells of it.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -20,6 +20,8 @@ from temporalio.service import RPCError
 
 PATIENCE_SECONDS: Final = 10.0
 """After how long without a worker somebody who waits for a run is told."""
+_TRIES: Final = 3
+"""From which try on a workflow task counts as one that fails: a worker that dies costs a try, too."""
 _TEMPORAL_TIMEOUT: Final = timedelta(seconds=5)
 
 
@@ -56,6 +58,21 @@ def waiting_task(described: WorkflowExecutionDescription) -> str:
         if scheduled and not each.HasField("next_attempt_schedule_time"):
             return f"activity {each.activity_id}, try {each.attempt}"
     return ""
+
+
+def failing_task(described: WorkflowExecutionDescription, failures: Sequence[str]) -> str:
+    """What is to be said of a run whose workflow task fails again and again, which keeps it from going on; empty where
+    none does.
+
+    Args:
+        described: the run.
+        failures: what its history says of failed tasks; of several in a row the first alone is kept there.
+    """
+    task = described.raw_description.pending_workflow_task
+    if task.attempt < _TRIES:
+        return ""
+    why = f": {failures[-1]}" if failures else ""
+    return f"its workflow task fails, try {task.attempt}{why}"
 
 
 @dataclass(slots=True)

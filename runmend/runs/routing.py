@@ -5,15 +5,16 @@ Called by `bridge.intake` and by `cli.running`, which do the reading.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
-from runmend.alerts.alert import Alert, Target
+from runmend.alerts.alert import NAME_BYTES, Alert, Target
 from runmend.alerts.labels import EXPORTED, WORKLOADS, Subject
 from runmend.core.names import dns_label, dns_subdomain, quoted
 from runmend.core.settings import Settings
 from runmend.facts.objects import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.plan.plan import TARGET_LABELS, Plan
-from runmend.runs.starting import WORKFLOW_ID_MAX
+from runmend.runs.starting import ALERT_MAX, WORKFLOW_ID_MAX
 
 
 class Unrouted(ValueError):
@@ -26,7 +27,7 @@ class PodGone(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A firing alert that has a runbook. `index` is its place in the webhook."""
+    """A firing alert that has a runbook, with the labels that a run can carry. `index` is its place in the webhook."""
 
     index: int
     alert: Alert
@@ -65,7 +66,7 @@ def check_place(
             raise Unrouted(f"the label {name} is missing; {who}{_why_missing(name, subject)}")
     if subject.kind and subject.kind not in WORKLOADS and subject.from_exporter:
         raise Unrouted(_exporters(f"{subject.kind} {quoted(subject.name)}", labels))
-    for name, check in (("namespace", dns_label), ("pod", dns_subdomain), ("container", dns_label)):
+    for name, check in _CHECKS.items():
         if value := labels.get(name):
             try:
                 check(value)
@@ -77,7 +78,7 @@ def check_place(
         raise Unrouted(f"the label {settings.cluster_label} {said}; this installation's cluster is {settings.cluster}")
     if not settings.may_change(labels["namespace"]):
         raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {labels['namespace']}")
-    return Routed(index, alert, plan, subject)
+    return Routed(index, alert.within(ALERT_MAX, plan.required_labels), plan, subject)
 
 
 def check_pod(alert: Alert, subject: Subject, workloads: Workloads) -> PodFacts:
@@ -118,6 +119,16 @@ def check_target(target: Target) -> Target:
             f"and {size} bytes are more than the {WORKFLOW_ID_MAX} that Temporal takes"
         )
     return target
+
+
+def _short(value: str) -> str:
+    if (size := len(value.encode())) > NAME_BYTES:
+        raise ValueError(f"{quoted(value)} has {size} bytes; expected at most {NAME_BYTES}")
+    return value
+
+
+_CHECKS: Final = {"alertname": _short, "namespace": dns_label, "pod": dns_subdomain, "container": dns_label}
+"""What the labels that a run looks at have to be."""
 
 
 def _why_missing(name: str, subject: Subject) -> str:

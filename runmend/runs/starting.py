@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Final
 
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionDescription, WorkflowExecutionStatus
@@ -24,32 +25,21 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Alert, Target
-from runmend.core.errors import TemporaryError
+from runmend.core.errors import PermanentError, TemporaryError
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.plan.messages import (
+from runmend.plan.attributes import (
     ALERT_NAME,
-    EPISODES,
     FINGERPRINTS,
-    JOIN_SIGNAL,
     KUBE_NAMESPACE,
-    MODE,
     OUTCOME,
-    REPLAYS,
-    RESOLVED_SIGNAL,
-    RUNBOOK,
     TARGET,
-    TARGET_UID,
-    TROUBLES,
-    Joining,
-    Options,
-    RunInput,
     keyword,
-    remembered,
     with_fingerprints,
-    with_troubles,
 )
+from runmend.plan.memo import EPISODES, MODE, REPLAYS, RUNBOOK, TARGET_UID, TROUBLES, remembered, with_troubles
+from runmend.plan.messages import JOIN_SIGNAL, RESOLVED_SIGNAL, Joining, Options, RunInput
 from runmend.plan.plan import Plan
 from runmend.reports.static_details import details_of, summary_of
 from runmend.runs.signing import keys_of, signing
@@ -63,8 +53,16 @@ STEPS_TIME: Final = timedelta(hours=24)
 """How long a run may take besides what its plan waits for: its tries, and outages of workers and clusters."""
 TASK_TIME: Final = timedelta(seconds=5)
 """After how long a worker that decides what a run does next, which takes milliseconds, counts as dead."""
-RESOLVED_MAX: Final = 200
-"""How many resolved alerts a run is told of at once."""
+RESOLVED_MAX: Final = 50
+"""How many resolved alerts a run is told of at once one by one; of more their number."""
+ALERT_MAX: Final = 16_000
+"""How many bytes the labels of one alert take in a start, as JSON."""
+PLAN_MAX: Final = 500_000
+"""How many bytes a plan may have as JSON: Temporal refuses an input of more than 2 MB for good, and a run hands its
+plan on with its alerts."""
+HISTORY_EVENTS: Final = 10_000
+HISTORY_BYTES: Final = 10_000_000
+"""How long a run's history may be for it to be told anything more. Temporal ends a run at 51,200 events or 50 MB."""
 _FINGERPRINTS_A_QUERY: Final = 200
 _MESSAGE_SHOWN: Final = 300
 
@@ -77,6 +75,10 @@ _FINGERPRINTS = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 
 class TemporalUnreachable(TemporaryError):
     """Temporal did not take the call."""
+
+
+class PlanTooLarge(PermanentError):
+    """A runbook's plan is larger than what a run can be started with."""
 
 
 class OpenAlready(TemporaryError):
@@ -102,6 +104,8 @@ class Latest:
     sha256: str = ""
     outcome: str = ""
     mode: str = ""
+    full: bool = False
+    """Whether its history is so long that it is told nothing more."""
 
     @property
     def open(self) -> bool:
@@ -149,6 +153,16 @@ class OpenRun:
     fingerprints: frozenset[str]
 
 
+class Told(StrEnum):
+    """Whether a run was told of something."""
+
+    YES = "yes"
+    CLOSED = "closed"
+    """It has closed meanwhile."""
+    FULL = "full"
+    """Its history is so long that it is told nothing more."""
+
+
 class Starter:
     """Starts runs on the installation's task queue, signed where the settings name keys, and finds them again.
 
@@ -159,6 +173,8 @@ class Starter:
     def __init__(self, client: Client, settings: Settings) -> None:
         self._client = signing(client, keys_of(settings))
         self._settings = settings
+        self._sizes: dict[str, int] = {}
+        """How many bytes plans have, by their runbook's sha256."""
 
     def options(self, namespace: str) -> Options:
         """What the installation's settings say of every run in a namespace."""
@@ -211,8 +227,13 @@ class Starter:
 
         Raises:
             OpenAlready: a replay was to be started, and a run is open.
+            PlanTooLarge: Temporal would never take it.
             TemporalUnreachable: Temporal did not take the call.
         """
+        if plan.sha256 not in self._sizes:
+            self._sizes = {plan.sha256: len(plan.model_dump_json().encode())}
+        if (size := self._sizes[plan.sha256]) > PLAN_MAX:
+            raise PlanTooLarge(f"the plan of {plan.runbook_id} has {size} bytes, and a run takes {PLAN_MAX}")
         before = dict(latest.episodes) if latest else {}
         memo: dict[str, Any] = {
             EPISODES: remembered(before, alerts, datetime.now(UTC)),
@@ -263,8 +284,8 @@ class Starter:
                     found[run.run_id] = _open_run(run)
         return tuple(found.values())
 
-    async def signal_resolved(self, run: OpenRun, alerts: tuple[Alert, ...]) -> bool:
-        """Tell an open run that alerts have resolved; False where it has closed meanwhile.
+    async def signal_resolved(self, run: OpenRun, alerts: tuple[Alert, ...]) -> Told:
+        """Tell an open run that alerts have resolved.
 
         Raises:
             TemporalUnreachable: Temporal did not take the call.
@@ -272,14 +293,17 @@ class Starter:
         handle = self._client.get_workflow_handle(run.workflow_id, run_id=run.run_id)
         # A run remarks on some of them; a signal with all of a large group's labels would be refused for good.
         brief = tuple(alert.brief for alert in alerts[:RESOLVED_MAX])
+        joining = Joining(runbook_id=run.runbook_id, alerts=brief, more=len(alerts) - len(brief))
         try:
+            with _temporal("describe"):
+                found = await handle.describe(rpc_timeout=RPC_TIMEOUT)
+            if _is_full(found):
+                return Told.FULL
             with _temporal("signal"):
-                await handle.signal(
-                    RESOLVED_SIGNAL, Joining(runbook_id=run.runbook_id, alerts=brief), rpc_timeout=RPC_TIMEOUT
-                )
+                await handle.signal(RESOLVED_SIGNAL, joining, rpc_timeout=RPC_TIMEOUT)
         except _NotThere:
-            return False
-        return True
+            return Told.CLOSED
+        return Told.YES
 
 
 def time_for(plan: Plan) -> timedelta:
@@ -324,7 +348,13 @@ async def _latest(found: WorkflowExecutionDescription) -> Latest:
         sha256=_texts(memo.get(RUNBOOK)).get("sha256", ""),
         mode=str(memo.get(MODE) or ""),
         outcome=found.typed_search_attributes.get(_OUTCOME) or "",
+        full=_is_full(found),
     )
+
+
+def _is_full(found: WorkflowExecutionDescription) -> bool:
+    history = found.raw_info
+    return history.history_length > HISTORY_EVENTS or history.history_size_bytes > HISTORY_BYTES
 
 
 def _texts(value: Any) -> dict[str, str]:  # noqa: ANN401  a memo holds whatever was put there

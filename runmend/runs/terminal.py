@@ -7,23 +7,25 @@ Called by the commands and by the demo.
 import asyncio
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Final, NoReturn, Self
 from urllib.parse import quote
 
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.live import Live
 from rich.markdown import Markdown
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 from rich.theme import Theme
 from temporalio.client import Client
 
-from runmend.core.markdown import unescaped
+from runmend.core.markdown import one_line, unescaped
 from runmend.core.outcomes import Outcome
+from runmend.core.printable import printable
 from runmend.plan.messages import RunResult
 from runmend.reports.report import FENCE, outcome_line, render, verdict_line
 from runmend.runs.polling import Absence
@@ -52,16 +54,25 @@ CALM: Final = Theme(
 
 
 class _Quiet(Console):
-    """A console that leaves a broken pipe to `main`; Rich would end the process itself."""
+    """A console that leaves a broken pipe to `main`; Rich would end the process itself. Texts are made printable before
+    they get their styles.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            if segment.control or segment.text.isprintable():
+                yield segment
+            else:
+                yield Segment(printable(segment.text), segment.style)
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
 
 
-def console() -> Console:
-    """What goes to stdout; lines are wrapped for a terminal only."""
-    wrapped = sys.stdout.isatty() or os.environ.get("COLUMNS")
-    return _Quiet(highlight=False, theme=CALM, width=None if wrapped else _UNWRAPPED)
+def console(*, stderr: bool = False) -> Console:
+    """What goes to stdout, or to stderr; lines are wrapped for a terminal only."""
+    wrapped = (sys.stderr if stderr else sys.stdout).isatty() or os.environ.get("COLUMNS")
+    return _Quiet(highlight=False, theme=CALM, width=None if wrapped else _UNWRAPPED, stderr=stderr)
 
 
 def print_report(out: Console, result: RunResult, *, advise: bool = True) -> None:
@@ -196,7 +207,7 @@ async def follow(
     Raises:
         RPCError: Temporal does not answer.
     """
-    entered = followed = False
+    entered = followed = told = False
     absence = Absence(client)
     while True:
         progress = await progress_of(client, workflow_id, run_id)
@@ -209,6 +220,9 @@ async def follow(
         if progress.closed:
             return progress
         followed = True
+        if progress.problem and not told:
+            told = True
+            screen.print_line(f"The run is stuck: {one_line(progress.problem)}.")
         if nobody := await absence.look(progress.run_id, progress.task_queue, progress.waiting):
             screen.print_line(nobody)
         window = progress.phase(WINDOW)

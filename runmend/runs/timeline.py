@@ -20,10 +20,9 @@ from runmend.core.durations import took
 from runmend.core.outcomes import Outcome
 from runmend.images.references import short_name
 from runmend.plan.criteria import Status
+from runmend.plan.memo import REPLAYS
 from runmend.plan.messages import (
     JOIN_SIGNAL,
-    NO_REASON,
-    REPLAYS,
     Checked,
     Joining,
     Observation,
@@ -34,9 +33,10 @@ from runmend.plan.messages import (
     StepResult,
 )
 from runmend.plan.plan import Plan
+from runmend.plan.reasons import NO_REASON
 from runmend.reports.report import duration, outcome_line
 from runmend.runs.history import Activity, History, Timer, decoded, innermost, read_history
-from runmend.runs.polling import waiting_task
+from runmend.runs.polling import failing_task, waiting_task
 
 CALL_SECONDS: Final = timedelta(seconds=10)
 WINDOW: Final = "verification window"
@@ -85,6 +85,8 @@ class Progress:
     task_queue: str = ""
     waiting: str = ""
     """The task that waits to be taken by a worker, as `waiting_task` names it; empty where none does."""
+    problem: str = ""
+    """Why it cannot go on: its workflow task has failed more than once. Empty where it has not."""
     phases: list[Phase] = field(default_factory=list)
     events: int = 0
     """History events, those of skipped time left out."""
@@ -157,6 +159,7 @@ class _Reading:
         progress.resumed_as = described.raw_description.workflow_extended_info.reset_run_id
         progress.resumes = history.resumes
         progress.task_queue, progress.waiting = described.task_queue, waiting_task(described)
+        progress.problem = failing_task(described, history.task_failures)
         progress.events, progress.activities = history.events, len(history.activities)
         progress.skipping = tuple(history.skipping)
         for each in history.did:

@@ -7,6 +7,7 @@ The store answers open runs first, the latest started at the top, then closed on
 begins behind the last row of the page before. It takes no other order, so the newest by their start are chosen here.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +21,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from runmend.core.errors import TemporaryError
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.plan.messages import KUBE_NAMESPACE, OUTCOME, REASON, REPLAYS, unverified_in
+from runmend.plan.attributes import KUBE_NAMESPACE, OUTCOME, REASON, unverified_in
+from runmend.plan.memo import REPLAYS
 
 PAGE: Final = 1000
 """Rows of a page; no server gives more."""
@@ -35,6 +37,9 @@ TIMED_OUT: Final = "timed out"
 TERMINATED: Final = "terminated"
 _OUTCOME: Final = SearchAttributeKey.for_keyword(OUTCOME)
 _REASON: Final = SearchAttributeKey.for_keyword(REASON)
+_PROBLEMS: Final = SearchAttributeKey.for_keyword_list("TemporalReportedProblems")
+"""What Temporal itself says of an open run whose workflow task has failed, or was not done in time, several times in a
+row; from server 1.30 on."""
 _BY_ITSELF: Final = "ExecutionStatus IN ('Completed', 'Failed')"
 _OPEN: Final = "ExecutionStatus = 'Running'"
 _CLOSED: Final = "ExecutionStatus != 'Running'"
@@ -72,6 +77,9 @@ class Row:
     replay: bool = False
     """Whether it was started as the replay of another run. One that was resumed in place is not told from others
     here."""
+    problem: str = ""
+    """Why it cannot go on: its workflow task fails again and again. Empty where it does not, or the server does not
+    tell."""
 
     @property
     def unverified(self) -> int:
@@ -253,6 +261,17 @@ async def every(client: Client, settings: Settings, wanted: Wanted, page_size: i
     return list(found.values())
 
 
+async def stuck(client: Client, settings: Settings) -> int | None:
+    """How many open runs of an installation's cluster cannot go on, because their workflow task fails; None where
+    Temporal does not say, or is of a version that does not tell.
+    """
+    query = f"TaskQueue = {quoted(settings.task_queue)} AND {_OPEN} AND {_PROBLEMS.name} IS NOT NULL"
+    try:
+        return (await client.count_workflows(query, rpc_timeout=CALL_SECONDS)).count
+    except RPCError:
+        return None
+
+
 async def rows(client: Client, query: str, page_size: int = PAGE, limit: int | None = None) -> AsyncIterator[Row]:
     """What the store gives for a query, in its order.
 
@@ -278,8 +297,23 @@ def row_of(run: WorkflowExecution) -> Row:
         ended=run.close_time,
         workflow_id=run.id,
         run_id=run.run_id,
+        problem=_problem(run.typed_search_attributes.get(_PROBLEMS) or ()) if run.close_time is None else "",
         replay=REPLAYS in run.raw_info.memo.fields,
     )
+
+
+def _problem(told: Iterable[str]) -> str:
+    """What Temporal tells as `category=WorkflowTaskFailed`, `cause=WorkflowTaskFailedCausePayloadsTooLarge`, in words:
+    `its workflow task fails: payloads too large`.
+    """
+    parts = dict(part.partition("=")[::2] for part in told)
+    if not parts:
+        return ""
+    cause = parts.get("cause", "").removeprefix("WorkflowTaskFailedCause")
+    words = re.sub(r"(?<!^)(?=[A-Z])", " ", cause).lower()
+    timed_out = parts.get("category") == "WorkflowTaskTimedOut"
+    what = "its workflow task is not done in time" if timed_out else "its workflow task fails"
+    return f"{what}: {words}" if words and not timed_out else what
 
 
 def _outcome_in_words(status: WorkflowExecutionStatus, outcome: str | None) -> str:

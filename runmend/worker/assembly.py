@@ -14,6 +14,7 @@ from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
+from activities.boundary import BoundedResults
 from activities.observation import Observer
 from activities.operations import Operations
 from activities.reporting import Reporter
@@ -38,8 +39,8 @@ from workflows.remediation import Remediation
 
 log = logging.getLogger("runmend.worker")
 
-GRACE = timedelta(seconds=30)
-"""How long a worker that is told to stop waits for the steps that are under way."""
+GRACE = timedelta(seconds=50)
+"""How long a worker that is told to stop waits for the steps that are under way; longer than a write may take."""
 THREADS = 32
 """Activities at once in one worker. A window occupies none."""
 STICKY = timedelta(seconds=2)
@@ -124,7 +125,8 @@ def build_worker(
             verifier.check,
             Reporter(cluster, settings.mode_in, settings.may_change).report,
         ],
-        interceptors=[AttemptMetrics(), Heartbeats(), Signatures(keys_of(settings))],
+        # Signatures first: what somebody brought gets no metric of its own names.
+        interceptors=[Signatures(keys_of(settings)), AttemptMetrics(), BoundedResults(), Heartbeats()],
         workflow_runner=runner,
         deployment_config=deployment_of(settings),
         activity_executor=threads,

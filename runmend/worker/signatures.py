@@ -22,6 +22,7 @@ from temporalio.worker import (
 )
 
 from activities.boundary import translated
+from runmend.core.telemetry import NOT_SIGNED
 from runmend.plan.messages import CheckCall, ObserveCall, ReportCall, SettleCall, StepCall
 from runmend.plan.signatures import Call, NotSigned, PlanKeys
 from runmend.runs.signing import HEADER, signature_in
@@ -59,6 +60,7 @@ class _Checked(ActivityInboundInterceptor):
             try:
                 self._keys.check(_call_of(input), signature_in(input.headers.get(HEADER)))
             except NotSigned as error:
+                NOT_SIGNED.inc()
                 log.warning("not signed, so not done", extra={"says": str(error)})
                 raise
         return await super().execute_activity(input)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from prometheus_client import generate_latest
 from temporalio import workflow
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, Interceptor, OutboundInterceptor, StartWorkflowInput, WorkflowHandle
@@ -18,6 +19,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from runmend.alerts.alert import Alert
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
+from runmend.core.telemetry import METRICS
 from runmend.plan.messages import JOIN_SIGNAL, Joining, ObserveCall, Options, ReportCall, RunInput, RunResult, StepCall
 from runmend.runs.signing import HEADER
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
@@ -28,6 +30,12 @@ from tests.world import World, a_world
 
 THEIRS = "theirs.example/miner:1"
 KEY = "k" * 32
+THEIR_RUNBOOK = "RB_OF_SOMEBODY"
+
+
+def counted() -> float:
+    """How many activities have been refused."""
+    return METRICS.get_sample_value("runmend_not_signed_total") or 0
 
 
 class Forging(Interceptor):
@@ -121,9 +129,9 @@ async def test_a_plan_without_a_signature_is_refused_before_anything_is_read(
 ) -> None:
     world.deploy()
     (pod, *_) = await world.until_broken(count=2)
-    before = len(world.faults.requests)
+    before, refused = len(world.faults.requests), counted()
 
-    plan = with_fallback(world.plan, THEIRS)
+    plan = with_fallback(world.plan, THEIRS).model_copy(update={"runbook_id": THEIR_RUNBOOK})
     failed = await brought(world, RunInput(plan=plan, target=world.target, alerts=(an_alert(pod),)))
 
     assert world.faults.requests[before:] == []
@@ -131,6 +139,8 @@ async def test_a_plan_without_a_signature_is_refused_before_anything_is_read(
     assert [each.message for each in caplog.records if each.name == "runmend.worker"] == [
         "not signed, so not done"
     ] * 2, "the observation and the report"
+    assert counted() - refused == 2
+    assert THEIR_RUNBOOK not in generate_latest(METRICS).decode()
     assert failed.message.startswith("observe: NotSigned: the run carries no signature, and RUNMEND_PLAN_KEY_FILE")
 
 

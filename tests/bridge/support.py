@@ -37,7 +37,9 @@ from runmend.core.settings import Settings
 from runmend.facts.objects import PodFacts
 from runmend.kube.client import Cluster
 from runmend.local.sandbox import Sandbox
-from runmend.plan.messages import EPISODES, JOIN_SIGNAL, OUTCOME, RESOLVED_SIGNAL, Joining, RunInput
+from runmend.plan.attributes import OUTCOME
+from runmend.plan.memo import EPISODES
+from runmend.plan.messages import JOIN_SIGNAL, RESOLVED_SIGNAL, Joining, RunInput
 from runmend.runbook.loader import Catalog
 from tests.loopback import async_http_client
 

@@ -68,7 +68,7 @@ async def test_all_resolved_alerts_of_a_run_are_one_query_and_one_signal(install
 
     assert await installed.answers(*(an_alert(pod, status="resolved") for pod in pods)) == ["noted"] * 3
 
-    assert installed.calls.count == {"list": 1, "signal": 1}
+    assert installed.calls.count == {"list": 1, "describe": 1, "signal": 1}
     assert len((await installed.resolved_signals())[0].alerts) == 3
 
 

@@ -8,7 +8,7 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 
 from runmend.alerts.alert import Alert, Target
-from runmend.plan.messages import EPISODES, EPISODES_KEPT, RUNBOOK, TARGET_UID, TROUBLES
+from runmend.plan.memo import EPISODES, EPISODES_KEPT, RUNBOOK, TARGET_UID, TROUBLES
 from runmend.plan.plan import Plan
 from runmend.runs import starting
 from runmend.runs.starting import WORKFLOW_ID_MAX, Latest, Starter

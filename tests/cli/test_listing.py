@@ -104,6 +104,7 @@ def test_a_row_in_json_has_times_with_their_zone_and_seconds() -> None:
         "workflow_id": "c/shop/Deployment/web",
         "run_id": "run-000007",
         "replay": False,
+        "problem": "",
         "unverified": 0,
     }
 

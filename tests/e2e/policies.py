@@ -1,6 +1,7 @@
-"""Admission policies that the API server itself evaluates, for one namespace of a test: they add to an object, or
-refuse it."""
+"""Admission for one namespace of a test: policies that the API server itself evaluates, which add to an object or
+refuse it, and webhooks that do not answer."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,3 +49,29 @@ def policy(namespace: Namespace, about: Json, says: Json) -> Iterator[str]:
     finally:
         for collection in reversed(objects):
             http.delete(f"{ADMISSION}/{collection}/{name}")
+
+
+@contextmanager
+def silent_webhooks(namespace: Namespace, about: Json, *, count: int, seconds: int) -> Iterator[None]:
+    """Webhooks that take the API server's connection and never answer, while the block runs.
+
+    Each is waited for so many seconds, one after the other, and then passed over (`failurePolicy: Ignore`).
+    """
+    http, name = namespace.http, f"silent-{namespace.name}"
+    path = f"{ADMISSION}/mutatingwebhookconfigurations"
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        webhook = {
+            "clientConfig": {"url": f"https://127.0.0.1:{listening.getsockname()[1]}/"},
+            "rules": [about],
+            "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace.name}},
+            "failurePolicy": "Ignore",
+            "timeoutSeconds": seconds,
+            "sideEffects": "None",
+            "admissionReviewVersions": ["v1"],
+        }
+        webhooks = [webhook | {"name": f"silent-{number}.example.test"} for number in range(count)]
+        try:
+            http.post(path, json={"metadata": {"name": name}, "webhooks": webhooks}).raise_for_status()
+            yield
+        finally:
+            http.delete(f"{path}/{name}")

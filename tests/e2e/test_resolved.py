@@ -1,14 +1,17 @@
 """RB_IMAGEPULL where it acts as it is written: nothing serves, the image is changed once, and the fix holds."""
 
 import json
+import time
 
+import httpx
 import pytest
 
 from runmend.images.pull_failures import Cause
 from runmend.plan.messages import RunResult
 from tests.builders import a_deployment
 from tests.cluster.api import Json, eventually, image_patch
-from tests.e2e.policies import DEPLOYMENTS, adding, policy
+from tests.cluster.control_plane import ControlPlane
+from tests.e2e.policies import DEPLOYMENTS, adding, policy, silent_webhooks
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, firing, waiting
 
 CAUSES = {"missing": Cause.NOT_FOUND, "unauthorized": Cause.AUTHENTICATION, "unreachable": Cause.NETWORK}
@@ -166,6 +169,43 @@ async def test_a_digest_that_admission_adds_to_the_fallback_is_the_runs_own_chan
     assert f"added a digest to {FALLBACK}: container app runs {pinned}" in " ".join(result.remarks)
     assert shop.images() == {"app": pinned}
     shop.assert_wrote(changes=1)
+
+
+async def test_webhooks_that_do_not_answer_are_waited_for_as_long_as_the_api_server_waits(
+    shop: Shop, built: ControlPlane
+) -> None:
+    """Two of ten seconds: longer than a read is waited for."""
+    broken = shop.deploy(replicas=1)
+    with silent_webhooks(shop.namespace, DEPLOYMENTS, count=2, seconds=10):
+        # The API server takes a moment to hear of them: until then it answers at once.
+        eventually(lambda: _is_slow(shop))
+        began = time.monotonic()
+        shop.start(broken)
+        await shop.until("runmend.settle")
+        took = time.monotonic() - began
+
+    await shop.pass_window()
+    result = await shop.completed()
+    assert (result.outcome, result.steps[1].recovered) == ("resolved", False)
+    assert took >= 20
+    (sent,) = built.writes(namespace=shop.name, resource="deployments", agent="runmend")
+    assert sent.done
+    assert shop.images() == {"app": FALLBACK}
+
+
+def _is_slow(shop: Shop) -> bool:
+    """Whether the API server waits for a webhook before it lets a Deployment be changed."""
+    try:
+        shop.namespace.http.patch(
+            shop.namespace.path("deployments", "web"),
+            json=TRIED,
+            params={"dryRun": "All"},
+            headers={"Content-Type": "application/strategic-merge-patch+json"},
+            timeout=1.5,
+        )
+    except httpx.ReadTimeout:
+        return True
+    return False
 
 
 def _others(shop: Shop, one: Json) -> list[Json]:

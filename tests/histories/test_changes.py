@@ -11,7 +11,7 @@ from tests.histories import stored
 from tests.histories.changes import SOURCE, changed
 
 SLEEP = r"^ +await workflow\.sleep\(.*\n"
-SETTLE = r"^ +settled: Settled = await self\._do\(\n"
+SETTLE = r"^ +settled: Settled = await perform\(\n"
 REPORT = r'^ +"runmend\.report",\n'
 SETTLED = r"^ +self\._note\(settled=settled\.summary\)\n"
 OUTCOME = r"^ +workflow\.upsert_search_attributes\(\n +\[OUTCOME_KEY\.value_set\(outcome\).*\n +\)\n"
@@ -187,7 +187,7 @@ async def test_a_fault_in_the_code_is_told_as_one_with_its_line() -> None:
     "edit",
     [
         (r"^( +await workflow\.sleep\(.*), summary=.*\)$", r"\1)"),
-        (r"maximum_interval=timedelta\(seconds=10\)", "maximum_interval=timedelta(seconds=30)"),
+        (r"retry=STEADY", "retry=QUICK"),
         (r"workflow\.sleep\(timedelta\(seconds=plan\.window_seconds\)", "workflow.sleep(timedelta(seconds=7)"),
         (r"^MOST_REMARKS = 50", "MOST_REMARKS = 5"),
         (r'"the runbook only reads"', '"it reads"'),

@@ -24,7 +24,11 @@ from runmend.core.errors import (
 from runmend.kube import client
 from runmend.kube.client import AlreadyExists, Cluster, Expired, cut, error_for
 from runmend.kube.connection import Connection, NotConfigured
+from runmend.local.processes import END_SECONDS
 from runmend.local.sandbox import Sandbox
+from runmend.plan.plan import CHANGING_SECONDS, READING_SECONDS
+from runmend.reports.target_events import PATIENCE_SECONDS
+from runmend.worker.assembly import GRACE
 from tests.faults import Faults
 
 WEB = "/apis/apps/v1/namespaces/shop/deployments/web"
@@ -173,14 +177,67 @@ def test_every_request_has_a_timeout(
     silent: Cluster, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Cluster], object]
 ) -> None:
     monkeypatch.setattr(client, "REQUEST_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(client, "WRITE_SECONDS", (0.05, 0.05))
 
     with pytest.raises(Unreachable, match="timed out"):
         ask(silent)
 
 
-def test_the_timeout_is_shorter_than_a_steps_try() -> None:
-    connect, read = client.REQUEST_SECONDS
-    assert (connect, read) == (3, 10)
+def test_a_write_that_is_not_answered_is_said_to_wait_for_admission(
+    silent: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "REQUEST_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(client, "WRITE_SECONDS", (0.05, 0.2))
+
+    with pytest.raises(Unreachable, match=r"timed out.*; before a write it waits for admission webhooks") as given_up:
+        silent.patch_deployment("shop", "web", {})
+    assert given_up.value.reason == "a write was not answered in time"
+    with pytest.raises(Unreachable, match=r"timed out") as read:
+        silent.deployment("shop", "web")
+    assert "admission" not in str(read.value)
+
+
+def test_a_write_is_waited_for_longer_than_the_api_server_works_on_it_and_fits_into_a_steps_try() -> None:
+    """34 seconds: 30 for the slowest webhook that it allows, and 4 (`requestTimeoutUpperBound` of its handlers)."""
+    connect, read = client.WRITE_SECONDS
+    reads = 3 * sum(client.REQUEST_SECONDS)
+
+    assert read > 34
+    assert reads + connect + read + PATIENCE_SECONDS <= CHANGING_SECONDS
+    assert connect + read < GRACE.total_seconds() < END_SECONDS
+    assert sum(client.REQUEST_SECONDS) < READING_SECONDS
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "error", "reason"),
+    [
+        (403, 'admission webhook "w.test" denied the request: no', Forbidden, "refused: admission webhook"),
+        (
+            422,
+            "ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no",
+            Invalid,
+            "refused: admission policy",
+        ),
+        (500, 'Internal error occurred: failed calling webhook "w.test"', ServerError, "refused: admission webhook"),
+        (403, 'User "u" cannot patch resource "deployments"', Forbidden, "forbidden"),
+        (500, "etcd is away", ServerError, "the API server failed"),
+        (
+            504,
+            "Timeout: request did not complete within requested timeout - context deadline exceeded",
+            ServerError,
+            "a write took too long",
+        ),
+    ],
+)
+def test_who_refused_a_write_is_told_where_the_answer_says_it(
+    status: int, said: str, error: type[RunmendError], reason: str
+) -> None:
+    found = error_for(status, {"message": said}, None, "PATCH deployments shop/web")
+
+    assert type(found) is error
+    assert found.reason == reason
+    assert said in str(found)
+    assert ("it waits for admission webhooks" in str(found)) == (status == 504)
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,11 @@ from tests.world import World, a_world_on
 @pytest.fixture(scope="session")
 def temporal() -> Iterator[str]:
     """The address of a Temporal dev server that knows our search attributes."""
-    # A namespace that a test makes is known at once.
-    with dev_server("--dynamic-config-value", "system.forceSearchAttributesCacheRefreshOnRead=true") as address:
+    values = (
+        "system.forceSearchAttributesCacheRefreshOnRead=true",  # a namespace that a test makes is known at once
+        "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2",  # of 5, for which 20 s are waited
+    )
+    with dev_server(*(word for value in values for word in ("--dynamic-config-value", value))) as address:
         asyncio.run(_register(address))
         yield address
 

@@ -19,7 +19,8 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.plan.messages import KUBE_NAMESPACE, OUTCOME, REASON, REPLAYS, TARGET
+from runmend.plan.attributes import KUBE_NAMESPACE, OUTCOME, REASON, TARGET
+from runmend.plan.memo import REPLAYS
 
 AT_ONCE = 60
 PATIENCE = 20.0

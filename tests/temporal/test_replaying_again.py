@@ -6,7 +6,8 @@ from temporalio.client import WorkflowExecutionStatus
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.plan.messages import REPLAYS, Options
+from runmend.plan.memo import REPLAYS
+from runmend.plan.messages import Options
 from runmend.plan.plan import Plan
 from runmend.runs.replaying.again import options_for, refuse_without_labels, start_again
 from runmend.runs.replaying.points import NotReplayed

@@ -10,7 +10,8 @@ from rich.console import Console
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import REPLAYS, RunInput
+from runmend.plan.memo import REPLAYS
+from runmend.plan.messages import RunInput
 from runmend.runs.terminal import Screen, follow
 from runmend.runs.timeline import WINDOW, Progress, State, progress_of
 from tests.builders import an_alert

@@ -12,7 +12,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities import operations
 from runmend.core.outcomes import Outcome
 from runmend.kube.notes import LAST_CHANGE
-from runmend.plan.messages import OUTCOME, REASON, StepStatus
+from runmend.plan.attributes import OUTCOME, REASON
+from runmend.plan.messages import StepStatus
 from runmend.runs import starting
 from runmend.runs.replaying import resuming
 from runmend.runs.replaying.points import NotReplayed

@@ -1,6 +1,7 @@
 """What a worker asks of Temporal before it works, and what it says when that is not to be had."""
 
 import logging
+import os
 import socket
 import time
 import uuid
@@ -141,3 +142,15 @@ async def test_a_profile_that_is_not_there_is_an_error(monkeypatch: pytest.Monke
 
     with pytest.raises(WrongTemporal, match="the Temporal profile cannot be read"):
         await connect()
+
+
+async def test_profiles_without_an_end_are_refused_and_nobody_waits_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "large").write_text("#" * 2_000_000)
+
+    for name, why in {"pipe": "it is no regular file", "large": "it has more than 1048576 bytes"}.items():
+        monkeypatch.setenv("TEMPORAL_CONFIG_FILE", str(tmp_path / name))
+        with pytest.raises(WrongTemporal, match=f"the Temporal profile cannot be read: .*{why}"):
+            await connect()

@@ -10,7 +10,7 @@ from temporalio.common import SearchAttributeKey
 
 from runmend.facts.objects import PodFacts
 from runmend.local.sandbox.kubelet import FROZEN
-from runmend.plan.messages import OUTCOME, REASON
+from runmend.plan.attributes import OUTCOME, REASON
 from runmend.plan.plan import Plan
 from tests.builders import MISSING
 from tests.faults import Request

@@ -5,8 +5,9 @@ from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import ApplicationError
 
 from runmend.core.outcomes import Outcome
+from runmend.plan.attributes import unverified_in
 from runmend.plan.criteria import Status
-from runmend.plan.messages import Options, RunInput, unverified_in
+from runmend.plan.messages import Options, RunInput
 from runmend.plan.plan import Plan
 from runmend.reports.report import outcome_line, render
 from tests.builders import GOOD, an_alert

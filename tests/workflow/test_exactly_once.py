@@ -8,14 +8,16 @@ from activities.patching import patch_images
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.facts.objects import DeploymentFacts
+from runmend.kube import client
 from runmend.kube.notes import LAST_CHANGE
 from runmend.plan.messages import StepCall
 from runmend.reports.target_events import Author
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.faults import Request
+from tests.runs import until_tried
 from tests.workflow.acts import WEB, Held, happens, impatient, outcome_of, revisions, skip_to_end
 from tests.workflow.scenes import patches
-from tests.world import World
+from tests.world import PATIENCE, World
 
 PATCH = ("PATCH", "deployments/web")
 
@@ -130,6 +132,24 @@ async def test_a_change_that_another_try_still_makes_is_not_made_twice(world: Wo
     with Held(world, *PATCH) as held:
         handle = await world.start(plan=impatient(world.plan))
         await happens(held.reached)
+        await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert (result.outcome, result.steps[1].recovered) == (Outcome.RESOLVED, True)
+    assert (len(patches(world)), revisions(world)) == (1, 2)
+
+
+async def test_a_write_that_was_given_up_and_is_made_all_the_same_is_recognised(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where admission webhooks are slower than whoever waits for them."""
+    monkeypatch.setattr(client, "WRITE_SECONDS", (3.0, 0.3))
+    world.deploy()
+    await world.until_broken(count=2)
+    with Held(world, *PATCH):
+        handle = await world.start()
+        await until_tried(handle, "before a write it waits for admission webhooks", PATIENCE)
         await world.window(handle)
     await world.skip()
     result = await world.completed(handle)

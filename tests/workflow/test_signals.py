@@ -7,7 +7,8 @@ import pytest
 from temporalio.common import SearchAttributeKey
 
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import FINGERPRINTS, RESOLVED_SIGNAL, Joining
+from runmend.plan.attributes import FINGERPRINTS
+from runmend.plan.messages import RESOLVED_SIGNAL, Joining
 from tests.builders import GOOD, an_alert
 from tests.workflow.acts import Held, events_of, events_until, happens, memo_of, outcome_of
 from tests.workflow.scenes import patches

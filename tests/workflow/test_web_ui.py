@@ -17,15 +17,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import (
-    ALERT_NAME,
-    FINGERPRINTS,
-    KUBE_NAMESPACE,
-    RESOLVED_SIGNAL,
-    TARGET,
-    Joining,
-    Options,
-)
+from runmend.plan.attributes import ALERT_NAME, FINGERPRINTS, KUBE_NAMESPACE, TARGET
+from runmend.plan.messages import RESOLVED_SIGNAL, Joining, Options
 from runmend.reports.report import moment, render
 from tests.builders import GOOD, MISSING, an_alert
 from tests.workflow.acts import outcome_of, patched

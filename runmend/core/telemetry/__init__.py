@@ -2,7 +2,16 @@
 
 from runmend.core.telemetry.attempts import AttemptMetrics
 from runmend.core.telemetry.logs import log_to
-from runmend.core.telemetry.metrics import METRICS, CannotServeMetrics, count_run, serve_metrics
+from runmend.core.telemetry.metrics import METRICS, NOT_SIGNED, CannotServeMetrics, count_run, serve_metrics
 from runmend.core.telemetry.sdk import sdk_runtime
 
-__all__ = ["METRICS", "AttemptMetrics", "CannotServeMetrics", "count_run", "log_to", "sdk_runtime", "serve_metrics"]
+__all__ = [
+    "METRICS",
+    "NOT_SIGNED",
+    "AttemptMetrics",
+    "CannotServeMetrics",
+    "count_run",
+    "log_to",
+    "sdk_runtime",
+    "serve_metrics",
+]

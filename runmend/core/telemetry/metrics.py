@@ -38,6 +38,9 @@ TRIES: Final = Histogram(
 RETRIES: Final = Counter(
     "runmend_activity_retries", "Tries of an activity after its first.", ("activity",), registry=METRICS
 )
+NOT_SIGNED: Final = Counter(
+    "runmend_not_signed", "Activities that were refused, because their run is not signed.", registry=METRICS
+)
 
 
 class CannotServeMetrics(PermanentError):

@@ -4,13 +4,14 @@ import base64
 import json
 import traceback
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
+from runmend.images.pull_secrets import Credentials, PullSecretError, _glob, covering, parse_pull_secret
 from runmend.images.references import parse_image
 
 PASSWORD = "hunter2-very-secret"
@@ -116,6 +117,10 @@ def test_a_user_without_a_password_and_a_password_without_a_user_are_credentials
             "entry 2 of 2: username and password are not both text",
         ),
         (a_secret("[" * 3_000_000), "is larger than a Secret can be"),
+        (
+            a_secret({"auths": {f"{number}.example": {} for number in range(1001)}}),
+            "^unknown: Secret shop/regcred has 1001 entries, and at most 1000 are read",
+        ),
         (a_secret({"auths": {"a.example": {"auth": encoded(PASSWORD)}}}), "auth is not user:password in base64"),
         (a_secret({"auths": {"a.example": {"auth": f"*{PASSWORD}"}}}), "auth is not user:password in base64"),
         (
@@ -211,6 +216,11 @@ def test_docker_io_comes_before_its_old_name() -> None:
     known = credentials_for("https://index.docker.io/v1/", "docker.io")
 
     assert covering(parse_image("nginx"), known) is known[1]
+
+
+@given(st.text("ab*?[]!-", max_size=12), st.text("ab-[]", max_size=12))
+def test_a_glob_matches_what_pythons_own_does(glob: str, label: str) -> None:
+    assert _glob(glob, label) is fnmatchcase(label, glob.replace("[", "[[]"))
 
 
 def test_a_glob_of_many_stars_costs_nothing() -> None:

@@ -23,5 +23,5 @@ def test_whatever_somebody_can_or_cannot_do_has_its_test() -> None:
     sections = re.findall(r"^## Somebody .*?(?=^## )", PAGE, re.DOTALL | re.MULTILINE)
     points = [point for section in sections for point in re.split(r"^- ", section, flags=re.MULTILINE)[1:]]
 
-    assert len(sections) == 6
+    assert points
     assert [point for point in points if "`test_" not in point] == []

@@ -4,7 +4,8 @@ import pytest
 
 from runmend.core.outcomes import Outcome
 from runmend.images.pull_failures import Cause
-from runmend.plan.messages import GONE, Observation, RunResult
+from runmend.plan.messages import Observation, RunResult
+from runmend.plan.reasons import GONE
 from runmend.reports.advice import advice_for
 from runmend.reports.pull_advice import ABOUT_CAUSES
 from runmend.reports.report import render

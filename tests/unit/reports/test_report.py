@@ -10,17 +10,9 @@ from hypothesis import strategies as st
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
+from runmend.plan.attributes import KEYWORD_BYTES
 from runmend.plan.criteria import Status, Verdict
-from runmend.plan.messages import (
-    KEYWORD_BYTES,
-    Affected,
-    Change,
-    Finding,
-    Observation,
-    RunResult,
-    StepResult,
-    StepStatus,
-)
+from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
 from runmend.reports.commands import restore
 from runmend.reports.report import duration, outcome_line, render, searchable_reason, verdict_line
 from tests.builders import FALLBACK, MISSING, an_alert
@@ -341,6 +333,16 @@ def test_a_report_of_a_change_ends_with_what_restores_what_was_there(outcome: Ou
     text = render(a_result(outcome, steps=(step,)))
 
     assert text.endswith(f"```\nkubectl set image deployment/web app={MISSING} -n shop\n```")
+
+
+def test_a_cancelled_run_says_what_stands_and_what_nobody_knows() -> None:
+    def stands(**known: object) -> str:
+        told = render(a_result(Outcome.CANCELLED).model_copy(update=known))
+        return told.partition("### What stands")[2].strip().splitlines()[0]
+
+    assert stands() == "- nothing was changed"
+    assert stands(remarks=("alert may have written for pod web-1 resolved meanwhile",)) == "- nothing was changed"
+    assert stands(uncertain_step="patch_image") == "- see the remarks"
 
 
 def test_what_somebody_has_put_back_already_is_not_restored() -> None:

@@ -151,7 +151,7 @@ def test_a_mistake_in_the_front_matter_is_said_with_its_line(old: str, new: str,
             "rb.md:1: error: the front matter is empty, not a mapping; write keys and values: runbook_id: RB_EXAMPLE",
         ),
         (b"---\ntitle: caf\xe9\n---\n", "rb.md:2: error: the file is not UTF-8 (byte 0xe9); save it as UTF-8"),
-        (b" " * 300_000, "rb.md:1: error: the file has more than 256 KiB; keep a runbook short; link to what is long"),
+        (b" " * 300_000, "rb.md:1: error: the file has more than 64 KiB; keep a runbook short; link to what is long"),
         (
             f"---\ntitle: {'[' * 5000}\n---\n",
             f"rb.md:2: error: the front matter is not YAML: it is nested more than 20 deep; {YAML}",

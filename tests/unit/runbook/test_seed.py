@@ -90,6 +90,7 @@ def test_its_second_step_patches_the_deployment_of_a_pod_in_that_state(plan: Pla
         optional_labels=("container",),
         state="ImagePullBackOff",
         owner="Deployment",
+        try_seconds=90,
     )
     assert len(plan.steps) == 2
     assert step.image_for("whichever") == FALLBACK
