@@ -1,9 +1,9 @@
 """A trouble that repeats itself is one line of the log a minute, with how often it was since the line before."""
 
 import logging
-import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from time import monotonic
 from typing import Final
 
 SECONDS: Final = 60.0
@@ -33,7 +33,7 @@ class Seldom(logging.Filter):
         """Whether the record is written; the field `repeated` says how many alike were not since the last one."""
         if record.levelno < logging.WARNING:
             return True
-        now, trouble = time.monotonic(), _trouble(record)
+        now, trouble = monotonic(), _trouble(record)
         said = self._said.get(trouble)
         if said is not None and now - said.when < SECONDS:
             said.since += 1
