@@ -21,7 +21,7 @@ from tests.temporal.many_runs import BY_ITSELF, Ending, Run, a_worker_of_endings
 
 RUNS = int(os.environ.get("STATS_RUNS", "300"))
 SEED = 20261123
-FAILING = ("PreconditionFailed", "StepFailed", "Reverted", "VerificationFailed", "timed out")
+FAILING = ("PreconditionFailed", "StepFailed", "Unhandled", "Reverted", "VerificationFailed", "timed out")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(max(120, RUNS // 10))]
 
