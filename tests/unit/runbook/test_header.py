@@ -105,8 +105,8 @@ YAML = "correct it; put text that holds : or # in quotes"
         ),
         (
             "  - action_id: patch_image\n",
-            "  - action_id: patch_image\n    when: always\n",
-            'rb.md:9: error: unknown key "when" in the workflow; remove it; known is action_id',
+            "  - action_id: patch_image\n    wen: always\n",
+            'rb.md:9: error: unknown key "wen" in the workflow; did you mean when?',
         ),
         (
             "  - action_id: patch_image\n",
