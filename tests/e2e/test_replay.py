@@ -220,7 +220,8 @@ def lacking(
     real: Cluster, kubectl: Kubectl, accounts: dict[str, Path], temporal: Temporal, client: Client, tmp_path: Path
 ) -> Iterator[Lacking]:
     (role,) = [role for role in yaml.safe_load_all(ROLES.read_text()) if role["metadata"]["name"] == "runmend-worker"]
-    rules = [rule | {"verbs": [verb for verb in rule["verbs"] if verb != "patch"]} for rule in role["rules"]]
+    without = (rule | {"verbs": [verb for verb in rule["verbs"] if verb != "patch"]} for rule in role["rules"])
+    rules = [rule for rule in without if rule["verbs"]]
     with real.namespace() as home, real.namespace() as namespace, processes(tmp_path) as running:
         home.create("serviceaccounts", {"metadata": {"name": "worker"}})
         worker = account(real, tmp_path, "worker", home.name)
