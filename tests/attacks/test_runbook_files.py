@@ -183,7 +183,7 @@ def test_a_compilation_that_hangs_is_ended_at_once_where_it_is_no_longer_wanted(
         with pytest.raises(Stopped):
             compiler.compile(b"hang", "x.md")
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 9
 
 
 def test_what_is_compiled_in_a_child_is_what_is_compiled_here(directory: Path) -> None:

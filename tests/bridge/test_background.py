@@ -137,7 +137,7 @@ async def test_names_and_files_of_any_kind_stop_no_reload(
         await until(lambda: "RB_OTHER" in catalog.plans)
         began = time.monotonic()
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert "background task ended" not in caplog.text
 
 
@@ -157,5 +157,5 @@ async def test_a_reload_that_hangs_in_its_compiler_keeps_nothing_from_ending(
         await until((trap / "hangs").exists, 30)
         began = time.monotonic()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert list(catalog.plans) == ["RB_IMAGEPULL"]

@@ -20,7 +20,7 @@ def hanging(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
 
     def version(_: Cluster) -> str:
         asked.append(time.monotonic())
-        released.wait(10)
+        released.wait(30)
         return "late"
 
     monkeypatch.setattr(Cluster, "version", version)
@@ -55,7 +55,7 @@ async def test_who_does_not_answer_is_waited_for_no_longer_than_the_probe_waits(
     for _ in range(3):
         began = time.monotonic()
         response = await installed.http.get("/readyz")
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 10
         assert response.status_code == 503
         assert response.json()["checks"]["kubernetes"] == {
             "ok": False,

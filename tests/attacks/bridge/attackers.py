@@ -10,7 +10,7 @@ import httpx
 
 UNFINISHED_HEADERS = b"POST /alerts HTTP/1.1\r\nHost: bridge\r\nX-Slow: "
 UNFINISHED_BODY = b'POST /alerts HTTP/1.1\r\nHost: bridge\r\nContent-Length: 100000\r\n\r\n{"alerts": ['
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @dataclass

@@ -204,7 +204,7 @@ async def test_a_bridge_of_few_files_takes_webhooks_while_it_is_attacked(
             assert await process.wait() == 0
 
     assert sum(thrown_out) > ATTACKERS
-    assert max(took) < 10
+    assert max(took) < 25
     assert log.stat().st_size < 20_000, log.read_text()[:5000]
 
 

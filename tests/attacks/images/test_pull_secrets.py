@@ -73,4 +73,4 @@ def test_a_message_of_any_kind_is_read_at_once(before: str, text: str) -> None:
     cause_of(message)
     essence(message)
 
-    assert time.process_time() - began < 0.2
+    assert time.process_time() - began < 1
