@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 from google.protobuf.message import Message
 
-from runmend.facts.snapshot import listed
+from runmend.facts.snapshot import first_few
 from runmend.facts.syntax import OPERATIONS, Node
 
 _LONGEST_VALUE: Final = 120
@@ -33,7 +33,7 @@ class Reader(Protocol):
 
 def explain(tree: Node, reader: Reader) -> str:
     """What decided an expression's value, in words."""
-    return listed(list(dict.fromkeys(_reasons(tree, reader, {}))))
+    return first_few(list(dict.fromkeys(_reasons(tree, reader, {}))))
 
 
 def _reasons(node: Node, reader: Reader, scope: Mapping[str, Any]) -> Iterator[str]:

@@ -22,7 +22,7 @@ class Said(NamedTuple):
     words: str
 
 
-def listed(words: list[str]) -> str:
+def first_few(words: list[str]) -> str:
     """The first few of a list, and how many more there are."""
     more = len(words) - _MOST_LISTED
     return "; ".join(words[:_MOST_LISTED]) + (f"; and {more} more" if more > 0 else "")
@@ -69,7 +69,7 @@ class Snapshot:
         seen = [
             f"{pod.name}: {c.name} waits ({c.reason})" for pod in self.all_pods for c in pod.waiting_for(*state.waiting)
         ] + [pod.in_words for pod in self.all_pods if state.shown_by(pod)]
-        return Said(bool(seen), listed(seen) or f"{'no pod is' if state.pod else 'no container waits'} in {name}")
+        return Said(bool(seen), first_few(seen) or f"{'no pod is' if state.pod else 'no container waits'} in {name}")
 
     def terminated(self, name: str) -> Said:
         """Whether a container has ended for a reason, now or the last time."""
@@ -79,7 +79,7 @@ class Snapshot:
             for pod, c in self._containers()
             if (c.state == "terminated" and c.reason in reasons) or c.last_termination in reasons
         ]
-        return Said(bool(seen), listed(seen) or f"no container ended for {name}")
+        return Said(bool(seen), first_few(seen) or f"no container ended for {name}")
 
     def new_events(self, name: str) -> Said:
         """Whether an event of a state (of a reason or a type, where no state has that name) is new: its uid is unknown
@@ -93,7 +93,7 @@ class Snapshot:
             if (state.spoken_of_by(event) if state else name in (event.reason, event.type))
             and event.count > self.counted.get(event.uid, 0)
         ]
-        return Said(bool(seen), listed(seen) or f"no new {name} event")
+        return Said(bool(seen), first_few(seen) or f"no new {name} event")
 
     @property
     def restarted(self) -> Said:
@@ -109,4 +109,4 @@ class Snapshot:
             if known is not None
             else []
         )
-        return Said(bool(seen), listed(seen) or "no container restarted")
+        return Said(bool(seen), first_few(seen) or "no container restarted")

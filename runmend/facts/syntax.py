@@ -23,9 +23,7 @@ _KINDS: Final = {
 }
 # Message → its fields: name, kind, number. A `*` before a kind: repeated.
 _MESSAGES: Final[dict[str, tuple[tuple[str, str, int], ...]]] = {
-    "CheckedExpr": (("expr", "Expr", 4), ("source_info", "SourceInfo", 5)),
-    "SourceInfo": (("positions", "*Position", 4),),
-    "Position": (("key", "int64", 1), ("value", "int32", 2)),
+    "CheckedExpr": (("expr", "Expr", 4),),
     "Expr": (
         ("id", "int64", 2),
         ("const", "Constant", 3),
@@ -130,12 +128,6 @@ class Node:
     def kind(self) -> str:
         """`const`, `ident`, `select`, `call`, `list`, `struct`, `comprehension`."""
         return next((field.name for field, _ in self.expr.ListFields() if field.name != "id"), "")
-
-    @property
-    def offset(self) -> int:
-        """Where it stands in the text, in characters from its beginning."""
-        places = self._checked.source_info.positions
-        return next((place.value for place in places if place.key == self.expr.id), 0)
 
     def _part(self, expr: Any) -> "Node":  # noqa: ANN401  a message of a class that is made here
         return Node(self._checked, expr)

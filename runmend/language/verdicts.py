@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from runmend.core.frozen import Frozen
 from runmend.facts.expressions import compiled
 from runmend.facts.objects import DeploymentFacts, EventFacts, PodFacts
-from runmend.facts.snapshot import Snapshot, listed
+from runmend.facts.snapshot import Snapshot, first_few
 from runmend.language.states import STATES
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 
@@ -90,6 +90,6 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
     evidence = judged.evidence
     if judged.holds and younger and "pods" in expression.groups:
         # What is passed over is said: a pod that waits must not stand beside "every container has started".
-        evidence += f"; passed over, because younger: {listed([pod.in_words for pod in younger])}"
+        evidence += f"; passed over, because younger: {first_few([pod.in_words for pod in younger])}"
     status = Status.PASSED if judged.holds else Status.FAILED
     return Verdict(text=criterion.text, line=criterion.line, status=status, evidence=evidence)

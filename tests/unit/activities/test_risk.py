@@ -3,11 +3,12 @@
 from activities.risk import Risk, risk_of
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
-from runmend.facts.objects import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.objects import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from runmend.plan.messages import Change, StepCall
 from tests.builders import deployment_facts
+from tests.unit.revisions import a_pod, a_revision
 from tests.world import seed_plan
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
@@ -15,22 +16,6 @@ APP = Change(container="app", before="app:3", after="app:2")
 SETUP = Change(container="setup", init=True, before="setup:3", after="app:2")
 PROXY = Change(container="proxy", init=True, sidecar=True, before="proxy:3", after="app:2")
 ENDS = "must do its work and end before the pod's containers start"
-
-
-def a_revision(number: int) -> ReplicaSetFacts:
-    owner = Owner(kind="Deployment", name="web", uid="web")
-    return ReplicaSetFacts(namespace="shop", name=f"web-{number}", uid=f"rs-{number}", revision=number, owner=owner)
-
-
-def a_pod(revision: int, number: int, *, serves: bool = True) -> PodFacts:
-    app = ContainerFacts(name="app", image=f"app:{revision}", state="running", ready=True, started=True)
-    stuck = ContainerFacts(name="app", image=f"app:{revision}", state="waiting", reason="ErrImagePull")
-    owner = Owner(kind="ReplicaSet", name=f"web-{revision}", uid=f"rs-{revision}")
-    name = f"web-{revision}-{number}"
-    phase = "Running" if serves else "Pending"
-    return PodFacts(
-        namespace="shop", name=name, uid=name, phase=phase, owner=owner, containers=(app if serves else stuck,)
-    )
 
 
 def risk(*pods: PodFacts, available: int, protect: bool = True, changes: tuple[Change, ...] = (APP,)) -> Risk | None:

@@ -5,28 +5,13 @@ import pytest
 from activities.serving import Serving, serving
 from runmend.alerts.alert import Target
 from runmend.core.errors import NotYet
-from runmend.facts.objects import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.objects import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from tests.builders import deployment_facts
+from tests.unit.revisions import a_pod, a_revision
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
-
-
-def a_revision(number: int) -> ReplicaSetFacts:
-    owner = Owner(kind="Deployment", name="web", uid="web")
-    return ReplicaSetFacts(namespace="shop", name=f"web-{number}", uid=f"rs-{number}", revision=number, owner=owner)
-
-
-def a_pod(revision: int, number: int, *, serves: bool = True) -> PodFacts:
-    app = ContainerFacts(name="app", image=f"app:{revision}", state="running", ready=True, started=True)
-    stuck = ContainerFacts(name="app", image=f"app:{revision}", state="waiting", reason="ErrImagePull")
-    owner = Owner(kind="ReplicaSet", name=f"web-{revision}", uid=f"rs-{revision}")
-    name = f"web-{revision}-{number}"
-    phase = "Running" if serves else "Pending"
-    return PodFacts(
-        namespace="shop", name=name, uid=name, phase=phase, owner=owner, containers=(app if serves else stuck,)
-    )
 
 
 def said(*pods: PodFacts, available: int = 0, ready: int = 0) -> Serving | None:

@@ -265,9 +265,9 @@ def test_the_evidence_names_every_fact_that_decided(asked: list[tuple[str, objec
     assert named == deciding
 
 
-@pytest.mark.parametrize("fact", [fact.name for fact in facts_of(EventFacts)])
+@pytest.mark.parametrize(
+    "fact", sorted({fact.name for fact in facts_of(EventFacts)} - {fact.name for fact in facts_of(PodFacts)})
+)
 def test_a_fact_of_one_kind_never_compiles_against_another(fact: str) -> None:
-    if fact in {each.name for each in facts_of(PodFacts)}:
-        return
     with pytest.raises(ExpressionError, match=f"a Pod has no fact '{fact}'"):
         compiled(f"pod.{fact} == pod.{fact}")
