@@ -1,40 +1,62 @@
-"""The note that a change leaves on the object that it changes: by it a retry recognises its own work.
+"""The notes that changes leave on the object that they change: by them a retry recognises its own work.
 
-Called by the changing step.
+An object carries the notes of the last few steps that changed it, newest last.
 """
 
-from collections.abc import Iterator
-from contextlib import suppress
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
 
 from runmend.core.frozen import Frozen
-from runmend.facts.objects import DeploymentFacts, ReplicaSetFacts
+from runmend.plan.change import Change
 
-LAST_CHANGE = "runmend.io/last-change"
-"""The annotation that makes a change recognisable; on the Deployment, never on its pod template."""
+NOTES: Final = "runmend.io/changes"
+"""The annotation that makes changes recognisable; on the object, never on its pod template."""
+MOST_NOTES: Final = 5
+NOTES_BYTES: Final = 64_000
+"""How long the annotation may be: the API server takes 256 KiB of annotations on one object, all together."""
 
 
 class ChangeNote(Frozen):
-    """What the annotation says: who changed what. `run` is the original execution run id, which a reset keeps."""
+    """Who changed what. `run` is the original execution run id, which a reset keeps."""
 
     workflow: str
     run: str
     step: str
-    containers: dict[str, tuple[str, str]]
-    """Container → image before and after."""
+    changes: tuple[Change, ...]
 
     def is_by(self, workflow: str, run: str, step: str) -> bool:
         """Whether this step of this run left the note."""
         return (self.workflow, self.run, self.step) == (workflow, run, step)
 
 
-def notes_on(*objects: DeploymentFacts | ReplicaSetFacts) -> Iterator[ChangeNote]:
-    """The notes that a Deployment and its ReplicaSets carry; one that cannot be read is not ours.
+_LIST: Final = TypeAdapter(tuple[ChangeNote, ...])
 
-    The Deployment's own is not enough: `kubectl rollout undo` takes it away, and leaves the copy on the ReplicaSet of
-    our revision.
+
+def notes_in(annotations: Mapping[str, str]) -> tuple[ChangeNote, ...]:
+    """The notes among an object's annotations, newest last; none where they cannot be read, for then they are not
+    ours.
     """
-    for carrying in objects:
-        text = carrying.annotations.get(LAST_CHANGE)
-        if text is not None:
-            with suppress(ValueError):
-                yield ChangeNote.model_validate_json(text)
+    try:
+        return _LIST.validate_json(annotations.get(NOTES, "[]"))
+    except ValidationError:
+        return ()
+
+
+def with_note(annotations: Mapping[str, str], note: ChangeNote) -> str:
+    """The annotation with one more note, the oldest left out where they become too many.
+
+    Raises:
+        ValueError: the note alone is too long.
+    """
+    notes = (*notes_in(annotations), note)[-MOST_NOTES:]
+    while True:
+        told: list[Any] = [each.model_dump(mode="json", exclude_defaults=True) for each in notes]
+        text = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+        if len(text.encode()) <= NOTES_BYTES:
+            return text
+        if len(notes) == 1:
+            raise ValueError(f"the change has {len(text.encode())} bytes, and at most {NOTES_BYTES} can be noted")
+        notes = notes[1:]

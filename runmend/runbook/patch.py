@@ -9,7 +9,7 @@ from runmend.images.references import parse_image
 from runmend.plan.plan import ContainerImage
 from runmend.runbook.diagnostics import quoted
 from runmend.runbook.values import Values
-from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
+from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 
 EXAMPLE = """'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"{fallback_image}"}]}}}}'"""
 _ONLY = "remove it; only name and image of spec.template.spec.containers and initContainers may be patched"

@@ -14,7 +14,7 @@ from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import SIZE_MAX
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Parameter, Values
-from runmend.runbook.yaml_tree import YamlError, read_yaml
+from runmend.core.yaml_tree import YamlError, read_yaml
 
 SEED = (Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md").read_text()
 LINES = SEED.splitlines()
