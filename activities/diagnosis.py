@@ -9,7 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from runmend.core.errors import NotFound, RunmendError
-from runmend.facts.objects import EventFacts, PodFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
 from runmend.images.pull_failures import Cause, cause_of, says_why
 from runmend.images.pull_messages import essence
 from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret

@@ -26,7 +26,7 @@ from runmend.core.errors import (
     Unreachable,
 )
 from runmend.core.modes import Mode
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.images.references import pins
 from runmend.kube.client import FIELD_MANAGER, Cluster, Json
 from runmend.kube.notes import ChangeNote, notes_on
@@ -60,7 +60,7 @@ class Try:
     may_write: bool
     began: float
 
-    def announce(self, deployment: DeploymentFacts, changes: tuple[Change, ...]) -> tuple[str, ...]:
+    def announce(self, deployment: WorkloadFacts, changes: tuple[Change, ...]) -> tuple[str, ...]:
         """Tell of a change on its Deployment, where this try may write at all; remarks, where that could not be done.
 
         It takes half of what is left of the try's time at most: the step's result, which the run waits for, comes after
@@ -98,7 +98,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
     """
     this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic())
     now = TargetNow.look(cluster, call.target)
-    if now.deployment and (earlier := _earlier_try(this, now, now.deployment)):
+    if now.workload and (earlier := _earlier_try(this, now, now.workload)):
         return earlier
     now.raise_if_lagging()
     if call.state is None:
@@ -159,7 +159,7 @@ class _Tried(NamedTuple):
     refused: str = ""
 
 
-def _tried(cluster: Cluster, deployment: DeploymentFacts, patch: Json, *, whatever: bool) -> _Tried:
+def _tried(cluster: Cluster, deployment: WorkloadFacts, patch: Json, *, whatever: bool) -> _Tried:
     """What a dry run of a patch says: the API server checks it, admission included, and writes nothing.
 
     Args:
@@ -198,7 +198,7 @@ def _result(
     return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
 
 
-def _earlier_try(this: Try, now: TargetNow, deployment: DeploymentFacts) -> StepResult | None:
+def _earlier_try(this: Try, now: TargetNow, deployment: WorkloadFacts) -> StepResult | None:
     """The result of an earlier try of this very step, from the note that it left; None where it left none."""
     call = this.call
     changes = written_before(now, deployment, call, this.author.workflow)
@@ -214,7 +214,7 @@ def _earlier_try(this: Try, now: TargetNow, deployment: DeploymentFacts) -> Step
 
 
 def written_before(
-    now: TargetNow, deployment: DeploymentFacts, call: StepCall, workflow_id: str
+    now: TargetNow, deployment: WorkloadFacts, call: StepCall, workflow_id: str
 ) -> tuple[Change, ...] | None:
     """What this very step of this run has written, from the note that it left, whether or not it stands; None where it
     left none.
@@ -236,7 +236,7 @@ def written_before(
     return tuple(_as_admitted(change, deployment) for change in changes)
 
 
-def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Reverted | None:
+def reverted(deployment: WorkloadFacts, changes: tuple[Change, ...]) -> Reverted | None:
     """Which of the changes no longer stand, and who undid them, as the error that says so; None where all stand."""
     lost, undone_by = [], "nobody named"
     for change in changes:
@@ -251,13 +251,13 @@ def reverted(deployment: DeploymentFacts, changes: tuple[Change, ...]) -> Revert
     return Reverted("; ".join(lost), reason=f"put back by {undone_by}") if lost else None
 
 
-def _was_written(deployment: DeploymentFacts, container: str, image: str) -> bool:
+def _was_written(deployment: WorkloadFacts, container: str, image: str) -> bool:
     """Whether a run has written a container's image, by the note that it left."""
     notes = (note.containers.get(container) for note in notes_on(deployment))
     return any(note is not None and note[1] == image for note in notes)
 
 
-def _as_admitted(change: Change, deployment: DeploymentFacts) -> Change:
+def _as_admitted(change: Change, deployment: WorkloadFacts) -> Change:
     """A change as it was let in: with the digest that was added to the tag that was written, which is the same change;
     as it was written where anything else became of it.
     """
@@ -274,7 +274,7 @@ def _digests_added(written: tuple[Change, ...], made: tuple[Change, ...]) -> tup
     )
 
 
-def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> DeploymentFacts:
+def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> WorkloadFacts:
     """The Deployment, if it is one and may be changed at all."""
     if not may_change:
         raise PreconditionFailed(
@@ -282,18 +282,18 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
             "(RUNMEND_NAMESPACES)",
             reason=NOT_ALLOWED,
         )
-    if now.deployment is None:
+    if now.workload is None:
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
         raise PreconditionFailed(
             f"the pod must be owned by a Deployment, and {says}{chain}", reason=f"{OWNER}{call.target.kind}"
         )
-    if now.deployment.deleting:
+    if now.workload.deleting:
         raise PreconditionFailed(
             f"{call.target} is being deleted, so its controller would do nothing about the change", reason=DELETING
         )
-    if now.deployment.paused:
+    if now.workload.paused:
         raise PreconditionFailed(
             f"{call.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first",
             reason=PAUSED,
@@ -307,7 +307,7 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Deployme
                 f"the command names Deployment {'/'.join(named)}, and the target of this run is {call.target}",
                 reason=OTHER_OBJECT,
             )
-    return now.deployment
+    return now.workload
 
 
 def _treated(now: TargetNow, call: StepCall, state: str) -> tuple[tuple[Affected, str], ...]:
@@ -337,7 +337,7 @@ def _image_for(entries: tuple[ContainerImage, ...], container: str, call: StepCa
 
 
 def _changes(
-    deployment: DeploymentFacts, treated: tuple[tuple[Affected, str], ...], call: StepCall
+    deployment: WorkloadFacts, treated: tuple[tuple[Affected, str], ...], call: StepCall
 ) -> tuple[Change, ...]:
     """Before and after for each container; before is the live template's, which is what the patch rests on.
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from activities.serving import serving
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.language.target import TargetNow
 from runmend.plan.messages import Change, StepCall
 
@@ -19,7 +19,7 @@ class Risk:
     rollback: str = ""
 
 
-def risk_of(now: TargetNow, deployment: DeploymentFacts, changes: tuple[Change, ...], call: StepCall) -> Risk | None:
+def risk_of(now: TargetNow, deployment: WorkloadFacts, changes: tuple[Change, ...], call: StepCall) -> Risk | None:
     """What the changes would put at risk: pods that serve, or the work of an init container. None where nothing is, or
     where the runbook protects nothing.
 

@@ -11,7 +11,8 @@ from temporalio import activity
 
 from activities.boundary import put_off
 from runmend.core.errors import NotYet
-from runmend.facts.objects import DeploymentFacts, PodFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.reports.commands import kubectl, resource
@@ -31,12 +32,12 @@ class Serving:
     rollback: str = ""
 
 
-def serving_count(now: TargetNow, deployment: DeploymentFacts) -> int:
+def serving_count(now: TargetNow, deployment: WorkloadFacts) -> int:
     """How many pods serve: the largest of what the Deployment's status and its pods themselves say."""
     return max(deployment.available, deployment.ready, sum(pod.running for pod in now.workloads.pods_of(now.target)))
 
 
-def serving(now: TargetNow, deployment: DeploymentFacts, state: str) -> Serving | None:
+def serving(now: TargetNow, deployment: WorkloadFacts, state: str) -> Serving | None:
     """What serves, None where nothing does.
 
     Args:
@@ -72,7 +73,7 @@ def _named(pods: list[PodFacts]) -> str:
     return ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in pods[:MOST_NAMED]) + more
 
 
-def _serving(now: TargetNow, deployment: DeploymentFacts, state: str, count: int) -> Serving:
+def _serving(now: TargetNow, deployment: WorkloadFacts, state: str, count: int) -> Serving:
     current = {pod.uid for pod in now.pods}
     older = [pod for pod in now.workloads.pods_of(now.target) if pod.running and pod.uid not in current]
     if older:

@@ -23,7 +23,10 @@ from runmend.core.errors import (
     Throttled,
     Unreachable,
 )
-from runmend.facts.objects import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube import facts
 from runmend.kube.connection import Connection
 from runmend.kube.refusals import refused_by
@@ -141,7 +144,7 @@ class Cluster:
         """The events of a namespace, those that a field selector chooses."""
         return self._list("/api/v1/namespaces/{namespace}/events", namespace, facts.event, fieldSelector=field_selector)
 
-    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
         """A Deployment as it is now."""
         return facts.deployment(self._send("GET", _DEPLOYMENT, {"namespace": namespace, "name": name}))
 
@@ -158,7 +161,7 @@ class Cluster:
             "GET", "/api/v1/namespaces/{namespace}/secrets/{name}", {"namespace": namespace, "name": name}
         )
 
-    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
+    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> WorkloadFacts:
         """A strategic merge patch; with `dry_run` the API server checks it and writes nothing."""
         query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         names = {"namespace": namespace, "name": name}

@@ -9,16 +9,11 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from runmend.core.quantities import byte_count, millicores
-from runmend.facts.objects import (
-    DEFAULT_PROGRESS_DEADLINE,
-    ContainerFacts,
-    DeploymentFacts,
-    EventFacts,
-    Owner,
-    PodFacts,
-    ReplicaSetFacts,
-    Resources,
-)
+from runmend.facts.event import EventFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts, Resources
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import DEFAULT_PROGRESS_DEADLINE, WorkloadFacts
 
 Json = dict[str, Any]
 
@@ -203,10 +198,10 @@ def _requirement(expression: Json) -> str:
             return f"!{key}"
 
 
-def deployment(item: Json) -> DeploymentFacts:
+def deployment(item: Json) -> WorkloadFacts:
     """A Deployment."""
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
-    return DeploymentFacts(
+    return WorkloadFacts(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],

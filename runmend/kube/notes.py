@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from runmend.core.frozen import Frozen
-from runmend.facts.objects import DeploymentFacts, ReplicaSetFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 
 LAST_CHANGE = "runmend.io/last-change"
 """The annotation that makes a change recognisable; on the Deployment, never on its pod template."""
@@ -27,7 +28,7 @@ class ChangeNote(Frozen):
         return (self.workflow, self.run, self.step) == (workflow, run, step)
 
 
-def notes_on(*objects: DeploymentFacts | ReplicaSetFacts) -> Iterator[ChangeNote]:
+def notes_on(*objects: WorkloadFacts | ReplicaSetFacts) -> Iterator[ChangeNote]:
     """The notes that a Deployment and its ReplicaSets carry; one that cannot be read is not ours.
 
     The Deployment's own is not enough: `kubectl rollout undo` takes it away, and leaves the copy on the ReplicaSet of

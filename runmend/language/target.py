@@ -10,7 +10,8 @@ from functools import cached_property
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import NotFound, NotYet
-from runmend.facts.objects import DeploymentFacts, PodFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
@@ -34,11 +35,11 @@ class Gone:
 
 @dataclass(frozen=True)
 class TargetNow:
-    """A target, read. `deployment` is None where the target is of another kind, or is gone."""
+    """A target, read. `workload` is None where the target is of another kind, or is gone."""
 
     target: Target
     workloads: Workloads
-    deployment: DeploymentFacts | None
+    workload: WorkloadFacts | None
 
     @classmethod
     def read(cls, cluster: Cluster, target: Target) -> "TargetNow":
@@ -55,16 +56,16 @@ class TargetNow:
     @classmethod
     def look(cls, cluster: Cluster, target: Target) -> "TargetNow":
         """Read it as it is, whether or not its controller has acted: a get for its selector, and two lists by that."""
-        deployment = None
+        workload = None
         if target.kind == "Deployment":
             with suppress(NotFound):
-                deployment = cluster.deployment(target.namespace, target.name)
-        return cls(target, Workloads.of_target(cluster, target, deployment), deployment)
+                workload = cluster.deployment(target.namespace, target.name)
+        return cls(target, Workloads.of_target(cluster, target, workload), workload)
 
     def raise_if_lagging(self) -> None:
         """Raise `NotYet` while the pods are those of an older version of the Deployment."""
-        if self.deployment and self.deployment.observed_generation < self.deployment.generation:
-            why = self.deployment.no_revision
+        if self.workload and self.workload.observed_generation < self.workload.generation:
+            why = self.workload.no_revision
             raise NotYet(
                 f"the controller has not acted on the newest version of {self.target}" + (f": {why}" if why else ""),
                 delay=timedelta(seconds=1),
@@ -74,20 +75,20 @@ class TargetNow:
     @cached_property
     def pods(self) -> tuple[PodFacts, ...]:
         """The pods of its current revision."""
-        return self.workloads.current_pods_of(self.target, self.deployment.uid if self.deployment else None)
+        return self.workloads.current_pods_of(self.target, self.workload.uid if self.workload else None)
 
     @property
     def gone(self) -> bool:
         """Whether it is a Deployment that does not exist any more."""
-        return self.target.kind == "Deployment" and self.deployment is None
+        return self.target.kind == "Deployment" and self.workload is None
 
     @property
     def uid(self) -> str:
         """The target's own uid: its Deployment's, or what its pods say of what controls them; empty where it is
         gone.
         """
-        if self.deployment or self.gone:
-            return self.deployment.uid if self.deployment else ""
+        if self.workload or self.gone:
+            return self.workload.uid if self.workload else ""
         pod = next(iter(self.pods), None)
         if pod is None:
             return ""
@@ -125,7 +126,7 @@ class TargetNow:
     @cached_property
     def _own_containers(self) -> frozenset[str]:
         """The names of its containers, as its template and its pods have them."""
-        template = (*self.deployment.containers, *self.deployment.init_containers) if self.deployment else ()
+        template = (*self.workload.containers, *self.workload.init_containers) if self.workload else ()
         return frozenset((*template, *(container.name for pod in self.pods for container in pod.containers)))
 
     def other_states(self, state: str) -> tuple[str, ...]:

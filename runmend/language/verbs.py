@@ -12,7 +12,8 @@ from types import MappingProxyType
 from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed, StepFailed
 from runmend.core.names import dns_label, dns_subdomain
-from runmend.facts.objects import DeploymentFacts, EventFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.images.references import parse_image
 from runmend.kube.client import Cluster, Json
 from runmend.kube.notes import LAST_CHANGE, ChangeNote
@@ -69,7 +70,7 @@ def read_events(cluster: Cluster, operation: GetEvents, values: Mapping[str, str
     return cluster.events(namespace, ",".join(terms))
 
 
-def image_patch(deployment: DeploymentFacts, changes: tuple[Change, ...], note: ChangeNote) -> Json:
+def image_patch(deployment: WorkloadFacts, changes: tuple[Change, ...], note: ChangeNote) -> Json:
     """The strategic merge patch of containers' images, guarded by the version that was read, with our note in it.
 
     Raises:

@@ -23,7 +23,7 @@ from runmend.core.errors import (
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
 from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus, in_words
@@ -137,7 +137,7 @@ class _Steps:
         author = Author(runbook=self.past.runbook_id, workflow=self.past.workflow_id, run=_NO_RUN)
         trying = call.model_copy(update={"mode": Mode.RECOMMEND, "run_id": _NO_RUN})
         try:
-            if now.deployment and (earlier := self._written_before(now, now.deployment, call)):
+            if now.workload and (earlier := self._written_before(now, now.workload, call)):
                 return f"{named}: {earlier}", False
             result = patch_images(
                 self.cluster, trying, author, may_change=self.settings.may_change(call.target.namespace)
@@ -153,7 +153,7 @@ class _Steps:
             given, number, self.run_id, alerts=self.past.alerts, mode=self.settings.mode_in(given.target.namespace)
         )
 
-    def _written_before(self, now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str:
+    def _written_before(self, now: TargetNow, deployment: WorkloadFacts, call: StepCall) -> str:
         """That this step of this run has written already; empty where it has not.
 
         Asked here, and not by the step itself: a step that finds what it wrote tells of it on the Deployment.
