@@ -8,7 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from runmend.core.errors import NotFound
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
@@ -91,12 +95,12 @@ class StubCluster(Cluster):
             _event(broken, 2, "Failed", "Error: ErrImagePull"),
         )
 
-    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
         """The Deployment, with the annotation that a patch left."""
         image = self._image(namespace)
         written = self._written.get(namespace)
         version = 2 if image else 1
-        return DeploymentFacts(
+        return WorkloadFacts(
             namespace=namespace,
             name=name,
             uid=f"deployment-{namespace}",
@@ -117,7 +121,7 @@ class StubCluster(Cluster):
         """None."""
         return ()
 
-    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:  # noqa: ARG002
+    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> WorkloadFacts:  # noqa: ARG002
         """Remember it."""
         with self._lock:
             if namespace in self._written:

@@ -5,7 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 from runmend.alerts.alert import Alert
-from runmend.facts.objects import DeploymentFacts, PodFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.workload import WorkloadFacts
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
@@ -54,9 +55,9 @@ def a_pod(name: str, *, images: dict[str, str] | None = None, owner: Json | None
 
 def deployment_facts(
     *, revision: int = 2, replicas: int = 1, available: int = 0, ready: int = 0, image: str = "app:1"
-) -> DeploymentFacts:
+) -> WorkloadFacts:
     """What is known of Deployment shop/web, whose controller has seen all of it."""
-    return DeploymentFacts(
+    return WorkloadFacts(
         namespace="shop",
         name="web",
         uid="web",

@@ -23,10 +23,13 @@ from runmend.core.errors import (
     Throttled,
     Unreachable,
 )
-from runmend.facts.objects import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
+from runmend.core.kinds import BY_NAME
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube import facts
 from runmend.kube.connection import Connection
-from runmend.kube.kinds import BY_NAME
 from runmend.kube.refusals import refused_by
 
 Json = dict[str, Any]
@@ -132,11 +135,11 @@ class Cluster:
         return facts.selector(self.read(kind, namespace, name).get("spec") or {})
 
     def read(self, kind: str, namespace: str, name: str) -> Json:
-        """An object as the API server has it, of a kind of `runmend.kube.kinds`."""
+        """An object as the API server has it, of a kind of `runmend.core.kinds`."""
         return self._send("GET", BY_NAME[kind].path, _names(kind, namespace, name))
 
     def list_of(self, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:
-        """The objects of a kind of `runmend.kube.kinds` that a label selector chooses, as the API server has them."""
+        """The objects of a kind of `runmend.core.kinds` that a label selector chooses, as the API server has them."""
         path = BY_NAME[kind].path.removesuffix("/{name}")
         return self._list(path, namespace, dict, labelSelector=selector)
 
@@ -144,7 +147,7 @@ class Cluster:
         """The events of a namespace, those that a field selector chooses."""
         return self._list("/api/v1/namespaces/{namespace}/events", namespace, facts.event, fieldSelector=field_selector)
 
-    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
         """A Deployment as it is now."""
         return facts.deployment(self.read("Deployment", namespace, name))
 

@@ -170,7 +170,7 @@ def value_at(root: Any, path: Path) -> Any:  # noqa: ANN401  JSON
 
 
 def with_value(root: Json, path: Path, value: JsonValue) -> Json:
-    """A copy of an object with a value put there, or taken away where it is null; what is missing on the way is made."""
+    """A copy of an object with a value put there, or taken away where it is null; what is missing is made."""
     made = copy.deepcopy(root)
     at: Any = made
     for number, key in enumerate(path[:-1]):

@@ -12,7 +12,7 @@ from activities.observation import Observer
 from activities.operations import Operations
 from activities.verification import Verifier
 from runmend.alerts.alert import Target
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.client import PAGE, Cluster
 from runmend.kube.owners import FEW, Workloads
 from runmend.local.sandbox import Sandbox

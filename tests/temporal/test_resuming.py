@@ -5,13 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import operations
 from runmend.core.outcomes import Outcome
-from runmend.kube.notes import LAST_CHANGE
 from runmend.plan.attributes import OUTCOME, REASON
 from runmend.plan.messages import StepStatus
 from runmend.runs import starting

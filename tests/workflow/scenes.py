@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from runmend.alerts.alert import Target
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.plan.messages import Finding, RunResult, StepStatus
 from runmend.plan.plan import Plan

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster, Json
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.workflow.acts import revisions, skip_to_end
@@ -21,7 +21,7 @@ def _digests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A webhook that looks up what the tags of a Deployment stand for, and writes it behind them."""
     send = Cluster.patch_deployment
 
-    def pinning(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
+    def pinning(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> WorkloadFacts:
         pinned = copy.deepcopy(patch)
         for container in pinned["spec"]["template"]["spec"]["containers"]:
             container["image"] += f"@{DIGEST}"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from runmend.plan.messages import Options
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
@@ -264,7 +264,7 @@ async def test_what_a_step_has_changed_is_verified_whatever_a_later_one_finds(wo
 async def test_an_admission_webhook_that_alters_the_change_is_told_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mirrored(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
+    def mirrored(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> WorkloadFacts:
         assert (namespace, name, patch["spec"]["template"]["spec"]["containers"][0]["image"]) == (
             "shop",
             "web",

@@ -1,15 +1,15 @@
 """Activities run at least once; a change has exactly one effect."""
 
 import pytest
+from activities.patching import patch_images
+from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
-from activities.patching import patch_images
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube import client
-from runmend.kube.notes import LAST_CHANGE
 from runmend.plan.messages import StepCall
 from runmend.reports.target_events import Author
 from tests.builders import FALLBACK, MISSING, an_alert
@@ -118,7 +118,7 @@ async def test_a_change_is_known_by_its_note_while_the_controller_has_not_acted_
 
     read = world.cluster.deployment
 
-    def lagging(namespace: str, name: str) -> DeploymentFacts:
+    def lagging(namespace: str, name: str) -> WorkloadFacts:
         return read(namespace, name).model_copy(update={"observed_generation": 0})
 
     monkeypatch.setattr(world.cluster, "deployment", lagging)

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from activities.patching import patch_images
 from temporalio.client import WorkflowHandle
 from temporalio.testing import ActivityEnvironment
 
-from activities.patching import patch_images
 from activities.reporting import Reporter
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.plan.messages import Options, ReportCall, RunResult, StepCall
 from runmend.reports import target_events
 from runmend.reports.target_events import Author

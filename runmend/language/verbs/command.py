@@ -1,10 +1,13 @@
-"""A command as it is written, for the verb that reads it. `runmend.runbook.kubectl` gives it; errors go to its report."""
+"""A command as it is written, for the verb that reads it.
+
+`runmend.runbook.kubectl` gives it, and its errors go to the runbook's report.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from runmend.kube.kinds import BY_NAME, BY_WORD, Kind
+from runmend.core.kinds import BY_NAME, BY_WORD, Kind
 
 NAMESPACE = "{namespace}"
 Validator = Callable[[str], object]

@@ -4,8 +4,8 @@ import copy
 from typing import Any
 
 from runmend.core.errors import PreconditionFailed
-from runmend.kube.client import Json
 from runmend.language.verbs.verb import Situation
+from runmend.plan.change import Json
 from runmend.plan.reasons import NOT_IN_TEMPLATE
 
 EACH = "{container}"

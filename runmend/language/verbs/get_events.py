@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import Mapping
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from runmend.core.errors import StepFailed
 from runmend.core.frozen import Frozen
+from runmend.core.kinds import BY_NAME
 from runmend.core.names import dns_subdomain
-from runmend.facts.objects import EventFacts
-from runmend.kube.client import Cluster
-from runmend.kube.kinds import BY_NAME
-from runmend.language.verbs.command import NAMESPACE, Command, Flag, Validator, flag, in_namespace, kind_of, no_more
+from runmend.facts.event import EventFacts
+from runmend.language.verbs.command import NAMESPACE, Command, Flag, Validator, flag, in_namespace, no_more
 from runmend.language.verbs.values import checked
 from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
+
+if TYPE_CHECKING:
+    from runmend.kube.client import Cluster
 
 _TERM = re.compile(r"(?P<field>[^=!]*)(?P<operator>==|!=|=)(?P<value>[^=!]*)")
 _PLAIN = re.compile(r"[A-Za-z0-9._:/-]{0,253}")
@@ -66,13 +68,7 @@ may stand there."""
 
 def _command(command: Command) -> Operation | None:
     kind = BY_NAME["Event"]
-    if not command.words:
-        command.error("kubectl get names no resource", "write kubectl get events")
-        return None
-    if kind_of(command.words[0], command, (kind.name,), "kubectl get") is None:
-        return None
-    narrower = "narrow the events with --field-selector involvedObject.name={pod}"
-    good = no_more(command.words[1:], command, narrower)
+    good = no_more(command.words, command, "narrow the events with --field-selector involvedObject.name={pod}")
     good = in_namespace(command, kind) and good
     selector = flag(command, "--field-selector")
     terms = [_term(term, command) for term in selector.split(",")] if selector else []
@@ -97,9 +93,7 @@ def _term(text: str, command: Command) -> FieldTerm | None:
         return None
     validator, built_in = _FIELDS[name]
     if name.endswith("namespace") and value != NAMESPACE:
-        command.error(
-            f"the field {name} is {value[:60]!r}", f"write {name}={NAMESPACE}: a run stays in its namespace"
-        )
+        command.error(f"the field {name} is {value[:60]!r}", f"write {name}={NAMESPACE}: a run stays in its namespace")
         return None
     if not command.check(value, f"the value of {name}", validator, built_in):
         return None
@@ -111,7 +105,7 @@ def query_of(operation: Operation) -> EventQuery:
     return EventQuery.model_validate(operation.arguments)
 
 
-def read_events(cluster: Cluster, operation: Operation, values: Mapping[str, str]) -> tuple[EventFacts, ...]:
+def read_events(cluster: "Cluster", operation: Operation, values: Mapping[str, str]) -> tuple[EventFacts, ...]:
     """The events that a command asks for."""
     namespace = checked(operation.namespace, values, "namespace")
     terms = []

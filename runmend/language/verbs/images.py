@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 from runmend.core.errors import PreconditionFailed
 from runmend.images.references import pins
-from runmend.kube.client import Json
-from runmend.kube.notes import notes_in
 from runmend.language.verbs.containers import EACH
 from runmend.language.verbs.values import checked
 from runmend.language.verbs.verb import Situation
-from runmend.plan.change import POD_SPEC
+from runmend.plan.change import POD_SPEC, Json
+from runmend.plan.notes import notes_in
 from runmend.plan.reasons import ALREADY, LEAVES_A_CONTAINER
 
 

@@ -13,14 +13,13 @@ from runmend.core.frozen import Frozen
 from runmend.core.names import dns_label
 from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 from runmend.images.references import parse_image
-from runmend.kube.client import Json
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.containers import EACH, LISTS, by_name, found
 from runmend.language.verbs.images import images_for, raise_if_already
 from runmend.language.verbs.values import checked, one_line
 from runmend.language.verbs.verb import Changing, Situation, Verb
-from runmend.plan.change import ITEM_KEYS, POD_SPEC, named
+from runmend.plan.change import ITEM_KEYS, POD_SPEC, Json, named
 from runmend.plan.operations import Operation
 from runmend.plan.reasons import NOT_IN_TEMPLATE
 
@@ -105,7 +104,9 @@ class _Reading:
         pointer = step.get("path")
         keys = tuple(pointer.split("/")[1:]) if isinstance(pointer, str) else ()
         if step.get("op") not in ("add", "replace", "remove", "test"):
-            self._error(f"the step {str(step.get('op'))[:60]!r} is none of a JSON patch", "write add, replace, remove or test")
+            self._error(
+                f"the step {str(step.get('op'))[:60]!r} is none of a JSON patch", "write add, replace, remove or test"
+            )
         elif keys[: len(POD_SPEC) + 1] in _LIST_OF:
             self._error(
                 "--type json changes containers by their place in the list, which may be another one's by then",
@@ -140,7 +141,9 @@ class _Reading:
         wants_text = path[-1:] in (("image",), ("name",))
         if wants_text and (node.kind != "text" or not node.value):
             what = "empty" if node.kind == "text" else f"{node.kind}, not text"
-            self._error(f"the patch's {where} is {what}", 'put it in double quotes: "…"' if node.value else "write a value")
+            self._error(
+                f"the patch's {where} is {what}", 'put it in double quotes: "…"' if node.value else "write a value"
+            )
             return None
         match node.kind:
             case "a boolean":
@@ -164,11 +167,15 @@ class _Reading:
     def _refuse_strange(self, body: dict[str, JsonValue]) -> None:
         metadata = body.get("metadata")
         strange = [key for key in body if key not in ("spec", "metadata", "apiVersion", "kind")]
-        strange += [
-            f"metadata.{key}" for key in metadata if key not in ("labels", "annotations")
-        ] if isinstance(metadata, dict) else []
+        strange += (
+            [f"metadata.{key}" for key in metadata if key not in ("labels", "annotations")]
+            if isinstance(metadata, dict)
+            else []
+        )
         for key in strange:
-            self._error(f"the patch sets {key[:60]!r}", "remove it; what is under spec, labels or annotations may be patched")
+            self._error(
+                f"the patch sets {key[:60]!r}", "remove it; what is under spec, labels or annotations may be patched"
+            )
         for path in _LIST_OF:
             listed = _at(body, path)
             where = ".".join(path)
@@ -242,10 +249,11 @@ def _effect(patch: Patch, situation: Situation) -> Json:
         return _stepped(patch.body, situation)
     body = _filled(patch.body, situation)
     if patch.type == "merge":
-        return _merged(situation.item, body, strategic=False)
+        replaced: Json = _merged(situation.item, body, strategic=False)
+        return replaced
     _raise_if_no_help(patch, situation)
-    made = _merged(situation.item, _placed(body, situation), strategic=True)
-    return made
+    merged: Json = _merged(situation.item, _placed(body, situation), strategic=True)
+    return merged
 
 
 def _raise_if_no_help(patch: Patch, situation: Situation) -> None:
@@ -331,7 +339,9 @@ def _merged(live: Any, patch: Any, *, strategic: bool, path: tuple[str, ...] = (
         if at is not None:
             items[at] = _merged(items[at], item, strategic=True, path=(*path, str(item[key])))
         elif path in _LIST_OF:
-            raise PreconditionFailed(f"container {item[key]} is not in the template: a patch would add it", reason=NOT_IN_TEMPLATE)
+            raise PreconditionFailed(
+                f"container {item[key]} is not in the template: a patch would add it", reason=NOT_IN_TEMPLATE
+            )
         else:
             items.append(copy.deepcopy(item))
     return items

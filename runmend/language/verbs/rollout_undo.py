@@ -3,16 +3,19 @@
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
-from runmend.kube.client import Cluster, Json
-from runmend.kube.notes import NOTES
 from runmend.language.needs import Needs, Right
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.verb import Changing, Risk, Situation, Verb
-from runmend.plan.change import TEMPLATE
+from runmend.plan.change import TEMPLATE, Json
+from runmend.plan.notes import NOTES
 from runmend.plan.operations import Operation
+
+if TYPE_CHECKING:
+    from runmend.kube.client import Cluster
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 _HASH = "pod-template-hash"
@@ -62,7 +65,7 @@ def _command(command: Command) -> Operation | None:
     return Operation(verb=VERB.words, kind=kind.name, name=name, namespace=NAMESPACE, arguments=arguments)
 
 
-def _revision(undo: Undo, cluster: Cluster, situation: Situation) -> Revision:
+def _revision(undo: Undo, cluster: "Cluster", situation: Situation) -> Revision:
     """The revision that is gone back to.
 
     Raises:
@@ -80,7 +83,7 @@ def _revision(undo: Undo, cluster: Cluster, situation: Situation) -> Revision:
     return Revision(number, templates[number])
 
 
-def _controller_revisions(cluster: Cluster, situation: Situation) -> Iterator[tuple[int, Json]]:
+def _controller_revisions(cluster: "Cluster", situation: Situation) -> Iterator[tuple[int, Json]]:
     target = situation.now.target
     for found in cluster.list_of("ControllerRevision", target.namespace, situation.now.selector):
         owners = found["metadata"].get("ownerReferences") or ()
@@ -99,7 +102,8 @@ def _chosen(undo: Undo, numbers: list[int], situation: Situation) -> int:
         if undo.to_revision not in ordered:
             there = ", ".join(map(str, ordered)) or "none"
             raise PreconditionFailed(
-                f"{situation.now.target} has no revision {undo.to_revision}; there is {there}", reason="no such revision"
+                f"{situation.now.target} has no revision {undo.to_revision}; there is {there}",
+                reason="no such revision",
             )
         return undo.to_revision
     if len(ordered) < 2:  # noqa: PLR2004  the newest, and one before it

@@ -3,13 +3,12 @@
 from runmend.core.frozen import Frozen
 from runmend.core.names import dns_label
 from runmend.images.references import parse_image
-from runmend.kube.client import Json
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, in_namespace, target_of
 from runmend.language.verbs.containers import EACH, LISTS, copied, found
 from runmend.language.verbs.images import images_for, raise_if_already
 from runmend.language.verbs.verb import Changing, Situation, Verb
-from runmend.plan.change import POD_SPEC, named
+from runmend.plan.change import POD_SPEC, Json, named
 from runmend.plan.operations import Operation
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet")

@@ -1,17 +1,20 @@
-"""What a verb is: how its command is written, what it reads, what it changes, what it may put at risk, what it needs."""
+"""What a verb is: how its command is written, what it reads and changes, what it puts at risk, and what it needs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from runmend.core.frozen import Frozen
-from runmend.kube.client import Cluster, Json
 from runmend.language.needs import Field, Needs
-from runmend.language.target import TargetNow
 from runmend.language.verbs.command import Command, Flag
+from runmend.plan.change import Json
 from runmend.plan.messages import Affected
 from runmend.plan.operations import Operation
+
+if TYPE_CHECKING:
+    from runmend.kube.client import Cluster
+    from runmend.language.target import TargetNow
 
 A = TypeVar("A", bound=Frozen)
 
@@ -34,7 +37,7 @@ class Situation:
     """
 
     item: Json
-    now: TargetNow
+    now: "TargetNow"
     values: Mapping[str, str]
     treated: tuple[Affected, ...] = ()
     more: Any = None
@@ -51,7 +54,7 @@ class Changing(Generic[A]):
 
     effect: Callable[[A, Situation], Json]
     fields: Callable[[A], tuple[Field, ...]]
-    reads: Callable[[A, Cluster, Situation], Any] | None = None
+    reads: Callable[[A, "Cluster", Situation], Any] | None = None
     risk: Risk = Risk.BY_FIELDS
     repeatable: bool = False
     """Whether an object that is already so is as good as one that was changed: a step that finds it so is done."""
@@ -80,5 +83,5 @@ class Verb(Generic[A]):
     flags: tuple[Flag, ...] = ()
     changing: Changing[A] | None = None
     """None for a verb that only reads."""
-    needs: Needs = Needs()
+    needs: Needs = field(default_factory=Needs)
     """What it needs in RBAC besides what each run does; what it writes follows from `changing`."""

@@ -3,7 +3,7 @@
 from activities.risk import Risk, risk_of
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from runmend.plan.messages import Change, StepCall

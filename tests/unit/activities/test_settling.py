@@ -5,7 +5,10 @@ import pytest
 from activities.verification import _failure, _missing
 from runmend.alerts.alert import Target
 from runmend.core.errors import NotYet
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
@@ -81,7 +84,7 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
     class Lagging(Cluster):
         def __init__(self) -> None: ...
 
-        def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+        def deployment(self, namespace: str, name: str) -> WorkloadFacts:
             assert (namespace, name) == ("shop", "web")
             return deployment_facts(replicas=1).model_copy(update={"generation": 3, "selector": "app=web"})
 

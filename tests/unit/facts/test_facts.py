@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runmend.facts.objects import ContainerFacts, Owner, PodFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.kube import facts
 
 Json = dict[str, Any]

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from runmend.plan.notes import LAST_CHANGE, ChangeNote, notes_on
 
 from runmend.core.errors import PreconditionFailed, StepFailed
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube import facts
-from runmend.kube.notes import LAST_CHANGE, ChangeNote, notes_on
 from runmend.language.verbs import checked, image_patch, read_events
 from runmend.plan.messages import Change
 from runmend.plan.plan import FieldTerm, GetEvents
@@ -64,7 +64,7 @@ def asked(values: dict[str, str], operation: GetEvents = QUERY) -> list[tuple[st
 
 def a_deployment(
     containers: dict[str, str], init: dict[str, str] | None = None, note: str | None = None
-) -> DeploymentFacts:
+) -> WorkloadFacts:
     listed = {
         "containers": [{"name": name, "image": image} for name, image in containers.items()],
         "initContainers": [{"name": name, "image": image} for name, image in (init or {}).items()],

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from runmend.core.yaml_tree import YamlError, read_yaml
 from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, GetEvents, Operation, PatchDeployment, Plan, fill
 from runmend.runbook import RunbookError, compile_runbook, dump_plan
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import SIZE_MAX
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Parameter, Values
-from runmend.core.yaml_tree import YamlError, read_yaml
 
 SEED = (Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md").read_text()
 LINES = SEED.splitlines()
