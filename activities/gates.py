@@ -40,6 +40,6 @@ def snapshot_of(now: TargetNow, call: StepCall) -> Snapshot:
         all_pods=pods,
         pod=pod,
         container=container,
-        workload=now.deployment,
+        workload=now.workload,
         states=STATES,
     )
