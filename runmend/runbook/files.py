@@ -57,7 +57,7 @@ def runbook_files(path: Path) -> list[Path]:
         found = list(files_under(path))
     except OSError as error:
         raise UnreadableDirectory(f"{path}: {error.strerror or error}") from error
-    chosen = [file for file in found if _may_be_directory(file) or (file.suffix.lower() == ".md" and not _is_plain_readme(file))]
+    chosen = [file for file in found if _is_runbook(file) or _may_be_directory(file)]
     return sorted(chosen, key=lambda file: (file.parent, file.name))
 
 
@@ -112,6 +112,10 @@ def _may_be_directory(path: Path) -> bool:
 def _listed(path: Path) -> tuple[tuple[int, int], list[Path]]:
     found = path.stat()
     return (found.st_dev, found.st_ino), list(islice(path.iterdir(), FILES_MAX + 1))
+
+
+def _is_runbook(file: Path) -> bool:
+    return file.suffix.lower() == ".md" and not _is_plain_readme(file)
 
 
 def _is_plain_readme(file: Path) -> bool:
