@@ -224,7 +224,7 @@ class Theirs:
         return "done"
 
 
-async def asked_by_theirs(world: World, client: Client, asked: dict[str, Any]) -> str:
+async def asked_by_theirs(client: Client, asked: dict[str, Any]) -> str:
     """What the installation's worker answers a workflow of theirs, which hands on the signature that it has."""
     async with Worker(
         client,
@@ -250,7 +250,7 @@ async def test_an_activity_that_another_workflow_asks_for_is_refused(world: Worl
     asked = {"activity": activity, "call": call.model_dump(mode="json"), "queue": world.settings.task_queue}
     before = len(world.faults.requests)
 
-    said = await asked_by_theirs(world, world.env.client, asked)
+    said = await asked_by_theirs(world.env.client, asked)
 
     assert "NotSigned: the run carries no signature" in said
     assert world.faults.requests[before:] == []
@@ -271,7 +271,7 @@ async def test_with_a_signature_from_a_history_a_workflow_of_theirs_asks_for_wha
 
     for activity, call in calls.items():
         asked = {"activity": activity, "call": call.model_dump(mode="json"), "queue": world.settings.task_queue}
-        assert await asked_by_theirs(world, client, asked) == "done"
+        assert await asked_by_theirs(client, asked) == "done"
 
     assert [(event["reason"], "all is well, says theirs" in event["message"]) for event in told(world)] == [
         ("RemediationResolved", True)
