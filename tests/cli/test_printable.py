@@ -140,7 +140,7 @@ async def test_a_workflow_of_others_is_printable(installation: Installation) -> 
         (["worker"], {"RUNMEND_PLAN_KEY_FILE": HOSTILE}),
         (["worker"], {"KUBECONFIG": HOSTILE}),
         (["dev", "--runbooks", HOSTILE], {}),
-        (["dev", "--db", f"/proc/{HOSTILE}"], {}),
+        (["dev", "--db", f"/proc/{HOSTILE}/x"], {}),
         (["break", "bad-image", "--namespace", HOSTILE], {}),
         (["break", "bad-image", "--kubeconfig", HOSTILE], {}),
         (["break", "bad-image"], {"KUBECONFIG": HOSTILE}),
