@@ -182,10 +182,10 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
         cluster: where.
         call: the step.
         steps: the patch.
-        whatever: whether the step says what it has to say, whatever becomes of the dry run.
+        whatever: whether the step says what it has to say though the API server does not answer.
 
     Raises:
-        RunmendError: the API server refused it, or did not answer, and that is the step's own failure.
+        RunmendError: the API server did not answer, and that is the step's own failure.
     """
     target = call.target
     try:
@@ -195,12 +195,8 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
         # another 403.
         if "cannot patch resource" in str(error):
             return _Tried(f" (not checked by a dry run, which needs the right to patch: {error})")
-        if not whatever:
-            raise
         return _Tried(f", and a dry run was refused: {error}", str(error))
     except Invalid as error:
-        if not whatever:
-            raise
         return _Tried(f", and a dry run was refused: {error}", str(error))
     except (ServerError, Unreachable) as error:
         if not whatever:
