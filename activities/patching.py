@@ -108,7 +108,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         )
     if gone := now.problem_gone(call.state, call.alerts):
         return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    if not_run := skipped(now, call):
+    if not_run := skipped(cluster, now, call):
         return not_run
     deployment = _changeable(now, call, may_change=may_change)
     changes = _changes(deployment, _treated(now, call, call.state), call)
@@ -282,7 +282,7 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Workload
             "(RUNMEND_NAMESPACES)",
             reason=NOT_ALLOWED,
         )
-    if now.workload is None:
+    if now.workload is None or now.workload.kind != "Deployment":
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"

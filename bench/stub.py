@@ -9,9 +9,11 @@ from typing import Any
 
 from runmend.core.errors import NotFound
 from runmend.facts.event import EventFacts
+from runmend.facts.node import NodeFacts
 from runmend.facts.object import Owner
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
@@ -66,9 +68,19 @@ class StubCluster(Cluster):
         """One of the revisions."""
         return next(found for found in self.replica_sets(namespace) if found.name == name)
 
-    def selector(self, kind: str, namespace: str, name: str) -> str:
-        """Of no other workload than the Deployment, whose own has it."""
-        raise NotFound(f"{kind} {namespace}/{name}")
+    def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
+        """No other workload than the Deployment."""
+        if kind != "Deployment":
+            raise NotFound(f"{kind} {namespace}/{name}")
+        return self.deployment(namespace, name)
+
+    def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:  # noqa: ARG002
+        """None: a Deployment keeps none."""
+        return ()
+
+    def node(self, name: str, *, pods: bool = False) -> NodeFacts:  # noqa: ARG002
+        """No expression of the benchmark names one."""
+        raise NotFound(f"Node {name}")
 
     def secret(self, namespace: str, name: str) -> Json:
         """None is there."""
@@ -101,6 +113,7 @@ class StubCluster(Cluster):
         written = self._written.get(namespace)
         version = 2 if image else 1
         return WorkloadFacts(
+            kind="Deployment",
             namespace=namespace,
             name=name,
             uid=f"deployment-{namespace}",

@@ -79,7 +79,13 @@ _OF_EACH_RUN: Final = (
         "apps",
         ("statefulsets", "daemonsets"),
         ("get",),
-        "For the selectors of targets that are none of Deployments: their pods are listed by these.",
+        "For targets that are none of Deployments: their pods are listed by the selectors of these.",
+    ),
+    Right(
+        "apps",
+        ("controllerrevisions",),
+        ("list",),
+        "For StatefulSets and DaemonSets: which of their pods are of the newest revision.",
     ),
     Right("batch", ("jobs",), ("get",)),
     Right(
@@ -89,6 +95,18 @@ _OF_EACH_RUN: Final = (
         'Only for the names of an account\'s pull secrets; without it the diagnosis says "unknown" and stops nothing.',
     ),
 )
+_OF_GROUPS: Final = {
+    "node": (
+        Right(
+            "",
+            ("nodes",),
+            ("get",),
+            "A runbook names facts of nodes, which are in no namespace: only a binding in the whole cluster gives this; "
+            "without it those facts are unknown.",
+        ),
+    ),
+}
+"""Group of facts → what reading it needs besides; only where a runbook names it."""
 _OF_CHANGING: Final = Needs(
     rights=(
         Right(
@@ -112,9 +130,10 @@ BRIDGE: Final = "bridge"
 SECRETS: Final = "read-secrets"
 
 
-def roles(verbs: Collection[str]) -> dict[str, tuple[Right, ...]]:
-    """Role → its rights, for runbooks that use these verbs."""
-    given = [*_OF_EACH_RUN, *(right for needed in _needed(verbs) for right in needed.rights)]
+def roles(verbs: Collection[str], groups: Collection[str] = ()) -> dict[str, tuple[Right, ...]]:
+    """Role → its rights, for runbooks that use these verbs, and whose expressions name these groups of facts."""
+    named = [right for group, rights in _OF_GROUPS.items() if group in groups for right in rights]
+    given = [*_OF_EACH_RUN, *named, *(right for needed in _needed(verbs) for right in needed.rights)]
     return {
         BRIDGE: _OF_THE_BRIDGE,
         WORKER: tuple(dict.fromkeys(given)),
@@ -156,10 +175,10 @@ _WHY: Final = {
 }
 
 
-def roles_yaml(verbs: Collection[str]) -> str:
+def roles_yaml(verbs: Collection[str], groups: Collection[str] = ()) -> str:
     """The roles as a file for `kubectl apply`, with a comment where a right is not plain."""
     documents = []
-    for name, rights in roles(verbs).items():
+    for name, rights in roles(verbs, groups).items():
         lines = [
             *_comment(_WHY[name]),
             "apiVersion: rbac.authorization.k8s.io/v1",

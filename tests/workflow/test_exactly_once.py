@@ -116,12 +116,12 @@ async def test_a_change_is_known_by_its_note_while_the_controller_has_not_acted_
     author = Author(runbook="RB_IMAGEPULL", workflow="w", run="r")
     assert patch_images(world.cluster, call_ours, author, may_change=True).recovered is False
 
-    read = world.cluster.deployment
+    read = world.cluster.workload
 
-    def lagging(namespace: str, name: str) -> WorkloadFacts:
-        return read(namespace, name).model_copy(update={"observed_generation": 0})
+    def lagging(kind: str, namespace: str, name: str) -> WorkloadFacts:
+        return read(kind, namespace, name).model_copy(update={"observed_generation": 0})
 
-    monkeypatch.setattr(world.cluster, "deployment", lagging)
+    monkeypatch.setattr(world.cluster, "workload", lagging)
     assert patch_images(world.cluster, call_ours, author, may_change=True).recovered is True
 
 

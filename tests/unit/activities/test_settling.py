@@ -84,8 +84,8 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
     class Lagging(Cluster):
         def __init__(self) -> None: ...
 
-        def deployment(self, namespace: str, name: str) -> WorkloadFacts:
-            assert (namespace, name) == ("shop", "web")
+        def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
+            assert (kind, namespace, name) == ("Deployment", "shop", "web")
             return deployment_facts(replicas=1).model_copy(update={"generation": 3, "selector": "app=web"})
 
         def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
