@@ -102,7 +102,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     gone = now.problem_gone(call.state, call.alerts) if call.state else None
     if gone:
         return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    if not_run := skipped(now, call):
+    if not_run := skipped(cluster, now, call):
         return not_run
     item = _changeable(now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
