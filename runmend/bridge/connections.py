@@ -226,7 +226,8 @@ class Connection(H11Protocol):
 
     def keeps_since(self) -> float:
         """Since when it keeps a place that another one could have, where it waits."""
-        idle = self.cycle is not None and self._state[0] is Waits.HEADERS and not self.conn.trailing_data[0]
+        cycle: RequestResponseCycle | None = self.cycle
+        idle = cycle is not None and self._state[0] is Waits.HEADERS and not self.conn.trailing_data[0]
         return self._opened if idle else self.since
 
     def on_response_complete(self) -> None:
