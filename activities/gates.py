@@ -1,6 +1,7 @@
-"""Whether a step's gate holds, of what is there now. Called by every step before it does anything."""
+"""Whether a step's gate and its conditions hold, of what is there now. Called by every step before it does anything."""
 
-from runmend.facts.expressions import compiled
+from runmend.core.errors import PreconditionFailed
+from runmend.facts.expressions import Judged, compiled
 from runmend.facts.snapshot import Snapshot
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
@@ -8,19 +9,35 @@ from runmend.plan.messages import StepCall, StepResult, StepStatus
 
 
 def skipped(now: TargetNow, call: StepCall) -> StepResult | None:
-    """The step's result where its gate does not hold, or where that cannot be told; None where the step runs."""
-    if not call.step.gate:
+    """The step's result where its gate does not hold, or where that cannot be told; None where the step runs.
+
+    Raises:
+        PreconditionFailed: it would run, and one of its conditions does not hold, or cannot be told.
+    """
+    step = call.step
+    if not (step.gate or step.conditions):
         return None
-    judged = compiled(call.step.gate).judge(snapshot_of(now, call))
-    if judged.holds:
-        return None
-    says = "does not hold" if judged.holds is False else "cannot be told"
-    return StepResult(
-        action_id=call.step.action_id,
-        status=StepStatus.SKIPPED,
-        summary=f"its gate {says}: {judged.evidence}",
-        reason=f"its gate {says}",
-    )
+    snapshot = snapshot_of(now, call)
+    judged = compiled(step.gate).judge(snapshot) if step.gate else None
+    if judged and not judged.holds:
+        return StepResult(
+            action_id=step.action_id,
+            status=StepStatus.SKIPPED,
+            summary=f"its gate {_says(judged)}: {judged.evidence}",
+            reason=f"its gate {_says(judged)}",
+        )
+    for condition in step.conditions:
+        judged = compiled(condition.expression).judge(snapshot)
+        if not judged.holds:
+            raise PreconditionFailed(
+                f"the condition {condition.text!r} (line {condition.line}) {_says(judged)}: {judged.evidence}",
+                reason=f"a condition {_says(judged)}",
+            )
+    return None
+
+
+def _says(judged: Judged) -> str:
+    return "does not hold" if judged.holds is False else "cannot be told"
 
 
 def snapshot_of(now: TargetNow, call: StepCall) -> Snapshot:

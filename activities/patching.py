@@ -14,7 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from activities.gates import skipped
-from activities.risk import Risk, risk_of
+from activities.risk import Risk, restricted, risk_of
 from activities.serving import serving_count
 from runmend.core.errors import (
     Forbidden,
@@ -119,7 +119,7 @@ def patch_images(cluster: Cluster, call: StepCall, author: Author, *, may_change
         containers={change.container: (change.before, change.after) for change in changes},
     )
     patch = image_patch(deployment, changes, note)
-    risk = risk_of(now, deployment, changes, call)
+    risk = restricted(call) or risk_of(now, deployment, changes, call)
     if risk or call.mode is Mode.RECOMMEND:
         left = risk or Risk("the mode is recommend", "the mode is recommend")
         tried = _tried(cluster, deployment, patch, whatever=bool(risk))

@@ -6,6 +6,7 @@ from activities.serving import serving
 from runmend.facts.objects import DeploymentFacts
 from runmend.language.target import TargetNow
 from runmend.plan.messages import Change, StepCall
+from runmend.plan.reasons import RESTRICTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,13 @@ def risk_of(now: TargetNow, deployment: DeploymentFacts, changes: tuple[Change, 
     if serve:
         return Risk("; ".join(filter(None, (serve.words, ending))), "pods still serve", serve.rollback)
     return Risk(ending, "an init container would change") if ending else None
+
+
+def restricted(call: StepCall) -> Risk | None:
+    """What the runbook says that restricts the step and that nothing reads, None where there is nothing."""
+    if not call.step.restrictions:
+        return None
+    return Risk(f"its runbook says, for a person to judge: {'; '.join(call.step.restrictions)}", RESTRICTED)
 
 
 def _ending(changes: tuple[Change, ...]) -> str:
