@@ -48,8 +48,8 @@ def _says(judged: Judged) -> str:
 
 
 def snapshot_of(cluster: Cluster, now: TargetNow, call: StepCall, asked: Sequence[Expression]) -> Snapshot:
-    """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container, and
-    of its node and the like what they name.
+    """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container,
+    and of its node and the like what they name.
 
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
     waits in the runbook's state.

@@ -245,7 +245,7 @@ def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Repor
         found.optional |= dict.fromkeys(meant.labels.optional)
     elif meant.owner:
         _set_owner(meant.owner, line, found, report)
-    elif meant.state and found.changes and STATES[meant.state].repaired:
+    elif meant.state and found.changes and STATES[meant.state].of_containers:
         _set_state(meant.state, line, found, report)
     elif leads:
         found.gates.append(f"({meant.expression})")
