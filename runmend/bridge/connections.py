@@ -195,6 +195,8 @@ class Connection(H11Protocol):
         self.conn = Strict(h11.SERVER, HEAD_MAX)
         self.since = time.monotonic()
         self._state: tuple[Waits | None, int] = (Waits.HEADERS, id(None))
+        self._body_seconds = 0.0
+        """For how long its request's body was waited for before it was last at work."""
         self._refused = False
 
     def data_received(self, data: bytes) -> None:
@@ -219,7 +221,12 @@ class Connection(H11Protocol):
         """What it waits for; None while it is at work. `since` says since when."""
         state = (self._waits(), id(self.cycle))
         if state != self._state:
-            self._state, self.since = state, now
+            waited, cycle = self._state
+            self._body_seconds = now - self.since if waited is Waits.BODY else self._body_seconds
+            if cycle != state[1]:
+                self._body_seconds = 0.0
+            # Who sends a little now and then has a body that is at work now and then.
+            self._state, self.since = state, now - (self._body_seconds if state[0] is Waits.BODY else 0.0)
         return state[0]
 
     def give_up(self, waits: Waits) -> None:
