@@ -18,7 +18,8 @@ from runmend.images.references import InvalidImageReference, parse_image
 from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
-from runmend.language.verbs import placeholders, read_events
+from runmend.language.verbs.get_events import read_events
+from runmend.language.verbs.values import placeholders
 from runmend.plan.messages import Affected, Finding, ObserveCall
 from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 

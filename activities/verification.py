@@ -7,10 +7,10 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.act import reverted
 from activities.boundary import let_in, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
-from activities.patching import reverted
 from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
@@ -150,7 +150,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     now = TargetNow.read(cluster, call.target)
     if now.gone:
         raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
-    if now.workload and (lost := reverted(now.workload, call.changes)):
+    if lost := reverted(now, call.changes):
         raise lost
     if now.workload and call.uid and call.changes and now.workload.uid != call.uid:
         raise VerificationFailed(
@@ -193,7 +193,12 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
             f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason=SCALED_DOWN
         )
     changed = {change.container for change in call.changes}
-    outside = [one for one in now.affected(call.state) if one.container not in changed] if call.state else []
+    # What changes more than images may well help a container that it does not name.
+    outside = (
+        [one for one in now.affected(call.state) if one.container not in changed]
+        if call.state and all(change.of_image for change in call.changes)
+        else []
+    )
     if outside:
         named = ", ".join(
             f"{one.container} ({one.reason}, image {one.image}) in {', '.join(one.pods[:3])}" for one in outside
@@ -218,8 +223,11 @@ def _missing(
     lacking = [f"{call.target} is paused, so no pod is replaced"] if now.workload and now.workload.paused else []
     again = now.affected(call.state) if call.state else ()
     why = f" ({', '.join(causes)})" if causes else ""
+    new = {change.container for change in call.changes if change.of_image}
     lacking += [
         f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}{why}"
+        if one.container in new
+        else f"{one.container} waits ({one.reason}), image {one.image}{why}"
         for one in again
     ]
     wanted = now.workload.replicas if now.workload else len(current)
@@ -243,7 +251,7 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
     mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
     verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
     failure = _failure(now, call, mark, live, verdicts)
-    lost = reverted(now.workload, call.changes) if now.workload else None
+    lost = reverted(now, call.changes)
     return Checked(
         verdicts=verdicts,
         failure=str(failure) if failure else None,

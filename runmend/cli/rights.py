@@ -3,33 +3,30 @@
 import sys
 from pathlib import Path
 
-from runmend.cli.context import Misconfigured
+from runmend.cli.context import Misconfigured, load_settings
 from runmend.facts.expressions import compiled
 from runmend.language.admission import policy_yaml
-from runmend.language.rights import VERBS, roles_yaml
+from runmend.language.rights import roles_yaml
+from runmend.plan.operations import Operation
 from runmend.plan.plan import Plan
 from runmend.runbook import load_directory
 
 
 def print_roles(runbooks: Path | None) -> int:
-    """The roles, for the verbs of a directory's runbooks and for what their expressions name; for all verbs, and for
-    what every run reads, where none is named.
-    """
-    if runbooks is None:
-        sys.stdout.write(roles_yaml(VERBS))
-    else:
-        plans = _plans_in(runbooks)
-        sys.stdout.write(roles_yaml(_verbs_of(plans), _groups_of(plans)))
+    """The roles, for a directory's runbooks; for those that are set where none is named."""
+    plans = _plans_in(runbooks)
+    sys.stdout.write(roles_yaml(_operations_of(plans), _groups_of(plans)))
     return 0
 
 
 def print_policy(runbooks: Path | None) -> int:
-    """The admission policy, for the same verbs."""
-    sys.stdout.write(policy_yaml(VERBS if runbooks is None else _verbs_of(_plans_in(runbooks))))
+    """The admission policy, for the same."""
+    sys.stdout.write(policy_yaml(_operations_of(_plans_in(runbooks))))
     return 0
 
 
-def _plans_in(directory: Path) -> list[Plan]:
+def _plans_in(runbooks: Path | None) -> list[Plan]:
+    directory = runbooks or load_settings().runbooks
     loaded = load_directory(directory)
     if loaded.problems:
         named = ", ".join(sorted(loaded.problems))
@@ -37,8 +34,8 @@ def _plans_in(directory: Path) -> list[Plan]:
     return list(loaded.plans.values())
 
 
-def _verbs_of(plans: list[Plan]) -> set[str]:
-    return {step.operation.verb for plan in plans for step in plan.steps}
+def _operations_of(plans: list[Plan]) -> list[Operation]:
+    return [step.operation for plan in plans for step in plan.steps]
 
 
 def _groups_of(plans: list[Plan]) -> set[str]:

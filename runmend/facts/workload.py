@@ -82,10 +82,10 @@ class WorkloadFacts(ObjectFacts):
     """For how long its rollout may make no progress (`spec.progressDeadlineSeconds`)."""
     replaced_at_once: int | None = None
     """How many pods a rolling update replaces at a time; null: all of them."""
+    taken_at_once: int | None = None
+    """How many pods a rolling update may take away before others serve in their place; null: all of them."""
     no_revision: str = ""
     """Why its controller cannot make a ReplicaSet of its newest version; empty where it can."""
-    image_managers: dict[str, str] = {}
-    """Container → the field manager that last set its image, where the API server names one."""
     managers: tuple[str, ...] = ()
     """The field managers that set something of its spec (`metadata.managedFields`), who wrote last first."""
     argo_cd: str = ""

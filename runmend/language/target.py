@@ -12,7 +12,8 @@ from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import NotFound, NotYet
 from runmend.facts.pod import PodFacts
 from runmend.facts.workload import WorkloadFacts
-from runmend.kube.client import WORKLOADS, Cluster
+from runmend.kube import facts
+from runmend.kube.client import WORKLOADS, Cluster, Json
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
 from runmend.plan.messages import Affected
@@ -40,6 +41,8 @@ class TargetNow:
     target: Target
     workloads: Workloads
     workload: WorkloadFacts | None
+    item: Json | None = None
+    """The workload as the API server has it."""
 
     @classmethod
     def read(cls, cluster: Cluster, target: Target) -> "TargetNow":
@@ -58,12 +61,18 @@ class TargetNow:
         """Read it as it is, whether or not its controller has acted: a get, and by its selector its pods and its
         revisions.
         """
-        workload = None
+        item = None
         if target.kind in WORKLOADS:
             with suppress(NotFound):
-                workload = cluster.workload(target.kind, target.namespace, target.name)
+                item = cluster.read(target.kind, target.namespace, target.name)
+        workload = facts.workload(target.kind, item) if item else None
         workloads = Workloads.of_target(cluster, target, workload)
-        return cls(target, workloads, workload and workloads.with_revisions(workload))
+        return cls(target, workloads, workload and workloads.with_revisions(workload), item)
+
+    @property
+    def selector(self) -> str:
+        """The workload's label selector as a list's query has it; empty where there is none."""
+        return self.workload.selector if self.workload else ""
 
     def raise_if_lagging(self) -> None:
         """Raise `NotYet` while the pods are those of an older version of the workload."""

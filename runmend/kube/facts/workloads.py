@@ -1,8 +1,6 @@
 """From the JSON of workloads and of their revisions (ReplicaSets, ControllerRevisions) to facts."""
 
-import json
 import math
-from datetime import datetime
 from typing import Any, Final
 
 from runmend.facts.replica_set import ReplicaSetFacts
@@ -68,17 +66,18 @@ def controller_revision(item: Json) -> RevisionFacts:
     )
 
 
-def deployment(item: Json, told: datetime | None = None) -> WorkloadFacts:
+def deployment(item: Json) -> WorkloadFacts:
     """A Deployment."""
-    return workload("Deployment", item, told)
+    return workload("Deployment", item)
 
 
-def workload(kind: str, item: Json, told: datetime | None = None) -> WorkloadFacts:
+def workload(kind: str, item: Json) -> WorkloadFacts:
     """An object of one of the kinds that keep pods."""
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
+    rolling = _rolling(kind, spec, status)
     managers = [entry.get("manager") or "unknown" for entry in entries_of(metadata, "f:spec")]
     return WorkloadFacts(
-        **object_facts(item, told),
+        **object_facts(item),
         **_counted(kind, spec, status),
         kind=kind,
         resource_version=metadata["resourceVersion"],
@@ -96,9 +95,9 @@ def workload(kind: str, item: Json, told: datetime | None = None) -> WorkloadFac
         update_hash=status.get("updateRevision") or "",
         min_ready_seconds=spec.get("minReadySeconds") or 0,
         progress_deadline_seconds=spec.get("progressDeadlineSeconds") or DEFAULT_PROGRESS_DEADLINE,
-        replaced_at_once=_replaced_at_once(kind, spec, status),
+        replaced_at_once=_replaced_at_once(rolling),
+        taken_at_once=_taken_at_once(rolling),
         no_revision=_no_revision(status),
-        image_managers=_image_managers(metadata.get("managedFields") or ()),
         managers=tuple(dict.fromkeys(reversed(managers))),
         argo_cd=_argo_cd(metadata, managers),
         flux=_flux(metadata),
@@ -167,19 +166,28 @@ def _helm(metadata: Json) -> str:
     return f"{annotations.get('meta.helm.sh/release-namespace', '')}/{name}" if name else ""
 
 
-def _replaced_at_once(kind: str, spec: Json, status: Json) -> int | None:
+def _replaced_at_once(rolling: tuple[int, int] | None) -> int | None:
+    return max(sum(rolling), 1) if rolling else None
+
+
+def _taken_at_once(rolling: tuple[int, int] | None) -> int | None:
+    # A rollout that might do neither could not go on, so Kubernetes takes one away.
+    return max(rolling[1], int(not any(rolling))) if rolling else None
+
+
+def _rolling(kind: str, spec: Json, status: Json) -> tuple[int, int] | None:
+    """How many pods a rolling update adds, and how many it takes away; None where all are taken first."""
     if kind in ("StatefulSet", "DaemonSet"):
         rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
         pods = (spec.get("replicas") if kind == "StatefulSet" else status.get("desiredNumberScheduled")) or 0
-        unavailable, surge = rolling.get("maxUnavailable") or 1, rolling.get("maxSurge") or 0
-        return max(math.floor(_part(unavailable, pods)) + math.ceil(_part(surge, pods)), 1)
+        surge, unavailable = rolling.get("maxSurge") or 0, rolling.get("maxUnavailable") or 1
+        return math.ceil(_part(surge, pods)), math.floor(_part(unavailable, pods))
     rolling = (spec.get("strategy") or {}).get("rollingUpdate")
     if rolling is None:
         return None
     replicas = spec.get("replicas") or 0
     surge = math.ceil(_part(rolling.get("maxSurge"), replicas))
-    unavailable = math.floor(_part(rolling.get("maxUnavailable"), replicas))
-    return max(surge + unavailable, 1)
+    return surge, math.floor(_part(rolling.get("maxUnavailable"), replicas))
 
 
 def _part(value: str | int | None, replicas: int) -> float:
@@ -194,17 +202,3 @@ def _no_revision(status: Json) -> str:
     if condition.get("reason") != _NO_REPLICA_SET:
         return ""
     return str(condition.get("message") or _NO_REPLICA_SET)[:LONGEST_CAUSE]
-
-
-def _image_managers(managed: Any) -> dict[str, str]:  # noqa: ANN401  what JSON holds
-    """Container → the manager that set its image last; an entry's keys read `k:{"name":"app"}`."""
-    managers: dict[str, str] = {}
-    for entry in sorted(managed, key=lambda entry: entry.get("time") or ""):
-        fields = entry.get("fieldsV1") or {}
-        for step in ("f:spec", "f:template", "f:spec"):
-            fields = fields.get(step) or {}
-        for listed in ("f:containers", "f:initContainers"):
-            for key, owned in (fields.get(listed) or {}).items():
-                if key.startswith("k:") and isinstance(owned, dict) and "f:image" in owned:
-                    managers[json.loads(key[2:]).get("name", "")] = entry.get("manager") or "unknown"
-    return managers
