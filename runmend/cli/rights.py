@@ -13,14 +13,16 @@ from runmend.runbook import load_directory
 
 
 def print_roles(runbooks: Path | None) -> int:
-    """The roles, for a directory's runbooks; for those that are set where none is named."""
+    """The roles, for the commands of a directory's runbooks and for what their expressions name; for those of the
+    runbooks that are set where none is named.
+    """
     plans = _plans_in(runbooks)
     sys.stdout.write(roles_yaml(_operations_of(plans), _groups_of(plans)))
     return 0
 
 
 def print_policy(runbooks: Path | None) -> int:
-    """The admission policy, for the same."""
+    """The admission policy, for the same commands."""
     sys.stdout.write(policy_yaml(_operations_of(_plans_in(runbooks))))
     return 0
 

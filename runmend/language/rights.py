@@ -66,7 +66,7 @@ _OF_GROUPS: Final = {
             "",
             ("nodes",),
             ("get",),
-            "A runbook names facts of nodes, which are in no namespace, so only a binding in the whole cluster gives "
+            "A runbook names facts of nodes, which are in no namespace: only a binding in the whole cluster gives "
             "this; without it those facts are unknown.",
         ),
     ),

@@ -61,11 +61,11 @@ class TargetNow:
         """Read it as it is, whether or not its controller has acted: a get, and by its selector its pods and its
         revisions.
         """
-        item = None
+        item, workload = None, None
         if target.kind in WORKLOADS:
             with suppress(NotFound):
-                item = cluster.read(target.kind, target.namespace, target.name)
-        workload = facts.workload(target.kind, item) if item else None
+                item, told = cluster.look_at(target.kind, target.namespace, target.name)
+                workload = facts.workload(target.kind, item, told)
         workloads = Workloads.of_target(cluster, target, workload)
         return cls(target, workloads, workload and workloads.with_revisions(workload), item)
 

@@ -12,29 +12,9 @@ LONGEST_WHY: Final = 200
 LONGEST_CAUSE: Final = 500
 
 
-class Told(dict[str, Any]):
-    """JSON that the API server has answered, and when, by its own clock: an age is measured against it, because that
-    clock has written what it is measured from.
-    """
-
-    at: datetime | None = None
-
-    @classmethod
-    def of(cls, item: Json, at: datetime | None) -> "Told":
-        """An answer, or an object of one."""
-        made = cls(item)
-        made.at = at
-        return made
-
-
-def told_at(item: Json) -> datetime | None:
-    """When the API server answered it; None where that is not known."""
-    return item.at if isinstance(item, Told) else None
-
-
-def object_facts(item: Json) -> dict[str, Any]:
+def object_facts(item: Json, told: datetime | None) -> dict[str, Any]:
     """What every object has, as the fields of `ObjectFacts`."""
-    metadata, told = item["metadata"], told_at(item)
+    metadata = item["metadata"]
     return {
         "namespace": metadata.get("namespace") or "",
         "name": metadata["name"],

@@ -16,7 +16,6 @@ from runmend.kube.facts.metadata import (
     object_facts,
     reason_and_message,
     references,
-    told_at,
 )
 
 Json = dict[str, Any]
@@ -25,16 +24,16 @@ _OF_THE_KUBELET: Final = frozenset({"Initialized", "Ready", "ContainersReady", "
 """The conditions that a pod's kubelet writes."""
 
 
-def pod(item: Json) -> PodFacts:
+def pod(item: Json, told: datetime | None = None) -> PodFacts:
     """A pod."""
     spec, status = item.get("spec") or {}, item.get("status") or {}
     return PodFacts(
-        **object_facts(item),
+        **object_facts(item, told),
         phase=status.get("phase") or "",
         node=spec.get("nodeName") or "",
         service_account=spec.get("serviceAccountName") or "default",
         pull_secrets=references(spec.get("imagePullSecrets")),
-        containers=tuple(_containers(spec, status, _Clocks.of(item))),
+        containers=tuple(_containers(spec, status, _Clocks.of(item, told))),
         not_ready=_not_ready(status),
         node_silent=_node_silent(status),
         no_node=_no_node(status),
@@ -55,11 +54,11 @@ class _Clocks:
     """For how long the kubelet has not changed the status since, by the API server's clock: each restart would."""
 
     @classmethod
-    def of(cls, item: Json) -> "_Clocks":
+    def of(cls, item: Json, told: datetime | None) -> "_Clocks":
         status = item.get("status") or {}
         *_, last = {}, *entries_of(item["metadata"], "f:status", "f:containerStatuses", subresource="status")
         times = [moment(time) for time in _times(status)]
-        return cls(max((time for time in times if time), default=None), between(last.get("time"), told_at(item)))
+        return cls(max((time for time in times if time), default=None), between(last.get("time"), told))
 
     def since(self, started: object) -> timedelta | None:
         """How long something has lasted, at least, that began at a time of the node's clock and still lasts."""

@@ -1,6 +1,7 @@
 """From the JSON of workloads and of their revisions (ReplicaSets, ControllerRevisions) to facts."""
 
 import math
+from datetime import datetime
 from typing import Any, Final
 
 from runmend.facts.replica_set import ReplicaSetFacts
@@ -66,18 +67,17 @@ def controller_revision(item: Json) -> RevisionFacts:
     )
 
 
-def deployment(item: Json) -> WorkloadFacts:
+def deployment(item: Json, told: datetime | None = None) -> WorkloadFacts:
     """A Deployment."""
-    return workload("Deployment", item)
+    return workload("Deployment", item, told)
 
 
-def workload(kind: str, item: Json) -> WorkloadFacts:
+def workload(kind: str, item: Json, told: datetime | None = None) -> WorkloadFacts:
     """An object of one of the kinds that keep pods."""
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
-    rolling = _rolling(kind, spec, status)
     managers = [entry.get("manager") or "unknown" for entry in entries_of(metadata, "f:spec")]
     return WorkloadFacts(
-        **object_facts(item),
+        **object_facts(item, told),
         **_counted(kind, spec, status),
         kind=kind,
         resource_version=metadata["resourceVersion"],
@@ -95,8 +95,8 @@ def workload(kind: str, item: Json) -> WorkloadFacts:
         update_hash=status.get("updateRevision") or "",
         min_ready_seconds=spec.get("minReadySeconds") or 0,
         progress_deadline_seconds=spec.get("progressDeadlineSeconds") or DEFAULT_PROGRESS_DEADLINE,
-        replaced_at_once=_replaced_at_once(rolling),
-        taken_at_once=_taken_at_once(rolling),
+        replaced_at_once=_replaced_at_once(kind, spec, status),
+        taken_at_once=_taken_at_once(kind, spec, status),
         no_revision=_no_revision(status),
         managers=tuple(dict.fromkeys(reversed(managers))),
         argo_cd=_argo_cd(metadata, managers),
@@ -166,13 +166,15 @@ def _helm(metadata: Json) -> str:
     return f"{annotations.get('meta.helm.sh/release-namespace', '')}/{name}" if name else ""
 
 
-def _replaced_at_once(rolling: tuple[int, int] | None) -> int | None:
-    return max(sum(rolling), 1) if rolling else None
+def _replaced_at_once(kind: str, spec: Json, status: Json) -> int | None:
+    found = _rolling(kind, spec, status)
+    return max(sum(found), 1) if found else None
 
 
-def _taken_at_once(rolling: tuple[int, int] | None) -> int | None:
+def _taken_at_once(kind: str, spec: Json, status: Json) -> int | None:
+    found = _rolling(kind, spec, status)
     # A rollout that might do neither could not go on, so Kubernetes takes one away.
-    return max(rolling[1], int(not any(rolling))) if rolling else None
+    return max(found[1], int(not any(found))) if found else None
 
 
 def _rolling(kind: str, spec: Json, status: Json) -> tuple[int, int] | None:
@@ -180,8 +182,8 @@ def _rolling(kind: str, spec: Json, status: Json) -> tuple[int, int] | None:
     if kind in ("StatefulSet", "DaemonSet"):
         rolling = (spec.get("updateStrategy") or {}).get("rollingUpdate") or {}
         pods = (spec.get("replicas") if kind == "StatefulSet" else status.get("desiredNumberScheduled")) or 0
-        surge, unavailable = rolling.get("maxSurge") or 0, rolling.get("maxUnavailable") or 1
-        return math.ceil(_part(surge, pods)), math.floor(_part(unavailable, pods))
+        most, surge = rolling.get("maxUnavailable"), rolling.get("maxSurge") or 0
+        return math.ceil(_part(surge, pods)), math.floor(_part(1 if most is None else most, pods))
     rolling = (spec.get("strategy") or {}).get("rollingUpdate")
     if rolling is None:
         return None

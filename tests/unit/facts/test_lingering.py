@@ -30,8 +30,9 @@ def a_pod(state: Json, *, restarts: int = 3, told: datetime | None = TOLD, writt
         {"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-11-23T11:00:00Z"},
     ]
     told_of = {"phase": "Running", "containerStatuses": [status], "conditions": conditions}
-    item: Json = {"metadata": metadata, "spec": {"containers": [{"name": "app", "image": "a"}]}, "status": told_of}
-    return facts.pod(facts.Told.of(item, told))
+    return facts.pod(
+        {"metadata": metadata, "spec": {"containers": [{"name": "app", "image": "a"}]}, "status": told_of}, told
+    )
 
 
 RUNNING = {"running": {"startedAt": STARTED}}
@@ -65,8 +66,7 @@ def test_what_the_node_controller_writes_is_not_taken_for_the_kubelet_s_clock() 
         ],
     }
     status = {"containerStatuses": [{"name": "app", "state": RUNNING}], "conditions": item_status}
-    item: Json = {"metadata": metadata, "spec": {"containers": [{"name": "app"}]}, "status": status}
-    silent = facts.pod(facts.Told.of(item, TOLD))
+    silent = facts.pod({"metadata": metadata, "spec": {"containers": [{"name": "app"}]}, "status": status}, TOLD)
 
     assert app(silent).runs_for == timedelta(seconds=20)
     assert app(pod).runs_for != app(silent).runs_for

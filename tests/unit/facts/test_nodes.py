@@ -22,7 +22,7 @@ def condition(kind: str, status: str, reason: str = "", since: str = "2026-11-23
 def a_node(*conditions: Json, spec: Json | None = None, **metadata: Any) -> NodeFacts:
     about = {"name": "node-1", "uid": "n", "creationTimestamp": "2026-11-22T13:00:00Z", "resourceVersion": "7"}
     item = {"metadata": about | metadata, "spec": spec or {}, "status": {"conditions": list(conditions)}}
-    return facts.node(facts.Told.of(item, TOLD))
+    return facts.node(item, TOLD)
 
 
 READY = condition("Ready", "True", "KubeletReady")
