@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from runmend.core.frozen import Frozen
 from runmend.language.needs import Field, Needs
 from runmend.language.verbs.command import Command, Flag
-from runmend.plan.change import Json
+from runmend.plan.change import Change, Json
 from runmend.plan.messages import Affected
 from runmend.plan.operations import Operation
 
@@ -45,6 +45,20 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
+class Example:
+    """What a verb's example does: the object that it is done to, and what becomes of it.
+
+    `before` is the object as somebody creates it, `earlier` an older version of it that was rolled out first, `values`
+    what the example's placeholders stand for besides the object itself and its only container.
+    """
+
+    before: Json
+    changes: tuple[Change, ...]
+    earlier: Json | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Changing(Generic[A]):
     """How a verb changes its object.
 
@@ -60,6 +74,8 @@ class Changing(Generic[A]):
     """Whether an object that is already so is as good as one that was changed: a step that finds it so is done."""
     images: Callable[[A], tuple[tuple[str, str], ...]] | None = None
     """Container → image that it would write, `{container}` for each that is treated."""
+    example: Example | None = None
+    """What the verb's example does: tests run it by kubectl and by us, and compare."""
 
 
 @dataclass(frozen=True, slots=True)
