@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import jsonpatch
-from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
@@ -41,6 +40,7 @@ from runmend.language.verbs.values import placeholders, raise_if_other
 from runmend.language.verbs.verb import Situation
 from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, shown, stands, value_at
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
+from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from runmend.plan.operations import Operation
 from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
 from runmend.reports.target_events import Announcement, Author, Fact, announce

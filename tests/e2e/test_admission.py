@@ -10,13 +10,13 @@ from typing import Any
 
 import httpx
 import pytest
-from runmend.plan.notes import LAST_CHANGE, ChangeNote
 
 from runmend.core.errors import Forbidden
 from runmend.kube.client import Cluster as Kube
 from runmend.language.admission import HELD, SYSTEM_NAMESPACES
 from runmend.language.verbs import image_patch as own_patch
 from runmend.plan.messages import Change
+from runmend.plan.notes import LAST_CHANGE, ChangeNote
 from tests.cluster.api import (
     MERGE,
     STRATEGIC,

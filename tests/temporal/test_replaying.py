@@ -2,11 +2,11 @@
 
 import json
 
-from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
 from runmend.core.outcomes import Outcome
+from runmend.plan.notes import LAST_CHANGE
 from runmend.runs.converter import data_converter
 from tests.temporal.support import id_of, quick, reset
 from tests.workflow.acts import results, revisions

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
@@ -14,6 +13,7 @@ from activities import operations
 from runmend.core.outcomes import Outcome
 from runmend.plan.attributes import OUTCOME, REASON
 from runmend.plan.messages import StepStatus
+from runmend.plan.notes import LAST_CHANGE
 from runmend.runs import starting
 from runmend.runs.replaying import resuming
 from runmend.runs.replaying.points import NotReplayed

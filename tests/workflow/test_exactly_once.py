@@ -2,7 +2,6 @@
 
 import pytest
 from activities.patching import patch_images
-from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
@@ -11,6 +10,7 @@ from runmend.core.outcomes import Outcome
 from runmend.facts.workload import WorkloadFacts
 from runmend.kube import client
 from runmend.plan.messages import StepCall
+from runmend.plan.notes import LAST_CHANGE
 from runmend.reports.target_events import Author
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.faults import Request
