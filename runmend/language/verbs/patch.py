@@ -135,8 +135,8 @@ class _Reading:
                     made[key.value] = self._value(value, (*path, key.value))
             return made
         if isinstance(node, Sequence):
-            if not node.items and path:
-                self._error(f"the patch's {where} is empty", "name what is in it, or leave it out")
+            if not node.items and path in _LIST_OF:
+                self._error(f"the patch's {where} is empty", "name the containers to patch, or leave it out")
             return [self._value(item, (*path, f"[{number}]")) for number, item in enumerate(node.items)]
         return self._scalar(node, path)
 

@@ -120,7 +120,7 @@ def _effect(_: Undo, situation: Situation) -> Json:
     template = copy.deepcopy(revision.template)
     (template.get("metadata") or {}).get("labels", {}).pop(_HASH, None)
     made["spec"]["template"] = template
-    if _comparable(template) == _comparable(situation.item["spec"]["template"]):
+    if _comparable(template) == _comparable(situation.item["spec"].get("template") or {}):
         raise PreconditionFailed(
             f"{situation.now.target} has the template of revision {revision.number} already", reason="already undone"
         )
