@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import jsonpatch
-from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
@@ -41,6 +40,7 @@ from runmend.language.verbs.values import placeholders, raise_if_other
 from runmend.language.verbs.verb import Situation
 from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, shown, stands, value_at
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
+from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from runmend.plan.operations import Operation
 from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
 from runmend.reports.target_events import Announcement, Author, Fact, announce
@@ -114,7 +114,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     if not changes:
         return _already(call, repeatable=changing.repeatable)
     _raise_if_paused(now, changes)
-    steps = _steps(item, made, _note(call, author, changes))
+    steps = guarded_patch(item, made, _note(call, author, changes))
     risk = risk_of(now, changes, call, changing.risk)
     if left := _left(risk, call):
         tried = _tried(cluster, call, steps, whatever=bool(risk or call.step.restrictions))
@@ -372,7 +372,7 @@ def _note(call: StepCall, author: Author, changes: tuple[Change, ...]) -> Change
     return ChangeNote(workflow=author.workflow, run=call.run_id, step=call.step_id, changes=changes)
 
 
-def _steps(item: Json, made: Json, note: ChangeNote) -> list[Json]:
+def guarded_patch(item: Json, made: Json, note: ChangeNote) -> list[Json]:
     """The JSON patch that makes an object so, guarded by the version that was read, with our note in it.
 
     Raises:

@@ -10,6 +10,7 @@ from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed, StepFailed
 from runmend.core.names import dns_label, dns_subdomain
 from runmend.core.quantities import quantity
+from runmend.core.wording import quoted
 from runmend.images.references import parse_image
 from runmend.plan.operations import Operation
 from runmend.plan.plan import fill
@@ -64,7 +65,7 @@ def count(value: str) -> int:
         ValueError: it is none.
     """
     if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS and int(value) <= _INT32):
-        raise ValueError(f"{value[:60]!r} is no whole number from 0 to {_INT32}")
+        raise ValueError(f"{quoted(value)} is no whole number from 0 to {_INT32}")
     return int(value)
 
 
@@ -75,7 +76,7 @@ def not_negative(value: str) -> str:
         ValueError: it is none.
     """
     if quantity(value) < 0:
-        raise ValueError(f"{value[:60]!r} is below 0")
+        raise ValueError(f"{quoted(value)} is below 0")
     return value
 
 
@@ -86,7 +87,7 @@ def one_line(value: str) -> str:
         ValueError: it has others.
     """
     if not value.isprintable():
-        raise ValueError(f"{value[:60]!r} holds characters that cannot be printed")
+        raise ValueError(f"{quoted(value)} holds characters that cannot be printed")
     return value
 
 
