@@ -5,6 +5,7 @@ from typing import Any
 
 from runmend.core.errors import PreconditionFailed
 from runmend.core.names import dns_label
+from runmend.core.wording import quoted
 from runmend.language.verbs.command import Command, Flag, flag
 from runmend.language.verbs.verb import Situation
 from runmend.plan.change import Json
@@ -54,7 +55,7 @@ def named_by(command: Command) -> str | None:
     if name == ALL:
         return name
     if ALL in name:
-        command.error(f"the container {name[:60]!r} is a pattern", f"write {EACH}, a container's name, or * for all")
+        command.error(f"the container {quoted(name)} is a pattern", f"write {EACH}, a container's name, or * for all")
         return None
     return command.filled(name) if command.check(name, "a container's name", dns_label, ("container",)) else None
 

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from runmend.core.frozen import Frozen
+from runmend.core.wording import listed, quoted
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, in_namespace, target_of
 from runmend.language.verbs.containers import ALL, CONTAINERS, LISTS, chosen, copied, named_by
@@ -43,15 +44,15 @@ def _command(command: Command) -> Operation | None:
             key = key.removesuffix("-")
             removed[key] = None
         elif not equals:
-            command.error(f"{word[:60]!r} is no variable with its value", "write NAME=VALUE, or NAME- to take it away")
+            command.error(f"{quoted(word)} is no variable with its value", "write NAME=VALUE, or NAME- to take it away")
             good = False
             continue
         good = _is_named(key, command) and good
         if equals:
-            good = command.check(value, f"the value of {key[:60]}", one_line, _OF_RUN) and good
+            good = command.check(value, f"the value of {quoted(key)}", one_line, _OF_RUN) and good
             variables.setdefault(key, value)  # kubectl takes the first where one is given twice
     if both := variables.keys() & removed.keys():
-        command.error(f"the command sets and takes away {', '.join(sorted(both))[:60]}", "write one of the two")
+        command.error(f"the command sets and takes away {quoted(listed(sorted(both), 'and'))}", "write one of the two")
         good = False
     if not variables and not removed:
         command.error("the command sets no variable", "write NAME=VALUE, or NAME- to take it away")
@@ -70,7 +71,7 @@ def _is_named(key: str, command: Command) -> bool:
         return False
     if not _NAME.fullmatch(key):
         command.error(
-            f"{key[:60]!r} is no name of a variable", "write letters, digits, '_', '-' and '.', not a digit first"
+            f"{quoted(key)} is no name of a variable", "write letters, digits, '_', '-' and '.', not a digit first"
         )
         return False
     return True

@@ -5,6 +5,7 @@ from typing import Final
 
 from runmend.core.frozen import Frozen
 from runmend.core.quantities import same_quantity
+from runmend.core.wording import quoted
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.containers import ALL, CONTAINERS, LISTS, chosen, copied, named_by
@@ -55,7 +56,7 @@ def _quantities(text: str, which: str, command: Command) -> dict[str, str] | Non
         if not command.refuse_placeholders(resource, "a resource's name"):
             good = False
         elif not equals or not _RESOURCE.fullmatch(resource):
-            command.error(f"{term[:60]!r} is no resource with its quantity", f"write --{which}=memory=512Mi,cpu=200m")
+            command.error(f"{quoted(term)} is no resource with its quantity", f"write --{which}=memory=512Mi,cpu=200m")
             good = False
         elif not command.check(value, f"the {resource} of --{which}", not_negative, _OF_RUN):
             good = False
