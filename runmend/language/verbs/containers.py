@@ -8,7 +8,7 @@ from runmend.core.names import dns_label
 from runmend.core.wording import quoted
 from runmend.language.verbs.command import Command, Flag, flag
 from runmend.language.verbs.verb import Situation
-from runmend.plan.change import Json
+from runmend.plan.change import POD_SPEC, Json
 from runmend.plan.reasons import NOT_IN_TEMPLATE
 
 EACH = "{container}"
@@ -17,6 +17,13 @@ ALL = "*"
 """Stands for every container, init containers too: what kubectl means where none is named."""
 LISTS = ("containers", "initContainers")
 CONTAINERS = Flag("--containers", "c")
+APP = (*POD_SPEC, "containers", "app")
+"""The only container of the verbs' examples."""
+
+
+def an_example(**container: Any) -> Json:  # noqa: ANN401  JSON
+    """A workload for a verb's example: what its only container has besides its name."""
+    return {"spec": {"template": {"spec": {"containers": [{"name": APP[-1], **container}]}}}}
 
 
 def copied(situation: Situation) -> tuple[Json, dict[str, Json]]:

@@ -7,7 +7,7 @@ from runmend.core.frozen import Frozen
 from runmend.core.wording import listed, quoted
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, in_namespace, target_of
-from runmend.language.verbs.containers import ALL, CONTAINERS, LISTS, chosen, copied, named_by
+from runmend.language.verbs.containers import ALL, APP, CONTAINERS, LISTS, an_example, chosen, copied, named_by
 from runmend.language.verbs.values import checked, one_line
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
 from runmend.plan.change import POD_SPEC, Change, Json
@@ -16,7 +16,8 @@ from runmend.plan.operations import Operation
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 _NAME: Final = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]{0,252}")
 _OF_RUN: Final = ("namespace", "pod", "container")
-_EXAMPLE: Final = (*POD_SPEC, "containers", "app", "env")
+_EXAMPLE: Final = (*APP, "env")
+_FROM: Final = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
 
 
 class Environment(Frozen):
@@ -123,35 +124,17 @@ VERB = Verb(
         effect=_effect,
         fields=_fields,
         example=Example(
-            before={
-                "spec": {
-                    "template": {
-                        "spec": {
-                            "containers": [
-                                {
-                                    "name": "app",
-                                    "env": [
-                                        {"name": "OLD", "value": "1"},
-                                        {
-                                            "name": "MODE",
-                                            "valueFrom": {
-                                                "fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}
-                                            },
-                                        },
-                                    ],
-                                }
-                            ]
-                        }
-                    }
-                }
-            },
+            before=an_example(
+                env=[
+                    {"name": "OLD", "value": "1"},
+                    {"name": "MODE", "valueFrom": _FROM},
+                    {"name": "LAST", "value": "1"},
+                ]
+            ),
             changes=(
-                Change(path=(*_EXAMPLE, "OLD"), before={"name": "OLD", "value": "1"}),
-                Change(
-                    path=(*_EXAMPLE, "MODE", "valueFrom"),
-                    before={"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}},
-                ),
+                Change(path=(*_EXAMPLE, "MODE", "valueFrom"), before=_FROM),
                 Change(path=(*_EXAMPLE, "MODE", "value"), after="safe"),
+                Change(path=(*_EXAMPLE, "OLD"), before={"name": "OLD", "value": "1"}, place=0),
                 Change(path=(*_EXAMPLE, "WORKERS"), after={"name": "WORKERS", "value": "2"}),
             ),
         ),

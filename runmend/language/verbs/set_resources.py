@@ -8,7 +8,7 @@ from runmend.core.quantities import same_quantity
 from runmend.core.wording import quoted
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
-from runmend.language.verbs.containers import ALL, CONTAINERS, LISTS, chosen, copied, named_by
+from runmend.language.verbs.containers import ALL, APP, CONTAINERS, LISTS, an_example, chosen, copied, named_by
 from runmend.language.verbs.values import checked, not_negative
 from runmend.language.verbs.verb import Changing, Example, Risk, Situation, Verb
 from runmend.plan.change import POD_SPEC, Change, Json
@@ -18,7 +18,7 @@ _KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 _WHICH: Final = ("limits", "requests")
 _RESOURCE: Final = re.compile(r"cpu|memory|ephemeral-storage|hugepages-[0-9]+[KMGT]i|[a-z0-9.-]+/[A-Za-z0-9._-]+")
 _OF_RUN: Final = ("current_limit", "current_request")
-_EXAMPLE: Final = (*POD_SPEC, "containers", "app", "resources")
+_EXAMPLE: Final = (*APP, "resources")
 
 
 class Resources(Frozen):
@@ -95,7 +95,10 @@ def _says(arguments: Resources) -> str:
 
 def _fields(arguments: Resources) -> tuple[Field, ...]:
     return tuple(
-        (*POD_SPEC, listed, "*", "resources", which) for listed in LISTS for which in _WHICH if getattr(arguments, which)
+        (*POD_SPEC, listed, "*", "resources", which)
+        for listed in LISTS
+        for which in _WHICH
+        if getattr(arguments, which)
     )
 
 
@@ -114,15 +117,7 @@ VERB = Verb(
         fields=_fields,
         risk=Risk.ROLLING,
         example=Example(
-            before={
-                "spec": {
-                    "template": {
-                        "spec": {
-                            "containers": [{"name": "app", "resources": {"limits": {"memory": "256Mi", "cpu": "1"}}}]
-                        }
-                    }
-                }
-            },
+            before=an_example(resources={"limits": {"memory": "256Mi", "cpu": "1"}}),
             changes=(
                 Change(path=(*_EXAMPLE, "limits", "memory"), before="256Mi", after="512Mi"),
                 Change(path=(*_EXAMPLE, "limits", "cpu"), before="1", after="0.5"),

@@ -11,6 +11,7 @@ from runmend.language.verbs.command import Command, Flag
 from runmend.plan.change import Change, Json
 from runmend.plan.messages import Affected
 from runmend.plan.operations import Operation
+from runmend.plan.values import Value, known
 
 if TYPE_CHECKING:
     from runmend.kube.client import Cluster
@@ -33,7 +34,8 @@ class Situation:
     """What a verb knows when it says what it changes: all that it was given, nothing that it asks for.
 
     `values` are what placeholders stand for, `treated` the containers that `{container}` stands for, `more` what the
-    verb's own `reads` have read, `moment` when the step began, as the API writes it.
+    verb's own `reads` have read, `moment` when the step began, as the API writes it. `observed` has the values that the
+    run took from its target and calculated, each container's own among them.
     """
 
     item: Json
@@ -42,6 +44,11 @@ class Situation:
     treated: tuple[Affected, ...] = ()
     more: Any = None
     moment: str = ""
+    observed: tuple[Value, ...] = ()
+
+    def values_of(self, container: str) -> Mapping[str, str]:
+        """What placeholders stand for where a container is changed."""
+        return known(self.values, self.observed, container)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runmend.plan.change import (
-    ITEM_KEYS,
     Change,
     as_admitted,
     as_patch,
