@@ -452,8 +452,8 @@ def test_a_namespace_of_any_name_holds_its_accounts_by_its_label(real: Cluster, 
 
 
 def test_the_product_says_the_policys_words(worker: As, accounts: dict[str, Path]) -> None:
+    paused = [{"op": "add", "path": "/spec/paused", "value": True}]
     with closing(Kube.connect(kubeconfig=accounts["worker"])) as product, pytest.raises(Forbidden) as raised:
-        paused = [{"op": "add", "path": "/spec/paused", "value": True}]
         product.patch("Deployment", worker.namespace.name, "web", paused, dry_run=True)
 
     assert str(raised.value).endswith(IMAGES_ONLY)

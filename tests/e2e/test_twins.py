@@ -67,6 +67,7 @@ def test_kubectl_and_runmend_make_the_same_of_it(
     kubectl(*words(text, kind, kubectls, example, shop))
     result = eventually(lambda: tried(product, call(text, kind, ours, example, shop)))
 
+    assert result
     assert result.status is StepStatus.DONE, result
     theirs = shop.get(BY_NAME[kind].plural, kubectls)
     assert all(stands(change, theirs) or change.path == RESTARTED_AT for change in example.changes)

@@ -39,9 +39,7 @@ async def test_two_affected_containers_with_an_alert_each_are_one_patch_and_one_
 
     assert (await world.completed(handle)).outcome is Outcome.RESOLVED
     (patch,) = patches(world)
-    assert patched_spec(patch) == {
-        "containers": [{"name": "app", "image": FALLBACK}, {"name": "log", "image": FALLBACK}]
-    }
+    assert patched(patch) == {f"/spec/template/spec/containers/{number}/image": FALLBACK for number in (0, 1)}
     assert revisions(world) == 2
     assert world.images() == {"app": FALLBACK, "log": FALLBACK, "ok": GOOD}
 

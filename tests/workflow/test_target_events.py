@@ -143,7 +143,7 @@ async def test_a_try_that_may_not_write_does_not_tell_of_an_earlier_ones_change_
         assert act(world.cluster, call, AUTHOR, may_change=True).recovered is True
     assert reasons(world) == ["ImagesPatched"]
     said = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "runmend.changes"]
-    assert said == [("INFO", "deployment patched"), ("WARNING", "event not created"), ("INFO", "event created")]
+    assert said == [("INFO", "changed"), ("WARNING", "event not created"), ("INFO", "event created")]
     assert vars(caplog.records[0])["changes"] == CHANGE.removeprefix("changed ")
 
 
@@ -252,7 +252,7 @@ async def test_an_event_takes_half_of_what_is_left_of_a_try_at_most(world: World
     call = call.model_copy(update={"step": call.step.model_copy(update={"try_seconds": 3})})
     with Held(world, *TELL, times=9):
         began = time.monotonic()
-        result = await asyncio.to_thread(patch_images, world.cluster, call, AUTHOR, may_change=True)
+        result = await asyncio.to_thread(act, world.cluster, call, AUTHOR, may_change=True)
         took = time.monotonic() - began
 
     assert (result.status, len(result.remarks)) == ("done", 1)

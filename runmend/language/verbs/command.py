@@ -96,7 +96,6 @@ def target_of(command: Command, kinds: tuple[str, ...], does: str) -> tuple[Kind
             f"the {kind.name} is {quoted(name)}" if name else f"the command names no {kind.name}",
             remedy if name else f"write kubectl {does} {kind.singular} {expected}",
         )
-        return None
     return kind, name, tuple(rest)
 
 

@@ -17,7 +17,7 @@ from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, r
 from runmend.images.references import parse_image
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
-from runmend.language.verbs.containers import APP, EACH, LISTS, by_name, found
+from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, by_name, found
 from runmend.language.verbs.images import images_for, raise_if_already
 from runmend.language.verbs.values import checked, one_line
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
@@ -396,9 +396,7 @@ VERB = Verb(
         fields=_fields,
         images=_images,
         example=Example(
-            before={
-                "spec": {"template": {"spec": {"containers": [{"name": "app", "image": "registry.example/web:1"}]}}}
-            },
+            before=an_example(image="registry.example/web:1"),
             changes=(
                 Change(
                     path=(*APP, "image"),

@@ -9,7 +9,7 @@ from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
 from runmend.language.needs import Needs, Right
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
-from runmend.language.verbs.containers import APP
+from runmend.language.verbs.containers import APP, an_example
 from runmend.language.verbs.values import checked, count
 from runmend.language.verbs.verb import Changing, Example, Risk, Situation, Verb
 from runmend.plan.change import TEMPLATE, Change, Json
@@ -159,12 +159,8 @@ VERB = Verb(
         reads=_revision,
         risk=Risk.ROLLING,
         example=Example(
-            earlier={
-                "spec": {"template": {"spec": {"containers": [{"name": "app", "image": "registry.example/web:1"}]}}}
-            },
-            before={
-                "spec": {"template": {"spec": {"containers": [{"name": "app", "image": "registry.example/web:2"}]}}}
-            },
+            earlier=an_example(image="registry.example/web:1"),
+            before=an_example(image="registry.example/web:2"),
             changes=(
                 Change(
                     path=(*APP, "image"),

@@ -6,7 +6,7 @@ from runmend.core.wording import quoted
 from runmend.images.references import parse_image
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, in_namespace, target_of
-from runmend.language.verbs.containers import APP, EACH, LISTS, copied, found
+from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, copied, found
 from runmend.language.verbs.images import images_for, raise_if_already
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
 from runmend.plan.change import POD_SPEC, Change, Json, named
@@ -85,9 +85,7 @@ VERB = Verb(
         fields=image_fields,
         images=lambda arguments: arguments.images,
         example=Example(
-            before={
-                "spec": {"template": {"spec": {"containers": [{"name": "app", "image": "registry.example/web:1"}]}}}
-            },
+            before=an_example(image="registry.example/web:1"),
             changes=(
                 Change(
                     path=(*APP, "image"),

@@ -100,7 +100,7 @@ def test_a_treated_container_that_the_command_leaves_out_stops_it() -> None:
     "operation", [EACH, command("kubectl set image deploy/{deployment} {container}=f:1 -n {namespace}")]
 )
 def test_a_container_that_is_not_in_the_template_is_never_added(operation: Operation) -> None:
-    with pytest.raises(PreconditionFailed, match="container proxy is not in the template of Deployment shop/web"):
+    with pytest.raises(PreconditionFailed, match="container proxy is in the pod and not in the template of Deployment"):
         done(operation, a_workload(), waits("proxy"), fallback_image="f:1")
 
 
