@@ -11,6 +11,7 @@ from runmend.runbook.criteria import criterion_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
+from runmend.runbook.kubectl import SUPPORTED
 from runmend.runbook.phrases import seconds_in
 from runmend.runbook.sentences import FORMS, Form, read_sentence
 from tests.builders import events_query
@@ -337,7 +338,7 @@ def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
     assert said == [
         (
             'rb.md:4: warning: the query will be reported as not done: the verb "describe" is not supported yet; '
-            "supported are kubectl get events and kubectl patch deployment [not-diagnosed]"
+            f"supported are {SUPPORTED} [not-diagnosed]"
         )
     ]
 
