@@ -9,8 +9,8 @@ from runmend.core.names import identifier
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span
 
-RESERVED = frozenset({"action_id", "description", "command", "conditions"})
-_SAME = {"condition": "conditions", "commands": "command", "actionid": "action_id"}
+RESERVED = frozenset({"action_id", "description", "command", "conditions", "calculation"})
+_SAME = {"calculations": "calculation", "condition": "conditions", "commands": "command", "actionid": "action_id"}
 _NOT_YET = frozenset(
     {
         "approval",

@@ -38,6 +38,7 @@ class Kind(StrEnum):
     PROSE = "prose"
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
+    DEFAULT_VALUE = "default-value"
 
 
 @dataclass(frozen=True, slots=True)

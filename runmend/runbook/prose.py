@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from runmend.plan.plan import PLACEHOLDER
 from runmend.runbook.actions import RESERVED, Action, action_ids
+from runmend.runbook.calculations import bound_items
 from runmend.runbook.conditions import EXAMPLES, after_leading_if
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Other, Part, Section
@@ -190,7 +191,7 @@ def _says(text: _Text) -> str:
 
 def check_items(action: Action, report: Report, *, changes: bool) -> None:
     """Look at an action's items: its description, what stands under them, and those that no placeholder asks for."""
-    asked_for = {*PLACEHOLDER.findall(action.value("command"))}
+    asked_for = {*PLACEHOLDER.findall(action.value("command")), *bound_items(action)}
     for named in action.named.values():
         beside = [_Text(text, line, f"the text under {quoted(named.name)}") for text, line in named.beside]
         if named.name == "description":

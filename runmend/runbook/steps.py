@@ -5,8 +5,10 @@ from functools import partial
 
 from runmend.language.verbs import verb_of
 from runmend.plan.operations import Operation
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Step, fill
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, DERIVED_PLACEHOLDERS, READING_SECONDS, Step, fill
+from runmend.plan.values import Calculation
 from runmend.runbook.actions import RESERVED, Action, Named
+from runmend.runbook.calculations import ITEM, bound_items, compile_calculations, read_calculations
 from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Item
@@ -41,14 +43,16 @@ def compile_step(action: Action, report: Report) -> Step | None:
         )
         return None
     parameters = _parameters(action, report)
-    operation = _operation(action, command, parameters, report)
-    if operation is None:
+    compiled = _operation(action, command, parameters, report)
+    if compiled is None:
         return None
+    operation, calculations = compiled
     verb = verb_of(operation)
     arguments = verb.arguments.model_validate(operation.arguments)
     changes = verb.changing is not None
     gates = _gates(action, changes, report)
-    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
+    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS}
+    known |= {calculation.name: f"{{{calculation.name}}}" for calculation in calculations}
     known |= {parameter.name: parameter.value for parameter in parameters.values()}
     images = verb.changing.images(arguments) if verb.changing and verb.changing.images else ()
     return Step(
@@ -59,6 +63,7 @@ def compile_step(action: Action, report: Report) -> Step | None:
         command=command.value,
         operation=operation,
         parameters={parameter.name: parameter.value for parameter in parameters.values()},
+        calculations=calculations,
         required_labels=tuple(gates.required),
         optional_labels=tuple(gates.optional),
         state=gates.state,
@@ -70,7 +75,9 @@ def compile_step(action: Action, report: Report) -> Step | None:
     )
 
 
-def _operation(action: Action, command: Named, parameters: dict[str, Parameter], report: Report) -> Operation | None:
+def _operation(
+    action: Action, command: Named, parameters: dict[str, Parameter], report: Report
+) -> tuple[Operation, tuple[Calculation, ...]] | None:
     if not command.pure:
         report.error(
             command.line,
@@ -78,23 +85,26 @@ def _operation(action: Action, command: Named, parameters: dict[str, Parameter],
             "put the whole command, and nothing else, in one pair of backticks",
         )
         return None
-    values = Values(report, command.line, parameters)
+    calculated = read_calculations(action, report)
+    values = Values(report, command.line, parameters, calculated=frozenset(calculated))
     operation = parse_command(command.value, values)
-    if operation is not None:
-        for name in parameters.keys() - values.used:
-            report.warning(
-                Kind.UNUSED_ITEM,
-                parameters[name].line,
-                f"nothing in {action.action_id} uses the item {quoted(name)}",
-                f"write {{{name}}} in the command, or remove it",
-            )
-    return operation
+    if operation is None:
+        return None
+    calculations = compile_calculations(calculated, operation, parameters, values.used, report)
+    for name in parameters.keys() - values.used:
+        report.warning(
+            Kind.UNUSED_ITEM,
+            parameters[name].line,
+            f"nothing in {action.action_id} uses the item {quoted(name)}",
+            f"write {{{name}}} in the command, or remove it",
+        )
+    return operation, calculations
 
 
 def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
     parameters = {}
     for named in action.named.values():
-        if named.name in RESERVED:
+        if named.name in RESERVED | bound_items(action):
             continue
         if named.name in BUILT_IN_PLACEHOLDERS:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")
@@ -117,7 +127,7 @@ def _gates(action: Action, changes: bool, report: Report) -> _Gates:  # noqa: FB
             item.line, f"the item {quoted(item.inline.plain)} of {action.action_id} has no name", report, error=changes
         )
     for named in action.named.values():
-        if named.name != "conditions" and named.items:
+        if named.name not in ("conditions", ITEM) and named.items:
             line = named.items[0].line
             _unread(
                 line,

@@ -19,7 +19,7 @@ from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, by_name, found
 from runmend.language.verbs.images import images_for, raise_if_already
-from runmend.language.verbs.values import checked, one_line
+from runmend.language.verbs.values import ANY_OF_RUN, checked, one_line
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
 from runmend.plan.change import ITEM_KEYS, POD_SPEC, Change, Json, named
 from runmend.plan.operations import Operation
@@ -163,7 +163,7 @@ class _Reading:
         elif in_list and path[-1] == "image":
             good = self._command.check(node.value, "an image reference", parse_image)
         else:
-            good = self._command.check(node.value, f"the value of {where}", one_line, ("namespace", "pod", "container"))
+            good = self._command.check(node.value, f"the value of {where}", one_line, ANY_OF_RUN)
         self.failed = self.failed or not good
         # An image keeps its placeholder, so that a reader of the plan sees where it comes from; a name is what entries
         # are told apart by.

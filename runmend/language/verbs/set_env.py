@@ -8,14 +8,13 @@ from runmend.core.wording import listed, quoted
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, in_namespace, target_of
 from runmend.language.verbs.containers import ALL, APP, CONTAINERS, LISTS, an_example, chosen, copied, named_by
-from runmend.language.verbs.values import checked, one_line
+from runmend.language.verbs.values import ANY_OF_RUN, checked, one_line
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
 from runmend.plan.change import POD_SPEC, Change, Json
 from runmend.plan.operations import Operation
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 _NAME: Final = re.compile(r"[A-Za-z_.-][A-Za-z0-9_.-]{0,252}")
-_OF_RUN: Final = ("namespace", "pod", "container")
 _EXAMPLE: Final = (*APP, "env")
 _FROM: Final = {"fieldRef": {"apiVersion": "v1", "fieldPath": "metadata.name"}}
 
@@ -50,7 +49,7 @@ def _command(command: Command) -> Operation | None:
             continue
         good = _is_named(key, command) and good
         if equals:
-            good = command.check(value, f"the value of {quoted(key)}", one_line, _OF_RUN) and good
+            good = command.check(value, f"the value of {quoted(key)}", one_line, ANY_OF_RUN) and good
             variables.setdefault(key, value)  # kubectl takes the first where one is given twice
     if both := variables.keys() & removed.keys():
         command.error(f"the command sets and takes away {quoted(listed(sorted(both), 'and'))}", "write one of the two")

@@ -13,9 +13,11 @@ from runmend.core.quantities import quantity
 from runmend.core.wording import quoted
 from runmend.images.references import parse_image
 from runmend.plan.operations import Operation
-from runmend.plan.plan import fill
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, DERIVED_PLACEHOLDERS, fill
 from runmend.plan.reasons import OTHER_OBJECT
 
+ANY_OF_RUN: Final = tuple(sorted(BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS))
+"""The run's placeholders, where any text may stand."""
 _INT32: Final = 2**31 - 1
 _DIGITS: Final = 10
 
