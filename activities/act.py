@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from activities.gates import skipped
-from activities.risk import Risk, risk_of
+from activities.risk import Risk, restricted, risk_of
 from activities.serving import serving_count
 from runmend.core.errors import (
     Forbidden,
@@ -42,7 +42,7 @@ from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_w
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
+from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED
 from runmend.plan.values import known
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
@@ -103,7 +103,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     gone = now.problem_gone(call.state, call.alerts) if call.state else None
     if gone:
         return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    if not_run := skipped(now, call):
+    if not_run := skipped(cluster, now, call):
         return not_run
     item = _changeable(now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
@@ -116,9 +116,9 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         return _already(call, repeatable=changing.repeatable)
     _raise_if_paused(now, changes)
     steps = guarded_patch(item, made, _note(call, author, changes))
-    risk = risk_of(now, changes, call, changing.risk)
+    risk = restricted(call) or risk_of(now, changes, call, changing.risk)
     if left := _left(risk, call):
-        tried = _tried(cluster, call, steps, whatever=bool(risk or call.step.restrictions))
+        tried = _tried(cluster, call, steps, whatever=bool(risk))
         return _result(
             call,
             StepStatus.RECOMMENDED,
@@ -163,9 +163,6 @@ def _left(risk: Risk | None, call: StepCall) -> Risk | None:
     """Why a change is left to a person; None where it is made."""
     if risk:
         return risk
-    if call.step.restrictions:
-        said = "; ".join(call.step.restrictions)
-        return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
     return Risk("the mode is recommend", "the mode is recommend") if call.mode is Mode.RECOMMEND else None
 
 
@@ -183,10 +180,10 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
         cluster: where.
         call: the step.
         steps: the patch.
-        whatever: whether the step says what it has to say, whatever becomes of the dry run.
+        whatever: whether the step says what it has to say though the API server does not answer.
 
     Raises:
-        RunmendError: the API server refused it, or did not answer, and that is the step's own failure.
+        RunmendError: the API server did not answer, and that is the step's own failure.
     """
     target = call.target
     try:
@@ -196,12 +193,8 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
         # another 403.
         if "cannot patch resource" in str(error):
             return _Tried(f" (not checked by a dry run, which needs the right to patch: {error})")
-        if not whatever:
-            raise
         return _Tried(f", and a dry run was refused: {error}", str(error))
     except Invalid as error:
-        if not whatever:
-            raise
         return _Tried(f", and a dry run was refused: {error}", str(error))
     except (ServerError, Unreachable) as error:
         if not whatever:

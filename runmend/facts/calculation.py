@@ -17,6 +17,7 @@ from cel_expr_python import cel
 from runmend.core.durations import seconds_of
 from runmend.core.quantities import Resource, Unit, byte_count, bytes_text, millicores, millicores_text
 from runmend.facts.expressions import ExpressionError, error_of
+from runmend.facts.literals import Literal, Rewritten
 from runmend.facts.syntax import Node
 
 LONGEST: Final = 500
@@ -107,14 +108,13 @@ def compile_calculation(source: str, names: Mapping[str, Unit], resource: Resour
     """
     if len(source) > LONGEST:
         raise ExpressionError(f"the calculation has {len(source)} characters, and at most {LONGEST} are read", 1, 1)
-    written, literals, units, places = _without_units(source, resource)
-    for name in names:
-        units[name] = names[name]
+    read, literals, own = _read(source, resource)
+    units = {**own, **names}
     try:
-        compiled = _environment(tuple(sorted(units))).compile(written)
+        compiled = _environment(tuple(sorted(units))).compile(read.text)
     except (RuntimeError, ValueError, TypeError) as error:  # what the library raises for a text that it cannot read
-        found = error_of(str(error), written, [*names, "max", "min", "round"])
-        raise ExpressionError(str(found), 1, _column(places, found.column), found.remedy) from error
+        found = error_of(str(error), read.text, [*names, "max", "min", "round"])
+        raise ExpressionError(str(found), 1, max(read.column(1, found.column), 1), found.remedy) from error
     tree = Node.parse(compiled.serialize())
     unit = _unit(tree, units)
     if unit is None or compiled.return_type() != _DOUBLE:
@@ -146,50 +146,38 @@ def _rounded(number: float, step: float = 1) -> float:
     return math.floor(number / step + 0.5) * step if step and math.isfinite(number) else math.nan
 
 
-def _without_units(
-    source: str, resource: Resource
-) -> tuple[str, dict[str, float], dict[str, Unit], list[tuple[int, int]]]:
-    """The source as CEL reads it: what has a unit as a name, plain numbers as such; with the values of those names,
-    their units, and where each piece stood.
+def _read(source: str, resource: Resource) -> tuple[Rewritten, dict[str, float], dict[str, Unit]]:
+    """The source as CEL reads it: what has a unit as a name, plain numbers as such; with those names' values, and their
+    units.
     """
-    pieces: list[str] = []
-    literals: dict[str, float] = {}
+    words: dict[Literal, str] = {}
+    numbers: dict[str, float] = {}
     units: dict[str, Unit] = {}
-    places: list[tuple[int, int]] = []
-    length = 0
     for found in _TOKEN.finditer(source):
-        piece = found[0]
-        if found["number"] and found["unit"]:
-            unit, number = _literal(found[0], found["unit"], resource, found.start() + 1)
-            piece = f"literal_{len(literals)}"
-            literals[piece], units[piece] = number, unit
-        elif found["number"]:
-            piece = repr(float(found["number"]))
+        start = found.start()
+        if found["number"]:
+            literal = Literal(found[0], found["number"], found["unit"], start)
+            words[literal] = repr(float(literal.number))
+            if literal.unit:
+                words[literal] = name = f"literal_{len(numbers)}"
+                units[name], numbers[name] = _literal(literal, resource)
         elif found["other"] and (found["other"] in "\"'[]{}.;@" or not found["other"].isprintable()):
             raise ExpressionError(
-                f"{found['other']!a} has no meaning in a calculation", 1, found.start() + 1, "write numbers and names"
+                f"{found['other']!a} has no meaning in a calculation", 1, start + 1, "write numbers and names"
             )
-        places.append((length, found.start()))
-        pieces.append(piece)
-        length += len(piece)
-    return "".join(pieces), literals, units, places
+    return Rewritten.of(source, words), numbers, units
 
 
-def _literal(text: str, suffix: str, resource: Resource, column: int) -> tuple[Unit, float]:
-    unit: Unit = resource
-    if suffix in ("s", "h", "d", "w") or (suffix == "m" and resource != "cpu"):
+def _literal(literal: Literal, resource: Resource) -> tuple[Unit, float]:
+    unit: Unit = "memory"
+    if literal.unit in ("s", "h", "d", "w") or (literal.ambiguous and resource != "cpu"):
         unit = "duration"
-    elif suffix not in ("m", "n", "u"):
-        unit = "memory"
+    elif literal.unit in ("m", "n", "u"):
+        unit = resource
     try:
-        return unit, float(number_of(text, unit))
+        return unit, float(number_of(literal.text, unit))
     except ValueError as error:
-        raise ExpressionError(str(error), 1, column) from error
-
-
-def _column(places: list[tuple[int, int]], column: int) -> int:
-    before = [(start, original) for start, original in places if start < column]
-    return before[-1][1] + 1 if before else 1
+        raise ExpressionError(str(error), 1, literal.start + 1) from error
 
 
 def _unit(node: Node, units: Mapping[str, Unit]) -> Unit | None:

@@ -258,6 +258,13 @@ def advised(result: RunResult) -> str:
 @pytest.mark.parametrize(
     ("outcome", "reason", "target", "says", "command"),
     [
+        (
+            Outcome.STEP_FAILED,
+            "not signed",
+            WEB,
+            "`runmend replay shop/web --latest`, with the installation's keys",
+            "",
+        ),
         (Outcome.VERIFICATION_FAILED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
         (Outcome.NOT_NEEDED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
         (Outcome.PRECONDITION_FAILED, "the target is being deleted", WEB, "which finalizers hold it", "get deployment"),
