@@ -207,7 +207,8 @@ class Remediation:
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
-        call = StepCall.of(given, number, workflow.info().original_execution_run_id, alerts=self._alerts)
+        run_id, values = workflow.info().original_execution_run_id, observation.values.get(step.action_id, ())
+        call = StepCall.of(given, number, run_id, alerts=self._alerts, values=values)
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
