@@ -5,7 +5,7 @@ Observe and diagnose → steps → settle → window → check → report. Nothi
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from temporalio import workflow
@@ -280,22 +280,20 @@ class Remediation:
         until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
         self._show_now(current_details.in_window(plan, until))
         began = workflow.now()
-        early = True
         try:
             passed = await window(
                 call, timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}"
             )
-            early = passed.broken is not None
-        finally:
-            lasted = int((workflow.now() - began).total_seconds())
-            self._note(
-                window_seconds=min(lasted, plan.window_seconds) if early else plan.window_seconds,
-                window_ended_early=early,
-            )
+        except asyncio.CancelledError:
+            self._note(window_seconds=_seconds_since(began), window_ended_early=True)
+            raise
         if passed.unwatched:
             self._remarks += (f"nothing watched over the window to its end: {passed.unwatched}",)
         if passed.broken:
+            lasted = _seconds_since(began)
+            self._note(window_seconds=lasted, window_ended_early=True)
             self._judge(passed.broken, f"{took(lasted)} into the window: ")
+        self._note(window_seconds=plan.window_seconds)
 
     def _judge(self, checked: Checked, where: str = "") -> None:
         """Keep the verdicts, and fail where they do."""
@@ -433,6 +431,10 @@ class Remediation:
             self._remarks += (remark,)
         else:
             self._more_remarks += 1
+
+
+def _seconds_since(began: datetime) -> int:
+    return int((workflow.now() - began).total_seconds())
 
 
 def _counted(alerts: int) -> str:

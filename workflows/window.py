@@ -56,15 +56,25 @@ async def window(call: CheckCall, length: timedelta, summary: str) -> Window:
     watcher.add_done_callback(lambda done: done.cancelled() or done.exception())
     timer = asyncio.create_task(workflow.sleep(length, summary=summary))
     try:
-        await workflow.wait([timer, watcher], return_when=asyncio.FIRST_COMPLETED)
-        if not watcher.done():
-            return Window()
-        try:
-            return Window(broken=watcher.result())
-        except ActivityError as error:
-            why = failure_of(error, Outcome.VERIFICATION_FAILED).message
-        await timer
-        return Window(unwatched=why)
-    finally:
+        passed = await _passed(timer, watcher)
+    except asyncio.CancelledError:
+        # No `finally`: it would run, too, when a worker forgets the run, and commands can be given no more.
         timer.cancel()
         watcher.cancel()
+        raise
+    timer.cancel()
+    watcher.cancel()
+    return passed
+
+
+async def _passed(timer: asyncio.Task[None], watcher: workflow.ActivityHandle[Checked]) -> Window:
+    await workflow.wait([timer, watcher], return_when=asyncio.FIRST_COMPLETED)
+    if timer.done():
+        # Whatever the watcher says now as well: a window that is over is the check's.
+        return Window()
+    try:
+        return Window(broken=watcher.result())
+    except ActivityError as error:
+        why = failure_of(error, Outcome.VERIFICATION_FAILED).message
+    await timer
+    return Window(unwatched=why)

@@ -18,6 +18,9 @@ from tests.world import PATIENCE, World
 
 Json = dict[str, Any]
 WEB = "/apis/apps/v1/namespaces/shop/deployments/web"
+EMPTY = 3
+"""Events of a workflow task in which nothing is done. The time-skipping server adds one, now and then, where an
+activity was cancelled; what a run costs on a real server: `tests/temporal/test_replaying.py`."""
 PULL_FAILED = f'Failed to pull image "{MISSING}": not found'
 
 
