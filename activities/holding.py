@@ -9,8 +9,9 @@ from typing import Final
 
 from temporalio import activity
 
+from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
-from activities.verification import events_asked_for, failed_of, lost, problem_back, put_back
+from activities.verification import events_asked_for, failed_of, lost, problem_back
 from runmend.core.errors import NotYet, Reverted, VerificationFailed
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
@@ -47,7 +48,7 @@ class Holder:
             if activity.info().attempt == 1:
                 raise NotYet("the window has begun, as settle left the target", delay=self._every)
             now, live, verdicts = self._look(call)
-            if final := put_back(now, call.changes) or lost(now, call.watermark):
+            if final := reverted(now, call.changes) or lost(now, call.watermark):
                 return _ended(call, final, verdicts)
             now.raise_if_lagging()
             failure = _failure(call, live, verdicts)
@@ -70,7 +71,7 @@ class Holder:
         live = Live(
             pods=tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods),
             events=events_asked_for(self._cluster, call.criteria, call.target.namespace, uids),
-            workload=now.deployment,
+            workload=now.workload,
         )
         return now, live, tuple(judge(criterion, call.watermark, live) for criterion in call.criteria)
 

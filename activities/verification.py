@@ -7,13 +7,14 @@ from datetime import timedelta
 
 from temporalio import activity
 
+from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
-from activities.patching import reverted
 from activities.serving import SILENT
-from runmend.core.errors import Forbidden, NotYet, Reverted, VerificationFailed
-from runmend.facts.objects import EventFacts, PodFacts
+from runmend.core.errors import Forbidden, NotYet, VerificationFailed
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
 from runmend.facts.states import EventSign
 from runmend.kube.client import Cluster
 from runmend.language.states import STATES
@@ -29,7 +30,7 @@ from runmend.language.verdicts import (
     waiting_pods,
 )
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
-from runmend.plan.messages import Change, CheckCall, Checked, SettleCall, Settled
+from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
 
 FEW_PODS = 20
@@ -60,7 +61,7 @@ class Verifier:
                 raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
             uids = {pod.uid for pod in now.pods}
             mark = Watermark(
-                uid=now.deployment.uid if now.deployment else "",
+                uid=now.workload.uid if now.workload else "",
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
                 events={
@@ -89,7 +90,7 @@ class Verifier:
             pods = now.workloads.pods_of(call.target)
             uids = {pod.uid for pod in pods} | set(call.watermark.pods)
             events = events_asked_for(self._cluster, call.criteria, call.target.namespace, uids)
-            live = Live(pods=pods, events=events, workload=now.deployment)
+            live = Live(pods=pods, events=events, workload=now.workload)
             checked = _judged(now, call, live)
             heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
             silence_alone = checked.failure and not checked.reverted and not _judged(now, call, heard).failure
@@ -156,9 +157,9 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     now = TargetNow.read(cluster, call.target)
     if now.gone:
         raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
-    if undone := put_back(now, call.changes):
+    if undone := reverted(now, call.changes):
         raise undone
-    if now.deployment and call.uid and call.changes and now.deployment.uid != call.uid:
+    if now.workload and call.uid and call.changes and now.workload.uid != call.uid:
         raise VerificationFailed(
             f"{call.target} was deleted and made anew before it had settled: what was changed no longer exists",
             reason=GONE,
@@ -190,16 +191,21 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
     """End at once when a container that this run did not change waits in the bad state: no waiting will start the
     pod.
     """
-    if now.deployment and now.deployment.deleting:
+    if now.workload and now.workload.deleting:
         raise VerificationFailed(
             f"{call.target} is being deleted, so its controller replaces no pod any more", reason=DELETING
         )
-    if now.deployment and now.deployment.replicas == 0:
+    if now.workload and now.workload.replicas == 0:
         raise VerificationFailed(
             f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason=SCALED_DOWN
         )
     changed = {change.container for change in call.changes}
-    outside = [one for one in now.affected(call.state) if one.container not in changed] if call.state else []
+    # What changes more than images may well help a container that it does not name.
+    outside = (
+        [one for one in now.affected(call.state) if one.container not in changed]
+        if call.state and all(change.of_image for change in call.changes)
+        else []
+    )
     if outside:
         named = ", ".join(
             f"{one.container} ({one.reason}, image {one.image}) in {', '.join(one.pods[:3])}" for one in outside
@@ -221,17 +227,20 @@ def _missing(
         refused: why pods are missing, where somebody says it.
     """
     current = now.pods
-    lacking = [f"{call.target} is paused, so no pod is replaced"] if now.deployment and now.deployment.paused else []
+    lacking = [f"{call.target} is paused, so no pod is replaced"] if now.workload and now.workload.paused else []
     again = now.affected(call.state) if call.state else ()
     why = f" ({', '.join(causes)})" if causes else ""
+    new = {change.container for change in call.changes if change.of_image}
     lacking += [
         f"the image that this run wrote cannot be pulled either: {one.container} waits ({one.reason}), {one.image}{why}"
+        if one.container in new
+        else f"{one.container} waits ({one.reason}), image {one.image}{why}"
         for one in again
     ]
-    wanted = now.deployment.replicas if now.deployment else len(current)
+    wanted = now.workload.replicas if now.workload else len(current)
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
-        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.deployment))]
+        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.workload))]
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
     if refused and not any(refused.words in said for said in lacking):
@@ -245,11 +254,11 @@ def _missing(
 
 def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
     # A workload that was scaled down meanwhile cannot run as many pods as it did.
-    wanted = now.deployment.replicas if now.deployment else call.watermark.running
+    wanted = now.workload.replicas if now.workload else call.watermark.running
     mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
     verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
     failure = _failure(now, call, mark, live, verdicts)
-    undone = put_back(now, call.changes)
+    undone = reverted(now, call.changes)
     return Checked(
         verdicts=verdicts,
         failure=str(failure) if failure else None,
@@ -257,13 +266,6 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
         reason=undone.reason if undone else failure.reason if failure else "",
         remarks=_remarks(call, mark, live),
     )
-
-
-def put_back(now: TargetNow, changes: tuple[Change, ...]) -> Reverted | None:
-    """Which of the run's changes no longer stand, as the error that says so; None where all stand, or the object that
-    was changed is gone.
-    """
-    return reverted(now.deployment, changes) if now.deployment else None
 
 
 def _failure(
@@ -296,11 +298,11 @@ def lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
     """Whether the object that was changed is gone, or going."""
     if now.gone:
         return VerificationFailed(f"{now.target} no longer exists", reason=GONE)
-    if now.deployment and mark.uid and now.deployment.uid != mark.uid:
+    if now.workload and mark.uid and now.workload.uid != mark.uid:
         return VerificationFailed(
             f"{now.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE
         )
-    if now.deployment and now.deployment.deleting:
+    if now.workload and now.workload.deleting:
         return VerificationFailed(f"{now.target} is being deleted: what was changed goes with it", reason=DELETING)
     return None
 

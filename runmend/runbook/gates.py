@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runmend.core.yaml_tree import Node, Scalar, Sequence
 from runmend.facts.expressions import ExpressionError, compiled
 from runmend.runbook.diagnostics import Report, listed, quoted
 from runmend.runbook.sentences import nearest, read_sentence
-from runmend.runbook.yaml_tree import Node, Scalar, Sequence
 
 KEYS = ("when", "when_all", "when_any", "unless")
-GROUPS = frozenset({"pods", "pod", "container", "workload"})
+GROUPS = frozenset({"pods", "pod", "container", "workload", "node", "alert"})
 """The groups of facts that a gate may read: what is new is told against what there was when the target had settled."""
 
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from functools import partial
 
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Operation, PatchDeployment, Step
+from runmend.language.verbs import verb_of
+from runmend.plan.operations import Operation
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Step, fill
 from runmend.runbook.actions import RESERVED, Action, Named
 from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.diagnostics import Kind, Report, quoted
@@ -42,7 +44,13 @@ def compile_step(action: Action, report: Report) -> Step | None:
     operation = _operation(action, command, parameters, report)
     if operation is None:
         return None
-    gates = _gates(action, isinstance(operation, PatchDeployment), report)
+    verb = verb_of(operation)
+    arguments = verb.arguments.model_validate(operation.arguments)
+    changes = verb.changing is not None
+    gates = _gates(action, changes, report)
+    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
+    known |= {parameter.name: parameter.value for parameter in parameters.values()}
+    images = verb.changing.images(arguments) if verb.changing and verb.changing.images else ()
     return Step(
         action_id=action.action_id,
         title=action.title,
@@ -55,7 +63,10 @@ def compile_step(action: Action, report: Report) -> Step | None:
         optional_labels=tuple(gates.optional),
         state=gates.state,
         owner=gates.owner,
-        try_seconds=CHANGING_SECONDS if isinstance(operation, PatchDeployment) else READING_SECONDS,
+        try_seconds=CHANGING_SECONDS if changes else READING_SECONDS,
+        changes=changes,
+        images=tuple((fill(name, known), fill(image, known)) for name, image in images),
+        says=verb.says(arguments),
     )
 
 
