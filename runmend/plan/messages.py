@@ -218,7 +218,7 @@ class Settled(Frozen):
 
 
 class CheckCall(Frozen):
-    """The input of `runmend.check`."""
+    """The input of `runmend.hold` and `runmend.check`."""
 
     state: str | None
     criteria: tuple[Criterion, ...]
@@ -263,7 +263,9 @@ class RunResult(Frozen):
     """The step that may have written, and nobody knows: a remark says why."""
     settled: str | None = None
     window_seconds: int | None = None
-    """How long the window was held; None where it was not reached."""
+    """How long the window lasted; None where it was not reached."""
+    window_ended_early: bool = False
+    """It was broken, or the run was cancelled in it."""
     verdicts: tuple[Verdict, ...] = ()
     remarks: tuple[str, ...] = ()
     not_done: tuple[str, ...] = ()
@@ -301,7 +303,7 @@ class RunResult(Frozen):
         if plan.changes:
             verifying = (
                 ("settle", self.settled is None),
-                ("verification window", self.window_seconds is None),
+                ("verification window", self.window_seconds is None or self.window_ended_early),
                 ("check", not self.verdicts),
             )
             yield from (name for name, left in verifying if left)
