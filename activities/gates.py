@@ -1,23 +1,31 @@
 """Whether a step's gate and its conditions hold, of what is there now. Called by every step before it does anything."""
 
+from collections.abc import Mapping
+
+from runmend.alerts.alert import Alert
 from runmend.core.errors import PreconditionFailed
 from runmend.facts.expressions import Judged, compiled
 from runmend.facts.snapshot import Snapshot
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.plan.messages import StepCall, StepResult, StepStatus
+from runmend.plan.reasons import PROBLEM_GONE
 
 
 def skipped(now: TargetNow, call: StepCall) -> StepResult | None:
-    """The step's result where its gate does not hold, or where that cannot be told; None where the step runs.
+    """The step's result where the problem is gone, or where its gate does not hold, or cannot be told; None where the
+    step runs.
 
     Raises:
         PreconditionFailed: it would run, and one of its conditions does not hold, or cannot be told.
     """
     step = call.step
-    if not (step.gate or step.conditions):
+    problem = call.problem if step.changes else ""
+    if not (problem or step.gate or step.conditions):
         return None
-    snapshot = snapshot_of(now, call)
+    snapshot = snapshot_of(now, call.alerts, call.state, call.before)
+    if problem and (gone := problem_gone(problem, snapshot)):
+        return StepResult(action_id=step.action_id, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE)
     judged = compiled(step.gate).judge(snapshot) if step.gate else None
     if judged and not judged.holds:
         return StepResult(
@@ -36,20 +44,30 @@ def skipped(now: TargetNow, call: StepCall) -> StepResult | None:
     return None
 
 
+def problem_gone(problem: str, snapshot: Snapshot) -> str:
+    """Why there is nothing to do, by the expression that the runbook has for its problem; empty where there is, or
+    where that cannot be told.
+    """
+    judged = compiled(problem).judge(snapshot)
+    return f"there is no problem: {judged.evidence}" if judged.holds is False else ""
+
+
 def _says(judged: Judged) -> str:
     return "does not hold" if judged.holds is False else "cannot be told"
 
 
-def snapshot_of(now: TargetNow, call: StepCall) -> Snapshot:
+def snapshot_of(
+    now: TargetNow, alerts: tuple[Alert, ...], state: str | None, before: Mapping[str, tuple[str, ...]]
+) -> Snapshot:
     """What a gate is asked about: the target as it is, the alert's pod where it is still there, and its container.
 
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
-    waits in the runbook's state.
+    waits in the runbook's state. `before` is what the earlier steps came to.
     """
     pods = now.pods
-    pod = now.workloads.pod(now.first_pod(call.alerts))
-    alert = next((alert for alert in call.alerts if pod and alert.pod == pod.name), next(iter(call.alerts), None))
-    affected = now.affected(call.state) if call.state else ()
+    pod = now.workloads.pod(now.first_pod(alerts))
+    alert = next((alert for alert in alerts if pod and alert.pod == pod.name), next(iter(alerts), None))
+    affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
     return Snapshot(
@@ -59,4 +77,5 @@ def snapshot_of(now: TargetNow, call: StepCall) -> Snapshot:
         container=container,
         workload=now.deployment,
         states=STATES,
+        steps=before,
     )

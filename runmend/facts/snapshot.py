@@ -42,6 +42,7 @@ class Snapshot:
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
         states: how each state shows.
+        steps: an earlier step's name → what it came to: `done`, `confirmed`.
     """
 
     pods: tuple[PodFacts, ...] = ()
@@ -53,6 +54,7 @@ class Snapshot:
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None
     states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
+    steps: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def _state(self, name: str) -> State:
         """A state of that name; of another name, the one reason that it is then."""
@@ -94,6 +96,11 @@ class Snapshot:
             and event.count > self.counted.get(event.uid, 0)
         ]
         return Said(bool(seen), first_few(seen) or f"no new {name} event")
+
+    def step(self, name: str, *, fact: str) -> Said:
+        """Whether an earlier step came to something."""
+        came_to = self.steps.get(name)
+        return Said(fact in (came_to or ()), f"{name}: {', '.join(came_to)}" if came_to else f"{name} has not run")
 
     @property
     def restarted(self) -> Said:

@@ -49,7 +49,9 @@ class _Conditions:
 
 
 def compile_step(action: Action, report: Report) -> Step | None:
-    """Compile an action; None where it has no operation, which the report then says."""
+    """Compile an action; None where it has no operation, which the report then says. Its gate is the condition that its
+    description or its heading begins with.
+    """
     command = action.item("command")
     if command is None or not (command.value or command.items):
         line = command.line if command else action.line
