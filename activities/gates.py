@@ -75,7 +75,7 @@ def snapshot_of(
         all_pods=pods,
         pod=pod,
         container=container,
-        workload=now.deployment,
+        workload=now.workload,
         states=STATES,
         steps=before,
     )

@@ -7,12 +7,20 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import jsonpatch
+
 from runmend.core.errors import NotFound
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
+from runmend.kube import facts
 from runmend.kube.client import Cluster, Json
+from runmend.kube.facts import REVISION
 
 MISSING = "registry.example/app:missing"
 REPLICAS = 2
@@ -91,39 +99,36 @@ class StubCluster(Cluster):
             _event(broken, 2, "Failed", "Error: ErrImagePull"),
         )
 
-    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
-        """The Deployment, with the annotation that a patch left."""
-        image = self._image(namespace)
+    def read(self, kind: str, namespace: str, name: str) -> Json:
+        """The Deployment, with the annotations that a patch left."""
+        if kind != "Deployment":
+            raise NotFound(f"{kind} {namespace}/{name}")
         written = self._written.get(namespace)
-        version = 2 if image else 1
-        return DeploymentFacts(
-            namespace=namespace,
-            name=name,
-            uid=f"deployment-{namespace}",
-            resource_version=str(version),
-            generation=version,
-            observed_generation=version,
-            revision=version,
-            paused=False,
-            replicas=REPLICAS,
-            available=REPLICAS if image else 0,
-            containers={"app": image or MISSING},
-            init_containers={},
-            annotations=written["metadata"]["annotations"] if written else {},
-            image_managers={"app": "runmend"} if image else {},
-        )
+        return written or _deployment(namespace, name)
+
+    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
+        """The same as facts."""
+        return facts.deployment(self.read("Deployment", namespace, name))
+
+    def list_of(self, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:  # noqa: ARG002
+        """None."""
+        return ()
 
     def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:  # noqa: ARG002
         """None."""
         return ()
 
-    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:  # noqa: ARG002
-        """Remember it."""
+    def patch(self, kind: str, namespace: str, name: str, steps: list[Json], *, dry_run: bool = False) -> Json:  # noqa: ARG002
+        """Remember it, as a controller that has acted at once."""
+        made: Json = jsonpatch.apply_patch(self.read(kind, namespace, name), steps)
+        made["metadata"] |= {"resourceVersion": "2", "generation": 2}
+        made["metadata"]["annotations"][REVISION] = "2"
+        made["status"] = {"observedGeneration": 2, "availableReplicas": REPLICAS}
         with self._lock:
             if namespace in self._written:
                 raise AssertionError(f"{namespace} was patched twice")
-            self._written[namespace] = patch
-        return self.deployment(namespace, name)
+            self._written[namespace] = made
+        return made
 
     def _image(self, namespace: str) -> str | None:
         written: Any = self._written.get(namespace)
@@ -134,6 +139,22 @@ def lacking() -> list[str]:
     """What the product asks a cluster and the stub has not: a call that got to the real client would fail each run."""
     asked = {name for name, what in vars(Cluster).items() if callable(what) and not name.startswith("_")}
     return sorted(asked - set(vars(StubCluster)))
+
+
+def _deployment(namespace: str, name: str) -> Json:
+    template = {"spec": {"containers": [{"name": "app", "image": MISSING}]}}
+    return {
+        "metadata": {
+            "namespace": namespace,
+            "name": name,
+            "uid": f"deployment-{namespace}",
+            "resourceVersion": "1",
+            "generation": 1,
+            "annotations": {REVISION: "1"},
+        },
+        "spec": {"replicas": REPLICAS, "template": template},
+        "status": {"observedGeneration": 1},
+    }
 
 
 def first_pod(namespace: str) -> str:

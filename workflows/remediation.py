@@ -19,12 +19,12 @@ with workflow.unsafe.imports_passed_through():
     from runmend.core.outcomes import Outcome
     from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
     from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
+    from runmend.plan.change import Change
     from runmend.plan.memo import EPISODES, TROUBLES, remembered, with_troubles
     from runmend.plan.messages import (
         JOIN_SIGNAL,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
-        Change,
         CheckCall,
         Checked,
         Joining,
@@ -300,6 +300,7 @@ class Remediation:
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
+        done = done or f"{self._so_far.uncertain_step} may have written"
         return f"{done}; it held for {duration(plan.window_seconds)}"
 
     async def _end(self, ending: Ending) -> RunResult:

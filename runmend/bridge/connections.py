@@ -1,8 +1,9 @@
 """Connections whose other side is slow, silent, or many: each has an end, and there are no more than are affordable.
 
-Called by `bridge.server`. uvicorn ends a connection that idles between two requests, and no other: one that never
-finishes its headers, its body or the reading of its answer is kept for ever. It has no bound on how many there are
-that asks no running request to go. And h11 reads what a proxy before it may read otherwise.
+Called by `bridge.server`, which keeps both tasks of `Connections` at work. uvicorn ends a connection that idles
+between two requests, and no other: one that never finishes its headers, its body or the reading of its answer is kept
+for ever. It has no bound on how many there are that asks no running request to go. And h11 reads what a proxy before it
+may read otherwise.
 """
 
 import asyncio
@@ -70,6 +71,7 @@ YOUNG_SECONDS: Final = 1.0
 """For how long a connection may wait whoever else wants its place: who behaves needs less."""
 CROWDED: Final = "crowded"
 """It waited longest when there was no room for another one."""
+_SWEEP_SECONDS: Final = 0.5
 _ROOM_AGAIN_SECONDS: Final = 0.02
 _ACCEPT_AGAIN_SECONDS: Final = 1.0
 _NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -135,7 +137,13 @@ class Connections:
                 connection.give_up(waits)
                 self.ended(waits)
 
-    async def accept(self, listener: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
+    async def keep_sweeping(self, _: asyncio.Event) -> None:
+        """Look for what waits for too long, until it is cancelled."""
+        while True:
+            self.sweep()
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def accept(self, listener: socket.socket, make: Callable[[], asyncio.Protocol], _: asyncio.Event) -> None:
         """Accept connections for as long as there is room, until it is cancelled.
 
         asyncio's own server accepts whatever comes, and where no file can be opened any more it says so as many times
@@ -155,7 +163,7 @@ class Connections:
                 await loop.connect_accepted_socket(make, client)
             except OSError:
                 client.close()
-            except asyncio.CancelledError:
+            except BaseException:
                 client.close()
                 raise
 
@@ -198,7 +206,11 @@ class Connection(H11Protocol):
         """Refuse what is not HTTP; called by uvicorn while it handles h11's error."""
         error = sys.exception()
         hint = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
-        self.refuse(Problem(HTTPStatus(hint), f"The request cannot be read: {error or msg}."))
+        why = str(error or msg).partition(": bytearray(")[0]  # behind it h11 repeats what it was sent
+        self.refuse(Problem(HTTPStatus(hint), f"The request cannot be read: {why}."))
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """A request for another protocol is answered as one of this; uvicorn would advise to install something."""
 
     def shutdown(self) -> None:
         """The server ends."""

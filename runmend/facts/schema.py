@@ -1,4 +1,4 @@
-"""What the language of facts knows of each kind of object, generated from the models in `facts.objects`.
+"""What the language of facts knows of each kind of object, generated from the models beside it.
 
 Called by `facts.expressions`. A model's fields are its facts, and its properties that are a truth, a number or a text.
 """
@@ -16,7 +16,10 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wr
 from google.protobuf.message import Message
 
 from runmend.core.frozen import Frozen
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, Resources
+from runmend.facts.event import EventFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts, Resources
+from runmend.facts.workload import WorkloadFacts
 
 _Field = descriptor_pb2.FieldDescriptorProto
 PACKAGE: Final = "fact"
@@ -26,7 +29,7 @@ MODELS: Final[Mapping[str, type[Frozen]]] = MappingProxyType(
         "Resources": Resources,
         "Container": ContainerFacts,
         "Pod": PodFacts,
-        "Workload": DeploymentFacts,
+        "Workload": WorkloadFacts,
         "Event": EventFacts,
     }
 )

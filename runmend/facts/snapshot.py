@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, PodFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
+from runmend.facts.workload import WorkloadFacts
 
 _MOST_LISTED = 5
 _MESSAGE_SHOWN = 160
@@ -49,7 +51,7 @@ class Snapshot:
     all_pods: tuple[PodFacts, ...] = ()
     pod: PodFacts | None = None
     container: ContainerFacts | None = None
-    workload: DeploymentFacts | None = None
+    workload: WorkloadFacts | None = None
     events: tuple[EventFacts, ...] = ()
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None

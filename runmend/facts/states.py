@@ -3,7 +3,8 @@
 from typing import Literal
 
 from runmend.core.frozen import Frozen
-from runmend.facts.objects import EventFacts, PodFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
 
 
 class EventSign(Frozen):

@@ -23,7 +23,11 @@ from runmend.core.errors import (
     Throttled,
     Unreachable,
 )
-from runmend.facts.objects import DeploymentFacts, EventFacts, PodFacts, ReplicaSetFacts
+from runmend.core.kinds import BY_NAME
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube import facts
 from runmend.kube.connection import Connection
 from runmend.kube.refusals import refused_by
@@ -49,14 +53,8 @@ LIST_TRIES = 3
 
 _PODS = "/api/v1/namespaces/{namespace}/pods"
 _REPLICA_SETS = "/apis/apps/v1/namespaces/{namespace}/replicasets"
-_DEPLOYMENT = "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"
-SELECTING = {
-    "ReplicaSet": f"{_REPLICA_SETS}/{{name}}",
-    "StatefulSet": "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}",
-    "DaemonSet": "/apis/apps/v1/namespaces/{namespace}/daemonsets/{name}",
-    "Job": "/apis/batch/v1/namespaces/{namespace}/jobs/{name}",
-}
-"""The kinds besides Deployment whose selector is read, and where an object of them is."""
+SELECTING = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
+"""The kinds besides Deployment whose selector is read."""
 _WAITS = "before a write it waits for admission webhooks, and does not say for which"
 _OUT_OF_TIME = "request did not complete within requested timeout"
 """What the API server says when its own time for a request is over (504)."""
@@ -134,16 +132,24 @@ class Cluster:
 
     def selector(self, kind: str, namespace: str, name: str) -> str:
         """The label selector of a workload, one of `SELECTING`."""
-        answer = self._send("GET", SELECTING[kind], {"namespace": namespace, "name": name})
-        return facts.selector(answer.get("spec") or {})
+        return facts.selector(self.read(kind, namespace, name).get("spec") or {})
+
+    def read(self, kind: str, namespace: str, name: str) -> Json:
+        """An object as the API server has it, of a kind of `runmend.core.kinds`."""
+        return self._send("GET", BY_NAME[kind].path, _names(kind, namespace, name))
+
+    def list_of(self, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:
+        """The objects of a kind of `runmend.core.kinds` that a label selector chooses, as the API server has them."""
+        path = BY_NAME[kind].path.removesuffix("/{name}")
+        return self._list(path, namespace, dict, labelSelector=selector)
 
     def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
         """The events of a namespace, those that a field selector chooses."""
         return self._list("/api/v1/namespaces/{namespace}/events", namespace, facts.event, fieldSelector=field_selector)
 
-    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
+    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
         """A Deployment as it is now."""
-        return facts.deployment(self._send("GET", _DEPLOYMENT, {"namespace": namespace, "name": name}))
+        return facts.deployment(self.read("Deployment", namespace, name))
 
     def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:
         """The names in a service account's imagePullSecrets."""
@@ -158,12 +164,15 @@ class Cluster:
             "GET", "/api/v1/namespaces/{namespace}/secrets/{name}", {"namespace": namespace, "name": name}
         )
 
-    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:
-        """A strategic merge patch; with `dry_run` the API server checks it and writes nothing."""
+    def patch(self, kind: str, namespace: str, name: str, steps: list[Json], *, dry_run: bool = False) -> Json:
+        """A JSON patch (RFC 6902); with `dry_run` the API server checks it and writes nothing.
+
+        Returns:
+            The object as it was written, or would be.
+        """
         query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
-        names = {"namespace": namespace, "name": name}
-        answer = self._send("PATCH", _DEPLOYMENT, names, query, patch, seconds=WRITE_SECONDS)
-        return facts.deployment(answer)
+        path = BY_NAME[kind].path
+        return self._send("PATCH", path, _names(kind, namespace, name), query, steps, seconds=WRITE_SECONDS)
 
     def create_event(self, namespace: str, event: Json, *, seconds: float) -> bool:
         """Create an event, and wait for no longer; False where there is one of its name already, which stays as it
@@ -208,7 +217,7 @@ class Cluster:
         path: str,
         names: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
-        body: Json | None = None,
+        body: Json | list[Json] | None = None,
         *,
         seconds: tuple[float, float] | float | None = None,
         accept: str = _JSON,
@@ -222,7 +231,7 @@ class Cluster:
             quoted[key] = quote(name, safe="")
         headers = {"Accept": accept}
         if body is not None:
-            headers["Content-Type"] = f"application/{'strategic-merge-patch+json' if method == 'PATCH' else 'json'}"
+            headers["Content-Type"] = f"application/{'json-patch+json' if method == 'PATCH' else 'json'}"
         try:
             answer = self._connection.send(
                 method,
@@ -248,6 +257,10 @@ class Cluster:
                 f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
             )
         return parsed
+
+
+def _names(kind: str, namespace: str, name: str) -> dict[str, str]:
+    return {"namespace": namespace, "name": name} if BY_NAME[kind].namespaced else {"name": name}
 
 
 def cut(text: str, longest: int = LONGEST_TEXT) -> str:

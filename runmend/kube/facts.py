@@ -3,22 +3,16 @@
 Called by `runmend.kube.client`; a field that is missing is what Kubernetes means by its absence.
 """
 
-import json
 import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
 from runmend.core.quantities import byte_count, millicores
-from runmend.facts.objects import (
-    DEFAULT_PROGRESS_DEADLINE,
-    ContainerFacts,
-    DeploymentFacts,
-    EventFacts,
-    Owner,
-    PodFacts,
-    ReplicaSetFacts,
-    Resources,
-)
+from runmend.facts.event import EventFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts, Resources
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import DEFAULT_PROGRESS_DEADLINE, WorkloadFacts
 
 Json = dict[str, Any]
 
@@ -203,10 +197,10 @@ def _requirement(expression: Json) -> str:
             return f"!{key}"
 
 
-def deployment(item: Json) -> DeploymentFacts:
+def deployment(item: Json) -> WorkloadFacts:
     """A Deployment."""
     metadata, spec, status = item["metadata"], item.get("spec") or {}, item.get("status") or {}
-    return DeploymentFacts(
+    return WorkloadFacts(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
@@ -229,19 +223,30 @@ def deployment(item: Json) -> DeploymentFacts:
         min_ready_seconds=spec.get("minReadySeconds") or 0,
         progress_deadline_seconds=spec.get("progressDeadlineSeconds") or DEFAULT_PROGRESS_DEADLINE,
         replaced_at_once=_replaced_at_once(spec),
+        taken_at_once=_taken_at_once(spec),
         no_revision=_no_revision(status),
-        image_managers=_image_managers(metadata.get("managedFields") or ()),
     )
 
 
 def _replaced_at_once(spec: Json) -> int | None:
+    found = _rolling(spec)
+    return max(sum(found), 1) if found else None
+
+
+def _taken_at_once(spec: Json) -> int | None:
+    found = _rolling(spec)
+    # A rollout that might do neither could not go on, so Kubernetes takes one away.
+    return max(found[1], int(not any(found))) if found else None
+
+
+def _rolling(spec: Json) -> tuple[int, int] | None:
+    """How many pods a rolling update adds, and how many it takes away; None where all are taken first."""
     rolling = (spec.get("strategy") or {}).get("rollingUpdate")
     if rolling is None:
         return None
     replicas = spec.get("replicas") or 0
     surge = math.ceil(_part(rolling.get("maxSurge"), replicas))
-    unavailable = math.floor(_part(rolling.get("maxUnavailable"), replicas))
-    return max(surge + unavailable, 1)
+    return surge, math.floor(_part(rolling.get("maxUnavailable"), replicas))
 
 
 def _part(value: str | int | None, replicas: int) -> float:
@@ -256,20 +261,6 @@ def _no_revision(status: Json) -> str:
     if condition.get("reason") != _NO_REPLICA_SET:
         return ""
     return str(condition.get("message") or _NO_REPLICA_SET)[:_LONGEST_CAUSE]
-
-
-def _image_managers(managed: Any) -> dict[str, str]:  # noqa: ANN401  what JSON holds
-    """Container → the manager that set its image last; an entry's keys read `k:{"name":"app"}`."""
-    managers: dict[str, str] = {}
-    for entry in sorted(managed, key=lambda entry: entry.get("time") or ""):
-        fields = entry.get("fieldsV1") or {}
-        for step in ("f:spec", "f:template", "f:spec"):
-            fields = fields.get(step) or {}
-        for listed in ("f:containers", "f:initContainers"):
-            for key, owned in (fields.get(listed) or {}).items():
-                if key.startswith("k:") and isinstance(owned, dict) and "f:image" in owned:
-                    managers[json.loads(key[2:]).get("name", "")] = entry.get("manager") or "unknown"
-    return managers
 
 
 def event(item: Json) -> EventFacts:

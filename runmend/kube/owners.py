@@ -11,7 +11,10 @@ from typing import TypeVar
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import NotFound
-from runmend.facts.objects import DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import SELECTING, Cluster
 
 T = TypeVar("T")
@@ -62,7 +65,7 @@ class Workloads:
         return cls.under(pods, _there(partial(cluster.replica_set, namespace), above))
 
     @classmethod
-    def of_target(cls, cluster: Cluster, target: Target, deployment: DeploymentFacts | None) -> "Workloads":
+    def of_target(cls, cluster: Cluster, target: Target, deployment: WorkloadFacts | None) -> "Workloads":
         """Read a target's pods of every revision, and its ReplicaSets, however many others there are.
 
         Its selector may choose others' too: who owns them tells. What has no selector that could be read is looked for

@@ -10,8 +10,10 @@ from functools import cached_property
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import NotFound, NotYet
-from runmend.facts.objects import DeploymentFacts, PodFacts
-from runmend.kube.client import Cluster
+from runmend.facts.pod import PodFacts
+from runmend.facts.workload import WorkloadFacts
+from runmend.kube import facts
+from runmend.kube.client import Cluster, Json
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
 from runmend.plan.messages import Affected
@@ -34,11 +36,13 @@ class Gone:
 
 @dataclass(frozen=True)
 class TargetNow:
-    """A target, read. `deployment` is None where the target is of another kind, or is gone."""
+    """A target, read. `workload` is None where the target is of another kind, or is gone."""
 
     target: Target
     workloads: Workloads
-    deployment: DeploymentFacts | None
+    workload: WorkloadFacts | None
+    item: Json | None = None
+    """The workload as the API server has it."""
 
     @classmethod
     def read(cls, cluster: Cluster, target: Target) -> "TargetNow":
@@ -55,16 +59,22 @@ class TargetNow:
     @classmethod
     def look(cls, cluster: Cluster, target: Target) -> "TargetNow":
         """Read it as it is, whether or not its controller has acted: a get for its selector, and two lists by that."""
-        deployment = None
+        item = None
         if target.kind == "Deployment":
             with suppress(NotFound):
-                deployment = cluster.deployment(target.namespace, target.name)
-        return cls(target, Workloads.of_target(cluster, target, deployment), deployment)
+                item = cluster.read(target.kind, target.namespace, target.name)
+        workload = facts.deployment(item) if item else None
+        return cls(target, Workloads.of_target(cluster, target, workload), workload, item)
+
+    @property
+    def selector(self) -> str:
+        """The workload's label selector as a list's query has it; empty where there is none."""
+        return self.workload.selector if self.workload else ""
 
     def raise_if_lagging(self) -> None:
         """Raise `NotYet` while the pods are those of an older version of the Deployment."""
-        if self.deployment and self.deployment.observed_generation < self.deployment.generation:
-            why = self.deployment.no_revision
+        if self.workload and self.workload.observed_generation < self.workload.generation:
+            why = self.workload.no_revision
             raise NotYet(
                 f"the controller has not acted on the newest version of {self.target}" + (f": {why}" if why else ""),
                 delay=timedelta(seconds=1),
@@ -74,20 +84,20 @@ class TargetNow:
     @cached_property
     def pods(self) -> tuple[PodFacts, ...]:
         """The pods of its current revision."""
-        return self.workloads.current_pods_of(self.target, self.deployment.uid if self.deployment else None)
+        return self.workloads.current_pods_of(self.target, self.workload.uid if self.workload else None)
 
     @property
     def gone(self) -> bool:
         """Whether it is a Deployment that does not exist any more."""
-        return self.target.kind == "Deployment" and self.deployment is None
+        return self.target.kind == "Deployment" and self.workload is None
 
     @property
     def uid(self) -> str:
         """The target's own uid: its Deployment's, or what its pods say of what controls them; empty where it is
         gone.
         """
-        if self.deployment or self.gone:
-            return self.deployment.uid if self.deployment else ""
+        if self.workload or self.gone:
+            return self.workload.uid if self.workload else ""
         pod = next(iter(self.pods), None)
         if pod is None:
             return ""
@@ -125,7 +135,7 @@ class TargetNow:
     @cached_property
     def _own_containers(self) -> frozenset[str]:
         """The names of its containers, as its template and its pods have them."""
-        template = (*self.deployment.containers, *self.deployment.init_containers) if self.deployment else ()
+        template = (*self.workload.containers, *self.workload.init_containers) if self.workload else ()
         return frozenset((*template, *(container.name for pod in self.pods for container in pod.containers)))
 
     def other_states(self, state: str) -> tuple[str, ...]:

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
+from runmend.core.yaml_tree import Node, Scalar, Sequence
 from runmend.facts.expressions import STEP_FACTS, compiled
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.expressions import OF_CONDITIONS, check_expression
 from runmend.runbook.sentences import Read, nearest, read_sentence
-from runmend.runbook.yaml_tree import Node, Scalar, Sequence
 
 KEYS = ("when", "when_all", "when_any", "unless")
 OF_GATES = replace(OF_CONDITIONS, what="the gate", groups=OF_CONDITIONS.groups | {"steps"})

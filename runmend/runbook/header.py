@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from runmend.alerts.matchers import Matcher, read_matcher
 from runmend.core.modes import Mode
 from runmend.core.names import identifier
+from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Document
 from runmend.runbook.gates import Gate
 from runmend.runbook.workflow import Use, read_workflow
-from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 
 KEYS = (
     *("runbook_id", "alertname", "title", "description", "workflow", "match", "target", "problem", "mode"),

@@ -72,7 +72,7 @@ def compile_file(file: Path, compiler: Compiler = compile_runbook) -> Compiled:
     try:
         source = read_file(file, SIZE_MAX + 1)
     except OSError as error:
-        what = "directory" if file.is_dir() else "file"
+        what = "file" if file.suffix.lower() == ".md" else "directory"
         report.error(
             1, f"the {what} cannot be read: {error.strerror or error}", "let the process read it, or remove it"
         )

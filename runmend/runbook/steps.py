@@ -3,15 +3,16 @@
 from dataclasses import dataclass, field
 
 from runmend.language.states import STATES
+from runmend.language.verbs import verb_of
+from runmend.plan.operations import Operation
 from runmend.plan.plan import (
     BUILT_IN_PLACEHOLDERS,
     CHANGING_SECONDS,
     PLACEHOLDER,
     READING_SECONDS,
     Condition,
-    Operation,
-    PatchDeployment,
     Step,
+    fill,
 )
 from runmend.runbook.actions import RESERVED, Action, Named
 from runmend.runbook.conditions import EXAMPLES, Meant, in_heading, leading, read_condition
@@ -29,6 +30,7 @@ REMEDY = (
     "- **approval**: `none` if nothing is meant to wait"
 )
 _MOST_RESTRICTIONS = 20
+_OWN_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 
 _PARAMETER_NAME = r"letters, digits and _, not a digit first"
 _NOTHING = frozenset({"none", "n/a", "-", ""})
@@ -39,6 +41,8 @@ class _Conditions:
     """What an action's conditions come to, and what restricts it that nothing reads."""
 
     changes: bool
+    kind: str
+    """The kind of the object that the action is about."""
     required: dict[str, None] = field(default_factory=dict)
     optional: dict[str, None] = field(default_factory=dict)
     owner: str | None = None
@@ -65,9 +69,15 @@ def compile_step(action: Action, report: Report) -> Step | None:
     operation = _operation(action, command, parameters, report)
     if operation is None:
         return None
-    found = _Conditions(isinstance(operation, PatchDeployment))
+    verb = verb_of(operation)
+    arguments = verb.arguments.model_validate(operation.arguments)
+    changes = verb.changing is not None
+    found = _Conditions(changes, operation.kind)
     _read_conditions(action, found, report)
     _look_for_restrictions(action, found, report)
+    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
+    known |= {parameter.name: parameter.value for parameter in parameters.values()}
+    images = verb.changing.images(arguments) if verb.changing and verb.changing.images else ()
     return Step(
         action_id=action.action_id,
         title=action.title,
@@ -83,7 +93,10 @@ def compile_step(action: Action, report: Report) -> Step | None:
         restrictions=tuple(found.restrictions),
         state=found.state,
         owner=found.owner,
-        try_seconds=CHANGING_SECONDS if isinstance(operation, PatchDeployment) else READING_SECONDS,
+        try_seconds=CHANGING_SECONDS if changes else READING_SECONDS,
+        changes=changes,
+        images=tuple((fill(name, known), fill(image, known)) for name, image in images),
+        says=verb.says(arguments),
     )
 
 
@@ -246,11 +259,11 @@ def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Repor
 
 
 def _set_owner(kind: str, line: int, found: _Conditions, report: Report) -> None:
-    if found.changes and kind != "Deployment":
+    if found.changes and kind != found.kind and found.kind in _OWN_PODS:
         report.error(
             line,
-            f"the pod of a {kind} is never one of the Deployment that is patched",
-            "write Pod must be owned by a Deployment",
+            f"the pod of a {kind} is never one of the {found.kind} that is changed",
+            f"write Pod must be owned by a {found.kind}",
         )
     elif found.owner not in (None, kind):
         report.error(line, f"the pod cannot be owned by a {found.owner} and a {kind}", "remove one of the two")

@@ -7,11 +7,11 @@ from typing import Final, Literal, TypeVar
 
 from runmend.core.durations import parse_duration
 from runmend.core.names import identifier
+from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence
 from runmend.runbook.diagnostics import Report, listed, quoted
 from runmend.runbook.gates import KEYS as GATES
 from runmend.runbook.gates import Gate, read_gates
 from runmend.runbook.phrases import DAY
-from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence
 
 _T = TypeVar("_T")
 OnError = Literal["abort", "continue"]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from kubernetes import client, config
 
-from runmend.facts.objects import EventFacts
+from runmend.facts.event import EventFacts
 from runmend.kube import client as kube
 from runmend.kube import facts
 from tests.cluster.api import Cluster, Namespace, a_deployment, a_pod, a_pull_secret, eventually

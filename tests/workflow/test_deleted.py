@@ -6,7 +6,7 @@ The sandbox deletes at once; what a finalizer holds is read here as the API serv
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.objects import DeploymentFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from tests.runs import Failed
 from tests.workflow.acts import happens, hold_settle
@@ -22,7 +22,7 @@ def deletion(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     begun: list[str] = []
     read = Cluster.deployment
 
-    def deployment(self: Cluster, namespace: str, name: str) -> DeploymentFacts:
+    def deployment(self: Cluster, namespace: str, name: str) -> WorkloadFacts:
         return read(self, namespace, name).model_copy(update={"deleting": name in begun})
 
     monkeypatch.setattr(Cluster, "deployment", deployment)

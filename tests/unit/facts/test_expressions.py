@@ -4,10 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runmend.facts.event import EventFacts
 from runmend.facts.expressions import FUNCTIONS, GROUPS, ExpressionError, compiled, reference
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, Resources
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.schema import MODELS, described, facts_of, message
 from runmend.facts.snapshot import Snapshot
+from runmend.facts.workload import WorkloadFacts
 from runmend.language.states import STATES
 
 
@@ -24,7 +27,7 @@ def a_pod(name: str, *containers: ContainerFacts, phase: str = "Running") -> Pod
 
 GOOD = a_pod("web-1")
 BAD = a_pod("web-2", a_container(state="waiting", reason="ErrImagePull", ready=False, started=False), phase="Pending")
-WORKLOAD = DeploymentFacts(
+WORKLOAD = WorkloadFacts(
     namespace="shop",
     name="web",
     uid="d",
@@ -182,7 +185,7 @@ def test_each_fact_each_group_and_each_function_is_described() -> None:
         WORKLOAD,
     ],
 )
-def test_every_fact_reaches_an_expression_as_it_is(value: PodFacts | ContainerFacts | DeploymentFacts) -> None:
+def test_every_fact_reaches_an_expression_as_it_is(value: PodFacts | ContainerFacts | WorkloadFacts) -> None:
     made = message(value)
     for fact in facts_of(type(value)):
         found, given_ = getattr(made, fact.name), getattr(value, fact.name)

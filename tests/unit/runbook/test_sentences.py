@@ -5,14 +5,16 @@ import pytest
 from runmend.facts.expressions import compiled
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
-from runmend.plan.plan import DiagnosticStep, GetEvents, Probe
+from runmend.plan.plan import DiagnosticStep, Probe
 from runmend.runbook.criteria import criterion_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
 from runmend.runbook.forms import FORMS, Form, Place
+from runmend.runbook.kubectl import SUPPORTED
 from runmend.runbook.phrases import seconds_in
 from runmend.runbook.sentences import read_sentence
+from tests.builders import events_query
 
 
 def diagnosed(body: str) -> tuple[tuple[DiagnosticStep, ...], list[str]]:
@@ -241,7 +243,7 @@ def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
     assert said == [
         (
             'rb.md:4: warning: the query will be reported as not done: the verb "describe" is not supported yet; '
-            "supported are kubectl get events and kubectl patch deployment [not-diagnosed]"
+            f"supported are {SUPPORTED} [not-diagnosed]"
         )
     ]
 
@@ -310,4 +312,4 @@ def test_the_layouts_of_a_diagnostic_step_are_one_step(body: str) -> None:
     (step,), said = diagnosed(body)
 
     assert said == []
-    assert (step.name, step.query, step.points) == ("Look", GetEvents(namespace="{namespace}"), ())
+    assert (step.name, step.query, step.points) == ("Look", events_query(), ())
