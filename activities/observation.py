@@ -4,7 +4,7 @@ from temporalio import activity
 
 from activities.boundary import translated
 from activities.diagnosis import Diagnosis
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
 from runmend.language.target import MOST_NAMED, TargetNow
@@ -28,7 +28,7 @@ class Observer:
             affected = now.affected(call.plan.state) if call.plan.state else ()
             gone = now.problem_gone(call.plan.state, call.alerts) if call.plan.state else None
             diagnosis = Diagnosis(self._cluster, self._registry, now, call)
-            deployment = now.deployment
+            deployment = now.workload
             return Observation(
                 pod=now.first_pod(call.alerts),
                 owner=self._owner(now, call),
@@ -53,5 +53,5 @@ class Observer:
     def _owner(now: TargetNow, call: ObserveCall) -> str:
         pod: PodFacts | None = now.workloads.pod(now.first_pod(call.alerts)) or next(iter(now.pods), None)
         chain = now.workloads.chain_of(pod) if pod else f"{call.target.kind} {call.target.name}"
-        above = now.deployment.owner if now.deployment else None
+        above = now.workload.owner if now.workload else None
         return f"{chain} → {above.kind} {above.name}" if above else chain

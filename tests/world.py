@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.settings import Settings
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
@@ -48,8 +49,9 @@ PATIENCE = 20.0
 """Seconds to wait for what must happen in real time."""
 
 
+@cache
 def seed_plan() -> Plan:
-    """The user's runbook, compiled."""
+    """The user's runbook, compiled once: no test changes a plan."""
     return compile_runbook(SEED.read_bytes(), SEED.name).plan
 
 

@@ -19,12 +19,12 @@ with workflow.unsafe.imports_passed_through():
     from runmend.core.outcomes import Outcome
     from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
     from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
+    from runmend.plan.change import Change
     from runmend.plan.memo import EPISODES, TROUBLES, remembered, with_troubles
     from runmend.plan.messages import (
         JOIN_SIGNAL,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
-        Change,
         CheckCall,
         Checked,
         Joining,

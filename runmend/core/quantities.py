@@ -51,3 +51,11 @@ def millicores(text: str) -> int:
         ValueError: it is none.
     """
     return whole(quantity(text) * 1000)
+
+
+def same_quantity(one: str, other: str) -> bool:
+    """Whether two texts are the same quantity in different units, `1Gi` and `1024Mi`; no where one of them is none."""
+    try:
+        return quantity(one) == quantity(other)
+    except ValueError:
+        return False

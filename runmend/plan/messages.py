@@ -1,6 +1,6 @@
 """What passes between a run's workflow, its activities, and whoever starts or reads it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -9,6 +9,7 @@ from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.images.pull_failures import Cause
+from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
 from runmend.plan.reasons import CANCELLED, NO_REASON
@@ -133,6 +134,10 @@ class StepCall(Frozen):
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
+        if "alert" in step.gate:
+            # A gate may name any label, and alerts are handed on in brief.
+            whole = {alert.episode: alert for alert in given.alerts}
+            alerts = tuple(whole.get(alert.episode, alert) for alert in alerts)
         protect = plan.protect_serving if plan.protect_serving is not None else given.options.protect_serving
         return cls(
             step=step,
@@ -156,37 +161,6 @@ class StepStatus(StrEnum):
     """Its gate did not hold."""
 
 
-class Change(Frozen):
-    """A container's image before and after."""
-
-    container: str
-    init: bool = False
-    sidecar: bool = False
-    """It stands among the init containers, and runs beside the containers."""
-    before: str
-    after: str
-
-    @property
-    def named(self) -> str:
-        """`init container app`."""
-        return named(self.container, init=self.init, sidecar=self.sidecar)
-
-    @property
-    def must_end(self) -> bool:
-        """Whether what it runs has to end before the pod's containers start."""
-        return self.init and not self.sidecar
-
-
-def named(container: str, *, init: bool = False, sidecar: bool = False) -> str:
-    """`container app`, `init container app`, `sidecar container app`."""
-    return f"{'sidecar ' if sidecar else 'init ' if init else ''}container {container}"
-
-
-def in_words(changes: Iterable[Change]) -> str:
-    """`container app: a:1 → b:2, init container db: …`."""
-    return ", ".join(f"{change.named}: {change.before} → {change.after}" for change in changes)
-
-
 class StepResult(Frozen):
     """A step's result: in words, with before and after, and the facts that it read."""
 
@@ -201,6 +175,8 @@ class StepResult(Frozen):
     """The change had been made by an earlier try whose answer was lost."""
     reason: str = ""
     """Why it was not done, in a few words without a name in them."""
+    by_hand: str = ""
+    """The command that makes its changes by hand, where it only recommends them."""
     rollback: str = ""
     """The command that goes back to the revision that serves, where one does."""
     refused: str = ""

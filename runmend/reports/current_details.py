@@ -66,4 +66,5 @@ def step_summary(step: Step, target: Target, observation: Observation, mode: Mod
     parts = [
         f"{one.named} → {short_name(image)}" for one in observation.affected if (image := step.image_for(one.container))
     ]
-    return f"{'dry run: ' if mode is Mode.RECOMMEND else ''}patch {target}: {', '.join(parts)}"
+    says = ", ".join(parts) if step.images else step.says
+    return f"{'dry run: ' if mode is Mode.RECOMMEND else ''}{step.operation.verb} {target}: {says}"

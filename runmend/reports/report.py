@@ -10,8 +10,9 @@ from runmend.core.markdown import code, one_line, plain
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.attributes import KEYWORD_BYTES, keyword, unverified_in_words
+from runmend.plan.change import Change, shown
 from runmend.plan.criteria import Status
-from runmend.plan.messages import Change, Finding, RunResult, StepStatus
+from runmend.plan.messages import Finding, RunResult, StepStatus
 from runmend.plan.reasons import DELETING, GONE
 from runmend.reports.advice import advice_for
 from runmend.reports.commands import restore
@@ -166,7 +167,8 @@ def _steps(result: RunResult) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    return f"{change.named}: before {code(change.before)}, after {code(change.after)}"
+    before, after = (code(shown(change.path, value)) for value in (change.before, change.after))
+    return f"{plain(change.named)}: before {before}, after {after}"
 
 
 def _criteria(result: RunResult) -> Iterator[str]:

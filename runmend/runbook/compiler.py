@@ -19,8 +19,7 @@ from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Ite
 from runmend.runbook.gates import compile_gates
 from runmend.runbook.header import Header, Use, read_header
 from runmend.runbook.phrases import known_states, same_state
-from runmend.runbook.prose import REMEDY as PROSE_REMEDY
-from runmend.runbook.prose import check_prose, prohibition
+from runmend.runbook.prose import warn_of_prose
 from runmend.runbook.steps import compile_step
 
 _NAMED_MAX = 20
@@ -49,8 +48,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     actions = find_actions(document, report)
     steps = _steps(header, actions, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
-    check_prose(document, changing, report)
-    _warn_of_restrictions(header, report, changes=bool(changing))
+    warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
     criteria = compile_criteria(document, report, changes=bool(changing))
     _warn_of_unread_sections(document, report)
     state = _state(header, steps, criteria, report)
@@ -109,7 +107,8 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"correct or remove it; {known}",
             )
         elif step := compile_step(action, report):
-            steps.append(step.model_copy(update={"gate": compile_gates(use.gates, report)}) if use.gates else step)
+            gate = " && ".join(filter(None, (step.gate, compile_gates(use.gates, report))))
+            steps.append(step.model_copy(update={"gate": gate}))
             if step.changes and changed:
                 report.error(
                     use.line,
@@ -128,15 +127,6 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 "add it to the workflow, or remove it",
             )
     return tuple(steps)
-
-
-def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> None:
-    for key, text in (("title", header.title), ("description", header.description)):
-        word = prohibition(text) if changes else None
-        if word:
-            report.warning(
-                Kind.PROSE, header.line(key), f"the {key} says {quoted(word)}, and binds nothing", PROSE_REMEDY
-            )
 
 
 def _warn_of_labels(steps: tuple[Step, ...], report: Report) -> None:

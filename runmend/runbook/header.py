@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 from runmend.core.modes import Mode
 from runmend.core.names import identifier
+from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Document
 from runmend.runbook.gates import KEYS as GATES
 from runmend.runbook.gates import Gate, read_gates
-from runmend.runbook.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 
 KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "mode", "protect_serving", "silence")
 DESCRIPTIVE = frozenset(

@@ -303,8 +303,9 @@ def _observed(seen: Observation) -> str:
 def _step_summary(step: StepResult) -> str:
     """A step's summary; its changes with the images' short names, as the report has the long ones."""
     text = step.summary
-    for change in step.changes:
-        text = text.replace(change.before, short_name(change.before)).replace(change.after, short_name(change.after))
+    for image in (image for change in step.changes if change.of_image for image in (change.before, change.after)):
+        if isinstance(image, str):
+            text = text.replace(image, short_name(image))
     return text
 
 

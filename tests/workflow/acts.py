@@ -8,7 +8,7 @@ from typing import Any, Self
 from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.local.sandbox.kubelet import FROZEN
 from runmend.plan.attributes import OUTCOME, REASON
 from runmend.plan.plan import Plan

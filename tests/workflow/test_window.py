@@ -8,7 +8,7 @@ import pytest_asyncio
 from temporalio.client import WorkflowHandle
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.plan.criteria import Status
 from runmend.plan.messages import RunResult
 from tests.builders import FALLBACK, MISSING

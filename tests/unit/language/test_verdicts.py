@@ -2,7 +2,8 @@
 
 import pytest
 
-from runmend.facts.objects import ContainerFacts, EventFacts, PodFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.language.verdicts import Live, judge, restarts_of, settled_pods, unmet
 from runmend.plan.criteria import Criterion, Status, Watermark
 from runmend.runbook.criteria import criterion_of
