@@ -9,7 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from runmend.core.errors import NotFound, RunmendError
-from runmend.facts.objects import EventFacts, PodFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
 from runmend.images.pull_failures import Cause, cause_of, says_why
 from runmend.images.pull_messages import essence
 from runmend.images.pull_secrets import Credentials, PullSecretError, covering, parse_pull_secret
@@ -17,7 +18,8 @@ from runmend.images.references import InvalidImageReference, parse_image
 from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
-from runmend.language.verbs import placeholders, read_events
+from runmend.language.verbs.get_events import read_events
+from runmend.language.verbs.values import placeholders
 from runmend.plan.messages import Affected, Finding, ObserveCall
 from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Final, NamedTuple
 
 from runmend.core.errors import Forbidden, NotFound
-from runmend.facts.objects import PodFacts, ReplicaSetFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.refusals import refused_by
 from runmend.language.target import TargetNow
@@ -27,10 +28,10 @@ class Lacking(NamedTuple):
 
 def why_no_pods(cluster: Cluster, now: TargetNow) -> Lacking | None:
     """Why pods of the newest revision are missing or have no node; None where none are, or nobody says why."""
-    if now.deployment is None:
+    if now.workload is None:
         return None
-    revision = now.workloads.newest(now.target, now.deployment.uid)
-    if revision and len(now.pods) < now.deployment.replicas:
+    revision = now.workloads.newest(now.target, now.workload.uid)
+    if revision and len(now.pods) < now.workload.replicas:
         if said := _not_created(cluster, revision):
             return Lacking(f"ReplicaSet {revision.name} cannot create pods: {said}", f"{PODS_REFUSED}{_kind(said)}")
         if refused := _refused_by_a_node(now, revision):

@@ -5,18 +5,19 @@ from collections.abc import Callable, Sequence
 from temporalio import activity
 from temporalio.common import RawValue
 
+from activities.act import act
 from activities.boundary import translated
 from activities.diagnosis import classified
 from activities.gates import skipped
-from activities.patching import patch_images
 from runmend.core.errors import PreconditionFailed
 from runmend.core.modes import Mode, strictest
 from runmend.kube.client import Cluster
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
-from runmend.language.verbs import placeholders, read_events
+from runmend.language.verbs.get_events import query_of, read_events
+from runmend.language.verbs.values import placeholders
 from runmend.plan.messages import StepCall, StepResult, StepStatus
-from runmend.plan.plan import GetEvents, PatchDeployment
+from runmend.plan.operations import Operation
 from runmend.plan.reasons import OWNER
 from runmend.reports.target_events import Author
 
@@ -42,32 +43,27 @@ class Operations:
         """One step, whatever its action is called."""
         with translated():
             call = activity.payload_converter().from_payload(args[0].payload, StepCall)
-            match call.step.operation:
-                case GetEvents():
-                    return self._get_events(call, call.step.operation)
-                case PatchDeployment():
-                    strict = call.model_copy(
-                        update={"mode": strictest(call.mode, self._mode_in(call.target.namespace))}
-                    )
-                    info = activity.info()
-                    author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
-                    return patch_images(
-                        self._cluster, strict, author, may_change=self._may_change(call.target.namespace)
-                    )
+            if not call.step.changes:
+                return self._get_events(call, call.step.operation)
+            strict = call.model_copy(update={"mode": strictest(call.mode, self._mode_in(call.target.namespace))})
+            info = activity.info()
+            author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
+            return act(self._cluster, strict, author, may_change=self._may_change(call.target.namespace))
 
-    def _get_events(self, call: StepCall, operation: GetEvents) -> StepResult:
+    def _get_events(self, call: StepCall, operation: Operation) -> StepResult:
         if call.step.owner and call.step.owner != call.target.kind:
             raise PreconditionFailed(
                 f"the pod must be owned by a {call.step.owner}, and the target is {call.target}",
                 reason=f"{OWNER}{call.target.kind}",
             )
         now = TargetNow.read(self._cluster, call.target)
-        if not_run := skipped(now, call):
+        if not_run := skipped(self._cluster, now, call):
             return not_run
         pod = now.first_pod(call.alerts)
         values = placeholders(call.target, call.step.parameters, pod=pod)
         events = read_events(self._cluster, operation, values)
-        about_pod = any(term.field == "involvedObject.name" for term in operation.field_selector)
+        selector = query_of(operation).field_selector
+        about_pod = any(term.field == "involvedObject.name" for term in selector)
         where = f"pod {pod}" if about_pod else f"namespace {call.target.namespace}"
         own = {pod, *(each.name for each in now.pods)}
         state = STATES.get(call.state or "")

@@ -1,11 +1,22 @@
-"""What a change would put at risk, for which it is left to a person. Called by the changing step."""
+"""What a change would put at risk, for which it is left to a person. Called by every changing step.
+
+The changed fields say it, whatever the verb: another image, command or environment can take what serves away; fewer
+replicas do; a rollout of anything else is a risk only where it leaves nobody serving meanwhile.
+"""
 
 from dataclasses import dataclass
 
-from activities.serving import serving
-from runmend.facts.objects import DeploymentFacts
+from activities.serving import serving, serving_count
+from runmend.facts.workload import WorkloadFacts
 from runmend.language.target import TargetNow
-from runmend.plan.messages import Change, StepCall
+from runmend.language.verbs import verb
+from runmend.plan.change import POD_SPEC, TEMPLATE, Change
+from runmend.plan.messages import StepCall
+from runmend.plan.reasons import RESTRICTED
+
+REPLICAS = ("spec", "replicas")
+_HARMLESS = frozenset({"resources"})
+"""What of a container may change without another program being run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +30,56 @@ class Risk:
     rollback: str = ""
 
 
-def risk_of(now: TargetNow, deployment: DeploymentFacts, changes: tuple[Change, ...], call: StepCall) -> Risk | None:
-    """What the changes would put at risk: pods that serve, or the work of an init container. None where nothing is, or
-    where the runbook protects nothing.
+def risk_of(now: TargetNow, changes: tuple[Change, ...], call: StepCall, kind: verb.Risk) -> Risk | None:
+    """What the changes would put at risk. None where nothing is, or where the runbook protects nothing.
 
     Raises:
         NotYet: nothing serves, for the silence of nodes alone.
     """
-    if not call.protect_serving or call.state is None:
+    if not call.protect_serving or now.workload is None:
         return None
-    serve, ending = serving(now, deployment, call.state), _ending(changes)
+    if any(change.path == REPLICAS for change in changes):
+        return _of_scaling(now, now.workload, changes)
+    if not any(change.path[: len(TEMPLATE)] == TEMPLATE for change in changes):
+        return None
+    if kind is verb.Risk.ROLLING or not any(_runs_another(change) for change in changes):
+        return _of_rolling(now, now.workload)
+    serve, ending = serving(now, now.workload, call.state), _ending(changes)
     if serve:
         return Risk("; ".join(filter(None, (serve.words, ending))), "pods still serve", serve.rollback)
     return Risk(ending, "an init container would change") if ending else None
+
+
+def _runs_another(change: Change) -> bool:
+    """Whether a change of the template changes what runs, or what it works with."""
+    if change.path[: len(POD_SPEC)] != POD_SPEC:
+        return False
+    return not (change.container and set(change.path[len(POD_SPEC) + 2 :][:1]) <= _HARMLESS)
+
+
+def _of_scaling(now: TargetNow, workload: WorkloadFacts, changes: tuple[Change, ...]) -> Risk | None:
+    wanted = next(change.after for change in changes if change.path == REPLICAS)
+    # What is not said is one.
+    left = wanted if isinstance(wanted, int) else 1
+    serve = serving_count(now, workload)
+    return Risk(f"{serve} pods serve, and {left} would be left", "fewer pods would serve") if left < serve else None
+
+
+def _of_rolling(now: TargetNow, workload: WorkloadFacts) -> Risk | None:
+    serve = serving_count(now, workload)
+    taken = workload.taken_at_once
+    if not serve or (taken is not None and taken < serve):
+        return None
+    how = "Recreate takes all of them away first" if taken is None else f"the rollout takes {taken} at once"
+    return Risk(f"{serve} of {workload.replicas} replicas serve, and {how}", "a rollout would leave nobody serving")
+
+
+def restricted(call: StepCall) -> Risk | None:
+    """What the runbook says that restricts the step and that nothing reads, None where there is nothing."""
+    if not call.step.restrictions:
+        return None
+    said = "; ".join(call.step.restrictions)
+    return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
 
 
 def _ending(changes: tuple[Change, ...]) -> str:

@@ -11,7 +11,8 @@ from temporalio import activity
 
 from activities.boundary import put_off
 from runmend.core.errors import NotYet
-from runmend.facts.objects import DeploymentFacts, PodFacts
+from runmend.facts.pod import PodFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.reports.commands import kubectl, resource
@@ -31,18 +32,18 @@ class Serving:
     rollback: str = ""
 
 
-def serving_count(now: TargetNow, deployment: DeploymentFacts) -> int:
+def serving_count(now: TargetNow, deployment: WorkloadFacts) -> int:
     """How many pods serve: the largest of what the Deployment's status and its pods themselves say."""
     return max(deployment.available, deployment.ready, sum(pod.running for pod in now.workloads.pods_of(now.target)))
 
 
-def serving(now: TargetNow, deployment: DeploymentFacts, state: str) -> Serving | None:
+def serving(now: TargetNow, deployment: WorkloadFacts, state: str | None) -> Serving | None:
     """What serves, None where nothing does.
 
     Args:
         now: the target.
         deployment: its Deployment.
-        state: the state that the step treats.
+        state: the state that the step treats, None where it treats none.
 
     Raises:
         NotYet: nothing serves, for the silence of nodes alone. When the API server is back after an outage, every node
@@ -72,7 +73,7 @@ def _named(pods: list[PodFacts]) -> str:
     return ", ".join(f"{pod.name} on node {pod.node or 'none'}" for pod in pods[:MOST_NAMED]) + more
 
 
-def _serving(now: TargetNow, deployment: DeploymentFacts, state: str, count: int) -> Serving:
+def _serving(now: TargetNow, deployment: WorkloadFacts, state: str | None, count: int) -> Serving:
     current = {pod.uid for pod in now.pods}
     older = [pod for pod in now.workloads.pods_of(now.target) if pod.running and pod.uid not in current]
     if older:
@@ -86,7 +87,9 @@ def _serving(now: TargetNow, deployment: DeploymentFacts, state: str, count: int
             f"{serve} of {deployment.replicas} replicas still serve {revision} (image {images}); `{undo}` restores it",
             undo,
         )
-    stuck = [pod for pod in now.pods if pod.waiting_for(*STATES[state].waiting)]
+    stuck = [pod for pod in now.pods if pod.waiting_for(*STATES[state].waiting)] if state else []
+    if not stuck:
+        return Serving(f"{count} of {deployment.replicas} replicas of the same revision serve")
     return Serving(
         f"{count} of {deployment.replicas} replicas of the same revision serve; these pods cannot pull: {_named(stuck)}"
     )

@@ -5,14 +5,24 @@ The sandbox would take most of the processor's time, on both sides alike, and hi
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+import jsonpatch
+
 from runmend.core.errors import NotFound
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.node import NodeFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.revision import RevisionFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster, Json
+from runmend.kube.facts import REVISION
 
 MISSING = "registry.example/app:missing"
 REPLICAS = 2
@@ -62,9 +72,19 @@ class StubCluster(Cluster):
         """One of the revisions."""
         return next(found for found in self.replica_sets(namespace) if found.name == name)
 
-    def selector(self, kind: str, namespace: str, name: str) -> str:
-        """Of no other workload than the Deployment, whose own has it."""
-        raise NotFound(f"{kind} {namespace}/{name}")
+    def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
+        """No other workload than the Deployment."""
+        if kind != "Deployment":
+            raise NotFound(f"{kind} {namespace}/{name}")
+        return self.deployment(namespace, name)
+
+    def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:  # noqa: ARG002
+        """None: a Deployment keeps none."""
+        return ()
+
+    def node(self, name: str, *, pods: bool = False) -> NodeFacts:  # noqa: ARG002
+        """No expression of the benchmark names one."""
+        raise NotFound(f"Node {name}")
 
     def secret(self, namespace: str, name: str) -> Json:
         """None is there."""
@@ -91,39 +111,36 @@ class StubCluster(Cluster):
             _event(broken, 2, "Failed", "Error: ErrImagePull"),
         )
 
-    def deployment(self, namespace: str, name: str) -> DeploymentFacts:
-        """The Deployment, with the annotation that a patch left."""
-        image = self._image(namespace)
+    def read(self, kind: str, namespace: str, name: str) -> Json:
+        """The Deployment, with the annotations that a patch left."""
+        if kind != "Deployment":
+            raise NotFound(f"{kind} {namespace}/{name}")
         written = self._written.get(namespace)
-        version = 2 if image else 1
-        return DeploymentFacts(
-            namespace=namespace,
-            name=name,
-            uid=f"deployment-{namespace}",
-            resource_version=str(version),
-            generation=version,
-            observed_generation=version,
-            revision=version,
-            paused=False,
-            replicas=REPLICAS,
-            available=REPLICAS if image else 0,
-            containers={"app": image or MISSING},
-            init_containers={},
-            annotations=written["metadata"]["annotations"] if written else {},
-            image_managers={"app": "runmend"} if image else {},
-        )
+        return written or _deployment(namespace, name)
+
+    def look_at(self, kind: str, namespace: str, name: str) -> tuple[Json, datetime | None]:
+        """The same, at no time that would be known."""
+        return self.read(kind, namespace, name), None
+
+    def list_of(self, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:  # noqa: ARG002
+        """None."""
+        return ()
 
     def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:  # noqa: ARG002
         """None."""
         return ()
 
-    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> DeploymentFacts:  # noqa: ARG002
-        """Remember it."""
+    def patch(self, kind: str, namespace: str, name: str, steps: list[Json], *, dry_run: bool = False) -> Json:  # noqa: ARG002
+        """Remember it, as a controller that has acted at once."""
+        made: Json = jsonpatch.apply_patch(self.read(kind, namespace, name), steps)
+        made["metadata"] |= {"resourceVersion": "2", "generation": 2}
+        made["metadata"]["annotations"][REVISION] = "2"
+        made["status"] = {"observedGeneration": 2, "availableReplicas": REPLICAS}
         with self._lock:
             if namespace in self._written:
                 raise AssertionError(f"{namespace} was patched twice")
-            self._written[namespace] = patch
-        return self.deployment(namespace, name)
+            self._written[namespace] = made
+        return made
 
     def _image(self, namespace: str) -> str | None:
         written: Any = self._written.get(namespace)
@@ -134,6 +151,22 @@ def lacking() -> list[str]:
     """What the product asks a cluster and the stub has not: a call that got to the real client would fail each run."""
     asked = {name for name, what in vars(Cluster).items() if callable(what) and not name.startswith("_")}
     return sorted(asked - set(vars(StubCluster)))
+
+
+def _deployment(namespace: str, name: str) -> Json:
+    template = {"spec": {"containers": [{"name": "app", "image": MISSING}]}}
+    return {
+        "metadata": {
+            "namespace": namespace,
+            "name": name,
+            "uid": f"deployment-{namespace}",
+            "resourceVersion": "1",
+            "generation": 1,
+            "annotations": {REVISION: "1"},
+        },
+        "spec": {"replicas": REPLICAS, "template": template},
+        "status": {"observedGeneration": 1},
+    }
 
 
 def first_pod(namespace: str) -> str:

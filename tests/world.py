@@ -25,7 +25,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.settings import Settings
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer

@@ -8,7 +8,7 @@ from runmend.alerts.alert import Target
 from runmend.alerts.labels import OBJECTS, WORKLOADS, subject_of
 from runmend.cli.context import NotFoundHere
 from runmend.core.names import dns_label, dns_subdomain
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
 

@@ -8,7 +8,9 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from runmend.language.rights import Field, Write, writes
+from runmend.language.needs import Field, Write
+from runmend.language.rights import writes
+from runmend.plan.operations import Operation
 
 HELD: Final = "runmend.io/holds-accounts"
 """The label of an installation's own namespace; whose accounts they are is told by its name."""
@@ -96,9 +98,9 @@ _VALIDATION: Final = """\
 """
 
 
-def policy_yaml(verbs: Collection[str]) -> str:
-    """The policy and its binding as a file for `kubectl apply`, for runbooks that use these verbs."""
-    of_accounts = writes(verbs)
+def policy_yaml(operations: Collection[Operation]) -> str:
+    """The policy and its binding as a file for `kubectl apply`, for runbooks that hold these commands."""
+    of_accounts = writes(operations)
     asked = {account: [_asked(write) for write in written] for account, written in of_accounts.items()}
     updates = [write for written in of_accounts.values() for write in written if write.operation == "UPDATE"]
     return _POLICY.format(
@@ -133,9 +135,12 @@ def _in_words(field: Field) -> str:
 
 def _tree(write: Write) -> _Tree:
     tree: _Tree = {}
-    for field in (*write.fields, *_SET_BY_THE_SERVER):
+    # What may change whatever is in it comes first, and what is in it adds nothing.
+    for field in sorted((*write.fields, *_SET_BY_THE_SERVER), key=len):
         branch = tree
-        for key in field:
+        for number, key in enumerate(field):
+            if number and not branch and field[:number] in write.fields:
+                break
             branch = branch.setdefault(key, {})
     return tree
 

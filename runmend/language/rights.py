@@ -1,4 +1,4 @@
-"""What the accounts of an installation need in a cluster, by verb: the rules of RBAC, and what each verb writes.
+"""What the accounts of an installation need in a cluster: the rules of RBAC, and the fields that they write.
 
 `runmend.language.admission` makes a policy of the writes; `runmend rbac` and `runmend policy` print both, and
 deploy/kubernetes ships what they print.
@@ -6,69 +6,34 @@ deploy/kubernetes ships what they print.
 
 import textwrap
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
-from typing import Final, Literal
+from dataclasses import replace
+from typing import Final
 
-from runmend.kube.notes import LAST_CHANGE
+from runmend.core.kinds import BY_NAME
+from runmend.language.needs import Needs, Right, Write
+from runmend.language.verbs import verb_of
+from runmend.plan.notes import NOTES
+from runmend.plan.operations import Operation
 
-Field = tuple[str, ...]
-"""The way to a field of an object, key by key; `*` stands for every entry of a list whose entries have names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """Verbs on kinds of objects, as a rule of RBAC has them; `why` is its comment."""
-
-    group: str
-    resources: tuple[str, ...]
-    verbs: tuple[str, ...]
-    why: str = ""
+_NOTE: Final = ("metadata", "annotations", NOTES)
+_DRY_RUN: Final = (
+    "RUNMEND_MODE=recommend needs it as well, for its dry run; without it a recommendation says that it was not "
+    "checked."
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Write:
-    """A request that changes something, as admission sees it: `kind` is `group/resource` or
-    `group/resource/subresource`, `fields` all that an UPDATE may change.
-    """
+def needs_of(operation: Operation) -> Needs:
+    """What a command needs besides what each run does: its verb's own, and what it writes of its object."""
+    verb = verb_of(operation)
+    if verb.changing is None:
+        return verb.needs
+    kind = BY_NAME[operation.kind]
+    fields = verb.changing.fields(verb.arguments.model_validate(operation.arguments))
+    return Needs(
+        rights=(*verb.needs.rights, Right(kind.group, (kind.plural,), ("patch",), _DRY_RUN)),
+        writes=(*verb.needs.writes, Write("UPDATE", f"{kind.group}/{kind.plural}", (*fields, _NOTE))),
+    )
 
-    operation: Literal["CREATE", "UPDATE", "DELETE"]
-    kind: str
-    fields: tuple[Field, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """What a verb needs."""
-
-    rights: tuple[Right, ...] = ()
-    writes: tuple[Write, ...] = ()
-
-
-_TEMPLATE: Final = ("spec", "template", "spec")
-_NOTE: Final = ("metadata", "annotations", LAST_CHANGE)
-
-VERBS: Final = {
-    "get events": Needs(),
-    "patch deployment": Needs(
-        rights=(
-            Right(
-                "apps",
-                ("deployments",),
-                ("patch",),
-                "RUNMEND_MODE=recommend needs it as well, for its dry run; without it a recommendation says that it "
-                "was not checked.",
-            ),
-        ),
-        writes=(
-            Write(
-                "UPDATE",
-                "apps/deployments",
-                ((*_TEMPLATE, "containers", "*", "image"), (*_TEMPLATE, "initContainers", "*", "image"), _NOTE),
-            ),
-        ),
-    ),
-}
-"""Every verb of a plan's operations → what it needs besides what each run does."""
 
 _OF_EACH_RUN: Final = (
     Right("", ("pods",), ("get", "list")),
@@ -79,7 +44,13 @@ _OF_EACH_RUN: Final = (
         "apps",
         ("statefulsets", "daemonsets"),
         ("get",),
-        "For the selectors of targets that are none of Deployments: their pods are listed by these.",
+        "For targets that are none of Deployments: their pods are listed by the selectors of these.",
+    ),
+    Right(
+        "apps",
+        ("controllerrevisions",),
+        ("list",),
+        "For StatefulSets and DaemonSets: which of their pods are of the newest revision.",
     ),
     Right("batch", ("jobs",), ("get",)),
     Right(
@@ -89,6 +60,18 @@ _OF_EACH_RUN: Final = (
         'Only for the names of an account\'s pull secrets; without it the diagnosis says "unknown" and stops nothing.',
     ),
 )
+_OF_GROUPS: Final = {
+    "node": (
+        Right(
+            "",
+            ("nodes",),
+            ("get",),
+            "A runbook names facts of nodes, which are in no namespace: only a binding in the whole cluster gives "
+            "this; without it those facts are unknown.",
+        ),
+    ),
+}
+"""Group of facts → what reading it needs besides; only where a runbook names it."""
 _OF_CHANGING: Final = Needs(
     rights=(
         Right(
@@ -112,9 +95,10 @@ BRIDGE: Final = "bridge"
 SECRETS: Final = "read-secrets"
 
 
-def roles(verbs: Collection[str]) -> dict[str, tuple[Right, ...]]:
-    """Role → its rights, for runbooks that use these verbs."""
-    given = [*_OF_EACH_RUN, *(right for needed in _needed(verbs) for right in needed.rights)]
+def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> dict[str, tuple[Right, ...]]:
+    """Role → its rights, for runbooks that hold these commands, and whose expressions name these groups of facts."""
+    named = [right for group, rights in _OF_GROUPS.items() if group in groups for right in rights]
+    given = [*_OF_EACH_RUN, *named, *(right for needed in _needed(operations) for right in needed.rights)]
     return {
         BRIDGE: _OF_THE_BRIDGE,
         WORKER: tuple(dict.fromkeys(given)),
@@ -122,10 +106,10 @@ def roles(verbs: Collection[str]) -> dict[str, tuple[Right, ...]]:
     }
 
 
-def writes(verbs: Collection[str]) -> dict[str, tuple[Write, ...]]:
-    """Account → all that it writes, each request once, for runbooks that use these verbs."""
+def writes(operations: Collection[Operation]) -> dict[str, tuple[Write, ...]]:
+    """Account → all that it writes, each request once, for runbooks that hold these commands."""
     found: dict[tuple[str, str], Write] = {}
-    for write in (write for needed in _needed(verbs) for write in needed.writes):
+    for write in (write for needed in _needed(operations) for write in needed.writes):
         key = (write.operation, write.kind)
         before = found.get(key)
         fields = (*before.fields, *write.fields) if before else write.fields
@@ -133,9 +117,9 @@ def writes(verbs: Collection[str]) -> dict[str, tuple[Write, ...]]:
     return {BRIDGE: (), WORKER: tuple(found.values())}
 
 
-def _needed(verbs: Collection[str]) -> Iterator[Needs]:
-    """In the table's order, so that the same verbs make the same text."""
-    wanted = [needs for verb, needs in VERBS.items() if verb in verbs]
+def _needed(operations: Collection[Operation]) -> Iterator[Needs]:
+    """In one order, so that the same commands make the same text."""
+    wanted = [needs_of(operation) for operation in sorted(operations, key=lambda each: each.model_dump_json())]
     yield from wanted
     if any(needs.writes for needs in wanted):
         yield _OF_CHANGING
@@ -156,10 +140,10 @@ _WHY: Final = {
 }
 
 
-def roles_yaml(verbs: Collection[str]) -> str:
+def roles_yaml(operations: Collection[Operation], groups: Collection[str] = ()) -> str:
     """The roles as a file for `kubectl apply`, with a comment where a right is not plain."""
     documents = []
-    for name, rights in roles(verbs).items():
+    for name, rights in roles(operations, groups).items():
         lines = [
             *_comment(_WHY[name]),
             "apiVersion: rbac.authorization.k8s.io/v1",

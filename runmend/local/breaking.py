@@ -19,7 +19,7 @@ from runmend.bridge.security import read_token
 from runmend.core.errors import PermanentError
 from runmend.core.names import dns_label
 from runmend.core.settings import Settings
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
 from runmend.local.addresses import read_addresses

@@ -1,6 +1,6 @@
 """What passes between a run's workflow, its activities, and whoever starts or reads it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -9,9 +9,11 @@ from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.images.pull_failures import Cause
+from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
 from runmend.plan.reasons import CANCELLED, NO_REASON
+from runmend.plan.values import Value
 
 JOIN_SIGNAL = "alerts"
 RESOLVED_SIGNAL = "alerts_resolved"
@@ -104,6 +106,8 @@ class Observation(Frozen):
     """The same in a few words without a name in them."""
     findings: tuple[Finding, ...] = ()
     causes: dict[Cause, int] = {}
+    values: dict[str, tuple[Value, ...]] = {}
+    """Step's action id → what its command is filled with, besides the target."""
     remarks: tuple[str, ...] = ()
 
 
@@ -118,10 +122,24 @@ class StepCall(Frozen):
     protect_serving: bool
     run_id: str
     step_id: str
+    values: tuple[Value, ...] = ()
+    """What the run observed and calculated for it before it changed anything."""
+    problem: str = ""
+    """The expression that says whether there is anything to do, where it is not the state that says so."""
+    before: dict[str, tuple[str, ...]] = {}
+    """What the earlier steps that its gate asks of came to, by the names that it has for them."""
 
     @classmethod
     def of(
-        cls, given: RunInput, number: int, run_id: str, *, alerts: tuple[Alert, ...], mode: Mode | None = None
+        cls,
+        given: RunInput,
+        number: int,
+        run_id: str,
+        *,
+        alerts: tuple[Alert, ...],
+        values: tuple[Value, ...] = (),
+        results: tuple["StepResult", ...] = (),
+        mode: Mode | None = None,
     ) -> "StepCall":
         """The call of a plan's step.
 
@@ -130,9 +148,17 @@ class StepCall(Frozen):
             number: the step's place in the workflow list, from 1.
             run_id: the original execution run id.
             alerts: all that have joined by now.
+            values: what the run observed and calculated for it.
+            results: of the earlier steps.
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
+        if "alert" in step.gate:
+            # A gate may name any label, and alerts are handed on in brief.
+            whole = {alert.episode: alert for alert in given.alerts}
+            alerts = tuple(whole.get(alert.episode, alert) for alert in alerts)
+        came_to = {result.action_id: result.came_to for result in results}
+        named = {name: each.action_id for each in plan.steps[: number - 1] for name in (each.action_id, each.output)}
         protect = plan.protect_serving if plan.protect_serving is not None else given.options.protect_serving
         return cls(
             step=step,
@@ -143,48 +169,21 @@ class StepCall(Frozen):
             protect_serving=True if protect is None else protect,
             run_id=run_id,
             step_id=f"{number:02d}-{step.action_id}",
+            values=values,
+            problem=plan.problem_expression,
+            before={name: came_to.get(named.get(name, ""), ()) for name in step.asks},
         )
 
 
 class StepStatus(StrEnum):
-    """How a step ended, where it did not fail."""
+    """How a step ended. One that failed has a result only where its runbook lets the run go on."""
 
     DONE = "done"
     NOT_NEEDED = "not_needed"
     RECOMMENDED = "recommended"
     SKIPPED = "skipped"
     """Its gate did not hold."""
-
-
-class Change(Frozen):
-    """A container's image before and after."""
-
-    container: str
-    init: bool = False
-    sidecar: bool = False
-    """It stands among the init containers, and runs beside the containers."""
-    before: str
-    after: str
-
-    @property
-    def named(self) -> str:
-        """`init container app`."""
-        return named(self.container, init=self.init, sidecar=self.sidecar)
-
-    @property
-    def must_end(self) -> bool:
-        """Whether what it runs has to end before the pod's containers start."""
-        return self.init and not self.sidecar
-
-
-def named(container: str, *, init: bool = False, sidecar: bool = False) -> str:
-    """`container app`, `init container app`, `sidecar container app`."""
-    return f"{'sidecar ' if sidecar else 'init ' if init else ''}container {container}"
-
-
-def in_words(changes: Iterable[Change]) -> str:
-    """`container app: a:1 → b:2, init container db: …`."""
-    return ", ".join(f"{change.named}: {change.before} → {change.after}" for change in changes)
+    FAILED = "failed"
 
 
 class StepResult(Frozen):
@@ -201,12 +200,21 @@ class StepResult(Frozen):
     """The change had been made by an earlier try whose answer was lost."""
     reason: str = ""
     """Why it was not done, in a few words without a name in them."""
+    by_hand: str = ""
+    """The command that makes its changes by hand, where it only recommends them."""
     rollback: str = ""
     """The command that goes back to the revision that serves, where one does."""
     refused: str = ""
     """Why the API server refused a dry run of what was recommended; empty where it did not."""
     remarks: tuple[str, ...] = ()
     """What the reader of the report should know besides."""
+
+    @property
+    def came_to(self) -> tuple[str, ...]:
+        """What later gates can ask of it: `done`, `changed`, `confirmed` and the like."""
+        ended = "" if self.status is StepStatus.NOT_NEEDED else self.status.value
+        changed = self.status is StepStatus.DONE and self.changes
+        return tuple(filter(None, (ended, "changed" if changed else "", "confirmed" if self.confirmed else "")))
 
 
 class SettleCall(Frozen):
@@ -228,7 +236,7 @@ class Settled(Frozen):
 
 
 class CheckCall(Frozen):
-    """The input of `runmend.check`."""
+    """The input of `runmend.hold` and `runmend.check`."""
 
     state: str | None
     criteria: tuple[Criterion, ...]
@@ -273,7 +281,9 @@ class RunResult(Frozen):
     """The step that may have written, and nobody knows: a remark says why."""
     settled: str | None = None
     window_seconds: int | None = None
-    """How long the window was held; None where it was not reached."""
+    """How long the window lasted; None where it was not reached."""
+    window_ended_early: bool = False
+    """It was broken, or the run was cancelled in it."""
     verdicts: tuple[Verdict, ...] = ()
     remarks: tuple[str, ...] = ()
     not_done: tuple[str, ...] = ()
@@ -311,7 +321,7 @@ class RunResult(Frozen):
         if plan.changes:
             verifying = (
                 ("settle", self.settled is None),
-                ("verification window", self.window_seconds is None),
+                ("verification window", self.window_seconds is None or self.window_ended_early),
                 ("check", not self.verdicts),
             )
             yield from (name for name, left in verifying if left)

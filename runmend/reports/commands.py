@@ -1,10 +1,11 @@
 """The kubectl commands that a report names: exact, quoted for a shell, and whole, so that they can be copied. Pure."""
 
+import json
 import shlex
 from collections.abc import Iterable
 
 from runmend.alerts.alert import Target
-from runmend.plan.messages import Change
+from runmend.plan.change import Change, as_patch
 
 
 def kubectl(target: Target, *words: str) -> str:
@@ -19,9 +20,17 @@ def resource(target: Target) -> str:
 
 def make(target: Target, changes: Iterable[Change]) -> str:
     """What makes these changes by hand."""
-    return kubectl(target, "set", "image", resource(target), *(f"{each.container}={each.after}" for each in changes))
+    return _by_hand(target, tuple(changes), back=False)
 
 
 def restore(target: Target, changes: Iterable[Change]) -> str:
     """What puts back what was there before them."""
-    return kubectl(target, "set", "image", resource(target), *(f"{each.container}={each.before}" for each in changes))
+    return _by_hand(target, tuple(changes), back=True)
+
+
+def _by_hand(target: Target, changes: tuple[Change, ...], *, back: bool) -> str:
+    if changes and all(change.of_image for change in changes):
+        images = ((change.container, change.before if back else change.after) for change in changes)
+        return kubectl(target, "set", "image", resource(target), *(f"{name}={image}" for name, image in images))
+    patch = json.dumps(as_patch(changes, back=back), ensure_ascii=False, separators=(",", ":"))
+    return kubectl(target, "patch", resource(target), "-p", patch)

@@ -42,7 +42,10 @@ def settling(plan: Plan, target: Target, seconds: int) -> str:
 
 def in_window(plan: Plan, until: str) -> str:
     """While the window is held."""
-    return f"verification window of {duration(plan.window_seconds)}, until {until}; then {checks(plan)}"
+    return (
+        f"verification window of {duration(plan.window_seconds)}, until {until}, at once over where the fix does not "
+        f"hold: the pending activity runmend.hold says what it saw last; then {checks(plan)}"
+    )
 
 
 def checking(plan: Plan) -> str:
@@ -66,4 +69,5 @@ def step_summary(step: Step, target: Target, observation: Observation, mode: Mod
     parts = [
         f"{one.named} → {short_name(image)}" for one in observation.affected if (image := step.image_for(one.container))
     ]
-    return f"{'dry run: ' if mode is Mode.RECOMMEND else ''}patch {target}: {', '.join(parts)}"
+    says = ", ".join(parts) if step.images else step.says
+    return f"{'dry run: ' if mode is Mode.RECOMMEND else ''}{step.operation.verb} {target}: {says}"

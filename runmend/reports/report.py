@@ -6,12 +6,14 @@ Pure: the result is all it knows.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from runmend.core.durations import took
 from runmend.core.markdown import code, one_line, plain
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.attributes import KEYWORD_BYTES, keyword, unverified_in_words
+from runmend.plan.change import Change, shown
 from runmend.plan.criteria import Status
-from runmend.plan.messages import Change, Finding, RunResult, StepStatus
+from runmend.plan.messages import Finding, RunResult, StepStatus
 from runmend.plan.reasons import DELETING, GONE
 from runmend.reports.advice import advice_for
 from runmend.reports.commands import restore
@@ -166,7 +168,8 @@ def _steps(result: RunResult) -> Iterator[str]:
 
 
 def _change(change: Change) -> str:
-    return f"{change.named}: before {code(change.before)}, after {code(change.after)}"
+    before, after = (code(shown(change.path, value)) for value in (change.before, change.after))
+    return f"{plain(change.named)}: before {before}, after {after}"
 
 
 def _criteria(result: RunResult) -> Iterator[str]:
@@ -176,10 +179,18 @@ def _criteria(result: RunResult) -> Iterator[str]:
     if result.settled:
         yield f"- Settled: {plain(result.settled)}"
     if result.window_seconds is not None:
-        yield f"- The window of {duration(result.window_seconds)} has passed"
+        yield f"- {_window(result, result.window_seconds)}"
     for verdict in result.verdicts:
         said = f"{plain(verdict.text)} (line {verdict.line}): {verdict.status}: {plain(verdict.evidence)}"
         yield f"- {_VERDICT_MARKS[verdict.status]} {said}"
+
+
+def _window(result: RunResult, seconds: int) -> str:
+    if not result.window_ended_early:
+        return f"The window of {duration(seconds)} has passed"
+    if result.outcome is Outcome.CANCELLED:
+        return f"The window had lasted {took(seconds)} when the run was cancelled"
+    return f"The window ended early, after {took(seconds)}: the fix did not hold"
 
 
 def _stands(result: RunResult) -> Iterator[str]:

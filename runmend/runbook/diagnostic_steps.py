@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runmend.images.pull_failures import Cause
-from runmend.plan.plan import DiagnosticStep, GetEvents, Probe, SubPoint
+from runmend.language.verbs import verb_of
+from runmend.plan.operations import Operation
+from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 from runmend.runbook.actions import read_named
 from runmend.runbook.diagnostics import Kind, Report, Severity, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Part, Section
@@ -73,7 +75,7 @@ class _Draft:
 
     name: str
     line: int
-    query: GetEvents | None = None
+    query: Operation | None = None
     look_for: list[Cause] = field(default_factory=list)
     points: list[SubPoint] = field(default_factory=list)
 
@@ -195,7 +197,7 @@ def _read_query(text: str, line: int, draft: _Draft, report: Report) -> None:
                 f"the query will be reported as not done: {diagnostic.problem}",
                 diagnostic.remedy,
             )
-    if isinstance(operation, GetEvents) and draft.query is None:
+    if operation is not None and not verb_of(operation).changing and draft.query is None:
         draft.query = operation
         return
     if operation is not None:

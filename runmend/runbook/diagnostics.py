@@ -8,21 +8,24 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from runmend.core.printable import in_one_line
+from runmend.core.wording import QUOTED_MAX as QUOTED_MAX  # noqa: PLC0414  the compiler speaks through this module
+from runmend.core.wording import listed as listed  # noqa: PLC0414  the compiler speaks through this module
+from runmend.core.wording import quoted as quoted  # noqa: PLC0414  the compiler speaks through this module
 
-QUOTED_MAX = 80
 TOLD_MAX = 100
 """How many errors of a file are told, and how many warnings."""
 
 
 class Severity(StrEnum):
-    """An error keeps a runbook from being loaded, a warning says what will not be done."""
+    """An error keeps a runbook from being loaded, a warning says what will not be done, a note how a thing was read."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 class Kind(StrEnum):
-    """What a warning is about: by this name a runbook's front matter can silence it."""
+    """What a warning or a note is about: by this name a runbook's front matter can silence it."""
 
     UNREAD_KEY = "unread-key"
     UNREAD_SECTION = "unread-section"
@@ -34,8 +37,12 @@ class Kind(StrEnum):
     UNUSED_ITEM = "unused-item"
     UNUSED_SILENCE = "unused-silence"
     PROSE = "prose"
+    RECOMMEND_ONLY = "recommend-only"
+    READ_AS = "read-as"
+    NO_PROBLEM = "no-problem"
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
+    DEFAULT_VALUE = "default-value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,10 @@ class Report:
         """Note what will not be done, or not be read."""
         self._add(Diagnostic(self.file, line, Severity.WARNING, problem, remedy, kind))
 
+    def note(self, kind: Kind, line: int, problem: str, remedy: str) -> None:
+        """Note how a thing was read that could have been meant otherwise."""
+        self._add(Diagnostic(self.file, line, Severity.NOTE, problem, remedy, kind))
+
     def silence(self, kind: Kind, line: int) -> None:
         """Leave out warnings of a kind, as the runbook asks in a line."""
         self._silenced[kind] = line
@@ -139,14 +150,3 @@ class Report:
         """In the order of their lines, and of their being noted within one; without what is silenced."""
         told = (diagnostic for diagnostic in self._diagnostics if diagnostic.kind not in self._silenced)
         return tuple(sorted(told, key=lambda diagnostic: (diagnostic.line, diagnostic.column)))
-
-
-def quoted(text: str) -> str:
-    """A piece of the runbook for a message: one line, cut, and with what cannot be printed shown as an escape."""
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: QUOTED_MAX + 1])
-    return f'"{shown[:QUOTED_MAX]}…"' if len(shown) > QUOTED_MAX else f'"{shown}"'
-
-
-def listed(names: list[str] | tuple[str, ...], last: str = "or") -> str:
-    """`a, b or c`."""
-    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else "".join(names)

@@ -1,9 +1,12 @@
-"""kubectl's flags: which are read, which mean nothing here, and which are refused and why."""
+"""kubectl's flags: a verb's own, those that mean nothing here, and those that are refused and why."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from runmend.runbook.diagnostics import Kind, quoted
+from runmend.language.verbs import VERBS
+from runmend.language.verbs import command as verbs
+from runmend.runbook.diagnostics import Kind, listed, quoted
 from runmend.runbook.values import Values
 
 
@@ -19,7 +22,8 @@ class Fate(StrEnum):
 class Flag:
     """A flag under its long name.
 
-    `takes` says whether a value follows it, `why` and `remedy` why it is refused and what to do.
+    `takes` says whether a value follows it, `repeats` whether it may stand there more than once, `why` and `remedy` why
+    it is refused and what to do.
     """
 
     name: str
@@ -27,6 +31,7 @@ class Flag:
     takes: bool = True
     why: str = ""
     remedy: str = "remove it"
+    repeats: bool = False
 
 
 def _refused(why: str, remedy: str, *names: str, takes: bool = True) -> tuple[Flag, ...]:
@@ -36,7 +41,7 @@ def _refused(why: str, remedy: str, *names: str, takes: bool = True) -> tuple[Fl
 _FLAGS = {
     flag.name: flag
     for flag in (
-        *(Flag(name, Fate.READ) for name in ("--namespace", "--field-selector", "--patch", "--type")),
+        Flag("--namespace", Fate.READ),
         *(Flag(name, Fate.IGNORED) for name in ("--output", "--sort-by")),
         *(
             Flag(name, Fate.IGNORED, takes=False)
@@ -66,7 +71,7 @@ _FLAGS = {
         ),
         *_refused(
             "a plan holds all that it does, and no file is read later",
-            "write the patch with -p",
+            "write it into the command; a patch with -p",
             "--filename",
             "--kustomize",
             "--patch-file",
@@ -89,46 +94,85 @@ _FLAGS = {
             "--output-watch-events",
             takes=False,
         ),
-        *_refused("events have no labels to select by", "use --field-selector involvedObject.name={pod}", "--selector"),
+        *_refused("what it would select is not known before the run", "name the object", "--selector"),
         *_refused("Runmend writes under its own name, so that its changes can be told", "remove it", "--field-manager"),
-        *_refused("only the Deployment itself is patched", "remove it", "--subresource"),
+        *_refused("only the object itself is changed", "remove it", "--subresource"),
     )
 }
 _SHORT = {
-    "n": "--namespace", "p": "--patch", "o": "--output", "f": "--filename",
-    "k": "--kustomize", "s": "--server", "l": "--selector",
-    "A": "--all-namespaces", "w": "--watch",
+    "n": "--namespace", "o": "--output", "f": "--filename", "k": "--kustomize", "s": "--server",
+    "l": "--selector", "A": "--all-namespaces", "w": "--watch",
 }  # fmt: skip
 
 
 @dataclass(slots=True)
 class Words:
-    """A command's words apart: those that are no flags, and the flags that are read."""
+    """A command's words apart: those that are no flags, and the flags that are read, with their values."""
 
     positional: list[str] = field(default_factory=list)
-    flags: dict[str, str] = field(default_factory=dict)
+    flags: dict[str, list[str]] = field(default_factory=dict)
     understood: bool = True
 
 
-def sort_words(words: list[str], values: Values) -> Words:
-    """Tell flags from the rest, wherever they stand, as kubectl does.
+class _Known:
+    """The flags that a command may have: its verb's own come before those of every command."""
 
-    `understood` is False where the report has errors.
-    """
-    sorted_words = Words()
+    def __init__(self, own: Sequence[verbs.Flag]) -> None:
+        self._flags = _FLAGS | {flag.name: Flag(flag.name, Fate.READ, flag.takes, repeats=flag.repeats) for flag in own}
+        self._short = _SHORT | {flag.short: flag.name for flag in own if flag.short}
+
+    def flag(self, word: str) -> tuple[str, Flag | None, str | None]:
+        """The flag as it is written, what is known of it, and its value where it is written in the same word."""
+        if word.startswith("--"):
+            name, equals, value = word.partition("=")
+            return name, self._flags.get(name), value if equals else None
+        flag = self._flags.get(self._short.get(word[1:2], ""))
+        attached = word[2:]
+        if flag is None or (attached and not flag.takes and not attached.startswith("=")):
+            return word.partition("=")[0], None, None
+        return word[:2], flag, attached.removeprefix("=") if attached else None
+
+
+_EVERY = _Known([flag for verb in VERBS for flag in verb.flags])
+
+
+def behind_flags(words: Sequence[str]) -> Iterator[str]:
+    """The words that are no flags and no values of flags, for who does not know the verb yet."""
     rest = iter(words)
     for word in rest:
         if not word.startswith("-"):
+            yield word
+            continue
+        _, flag, value = _EVERY.flag(word)
+        if flag and flag.takes and value is None:
+            next(rest, None)
+
+
+def sort_words(words: Sequence[str], own: Sequence[verbs.Flag], verb: str, values: Values) -> Words:
+    """Tell flags from the rest, wherever they stand, as kubectl does.
+
+    Args:
+        words: the command behind `kubectl`.
+        own: the flags of its verb.
+        verb: which that is.
+        values: where errors go; `understood` is False where there are some.
+    """
+    known, sorted_words = _Known(own), Words()
+    rest = iter(words)
+    for word in rest:
+        if not word.startswith("-") or word == "-":
             sorted_words.positional.append(word)
             continue
-        shown, flag, value = _flag(word)
+        shown, flag, value = known.flag(word)
         if not values.refuse_placeholders(shown, "a flag's name"):
             sorted_words.understood = False
             break
         if flag is None:
             # Whether the next word is its value cannot be known, so nothing after it could be read for sure.
-            known = "known are -n, --field-selector, -p and --type"
-            values.report.error(values.line, f"unknown flag {quoted(shown)}", f"remove it; {known}")
+            names = listed(["-n", *(flag.name for flag in own)], "and")
+            another = _EVERY.flag(word)[1]
+            problem = f"{another.name} is not a flag of kubectl {verb}" if another else f"unknown flag {quoted(shown)}"
+            values.report.error(values.line, problem, f"remove it; known are {names}")
             sorted_words.understood = False
             break
         if flag.takes and value is None:
@@ -141,23 +185,11 @@ def sort_words(words: list[str], values: Values) -> Words:
     return sorted_words
 
 
-def _flag(word: str) -> tuple[str, Flag | None, str | None]:
-    """The flag as it is written, what is known of it, and its value where it is written in the same word."""
-    if word.startswith("--"):
-        name, equals, value = word.partition("=")
-        return name, _FLAGS.get(name), value if equals else None
-    flag = _FLAGS.get(_SHORT.get(word[1:2], ""))
-    attached = word[2:]
-    if flag is None or (attached and not flag.takes and not attached.startswith("=")):
-        return word.partition("=")[0], None, None
-    return word[:2], flag, attached.removeprefix("=") if attached else None
-
-
 def _take(flag: Flag, value: str, words: Words, values: Values) -> None:
     if flag.fate is Fate.REFUSED:
         values.report.error(values.line, f"the flag {flag.name} is refused: {flag.why}", flag.remedy)
         words.understood = False
-    elif flag.name in words.flags:
+    elif flag.name in words.flags and not flag.repeats:
         values.report.error(values.line, f"the flag {flag.name} stands there twice", "write it once")
         words.understood = False
     elif flag.fate is Fate.IGNORED:
@@ -168,4 +200,4 @@ def _take(flag: Flag, value: str, words: Words, values: Values) -> None:
             "remove it",
         )
     else:
-        words.flags[flag.name] = value
+        words.flags.setdefault(flag.name, []).append(value)

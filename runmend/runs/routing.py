@@ -11,7 +11,7 @@ from runmend.alerts.alert import NAME_BYTES, Alert, Target
 from runmend.alerts.labels import EXPORTED, WORKLOADS, Subject
 from runmend.core.names import dns_label, dns_subdomain, quoted
 from runmend.core.settings import Settings
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.plan.plan import TARGET_LABELS, Plan
 from runmend.runs.starting import ALERT_MAX, WORKFLOW_ID_MAX

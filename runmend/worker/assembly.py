@@ -14,6 +14,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.boundary import BoundedResults
+from activities.holding import Holder
 from activities.observation import Observer
 from activities.operations import Operations
 from activities.reporting import Reporter
@@ -123,6 +124,7 @@ def build_worker(
             Observer(cluster, registry).observe,
             Operations(cluster, settings.mode_in, settings.may_change).perform,
             verifier.settle,
+            Holder(cluster, settings.look_seconds).hold,
             verifier.check,
             Reporter(cluster, settings.mode_in, settings.may_change).report,
         ],

@@ -35,7 +35,7 @@ from temporalio.exceptions import ApplicationError
 from runmend.alerts.alert import Target
 from runmend.bridge import create_app
 from runmend.core.settings import Settings
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.client import Cluster
 from runmend.local.sandbox import Sandbox
 from runmend.plan.attributes import OUTCOME

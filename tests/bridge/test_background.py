@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from runmend.bridge import background, create_app, reload
+from runmend.bridge import background, connections, create_app, reload, serving
 from runmend.bridge.background import Aside, Background, Busy
 from runmend.bridge.metrics import Metrics
 from runmend.runbook import Catalog
+from tests.attacks.bridge.attackers import attacker
 from tests.bridge.support import Installation, until
 from tests.builders import a_runbook
+from tests.loopback import async_http_client
 
 Work = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -120,6 +122,29 @@ async def test_readiness_says_that_a_task_ended_and_alerts_are_taken(
     assert answer["checks"]["background"] == {"ok": False, "detail": "reload ended: ValueError: surrogates not allowed"}
 
 
+@pytest.mark.parametrize(("name", "method"), [("accept", "accept"), ("sweep", "keep_sweeping")])
+async def test_connections_are_accepted_and_ended_though_their_task_ended_once(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, method: str
+) -> None:
+    monkeypatch.setitem(connections.SECONDS, connections.Waits.HEADERS, 0.3)
+    real, fails_once = getattr(connections.Connections, method), iter([True])
+
+    async def once(self: connections.Connections, *args: object) -> None:
+        if next(fails_once, False):
+            raise ValueError("no such thing")
+        await real(self, *args)
+
+    monkeypatch.setattr(connections.Connections, method, once)
+
+    async with serving(installed.app, "127.0.0.1", 0) as address:
+        await until(lambda: "background task ended" in caplog.text)
+        async with attacker(address) as silent, async_http_client(address) as http:
+            found = (await http.get("/readyz")).json()["checks"]["background"]
+            assert await silent.answered() == b""
+
+    assert found == {"ok": False, "detail": f"{name} ended: ValueError: no such thing"}
+
+
 @pytest.mark.parametrize("isolated", [False, True])
 async def test_names_and_files_of_any_kind_stop_no_reload(
     installed: Installation, caplog: pytest.LogCaptureFixture, *, isolated: bool
@@ -139,6 +164,35 @@ async def test_names_and_files_of_any_kind_stop_no_reload(
 
     assert time.monotonic() - began < 30
     assert "background task ended" not in caplog.text
+
+
+async def test_a_name_that_comes_while_the_directory_is_watched_stops_no_reload(
+    installed: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder: Path = installed.settings.runbooks
+    async with installed.app.router.lifespan_context(installed.app):
+        (folder / "RB_FIRST.md").write_text(a_runbook("RB_FIRST", alertname="First"))
+        await until(lambda: "RB_FIRST" in installed.catalog.plans)
+        (folder / os.fsdecode(b"\xff")).mkdir()
+        await until(lambda: "runbook directory cannot be watched" in caplog.text)
+        (folder / "RB_OTHER.md").write_text(a_runbook("RB_OTHER", alertname="OtherAlert"))
+        await until(lambda: "RB_OTHER" in installed.catalog.plans)
+
+    assert "background task ended" not in caplog.text
+
+
+async def test_of_errors_in_a_group_the_first_one_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    stop = asyncio.Event()
+
+    async def fails_in_a_group(_: asyncio.Event) -> None:
+        raise ExceptionGroup("unhandled", [ExceptionGroup("again", [ValueError("what it is")])])
+
+    keeping = asyncio.create_task(Background(Metrics()).keep("reload", fails_in_a_group, stop))
+    await until(lambda: "background task ended" in caplog.text)
+    stop.set()
+    await keeping
+
+    assert caplog.records[0].__dict__["why"] == "ValueError: what it is"
 
 
 async def test_a_reload_that_hangs_in_its_compiler_keeps_nothing_from_ending(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runmend.alerts.alert import fingerprint_of, in_utc
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from tests.bridge.support import Installation, an_alert, webhook
 
 

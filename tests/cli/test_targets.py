@@ -8,7 +8,9 @@ from runmend.cli.context import NotFoundHere
 from runmend.cli.running import overruling
 from runmend.cli.targets import Named, named_target, pod_of
 from runmend.core.modes import Mode
-from runmend.facts.objects import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.owners import Workloads
 
 STATE = "ImagePullBackOff"

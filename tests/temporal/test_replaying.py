@@ -6,7 +6,7 @@ from temporalio.client import Client
 from temporalio.worker import Replayer
 
 from runmend.core.outcomes import Outcome
-from runmend.kube.notes import LAST_CHANGE
+from runmend.plan.notes import NOTES
 from runmend.runs.converter import data_converter
 from tests.temporal.support import id_of, quick, reset
 from tests.workflow.acts import results, revisions
@@ -26,7 +26,7 @@ async def test_a_run_that_is_reset_to_its_write_takes_the_result_from_the_annota
         again = await reset(handle, "02-patch_image", client)
         second = await world.completed(again)
 
-    note = json.loads(world.cluster.deployment("shop", "web").annotations[LAST_CHANGE])
+    (note,) = json.loads(world.cluster.deployment("shop", "web").annotations[NOTES])
     assert again.run_id != handle.run_id == note["run"]
     assert [step.recovered for step in first.steps] == [False, False]
     assert [step.recovered for step in second.steps] == [False, True]
@@ -52,7 +52,7 @@ async def test_a_failed_run_that_is_reset_to_settle_holds_its_window_anew(world:
     assert (await results(again))["runmend.settle"] != (await results(handle))["runmend.settle"]
 
 
-async def test_a_recorded_history_has_48_events_and_replays(world: World) -> None:
+async def test_a_recorded_history_has_54_events_and_replays(world: World) -> None:
     world.deploy()
     await world.until_broken(count=2)
     async with a_worker(world):
@@ -62,4 +62,4 @@ async def test_a_recorded_history_has_48_events_and_replays(world: World) -> Non
     replayer = Replayer(workflows=[Remediation], data_converter=data_converter)
     history = await handle.fetch_history()
     await replayer.replay_workflow(history)
-    assert len(history.events) == 48
+    assert len(history.events) == 54

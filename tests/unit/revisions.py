@@ -1,6 +1,8 @@
 """Revisions of Deployment shop/web and their pods, for tests of what serves."""
 
-from runmend.facts.objects import ContainerFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
 
 
 def a_revision(number: int) -> ReplicaSetFacts:

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from runmend.alerts.alert import Target
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.plan.messages import Finding, RunResult, StepStatus
 from runmend.plan.plan import Plan
@@ -24,10 +24,10 @@ def patches(world: World, *, dry_run: bool = False) -> list[Request]:
     ]
 
 
-def patched_spec(request: Request) -> Json:
-    """The pod spec in a patch's body."""
-    spec: Json = json.loads(request.body)["spec"]["template"]["spec"]
-    return spec
+def patched(request: Request) -> dict[str, Any]:
+    """Path → value of what a patch's steps write, the note and the version apart."""
+    steps: list[Json] = json.loads(request.body)
+    return {step["path"]: step.get("value") for step in steps if not step["path"].startswith("/metadata/")}
 
 
 def nothing_written(world: World) -> bool:

@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from runmend.alerts.alert import Target
 from runmend.core.errors import PermanentError
 from runmend.core.outcomes import Outcome
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
 from runmend.kube.owners import Workloads

@@ -12,8 +12,9 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.alerts.alert import Alert
 from runmend.core.settings import Settings
+from runmend.plan.change import Change
 from runmend.plan.memo import REPLAYS
-from runmend.plan.messages import JOIN_SIGNAL, Change, Joining, RunInput, StepResult, StepStatus
+from runmend.plan.messages import JOIN_SIGNAL, Joining, RunInput, StepResult, StepStatus
 from runmend.plan.signatures import NotSigned, PlanKeys, Signature
 from runmend.runs.history import History, NotARun, decoded, read_history
 from runmend.runs.replaying.points import OBSERVE, NotReplayed, Point

@@ -7,7 +7,7 @@ Changes nothing, and starts nothing.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from activities.patching import patch_images, reverted, written_before
+from activities.act import act, reverted, written_before
 from activities.verification import settling
 from runmend.core.errors import (
     Forbidden,
@@ -23,10 +23,10 @@ from runmend.core.errors import (
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.facts.objects import DeploymentFacts
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
-from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus, in_words
+from runmend.plan.change import in_words
+from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus
 from runmend.plan.plan import Plan, Step
 from runmend.reports.target_events import Author
 from runmend.runs.replaying.again import options_for
@@ -137,11 +137,9 @@ class _Steps:
         author = Author(runbook=self.past.runbook_id, workflow=self.past.workflow_id, run=_NO_RUN)
         trying = call.model_copy(update={"mode": Mode.RECOMMEND, "run_id": _NO_RUN})
         try:
-            if now.deployment and (earlier := self._written_before(now, now.deployment, call)):
+            if earlier := self._written_before(now, call):
                 return f"{named}: {earlier}", False
-            result = patch_images(
-                self.cluster, trying, author, may_change=self.settings.may_change(call.target.namespace)
-            )
+            result = act(self.cluster, trying, author, may_change=self.settings.may_change(call.target.namespace))
         except (*_ENDINGS, NotYet, Forbidden, Invalid, NotFound) as error:
             return _ending(named, error)
         return f"{named}: {_would(result, call.mode)}", False
@@ -153,7 +151,7 @@ class _Steps:
             given, number, self.run_id, alerts=self.past.alerts, mode=self.settings.mode_in(given.target.namespace)
         )
 
-    def _written_before(self, now: TargetNow, deployment: DeploymentFacts, call: StepCall) -> str:
+    def _written_before(self, now: TargetNow, call: StepCall) -> str:
         """That this step of this run has written already; empty where it has not.
 
         Asked here, and not by the step itself: a step that finds what it wrote tells of it on the Deployment.
@@ -161,10 +159,10 @@ class _Steps:
         Raises:
             Reverted: it has, and somebody has put the old value back.
         """
-        changes = written_before(now, deployment, call, self.past.workflow_id)
+        changes = written_before(now, call, self.past.workflow_id)
         if changes is None:
             return ""
-        if lost := reverted(deployment, changes):
+        if lost := reverted(now, changes):
             raise lost
         return f"has written already, and would write nothing: {in_words(changes)}"
 

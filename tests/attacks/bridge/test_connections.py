@@ -9,11 +9,11 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from fastapi import Response
+from fastapi import Request, Response
 
 from runmend.bridge import connections, serving
 from runmend.bridge.connections import Waits
@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[3]
 MIB = 1024 * 1024
 FILES = 256
 ATTACKERS = 300
+ASKS = b"GET /healthz HTTP/1.1\r\nHost: bridge\r\n\r\n"
 
 
 @pytest.fixture
@@ -57,6 +58,27 @@ async def test_a_request_that_is_never_finished_is_a_problem_and_its_connection_
 async def test_who_sends_a_byte_now_and_then_is_no_better_off(installed: Installation) -> None:
     async with serving(installed.app, "127.0.0.1", 0) as address, attacker(address, UNFINISHED_HEADERS) as slow:
         answering = asyncio.create_task(slow.answered())
+        while not answering.done():
+            slow.writer.write(b"a")
+            await asyncio.sleep(0.05)
+
+    assert head(answering.result())[0] == 408
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_body_that_comes_drop_by_drop_ends_though_it_is_worked_on_meanwhile(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.01)
+
+    @installed.app.post("/read")
+    async def read(request: Request) -> None:
+        async for _ in request.stream():
+            await asyncio.sleep(0.07)
+
+    says = UNFINISHED_BODY.replace(b"/alerts", b"/read")
+    async with serving(installed.app, "127.0.0.1", 0) as address, attacker(address, says) as slow:
+        answering = asyncio.create_task(slow.answered(8))
         while not answering.done():
             slow.writer.write(b"a")
             await asyncio.sleep(0.05)
@@ -139,6 +161,24 @@ async def test_of_too_many_connections_the_one_that_waited_longest_goes_and_thos
     assert ended(installed, connections.CROWDED) == 2
 
 
+async def test_a_connection_that_was_just_made_is_not_ended_for_another(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "YOUNG_SECONDS", PATIENCE)
+    installed.app.state.connections.most = 1
+    asks = b"GET /healthz HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n"
+    async with (
+        serving(installed.app, "127.0.0.1", 0) as address,
+        attacker(address) as young,
+        attacker(address, asks) as other,
+    ):
+        await asyncio.sleep(0.3)
+        young.writer.write(asks)
+        answers = [await each.answered() for each in (young, other)]
+
+    assert [head(answer)[0] for answer in answers] == [200, 200]
+
+
 @asynccontextmanager
 async def besieged(address: str, says: bytes) -> AsyncIterator[list[int]]:
     """Attackers who come back whenever they are thrown out; yields how often they were, by each."""
@@ -206,6 +246,30 @@ async def test_a_bridge_of_few_files_takes_webhooks_while_it_is_attacked(
     assert sum(thrown_out) > ATTACKERS
     assert max(took) < 25
     assert log.stat().st_size < 20_000, log.read_text()[:5000]
+
+
+@pytest.mark.parametrize(("at_once", "pause"), [(1, 0.2), (100, 0.0)], ids=["one after the other", "pipelined"])
+async def test_who_asks_again_and_again_keeps_nobody_out(installed: Installation, at_once: int, pause: float) -> None:
+    installed.app.state.connections.most = 8
+
+    async def asks(address: str) -> None:
+        while True:
+            with suppress(ConnectionError):
+                async with attacker(address, ASKS * at_once) as one:
+                    while await one.reader.read(65536):
+                        await asyncio.sleep(pause)
+                        one.writer.write(ASKS * at_once)
+
+    async with serving(installed.app, "127.0.0.1", 0) as address:
+        asking = [asyncio.create_task(asks(address)) for _ in range(16)]
+        await asyncio.sleep(2)
+        try:
+            async with async_http_client(address, timeout=15) as http:
+                assert (await http.get("/healthz")).status_code == 200
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
 
 
 async def test_a_bridge_that_may_open_hardly_any_files_does_not_start(

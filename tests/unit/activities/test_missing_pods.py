@@ -5,7 +5,10 @@ import pytest
 from activities.missing_pods import Lacking, why_no_pods
 from runmend.alerts.alert import Target
 from runmend.core.errors import Forbidden
-from runmend.facts.objects import EventFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.event import EventFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow

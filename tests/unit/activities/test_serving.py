@@ -5,7 +5,7 @@ import pytest
 from activities.serving import Serving, serving
 from runmend.alerts.alert import Target
 from runmend.core.errors import NotYet
-from runmend.facts.objects import PodFacts
+from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from tests.builders import deployment_facts

@@ -1,11 +1,15 @@
 """What a target still lacks to have settled."""
 
+from typing import Any
+
 import pytest
 
 from activities.verification import _failure, _missing
 from runmend.alerts.alert import Target
 from runmend.core.errors import NotYet
-from runmend.facts.objects import ContainerFacts, DeploymentFacts, Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
@@ -81,9 +85,14 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
     class Lagging(Cluster):
         def __init__(self) -> None: ...
 
-        def deployment(self, namespace: str, name: str) -> DeploymentFacts:
-            assert (namespace, name) == ("shop", "web")
-            return deployment_facts(replicas=1).model_copy(update={"generation": 3, "selector": "app=web"})
+        def look_at(self, kind: str, namespace: str, name: str) -> tuple[dict[str, Any], None]:
+            assert (kind, namespace, name) == ("Deployment", "shop", "web")
+            metadata = {"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "7", "generation": 3}
+            return {
+                "metadata": metadata,
+                "spec": {"selector": {"matchLabels": {"app": "web"}}},
+                "status": {"observedGeneration": 2},
+            }, None
 
         def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
             assert (namespace, selector, metadata_only) == ("shop", "app=web", False)

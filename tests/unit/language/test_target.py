@@ -3,7 +3,9 @@
 import pytest
 
 from runmend.alerts.alert import Target
-from runmend.facts.objects import Owner, PodFacts, ReplicaSetFacts
+from runmend.facts.object import Owner
+from runmend.facts.pod import PodFacts
+from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from tests.builders import deployment_facts

@@ -12,8 +12,8 @@ from runmend.core.outcomes import Outcome
 from runmend.plan.bounds import bounded
 from runmend.plan.criteria import Status, Verdict
 from runmend.plan.memo import TROUBLES_BYTES, with_troubles
-from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
-from tests.builders import an_alert
+from runmend.plan.messages import Affected, Finding, Observation, RunResult, StepResult, StepStatus
+from tests.builders import an_alert, image_change
 
 TARGET = Target(cluster="c", namespace="shop", kind="Deployment", name="web")
 LONG = "x" * 100_000
@@ -48,7 +48,7 @@ def a_step(size: int) -> StepResult:
         action_id="patch",
         status=StepStatus.DONE,
         summary=LONG,
-        changes=(Change(container="app", before="a:1", after="b:2"),) * size * 3000,
+        changes=(image_change("app", "a:1", "b:2"),) * size * 3000,
         facts={f"f{number}": LONG for number in range(size)},
     )
 
@@ -69,6 +69,15 @@ def test_what_is_missed_least_is_left_out_first_and_it_is_said() -> None:
     assert result.remarks == (
         "this result was too large: without what was observed; the run's history has what was found",
     )
+
+
+def test_a_summary_of_any_length_is_cut_and_the_rest_stays() -> None:
+    result = bounded(a_result(summary=LONG * 20, reason=LONG, observation=an_observation(1)))
+
+    assert len(result.summary.encode()) < len(LONG)
+    assert result.observation is not None
+    assert result.observation.findings
+    assert result.remarks[-1].startswith("this result was too large: without the ends of long texts; ")
 
 
 def test_alerts_that_are_left_out_are_counted() -> None:

@@ -1,20 +1,23 @@
 """What holds for every text: the compiler raises nothing but its own error, and no value changes an operation's
 structure."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, GetEvents, Operation, PatchDeployment, Plan, fill
+from runmend.core.yaml_tree import YamlError, read_yaml
+from runmend.plan.operations import Operation
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, Plan, fill
 from runmend.runbook import RunbookError, compile_runbook, dump_plan
 from runmend.runbook.diagnostics import Report
-from runmend.runbook.document import SIZE_MAX
+from runmend.runbook.document import SIZE_MAX, read_document
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Parameter, Values
-from runmend.runbook.yaml_tree import YamlError, read_yaml
 
 SEED = (Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md").read_text()
 LINES = SEED.splitlines()
@@ -190,33 +193,31 @@ def test_no_value_changes_the_structure_of_an_operation(values: dict[str, str]) 
     for step in plan.steps:
         known = {**step.parameters, **values}
         operation = step.operation
-        match operation:
-            case GetEvents():
-                filled: Operation = GetEvents(
-                    namespace=fill(operation.namespace, known),
-                    field_selector=tuple(
-                        term.model_copy(update={"value": fill(term.value, known)}) for term in operation.field_selector
-                    ),
-                )
-            case PatchDeployment():
-                filled = PatchDeployment(
-                    name=fill(operation.name, known),
-                    namespace=fill(operation.namespace, known),
-                    containers=tuple(
-                        entry.model_copy(update={"name": fill(entry.name, known), "image": fill(entry.image, known)})
-                        for entry in operation.containers
-                    ),
-                )
+        filled = operation.model_copy(
+            update={
+                "name": fill(operation.name, known),
+                "namespace": fill(operation.namespace, known),
+                "arguments": filled_in(operation.arguments, known),
+            }
+        )
         assert shape(filled.model_dump()) == shape(operation.model_dump())
         assert filled.namespace == values["namespace"]
-        if isinstance(filled, PatchDeployment):
-            assert [(entry.name, entry.image) for entry in filled.containers] == [
-                (values["container"], step.parameters["fallback_image"])
-            ]
+        text = json.dumps(filled.arguments, ensure_ascii=False)
+        if step.changes:
+            pod = {"containers": [{"name": values["container"], "image": step.parameters["fallback_image"]}]}
+            assert json.loads(text)["body"] == {"spec": {"template": {"spec": pod}}}
         else:
-            assert [(term.field, term.operator, term.value) for term in filled.field_selector] == [
-                ("involvedObject.name", "=", values["pod"])
-            ]
+            term = {"field": "involvedObject.name", "operator": "=", "value": values["pod"]}
+            assert json.loads(text)["field_selector"] == [term]
+
+
+def filled_in(value: Any, known: dict[str, str]) -> Any:
+    """JSON whose texts have their placeholders filled."""
+    if isinstance(value, dict):
+        return {key: filled_in(each, known) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled_in(each, known) for each in value]
+    return fill(value, known) if isinstance(value, str) else value
 
 
 def shape(value: object) -> object:
@@ -226,3 +227,31 @@ def shape(value: object) -> object:
     if isinstance(value, list | tuple):
         return [shape(part) for part in value]
     return type(value).__name__
+
+
+@given(
+    st.lists(st.sampled_from(["- ", "1. ", "> ", "* "]), max_size=30),
+    st.sampled_from(["needle", "# needle", "`needle`", "> needle", "**needle", "a\n\n    needle", "<b>needle</b>"]),
+)
+@example(["- "] * 9, "needle")
+@example(["- "] * 10, "needle")
+@example(["> "] * 19, "needle")
+@example(["> "] * 20, "needle")
+@example([*["> "] * 19, "- "], "needle")
+def test_no_text_is_lost_without_a_word_however_deep_it_stands(marks: list[str], text: str) -> None:
+    report = Report("rb.md")
+
+    document = read_document(f"# T\n\n{''.join(marks)}{text}\n".encode(), report)
+
+    assert "needle" in repr(document) or report.failed
+    assert not report.failed or len(marks) > 9
+
+
+def test_what_stands_too_deep_is_said_with_its_line() -> None:
+    with pytest.raises(RunbookError) as caught:
+        compile_runbook(f"{SEED}\n\n{'- ' * 12}only after approval\n".encode(), "rb.md")
+
+    assert str(caught.value).splitlines()[-1] == (
+        f"rb.md:{len(LINES) + 3}: error: lists and block quotes are nested so deeply that what stands in them cannot "
+        "be read; nest them less"
+    )

@@ -1,35 +1,23 @@
-"""What was read from the cluster, as values: pods, containers, events, Deployments. Filled by `runmend.kube.facts`."""
+"""What is read of a pod, and of its containers. Filled by `runmend.kube.facts`."""
 
-import math
+from datetime import timedelta
 from typing import Final, Literal
 
 from runmend.core.frozen import Frozen
+from runmend.facts.object import ObjectFacts
+from runmend.facts.units import Bytes, Millicores
 
-DEFAULT_PROGRESS_DEADLINE: Final = 600
-"""What Kubernetes writes where nobody has said a Deployment's progressDeadlineSeconds."""
-NO_PROGRESS_DEADLINE: Final = 2**31 - 1
-"""What Kubernetes takes for none."""
-LONGEST_ROLLOUT: Final = 12 * 3600
-"""The longest, in seconds, that a rollout is waited for, whatever the object says."""
-
-
-class Owner(Frozen):
-    """A controller reference."""
-
-    kind: str
-    """The controller's kind: `ReplicaSet`, `StatefulSet`, `Job`."""
-    name: str
-    """The controller's name."""
-    uid: str
-    """The controller's uid, which no other object ever has."""
+FIRST_BACK_OFF: Final = timedelta(seconds=10)
+LONGEST_BACK_OFF: Final = timedelta(minutes=5)
+"""How long a kubelet waits before it starts a container that has ended again, at first and at most; it doubles."""
 
 
 class Resources(Frozen):
     """What a container asks for, or may use at most; null where its spec says nothing."""
 
-    cpu: int | None = None
+    cpu: Millicores | None = None
     """Processor, in thousandths of one."""
-    memory: int | None = None
+    memory: Bytes | None = None
     """Memory, in bytes."""
 
 
@@ -62,10 +50,35 @@ class ContainerFacts(Frozen):
     """The reason for which it last ended (`lastState.terminated.reason`); empty where it never did."""
     last_exit_code: int | None = None
     """With what it last ended (`lastState.terminated.exitCode`); null where it never did."""
+    last_ended_at: str = ""
+    """When it last ended, by its node's clock (`lastState.terminated.finishedAt`); empty where it never did."""
+    started_at: str = ""
+    """Since when it runs, by its node's clock (`state.running.startedAt`); empty unless it runs."""
+    runs_for: timedelta | None = None
+    """For how long it has run, at least; null unless it runs, or where that is not told. What its node's clock tells
+    (from its start to the newest time in the pod's status) and what the API server's does (from the kubelet's last
+    change of that status to the answer), together.
+    """
     requests: Resources = Resources()
     """What it asks for (`resources.requests`)."""
     limits: Resources = Resources()
     """What it may use at most (`resources.limits`)."""
+
+    @property
+    def back_off(self) -> timedelta:
+        """How long its kubelet waits, at most, before it starts it again when it ends: 10 seconds after the first
+        restart, twice as long after each further one, five minutes at most; nothing before the first.
+        """
+        if not self.restarts:
+            return timedelta()
+        doubled: int = 2 ** min(self.restarts - 1, 10)
+        return min(FIRST_BACK_OFF * doubled, LONGEST_BACK_OFF)
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it has ended and been started again, and has not yet run for longer than its back-off."""
+        started = self.state == "running" and self.restarts > 0 and not self.done
+        return started and self.runs_for is not None and self.runs_for <= self.back_off
 
     @property
     def done(self) -> bool:
@@ -83,25 +96,15 @@ class ContainerFacts(Frozen):
         return self.init and not self.sidecar
 
 
-class PodFacts(Frozen):
+class PodFacts(ObjectFacts):
     """A pod, with what Kubernetes says of it as a whole beside what it says of its containers: on a node that died, the
     containers stay as the node last told them.
     """
 
-    namespace: str
-    """Its namespace."""
-    name: str
-    """Its name."""
-    uid: str
-    """Its uid, which no other object ever has."""
     phase: str
     """`Pending`, `Running`, `Succeeded`, `Failed` or `Unknown` (`status.phase`); Running says nothing of readiness."""
     node: str = ""
     """The node that it was given to; empty while it was given to none."""
-    deleting: bool = False
-    """Whether it is being deleted (`metadata.deletionTimestamp`)."""
-    owner: Owner | None = None
-    """What controls it; unset where nothing does."""
     service_account: str = "default"
     """The account that it runs as."""
     pull_secrets: tuple[str, ...] = ()
@@ -144,6 +147,11 @@ class PodFacts(Frozen):
         return self.ended_because.partition(":")[0] == "Evicted"
 
     @property
+    def ready(self) -> bool:
+        """Whether its condition Ready holds."""
+        return self.conditions.get("Ready") == "True"
+
+    @property
     def scheduled(self) -> bool:
         """Whether a node was found for it."""
         return bool(self.node)
@@ -175,112 +183,6 @@ class PodFacts(Frozen):
             troubles = [f"not ready since {self.not_ready}"]
         return ", ".join([f"{self.name}: {'Terminating' if self.deleting else self.phase or 'Unknown'}", *troubles])
 
-
-class ReplicaSetFacts(Frozen):
-    """A ReplicaSet: one revision of a Deployment where one owns it."""
-
-    namespace: str
-    name: str
-    uid: str
-    revision: int = 0
-    owner: Owner | None = None
-    annotations: dict[str, str] = {}
-    """With those of the Deployment when this was its current revision."""
-    failure: str = ""
-    """Why it cannot create or delete pods (its condition ReplicaFailure); empty where it can, and of metadata alone."""
-
-
-class DeploymentFacts(Frozen):
-    """A Deployment, and the images of its live template."""
-
-    namespace: str
-    """Its namespace."""
-    name: str
-    """Its name."""
-    uid: str
-    """Its uid, which no other object ever has."""
-    resource_version: str
-    """Of which version of it all this is."""
-    generation: int
-    """How often its spec was changed (`metadata.generation`)."""
-    observed_generation: int
-    """The generation that its controller has acted on (`status.observedGeneration`)."""
-    revision: int
-    """The number of its newest revision; 0 while it has none."""
-    paused: bool
-    """Whether its rollout is paused (`spec.paused`)."""
-    deleting: bool = False
-    """Whether its deletion has begun (`metadata.deletionTimestamp`); its controller then does nothing more for it."""
-    replicas: int
-    """How many pods it should have (`spec.replicas`)."""
-    updated: int = 0
-    """How many of its pods are of the newest template (`status.updatedReplicas`)."""
-    available: int
-    """How many of its pods have been Ready for `minReadySeconds` (`status.availableReplicas`)."""
-    ready: int = 0
-    """How many of its pods are Ready, which is what serves (`status.readyReplicas`)."""
-    containers: dict[str, str]
-    """Container → image of the template."""
-    init_containers: dict[str, str]
-    """Init container → image of the template."""
-    sidecars: frozenset[str] = frozenset()
-    """Those of its init containers that run beside the containers (`restartPolicy: Always`)."""
-    annotations: dict[str, str] = {}
-    """Its annotations."""
-    selector: str = ""
-    """Its label selector as a list's query has it."""
-    owner: Owner | None = None
-    """What controls it; unset where nothing does."""
-    min_ready_seconds: int = 0
-    """For how long a pod must be Ready before it counts, and the rollout goes on (`spec.minReadySeconds`)."""
-    progress_deadline_seconds: int = DEFAULT_PROGRESS_DEADLINE
-    """For how long its rollout may make no progress (`spec.progressDeadlineSeconds`)."""
-    replaced_at_once: int | None = None
-    """How many pods a rolling update replaces at a time; null: all of them."""
-    no_revision: str = ""
-    """Why its controller cannot make a ReplicaSet of its newest version; empty where it can."""
-    image_managers: dict[str, str] = {}
-    """Container → the field manager that last set its image, where the API server names one."""
-
-    @property
-    def unavailable(self) -> int:
-        """How many pods it lacks: those that it should have, without those that are available; never below 0."""
-        return max(self.replicas - self.available, 0)
-
-    def image_of(self, container: str) -> str | None:
-        """The template's image of a container or init container, None where the template has none of that name."""
-        return self.containers.get(container) or self.init_containers.get(container)
-
-    def settles_within(self, seconds: int) -> int:
-        """For how long its rollout is waited for: so many seconds, and longer where its own fields say that nothing is
-        wrong before.
-
-        That is minReadySeconds for the pods that are replaced at a time, as often as it takes for all of them, or the
-        deadline for its progress, where somebody has set one.
-        """
-        waves = math.ceil(self.replicas / self.replaced_at_once) if self.replaced_at_once else 1
-        deadline = self.progress_deadline_seconds
-        own = 0 if deadline in (DEFAULT_PROGRESS_DEADLINE, NO_PROGRESS_DEADLINE) else deadline
-        longest = max(seconds, LONGEST_ROLLOUT)
-        return min(max(seconds + waves * self.min_ready_seconds, own), longest)
-
-
-class EventFacts(Frozen):
-    """An event, aggregated on one object: the same one again raises its count."""
-
-    uid: str
-    """The event's own uid."""
-    reason: str
-    """Why, in a word: `Failed`, `BackOff`, `Unhealthy`."""
-    message: str
-    """What happened."""
-    type: str
-    """`Normal` or `Warning`."""
-    count: int
-    """How often it happened (`count`, or `series.count` where that is larger)."""
-    object_kind: str
-    """The kind of the object that it is about."""
-    object_name: str
-    """The name of the object that it is about."""
-    object_uid: str
-    """The uid of the object that it is about."""
+    def beside(self, fact: str) -> str:  # noqa: ARG002  the same beside each
+        """How it is, and its containers."""
+        return self.in_words.partition(": ")[2]

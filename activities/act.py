@@ -1,0 +1,397 @@
+"""The one way to write. A changing step asks, in this order: own note there; problem gone; gate; may it be changed;
+risk; restrictions and mode; and only then writes, guarded by the version that was read.
+
+Called by `activities.operations`. Runs at least once, so every path must be right when an earlier try has already
+written. What was written is told on the object as an event, also where an earlier try wrote it: that one may have ended
+before it told.
+"""
+
+import copy
+import json
+import logging
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import jsonpatch
+from temporalio import activity
+from temporalio.exceptions import CancelledError
+
+from activities.gates import skipped
+from activities.risk import Risk, restricted, risk_of
+from activities.serving import serving_count
+from runmend.core.errors import (
+    Forbidden,
+    Invalid,
+    PreconditionFailed,
+    Reverted,
+    ServerError,
+    StepFailed,
+    Unreachable,
+)
+from runmend.core.modes import Mode
+from runmend.kube.client import FIELD_MANAGER, Cluster, Json
+from runmend.kube.managers import manager_of
+from runmend.language.target import TargetNow
+from runmend.language.verbs import changing_of
+from runmend.language.verbs.containers import EACH
+from runmend.language.verbs.values import placeholders, raise_if_other
+from runmend.language.verbs.verb import Situation
+from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, shown, stands, value_at
+from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
+from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
+from runmend.plan.operations import Operation
+from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED
+from runmend.plan.values import known
+from runmend.reports.target_events import Announcement, Author, Fact, announce
+
+log = logging.getLogger("runmend.changes")
+
+
+@dataclass(frozen=True, slots=True)
+class Try:
+    """One try of a step: what it is to do, whose run it is, whether it may write, and when it began (monotonic)."""
+
+    cluster: Cluster
+    call: StepCall
+    author: Author
+    may_write: bool
+    began: float
+
+    def announce(self, uid: str, changes: tuple[Change, ...]) -> tuple[str, ...]:
+        """Tell of a change on its object, where this try may write at all; remarks, where that could not be done.
+
+        It takes half of what is left of the try's time at most: the step's result, which the run waits for, comes after
+        it.
+        """
+        if not self.may_write:
+            return ()
+        left = self.call.step.try_seconds - (time.monotonic() - self.began)
+        told = Announcement(
+            fact=Fact.CHANGED,
+            target=self.call.target,
+            uid=uid,
+            words=f"changed {in_words(changes)}",
+            author=self.author,
+            step=self.call.step_id,
+        )
+        remark = announce(self.cluster, told, left / 2)
+        return (remark,) if remark else ()
+
+
+def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -> StepResult:
+    """A changing step, whatever its verb.
+
+    Args:
+        cluster: where.
+        call: the step.
+        author: the run, by its original execution run id, as the call has it.
+        may_change: whether anything may be changed in the target's namespace.
+
+    Raises:
+        CancelledError: the activity was told to stop before it wrote.
+        PreconditionFailed: nothing was written, because the object may not be changed so.
+        Reverted: an earlier try of this step wrote, and somebody has put the old value back.
+        Conflict: the object changed since it was read; the next try reads it anew.
+    """
+    this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic())
+    now = TargetNow.look(cluster, call.target)
+    if earlier := _earlier_try(this, now):
+        return earlier
+    now.raise_if_lagging()
+    gone = now.problem_gone(call.state, call.alerts) if call.state else None
+    if gone:
+        return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
+    if not_run := skipped(cluster, now, call):
+        return not_run
+    item = _changeable(now, call, may_change=may_change)
+    changing, arguments = changing_of(call.step.operation)
+    situation = _situation(now, item, call)
+    if changing.reads:
+        situation = _with_more(situation, changing.reads(arguments, cluster, situation))
+    made = changing.effect(arguments, situation)
+    changes = differences(item, made)
+    if not changes:
+        return _already(call, repeatable=changing.repeatable)
+    _raise_if_paused(now, changes)
+    steps = guarded_patch(item, made, _note(call, author, changes))
+    risk = restricted(call) or risk_of(now, changes, call, changing.risk)
+    if left := _left(risk, call):
+        tried = _tried(cluster, call, steps, whatever=bool(risk))
+        return _result(
+            call,
+            StepStatus.RECOMMENDED,
+            f"{left.words}; would change {in_words(changes)}{_calculated(call, changes)}{tried.words}",
+            changes,
+            reason=left.reason,
+        ).model_copy(update={"rollback": left.rollback, "refused": tried.refused})
+    if activity.in_activity() and activity.is_cancelled():
+        # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
+        raise CancelledError("told to stop before the write")
+    target = call.target
+    written = cluster.patch(target.kind, target.namespace, target.name, steps)
+    log.info("changed", extra={"object": str(target), "changes": in_words(changes)})
+    return _written(this, now, item, changes, written)
+
+
+def _written(this: Try, now: TargetNow, item: Json, changes: tuple[Change, ...], written: Json) -> StepResult:
+    """The result of a write, by what the API server answered."""
+    call = this.call
+    if altered := [change for change in changes if not stands(change, written)]:
+        said = ", ".join(f"{each.named} became {shown(each.path, value_at(written, each.path))}" for each in altered)
+        raise StepFailed(
+            f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) "
+            f"altered it: {said}",
+            reason="altered by an admission webhook",
+        )
+    made = tuple(as_admitted(change, written) for change in changes)
+    facts: dict[str, str | int] = {}
+    if now.workload:
+        facts = {
+            "revision before": now.workload.revision,
+            "replicas": now.workload.replicas,
+            "serving": serving_count(now, now.workload),
+        }
+    remarks = (*_digests_added(changes, made), *this.announce(item["metadata"]["uid"], made))
+    return _result(call, StepStatus.DONE, f"changed {in_words(made)}{_calculated(call, made)}", made).model_copy(
+        update={"facts": facts, "remarks": remarks}
+    )
+
+
+def _left(risk: Risk | None, call: StepCall) -> Risk | None:
+    """Why a change is left to a person; None where it is made."""
+    if risk:
+        return risk
+    return Risk("the mode is recommend", "the mode is recommend") if call.mode is Mode.RECOMMEND else None
+
+
+class _Tried(NamedTuple):
+    """What a dry run said, in words, and why the API server refused it; empty where it did not."""
+
+    words: str
+    refused: str = ""
+
+
+def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: bool) -> _Tried:
+    """What a dry run of a patch says: the API server checks it, admission included, and writes nothing.
+
+    Args:
+        cluster: where.
+        call: the step.
+        steps: the patch.
+        whatever: whether the step says what it has to say though the API server does not answer.
+
+    Raises:
+        RunmendError: the API server did not answer, and that is the step's own failure.
+    """
+    target = call.target
+    try:
+        cluster.patch(target.kind, target.namespace, target.name, steps, dry_run=True)
+    except Forbidden as error:
+        # An account that may only read is what a careful installation recommends with; an admission webhook's denial is
+        # another 403.
+        if "cannot patch resource" in str(error):
+            return _Tried(f" (not checked by a dry run, which needs the right to patch: {error})")
+        return _Tried(f", and a dry run was refused: {error}", str(error))
+    except Invalid as error:
+        return _Tried(f", and a dry run was refused: {error}", str(error))
+    except (ServerError, Unreachable) as error:
+        if not whatever:
+            raise
+        return _Tried(f" (not checked by a dry run: {error})")
+    return _Tried(" (accepted by a dry run)")
+
+
+def _result(
+    call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = (), reason: str = ""
+) -> StepResult:
+    return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
+
+
+def _calculated(call: StepCall, changes: tuple[Change, ...]) -> str:
+    """What was calculated for a change, with its operands, behind its words; empty where nothing was."""
+    changed = {change.container for change in changes}
+    names = {calculation.name for calculation in call.step.calculations}
+    told = [each for each in call.values if each.name in names and each.text and each.container in {"", *changed}]
+    several = len({each.container for each in told}) > 1
+    said = [f"{each.in_words}{f' (container {each.container})' if several else ''}" for each in told]
+    return f" ({'; '.join(said)})" if said else ""
+
+
+def _already(call: StepCall, *, repeatable: bool) -> StepResult:
+    """The result of a step whose object is already as the step would make it."""
+    said = f"{call.target} is already so: {call.step.operation.verb} {call.step.says}".rstrip()
+    if not repeatable:
+        raise PreconditionFailed(f"{said}, and the problem is there all the same", reason="already so")
+    return _result(call, StepStatus.DONE, f"{said}; nothing was written", reason="already so")
+
+
+def _earlier_try(this: Try, now: TargetNow) -> StepResult | None:
+    """The result of an earlier try of this very step, from the note that it left; None where it left none."""
+    call = this.call
+    changes = written_before(now, call, this.author.workflow)
+    if changes is None or now.item is None:
+        return None
+    remarks = this.announce(now.item["metadata"]["uid"], changes)
+    if lost := reverted(now, changes):
+        raise lost
+    said = f"changed {in_words(changes)}{_calculated(call, changes)} (by an earlier try, whose answer was lost)"
+    result = _result(call, StepStatus.DONE, said, changes)
+    return result.model_copy(update={"recovered": True, "remarks": remarks})
+
+
+def written_before(now: TargetNow, call: StepCall, workflow_id: str) -> tuple[Change, ...] | None:
+    """What this very step of this run has written, from the note that it left, whether or not it stands; None where it
+    left none.
+
+    The object's own notes are not enough: `kubectl rollout undo` takes them from a Deployment, and leaves the copy on
+    the ReplicaSet of our revision.
+    """
+    if now.item is None:
+        return None
+    uid = now.item["metadata"]["uid"]
+    carried = [now.item["metadata"].get("annotations") or {}]
+    carried += [found.annotations for found in now.workloads.revisions(call.target, uid)]
+    notes = (note for annotations in carried for note in notes_in(annotations))
+    note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
+    return tuple(as_admitted(change, now.item) for change in note.changes) if note else None
+
+
+def reverted(now: TargetNow, changes: tuple[Change, ...]) -> Reverted | None:
+    """Which of the changes no longer stand, and who undid them, as the error that says so; None where all stand, or
+    where their object is gone.
+
+    Of several changes of one value the last has to stand.
+    """
+    if now.item is None:
+        return None
+    lost, undone_by = [], "nobody named"
+    for change in {change.path: change for change in changes}.values():
+        if stands(change, now.item):
+            continue
+        manager = manager_of(now.item, change.path)
+        who = f"by field manager {manager!r}" if manager else "by somebody whom the API server does not name"
+        undone_by = manager or undone_by
+        if manager == FIELD_MANAGER:
+            who += " (another run, or an admission webhook that altered what was written)"
+        live = value_at(now.item, change.path)
+        is_now = "not in the template" if live is None and change.container else shown(change.path, live)
+        lost.append(f"{change.named} was set to {shown(change.path, change.after)} and is {is_now} now, {who}")
+    return Reverted("; ".join(lost), reason=f"put back by {undone_by}") if lost else None
+
+
+def _digests_added(written: tuple[Change, ...], made: tuple[Change, ...]) -> tuple[str, ...]:
+    """What was added to what was written, as remarks."""
+    return tuple(
+        f"something on the way (an admission webhook) added a digest to {asked.after}: {got.named} runs {got.after}"
+        for asked, got in zip(written, made, strict=True)
+        if asked != got
+    )
+
+
+def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
+    """The object as it is, if it is what the command names and may be changed at all."""
+    if not may_change:
+        raise PreconditionFailed(
+            f"namespace {call.target.namespace} is not one where this installation changes anything "
+            "(RUNMEND_NAMESPACES)",
+            reason=NOT_ALLOWED,
+        )
+    operation = call.step.operation
+    if now.item is None or operation.kind != call.target.kind:
+        pod = next(iter(now.pods), None)
+        chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
+        says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
+        raise PreconditionFailed(
+            f"the pod must be owned by a {operation.kind}, and {says}{chain}", reason=f"{OWNER}{call.target.kind}"
+        )
+    if "deletionTimestamp" in now.item["metadata"]:
+        raise PreconditionFailed(
+            f"{call.target} is being deleted, so its controller would do nothing about the change", reason=DELETING
+        )
+    raise_if_other(operation, call.target, placeholders(call.target, call.step.parameters))
+    return now.item
+
+
+def _raise_if_paused(now: TargetNow, changes: tuple[Change, ...]) -> None:
+    of_template = any(change.path[: len(TEMPLATE)] == TEMPLATE for change in changes)
+    if of_template and now.workload and now.workload.paused:
+        raise PreconditionFailed(
+            f"{now.target} is paused: it would take the change and replace no pod; `kubectl rollout resume` first",
+            reason=PAUSED,
+        )
+
+
+def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
+    treated = _treated(now, call, call.step.operation)
+    base = placeholders(call.target, call.step.parameters, pod=now.first_pod(call.alerts))
+    # Where one container is treated, what is its own may stand anywhere.
+    only = treated[0].container if len(treated) == 1 else ""
+    return Situation(
+        item=item,
+        now=now,
+        values=known(base, call.values, only),
+        treated=treated,
+        observed=call.values,
+        moment=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    )
+
+
+def _with_more(situation: Situation, more: Any) -> Situation:  # noqa: ANN401  what the verb reads
+    return replace(situation, more=more)
+
+
+def _treated(now: TargetNow, call: StepCall, operation: Operation) -> tuple[Affected, ...]:
+    """The containers that `{container}` stands for: those that wait in the step's state; without one, those that the
+    alerts name, or the only one that there is.
+
+    Raises:
+        PreconditionFailed: nothing says which they are, and the command asks for them.
+    """
+    if call.state:
+        return now.affected(call.state)
+    if EACH not in json.dumps(operation.arguments, ensure_ascii=False):
+        return ()
+    workload = now.workload
+    own = {**workload.init_containers, **workload.containers} if workload else {}
+    names = [name for name in own if name in now.named_containers(call.alerts)]
+    if not names and workload and len(workload.containers) == 1:
+        names = list(workload.containers)
+    if not names:
+        raise PreconditionFailed(
+            f"nothing says which container of {call.target} is meant: the alert names none of {', '.join(own)}",
+            reason="no container named",
+        )
+    return tuple(
+        Affected(
+            container=name,
+            init=bool(workload and name in workload.init_containers),
+            sidecar=bool(workload and name in workload.sidecars),
+            image=own[name],
+            reason="",
+            pods=(),
+        )
+        for name in names
+    )
+
+
+def _note(call: StepCall, author: Author, changes: tuple[Change, ...]) -> ChangeNote:
+    return ChangeNote(workflow=author.workflow, run=call.run_id, step=call.step_id, changes=changes)
+
+
+def guarded_patch(item: Json, made: Json, note: ChangeNote) -> list[Json]:
+    """The JSON patch that makes an object so, guarded by the version that was read, with our note in it.
+
+    Raises:
+        PreconditionFailed: the change is too large for a note.
+    """
+    noted = copy.deepcopy(made)
+    metadata = noted["metadata"]
+    try:
+        said = with_note(item["metadata"].get("annotations") or {}, note)
+    except ValueError as error:
+        raise PreconditionFailed(str(error), reason="too large a change") from error
+    metadata["annotations"] = {**(metadata.get("annotations") or {}), NOTES: said}
+    guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": item["metadata"]["resourceVersion"]}
+    return [guard, *jsonpatch.make_patch(item, noted).patch]

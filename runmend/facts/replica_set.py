@@ -1,0 +1,18 @@
+"""What is read of a ReplicaSet. Filled by `runmend.kube.facts`."""
+
+from runmend.core.frozen import Frozen
+from runmend.facts.object import Owner
+
+
+class ReplicaSetFacts(Frozen):
+    """A ReplicaSet: one revision of a Deployment where one owns it."""
+
+    namespace: str
+    name: str
+    uid: str
+    revision: int = 0
+    owner: Owner | None = None
+    annotations: dict[str, str] = {}
+    """With those of the Deployment when this was its current revision."""
+    failure: str = ""
+    """Why it cannot create or delete pods (its condition ReplicaFailure); empty where it can, and of metadata alone."""

@@ -1,0 +1,45 @@
+"""The table of verbs: every command that a runbook may use. A verb is a file here, and its row in `VERBS`."""
+
+from typing import Any, Final
+
+from runmend.language.verbs import (
+    get_events,
+    patch,
+    rollout_restart,
+    rollout_undo,
+    scale,
+    set_env,
+    set_image,
+    set_resources,
+)
+from runmend.language.verbs.verb import Changing, Verb
+from runmend.plan.operations import Operation
+
+VERBS: Final[tuple[Verb[Any], ...]] = (
+    get_events.VERB,
+    patch.VERB,
+    set_image.VERB,
+    set_resources.VERB,
+    set_env.VERB,
+    rollout_undo.VERB,
+    rollout_restart.VERB,
+    scale.VERB,
+)
+BY_WORDS: Final = {verb.words: verb for verb in VERBS}
+
+
+def verb_of(operation: Operation) -> Verb[Any]:
+    """The verb of a compiled command."""
+    return BY_WORDS[operation.verb]
+
+
+def changing_of(operation: Operation) -> tuple[Changing[Any], Any]:
+    """How a command changes its object, and its arguments.
+
+    Raises:
+        TypeError: its verb only reads.
+    """
+    verb = verb_of(operation)
+    if verb.changing is None:
+        raise TypeError(f"{operation.verb} only reads")
+    return verb.changing, verb.arguments.model_validate(operation.arguments)

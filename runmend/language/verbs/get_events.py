@@ -1,0 +1,138 @@
+"""`kubectl get events`: the events of the alert's namespace, those that a field selector chooses."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal
+
+from runmend.core.errors import StepFailed
+from runmend.core.frozen import Frozen
+from runmend.core.kinds import BY_NAME
+from runmend.core.names import dns_subdomain
+from runmend.core.wording import listed, quoted
+from runmend.facts.event import EventFacts
+from runmend.language.verbs.command import NAMESPACE, Command, Flag, Validator, flag, in_namespace, no_more
+from runmend.language.verbs.values import checked
+from runmend.language.verbs.verb import Verb
+from runmend.plan.operations import Operation
+
+if TYPE_CHECKING:
+    from runmend.kube.client import Cluster
+
+_TERM = re.compile(r"(?P<field>[^=!]*)(?P<operator>==|!=|=)(?P<value>[^=!]*)")
+_PLAIN = re.compile(r"[A-Za-z0-9._:/-]{0,253}")
+
+
+class FieldTerm(Frozen):
+    """One term of a field selector: `involvedObject.name={pod}`."""
+
+    field: str
+    operator: Literal["=", "!="]
+    value: str
+
+
+class EventQuery(Frozen):
+    """Which events."""
+
+    field_selector: tuple[FieldTerm, ...] = ()
+
+
+def _matching(pattern: str, expected: str) -> Validator:
+    compiled = re.compile(pattern)
+
+    def validate(value: str) -> None:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"{quoted(value)} is not {expected}")
+
+    return validate
+
+
+_WORD = _matching(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,252}", "a word of letters, digits, '.', '_', '/' and '-'")
+_OBJECT = "involvedObject"
+_FIELDS: dict[str, tuple[Validator, tuple[str, ...]]] = {
+    f"{_OBJECT}.kind": (_matching(r"[A-Z][A-Za-z]{0,62}", "a kind, such as Pod"), ()),
+    f"{_OBJECT}.namespace": (dns_subdomain, ("namespace",)),
+    f"{_OBJECT}.name": (dns_subdomain, ("pod", "deployment")),
+    f"{_OBJECT}.uid": (_matching(r"[A-Za-z0-9-]{1,128}", "a uid"), ()),
+    f"{_OBJECT}.apiVersion": (_WORD, ()),
+    f"{_OBJECT}.resourceVersion": (_matching(r"[0-9]{1,32}", "a resourceVersion"), ()),
+    f"{_OBJECT}.fieldPath": (_WORD, ()),
+    "reason": (_WORD, ()),
+    "reportingComponent": (_WORD, ()),
+    "source": (_WORD, ()),
+    "type": (_matching(r"Normal|Warning", "Normal or Warning"), ()),
+    "metadata.name": (dns_subdomain, ()),
+    "metadata.namespace": (dns_subdomain, ("namespace",)),
+}
+"""The fields that the API server selects events by, what a literal is checked for, and which of the run's placeholders
+may stand there."""
+
+
+def _command(command: Command) -> Operation | None:
+    kind = BY_NAME["Event"]
+    good = no_more(command.words, command, "narrow the events with --field-selector involvedObject.name={pod}")
+    good = in_namespace(command, kind) and good
+    selector = flag(command, "--field-selector")
+    terms = [_term(term, command) for term in selector.split(",")] if selector else []
+    found = tuple(term for term in terms if term)
+    if not good or len(found) < len(terms):
+        return None
+    arguments = EventQuery(field_selector=found).model_dump(mode="json")
+    return Operation(verb=VERB.words, kind=kind.name, namespace=NAMESPACE, arguments=arguments)
+
+
+def _term(text: str, command: Command) -> FieldTerm | None:
+    found = _TERM.fullmatch(text)
+    if found is None:
+        remedy = "write field=value or field!=value, separated by commas, such as involvedObject.name={pod}"
+        command.error(f"{quoted(text)} is not a term of a field selector", remedy)
+        return None
+    name, value = found["field"].strip(), found["value"].strip()
+    if not command.refuse_placeholders(name, "a field's name"):
+        return None
+    if name not in _FIELDS:
+        command.error(f"events cannot be selected by {quoted(name)}", f"use one of {listed(list(_FIELDS))}")
+        return None
+    validator, built_in = _FIELDS[name]
+    if name.endswith("namespace") and value != NAMESPACE:
+        command.error(f"the field {name} is {quoted(value)}", f"write {name}={NAMESPACE}: a run stays in its namespace")
+        return None
+    if not command.check(value, f"the value of {name}", validator, built_in):
+        return None
+    return FieldTerm(field=name, operator="!=" if found["operator"] == "!=" else "=", value=command.filled(value))
+
+
+def query_of(operation: Operation) -> EventQuery:
+    """What a command of this verb asks for."""
+    return EventQuery.model_validate(operation.arguments)
+
+
+def read_events(cluster: "Cluster", operation: Operation, values: Mapping[str, str]) -> tuple[EventFacts, ...]:
+    """The events that a command asks for."""
+    namespace = checked(operation.namespace, values, "namespace")
+    terms = []
+    for term in query_of(operation).field_selector:
+        value = checked(term.value, values, "name") if term.value.startswith("{") else term.value
+        if not _PLAIN.fullmatch(value):
+            raise StepFailed(
+                f"the field selector's value {quoted(value)} holds a character that selectors give a meaning to",
+                reason="placeholder with a wrong value",
+            )
+        terms.append(f"{term.field}{term.operator}{value}")
+    return cluster.events(namespace, ",".join(terms))
+
+
+def _says(query: EventQuery) -> str:
+    terms = ", ".join(f"{term.field}{term.operator}{term.value}" for term in query.field_selector)
+    return f"in {NAMESPACE}" + (f" where {terms}" if terms else "")
+
+
+VERB = Verb(
+    words="get events",
+    summary="Reads the events of the alert's namespace, those that a field selector chooses.",
+    kinds=("Event",),
+    arguments=EventQuery,
+    command=_command,
+    says=_says,
+    example="kubectl get events -n {namespace} --field-selector involvedObject.name={pod}",
+    flags=(Flag("--field-selector"),),
+)

@@ -1,0 +1,15 @@
+"""Commands of kubectl that no runbook may use, and why."""
+
+from typing import Final
+
+REFUSED: Final = {
+    "exec": "it runs a command inside a container, and nobody can tell what that changed",
+    "edit": "it waits for a person at an editor",
+    "debug": "it adds a container to the pod and waits for a person",
+    "rsh": "it opens a shell inside a container",
+    "cp": "it copies files into or out of a container",
+    "attach": "it ties itself to a running process",
+    "port-forward": "it opens a tunnel into the cluster and does not end",
+    "proxy": "it opens the API server to this machine and does not end",
+    "run": "it starts a pod that nothing controls, and that nobody takes away",
+}

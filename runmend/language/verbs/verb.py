@@ -1,0 +1,110 @@
+"""What a verb is: how its command is written, what it reads and changes, what it puts at risk, and what it needs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from runmend.core.frozen import Frozen
+from runmend.language.needs import Field, Needs
+from runmend.language.verbs.command import Command, Flag
+from runmend.plan.change import Change, Json
+from runmend.plan.messages import Affected
+from runmend.plan.operations import Operation
+from runmend.plan.values import Value, known
+
+if TYPE_CHECKING:
+    from runmend.kube.client import Cluster
+    from runmend.language.target import TargetNow
+
+A = TypeVar("A", bound=Frozen)
+
+
+class Risk(StrEnum):
+    """What a change may put at risk, beside what its fields say."""
+
+    BY_FIELDS = "what the changed fields run"
+    ROLLING = "the pods that a rollout replaces"
+    """It goes back to what has served, or changes nothing of what runs: only a rollout that leaves nobody serving is a
+    risk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a verb knows when it says what it changes: all that it was given, nothing that it asks for.
+
+    `values` are what placeholders stand for, `treated` the containers that `{container}` stands for, `more` what the
+    verb's own `reads` have read, `moment` when the step began, as the API writes it. `observed` has the values that the
+    run took from its target and calculated, each container's own among them.
+    """
+
+    item: Json
+    now: "TargetNow"
+    values: Mapping[str, str]
+    treated: tuple[Affected, ...] = ()
+    more: Any = None
+    moment: str = ""
+    observed: tuple[Value, ...] = ()
+
+    def values_of(self, container: str) -> Mapping[str, str]:
+        """What placeholders stand for where a container is changed."""
+        return known(self.values, self.observed, container)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a verb's example does: the object that it is done to, and what becomes of it.
+
+    `before` is the object as somebody creates it, `earlier` an older version of it that was rolled out first, `values`
+    what the example's placeholders stand for besides the object itself and its only container.
+    """
+
+    before: Json
+    changes: tuple[Change, ...]
+    earlier: Json | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Changing(Generic[A]):
+    """How a verb changes its object.
+
+    `effect` is pure: the object as it shall be; it raises `PreconditionFailed` where it may not become so. `fields` are
+    those that it may write.
+    """
+
+    effect: Callable[[A, Situation], Json]
+    fields: Callable[[A], tuple[Field, ...]]
+    reads: Callable[[A, "Cluster", Situation], Any] | None = None
+    risk: Risk = Risk.BY_FIELDS
+    repeatable: bool = False
+    """Whether an object that is already so is as good as one that was changed: a step that finds it so is done."""
+    images: Callable[[A], tuple[tuple[str, str], ...]] | None = None
+    """Container → image that it would write, `{container}` for each that is treated."""
+    example: Example | None = None
+    """What the verb's example does: tests run it by kubectl and by us, and compare."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb(Generic[A]):
+    """An entry of the table."""
+
+    words: str
+    """`rollout undo`, behind `kubectl`."""
+    summary: str
+    """What it does, one sentence."""
+    kinds: tuple[str, ...]
+    """The kinds of objects that it is done to."""
+    arguments: type[A]
+    """What its command says, besides the object."""
+    command: Callable[[Command], Operation | None]
+    """Reads its command; None where that says what is wrong with it."""
+    example: str
+    """A command that it reads."""
+    says: Callable[[A], str] = field(default=lambda _: "")
+    """Its arguments in words, for who reads a plan."""
+    flags: tuple[Flag, ...] = ()
+    changing: Changing[A] | None = None
+    """None for a verb that only reads."""
+    needs: Needs = field(default_factory=Needs)
+    """What it needs in RBAC besides what each run does; what it writes follows from `changing`."""

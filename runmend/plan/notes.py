@@ -1,0 +1,62 @@
+"""The notes that changes leave on the object that they change: by them a retry recognises its own work.
+
+An object carries the notes of the last few steps that changed it, newest last.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from runmend.core.frozen import Frozen
+from runmend.plan.change import Change
+
+NOTES: Final = "runmend.io/changes"
+"""The annotation that makes changes recognisable; on the object, never on its pod template."""
+MOST_NOTES: Final = 5
+NOTES_BYTES: Final = 64_000
+"""How long the annotation may be: the API server takes 256 KiB of annotations on one object, all together."""
+
+
+class ChangeNote(Frozen):
+    """Who changed what. `run` is the original execution run id, which a reset keeps."""
+
+    workflow: str
+    run: str
+    step: str
+    changes: tuple[Change, ...]
+
+    def is_by(self, workflow: str, run: str, step: str) -> bool:
+        """Whether this step of this run left the note."""
+        return (self.workflow, self.run, self.step) == (workflow, run, step)
+
+
+_LIST: Final = TypeAdapter(tuple[ChangeNote, ...])
+
+
+def notes_in(annotations: Mapping[str, str]) -> tuple[ChangeNote, ...]:
+    """The notes among an object's annotations, newest last; none where they cannot be read, for then they are not
+    ours.
+    """
+    try:
+        return _LIST.validate_json(annotations.get(NOTES, "[]"))
+    except ValidationError:
+        return ()
+
+
+def with_note(annotations: Mapping[str, str], note: ChangeNote) -> str:
+    """The annotation with one more note, the oldest left out where they become too many.
+
+    Raises:
+        ValueError: the note alone is too long.
+    """
+    notes = (*notes_in(annotations), note)[-MOST_NOTES:]
+    while True:
+        told: list[Any] = [each.model_dump(mode="json", exclude_defaults=True) for each in notes]
+        text = json.dumps(told, separators=(",", ":"), ensure_ascii=False)
+        if len(text.encode()) <= NOTES_BYTES:
+            return text
+        if len(notes) == 1:
+            raise ValueError(f"the change has {len(text.encode())} bytes, and at most {NOTES_BYTES} can be noted")
+        notes = notes[1:]
