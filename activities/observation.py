@@ -7,8 +7,10 @@ from activities.diagnosis import Diagnosis
 from runmend.facts.pod import PodFacts
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
+from runmend.language.derived import values_of
 from runmend.language.target import MOST_NAMED, TargetNow
 from runmend.plan.messages import Observation, ObserveCall
+from runmend.plan.values import Value
 
 
 class Observer:
@@ -43,11 +45,18 @@ class Observer:
                 gone_reason=gone.reason if gone else "",
                 findings=() if gone else diagnosis.findings(affected),
                 causes=diagnosis.causes,
+                values={} if gone else self._values(now, call),
                 remarks=tuple(
                     f"{call.target} has no container {name}, which an alert names; taken as if it named none"
                     for name in now.strange_containers(call.alerts)[:MOST_NAMED]
                 ),
             )
+
+    def _values(self, now: TargetNow, call: ObserveCall) -> dict[str, tuple[Value, ...]]:
+        """What the steps' commands are filled with, of steps that ask for anything."""
+        pod = now.first_pod(call.alerts)
+        asked = {step.action_id: values_of(step, self._cluster, now, pod) for step in call.plan.steps}
+        return {action_id: values for action_id, values in asked.items() if values}
 
     @staticmethod
     def _owner(now: TargetNow, call: ObserveCall) -> str:

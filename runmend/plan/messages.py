@@ -13,6 +13,7 @@ from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
 from runmend.plan.reasons import CANCELLED, NO_REASON
+from runmend.plan.values import Value
 
 JOIN_SIGNAL = "alerts"
 RESOLVED_SIGNAL = "alerts_resolved"
@@ -105,6 +106,8 @@ class Observation(Frozen):
     """The same in a few words without a name in them."""
     findings: tuple[Finding, ...] = ()
     causes: dict[Cause, int] = {}
+    values: dict[str, tuple[Value, ...]] = {}
+    """Step's action id → what its command is filled with, besides the target."""
     remarks: tuple[str, ...] = ()
 
 
@@ -119,10 +122,19 @@ class StepCall(Frozen):
     protect_serving: bool
     run_id: str
     step_id: str
+    values: tuple[Value, ...] = ()
+    """What the run observed and calculated for it before it changed anything."""
 
     @classmethod
     def of(
-        cls, given: RunInput, number: int, run_id: str, *, alerts: tuple[Alert, ...], mode: Mode | None = None
+        cls,
+        given: RunInput,
+        number: int,
+        run_id: str,
+        *,
+        alerts: tuple[Alert, ...],
+        values: tuple[Value, ...] = (),
+        mode: Mode | None = None,
     ) -> "StepCall":
         """The call of a plan's step.
 
@@ -131,6 +143,7 @@ class StepCall(Frozen):
             number: the step's place in the workflow list, from 1.
             run_id: the original execution run id.
             alerts: all that have joined by now.
+            values: what the run observed and calculated for it.
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
@@ -148,6 +161,7 @@ class StepCall(Frozen):
             protect_serving=True if protect is None else protect,
             run_id=run_id,
             step_id=f"{number:02d}-{step.action_id}",
+            values=values,
         )
 
 
@@ -204,7 +218,7 @@ class Settled(Frozen):
 
 
 class CheckCall(Frozen):
-    """The input of `runmend.check`."""
+    """The input of `runmend.hold` and `runmend.check`."""
 
     state: str | None
     criteria: tuple[Criterion, ...]
@@ -249,7 +263,9 @@ class RunResult(Frozen):
     """The step that may have written, and nobody knows: a remark says why."""
     settled: str | None = None
     window_seconds: int | None = None
-    """How long the window was held; None where it was not reached."""
+    """How long the window lasted; None where it was not reached."""
+    window_ended_early: bool = False
+    """It was broken, or the run was cancelled in it."""
     verdicts: tuple[Verdict, ...] = ()
     remarks: tuple[str, ...] = ()
     not_done: tuple[str, ...] = ()
@@ -287,7 +303,7 @@ class RunResult(Frozen):
         if plan.changes:
             verifying = (
                 ("settle", self.settled is None),
-                ("verification window", self.window_seconds is None),
+                ("verification window", self.window_seconds is None or self.window_ended_early),
                 ("check", not self.verdicts),
             )
             yield from (name for name, left in verifying if left)

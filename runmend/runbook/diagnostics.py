@@ -39,6 +39,7 @@ class Kind(StrEnum):
     RECOMMEND_ONLY = "recommend-only"
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
+    DEFAULT_VALUE = "default-value"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from runmend.runbook import Compiled, RunbookError, compile_runbook
+from runmend.runbook.phrases import known_states
 
 SEED = (Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md").read_text()
-STATES = "known states are ImagePullBackOff, ErrImagePull"
+STATES = f"known states are {known_states()}"
 CONDITIONS = (
     '"Requires: `namespace`, `pod` labels", "Pod must be owned by a Deployment" or "Pod is in ImagePullBackOff"'
 )
