@@ -76,4 +76,4 @@ async def test_a_deployment_whose_deletion_begins_in_the_window_is_not_resolved(
 
     said = told(await world.failed(handle), Outcome.VERIFICATION_FAILED)
 
-    assert said == "Deployment shop/web is being deleted: what was changed goes with it"
+    assert said == "30s into the window: Deployment shop/web is being deleted: what was changed goes with it"
