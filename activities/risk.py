@@ -78,7 +78,8 @@ def restricted(call: StepCall) -> Risk | None:
     """What the runbook says that restricts the step and that nothing reads, None where there is nothing."""
     if not call.step.restrictions:
         return None
-    return Risk(f"its runbook says, for a person to judge: {'; '.join(call.step.restrictions)}", RESTRICTED)
+    said = "; ".join(call.step.restrictions)
+    return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
 
 
 def _ending(changes: tuple[Change, ...]) -> str:

@@ -5,13 +5,8 @@ from pathlib import Path
 import pytest
 
 from runmend.runbook import Compiled, RunbookError, compile_runbook
-from runmend.runbook.phrases import known_states
 
 SEED = (Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md").read_text()
-STATES = f"known states are {known_states()}"
-CONDITIONS = (
-    '"Requires: `namespace`, `pod` labels", "Pod must be owned by a Deployment" or "Pod is in ImagePullBackOff"'
-)
 CRITERIA = (
     '"Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running", "Container starts successfully", '
     '"No new `ImagePullBackOff` events for 5 minutes" or "No container restarts for 5 minutes"'
