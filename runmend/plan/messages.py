@@ -153,8 +153,8 @@ class StepCall(Frozen):
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
-        if "alert" in step.gate:
-            # A gate may name any label, and alerts are handed on in brief.
+        if any("alert" in each for each in (step.gate, *(condition.expression for condition in step.conditions))):
+            # They may name any label, and alerts are handed on in brief.
             whole = {alert.episode: alert for alert in given.alerts}
             alerts = tuple(whole.get(alert.episode, alert) for alert in alerts)
         came_to = {result.action_id: result.came_to for result in results}
