@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from activities.gates import skipped
-from activities.risk import Risk, risk_of
+from activities.risk import Risk, restricted, risk_of
 from activities.serving import serving_count
 from runmend.core.errors import (
     Forbidden,
@@ -42,7 +42,7 @@ from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_w
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
+from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
 log = logging.getLogger("runmend.changes")
@@ -102,7 +102,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     gone = now.problem_gone(call.state, call.alerts) if call.state else None
     if gone:
         return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    if not_run := skipped(now, call):
+    if not_run := skipped(cluster, now, call):
         return not_run
     item = _changeable(now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
@@ -115,9 +115,9 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         return _already(call, repeatable=changing.repeatable)
     _raise_if_paused(now, changes)
     steps = guarded_patch(item, made, _note(call, author, changes))
-    risk = risk_of(now, changes, call, changing.risk)
+    risk = restricted(call) or risk_of(now, changes, call, changing.risk)
     if left := _left(risk, call):
-        tried = _tried(cluster, call, steps, whatever=bool(risk or call.step.restrictions))
+        tried = _tried(cluster, call, steps, whatever=bool(risk))
         return _result(
             call,
             StepStatus.RECOMMENDED,
@@ -162,9 +162,6 @@ def _left(risk: Risk | None, call: StepCall) -> Risk | None:
     """Why a change is left to a person; None where it is made."""
     if risk:
         return risk
-    if call.step.restrictions:
-        said = "; ".join(call.step.restrictions)
-        return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
     return Risk("the mode is recommend", "the mode is recommend") if call.mode is Mode.RECOMMEND else None
 
 

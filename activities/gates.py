@@ -1,18 +1,20 @@
 """Whether a step's gate and its conditions hold, of what is there now. Called by every step before it does anything."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from runmend.alerts.alert import Alert
 from runmend.core.errors import PreconditionFailed
-from runmend.facts.expressions import Judged, compiled
+from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.snapshot import Snapshot
+from runmend.kube.client import Cluster
+from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.reasons import PROBLEM_GONE
 
 
-def skipped(now: TargetNow, call: StepCall) -> StepResult | None:
+def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
     """The step's result where the problem is gone, or where its gate does not hold, or cannot be told; None where the
     step runs.
 
@@ -20,13 +22,16 @@ def skipped(now: TargetNow, call: StepCall) -> StepResult | None:
         PreconditionFailed: it would run, and one of its conditions does not hold, or cannot be told.
     """
     step = call.step
-    problem = call.problem if step.changes else ""
-    if not (problem or step.gate or step.conditions):
+    problem = compiled(call.problem) if call.problem and step.changes else None
+    gate = compiled(step.gate) if step.gate else None
+    conditions = [(condition, compiled(condition.expression)) for condition in step.conditions]
+    asked = [*filter(None, (problem, gate)), *(expression for _, expression in conditions)]
+    if not asked:
         return None
-    snapshot = snapshot_of(now, call.alerts, call.state, call.before)
+    snapshot = snapshot_of(cluster, now, asked, call.alerts, call.state, call.before)
     if problem and (gone := problem_gone(problem, snapshot)):
         return StepResult(action_id=step.action_id, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE)
-    judged = compiled(step.gate).judge(snapshot) if step.gate else None
+    judged = gate.judge(snapshot) if gate else None
     if judged and not judged.holds:
         return StepResult(
             action_id=step.action_id,
@@ -34,8 +39,8 @@ def skipped(now: TargetNow, call: StepCall) -> StepResult | None:
             summary=f"its gate {_says(judged)}: {judged.evidence}",
             reason=f"its gate {_says(judged)}",
         )
-    for condition in step.conditions:
-        judged = compiled(condition.expression).judge(snapshot)
+    for condition, expression in conditions:
+        judged = expression.judge(snapshot)
         if not judged.holds:
             raise PreconditionFailed(
                 f"the condition {condition.text!r} (line {condition.line}) {_says(judged)}: {judged.evidence}",
@@ -44,11 +49,11 @@ def skipped(now: TargetNow, call: StepCall) -> StepResult | None:
     return None
 
 
-def problem_gone(problem: str, snapshot: Snapshot) -> str:
+def problem_gone(problem: Expression, snapshot: Snapshot) -> str:
     """Why there is nothing to do, by the expression that the runbook has for its problem; empty where there is, or
     where that cannot be told.
     """
-    judged = compiled(problem).judge(snapshot)
+    judged = problem.judge(snapshot)
     return f"there is no problem: {judged.evidence}" if judged.holds is False else ""
 
 
@@ -57,9 +62,15 @@ def _says(judged: Judged) -> str:
 
 
 def snapshot_of(
-    now: TargetNow, alerts: tuple[Alert, ...], state: str | None, before: Mapping[str, tuple[str, ...]]
+    cluster: Cluster,
+    now: TargetNow,
+    asked: Sequence[Expression],
+    alerts: tuple[Alert, ...],
+    state: str | None,
+    before: Mapping[str, tuple[str, ...]],
 ) -> Snapshot:
-    """What a gate is asked about: the target as it is, the alert's pod where it is still there, and its container.
+    """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container,
+    and of its node and the like what they name.
 
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
     waits in the runbook's state. `before` is what the earlier steps came to.
@@ -70,12 +81,16 @@ def snapshot_of(
     affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
+    besides = Besides.read(cluster, asked, pod.node if pod else "")
     return Snapshot(
         pods=pods,
         all_pods=pods,
         pod=pod,
         container=container,
         workload=now.workload,
+        node=besides.node,
+        alert=alert.labels if alert else None,
+        unknown=besides.unknown,
         states=STATES,
         steps=before,
     )

@@ -6,6 +6,7 @@ from activities.boundary import translated
 from activities.diagnosis import Diagnosis
 from activities.gates import problem_gone, snapshot_of
 from runmend.core.errors import PreconditionFailed
+from runmend.facts.expressions import compiled
 from runmend.facts.pod import PodFacts
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
@@ -31,8 +32,9 @@ class Observer:
             affected = now.affected(call.plan.state) if call.plan.state else ()
             gone = now.problem_gone(call.plan.state, call.alerts) if call.plan.state else None
             if call.plan.problem_expression and not gone:
-                snapshot = snapshot_of(now, call.alerts, call.plan.state, {})
-                if words := problem_gone(call.plan.problem_expression, snapshot):
+                problem = compiled(call.plan.problem_expression)
+                snapshot = snapshot_of(self._cluster, now, [problem], call.alerts, call.plan.state, {})
+                if words := problem_gone(problem, snapshot):
                     gone = Gone(words)
             if call.plan.target and call.plan.target != call.target.kind:
                 raise PreconditionFailed(

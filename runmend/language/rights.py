@@ -44,7 +44,13 @@ _OF_EACH_RUN: Final = (
         "apps",
         ("statefulsets", "daemonsets"),
         ("get",),
-        "For the selectors of targets that are none of Deployments: their pods are listed by these.",
+        "For targets that are none of Deployments: their pods are listed by the selectors of these.",
+    ),
+    Right(
+        "apps",
+        ("controllerrevisions",),
+        ("list",),
+        "For StatefulSets and DaemonSets: which of their pods are of the newest revision.",
     ),
     Right("batch", ("jobs",), ("get",)),
     Right(
@@ -54,6 +60,18 @@ _OF_EACH_RUN: Final = (
         'Only for the names of an account\'s pull secrets; without it the diagnosis says "unknown" and stops nothing.',
     ),
 )
+_OF_GROUPS: Final = {
+    "node": (
+        Right(
+            "",
+            ("nodes",),
+            ("get",),
+            "A runbook names facts of nodes, which are in no namespace: only a binding in the whole cluster gives "
+            "this; without it those facts are unknown.",
+        ),
+    ),
+}
+"""Group of facts → what reading it needs besides; only where a runbook names it."""
 _OF_CHANGING: Final = Needs(
     rights=(
         Right(
@@ -77,9 +95,10 @@ BRIDGE: Final = "bridge"
 SECRETS: Final = "read-secrets"
 
 
-def roles(operations: Collection[Operation]) -> dict[str, tuple[Right, ...]]:
-    """Role → its rights, for runbooks that hold these commands."""
-    given = [*_OF_EACH_RUN, *(right for needed in _needed(operations) for right in needed.rights)]
+def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> dict[str, tuple[Right, ...]]:
+    """Role → its rights, for runbooks that hold these commands, and whose expressions name these groups of facts."""
+    named = [right for group, rights in _OF_GROUPS.items() if group in groups for right in rights]
+    given = [*_OF_EACH_RUN, *named, *(right for needed in _needed(operations) for right in needed.rights)]
     return {
         BRIDGE: _OF_THE_BRIDGE,
         WORKER: tuple(dict.fromkeys(given)),
@@ -121,10 +140,10 @@ _WHY: Final = {
 }
 
 
-def roles_yaml(operations: Collection[Operation]) -> str:
+def roles_yaml(operations: Collection[Operation], groups: Collection[str] = ()) -> str:
     """The roles as a file for `kubectl apply`, with a comment where a right is not plain."""
     documents = []
-    for name, rights in roles(operations).items():
+    for name, rights in roles(operations, groups).items():
         lines = [
             *_comment(_WHY[name]),
             "apiVersion: rbac.authorization.k8s.io/v1",

@@ -62,9 +62,12 @@ def settled_pods(mark: Watermark, live: Live) -> tuple[tuple[PodFacts, ...], tup
 
 
 def waiting_pods(states: tuple[str, ...], pods: tuple[PodFacts, ...]) -> list[str]:
-    """`pod: container waits (reason)` for each container that waits in one of the runbook's states."""
-    reasons = {reason for state in states for reason in STATES[state].waiting}
-    return [f"{pod.name}: {c.name} waits ({c.reason})" for pod in pods for c in pod.waiting_for(*reasons)]
+    """`pod: container waits (reason)` for each container that is in one of the runbook's states."""
+    containers = [(pod, c) for pod in pods for c in pod.containers]
+    shown = [
+        f"{pod.name}: {c.name} {how}" for pod, c in containers for each in states if (how := STATES[each].shown_in(c))
+    ]
+    return list(dict.fromkeys(shown))
 
 
 def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:

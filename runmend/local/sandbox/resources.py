@@ -55,6 +55,7 @@ STATEFUL_SETS = Resource(
     "statefulsets", "StatefulSet", "apps", status=True, generated=True, scaled=True, short=("sts",)
 )
 DAEMON_SETS = Resource("daemonsets", "DaemonSet", "apps", status=True, generated=True, short=("ds",))
+CONTROLLER_REVISIONS = Resource("controllerrevisions", "ControllerRevision", "apps")
 JOBS = Resource("jobs", "Job", "batch", status=True, generated=True)
 
 RESOURCES = (
@@ -68,6 +69,7 @@ RESOURCES = (
     REPLICA_SETS,
     STATEFUL_SETS,
     DAEMON_SETS,
+    CONTROLLER_REVISIONS,
     JOBS,
 )
 GROUPS = tuple(sorted({resource.group for resource in RESOURCES if resource.group}))

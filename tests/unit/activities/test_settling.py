@@ -85,14 +85,14 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
     class Lagging(Cluster):
         def __init__(self) -> None: ...
 
-        def read(self, kind: str, namespace: str, name: str) -> dict[str, Any]:
+        def look_at(self, kind: str, namespace: str, name: str) -> tuple[dict[str, Any], None]:
             assert (kind, namespace, name) == ("Deployment", "shop", "web")
             metadata = {"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "7", "generation": 3}
             return {
                 "metadata": metadata,
                 "spec": {"selector": {"matchLabels": {"app": "web"}}},
                 "status": {"observedGeneration": 2},
-            }
+            }, None
 
         def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
             assert (namespace, selector, metadata_only) == ("shop", "app=web", False)
