@@ -25,10 +25,10 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
     problem = compiled(call.problem) if call.problem and step.changes else None
     gate = compiled(step.gate) if step.gate else None
     conditions = [(condition, compiled(condition.expression)) for condition in step.conditions]
-    asked = [*filter(None, (problem, gate)), *(expression for _, expression in conditions)]
+    asked = [*(each for each in (problem, gate) if each), *(expression for _, expression in conditions)]
     if not asked:
         return None
-    snapshot = snapshot_of(cluster, now, asked, call.alerts, call.state, call.before)
+    snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before)
     if problem and (gone := problem_gone(problem, snapshot)):
         return StepResult(action_id=step.action_id, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE)
     judged = gate.judge(snapshot) if gate else None
@@ -64,9 +64,9 @@ def _says(judged: Judged) -> str:
 def snapshot_of(
     cluster: Cluster,
     now: TargetNow,
-    asked: Sequence[Expression],
     alerts: tuple[Alert, ...],
     state: str | None,
+    asked: Sequence[Expression],
     before: Mapping[str, tuple[str, ...]],
 ) -> Snapshot:
     """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container,

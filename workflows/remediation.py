@@ -5,7 +5,7 @@ Observe and diagnose → steps → settle → window → check → report. Nothi
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from temporalio import workflow
@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from runmend.alerts.alert import Alert
+    from runmend.core.durations import took
     from runmend.core.outcomes import Outcome
     from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
     from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
@@ -45,6 +46,7 @@ with workflow.unsafe.imports_passed_through():
     from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
     from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform, tried_again
     from workflows.failures import RunFailed
+    from workflows.window import window
 
 FINGERPRINTS_KEY = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
@@ -219,8 +221,9 @@ class Remediation:
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
-        run_id = workflow.info().original_execution_run_id
-        call = StepCall.of(given, number, run_id, alerts=self._alerts, results=self._so_far.steps)
+        run_id, values = workflow.info().original_execution_run_id, observation.values.get(step.action_id, ())
+        done = self._so_far.steps
+        call = StepCall.of(given, number, run_id, alerts=self._alerts, values=values, results=done)
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
@@ -275,29 +278,51 @@ class Remediation:
         )
         self._note(settled=settled.summary)
         end_if_cancelled()
-        until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
-        self._show_now(current_details.in_window(plan, until))
-        await workflow.sleep(timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}")
-        self._note(window_seconds=plan.window_seconds)
+        call = CheckCall(
+            state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark
+        )
+        await self._window(plan, call)
         self._show_now(current_details.checking(plan))
         checked: Checked = await perform(
             "runmend.check",
-            CheckCall(
-                state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark
-            ),
+            call,
             Checked,
             Outcome.VERIFICATION_FAILED,
             summary=f"check {len(plan.criteria)} criteria",
             seconds=(30, 300),
         )
+        self._judge(checked)
+        return Ending(Outcome.RESOLVED, self._proved(plan), current_details.was_wrong(self._so_far.observation))
+
+    async def _window(self, plan: Plan, call: CheckCall) -> None:
+        """Let the window pass, and fail at once where something breaks in it."""
+        until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
+        self._show_now(current_details.in_window(plan, until))
+        began = workflow.now()
+        try:
+            passed = await window(
+                call, timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}"
+            )
+        except asyncio.CancelledError:
+            self._note(window_seconds=_seconds_since(began), window_ended_early=True)
+            raise
+        if passed.unwatched:
+            self._remarks += (f"nothing watched over the window to its end: {passed.unwatched}",)
+        if passed.broken:
+            lasted = _seconds_since(began)
+            self._note(window_seconds=lasted, window_ended_early=True)
+            self._judge(passed.broken, f"{took(lasted)} into the window: ")
+        self._note(window_seconds=plan.window_seconds)
+
+    def _judge(self, checked: Checked, where: str = "") -> None:
+        """Keep the verdicts, and fail where they do."""
         self._note(verdicts=checked.verdicts)
         self._remarks += checked.remarks
         end_if_cancelled()
         if checked.reverted:
-            raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
+            raise RunFailed(Outcome.REVERTED, f"{where}{checked.reverted}", checked.reason)
         if checked.failure:
-            raise RunFailed(Outcome.VERIFICATION_FAILED, checked.failure, checked.reason)
-        return Ending(Outcome.RESOLVED, self._proved(plan), current_details.was_wrong(self._so_far.observation))
+            raise RunFailed(Outcome.VERIFICATION_FAILED, f"{where}{checked.failure}", checked.reason)
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
@@ -333,7 +358,8 @@ class Remediation:
                 heartbeat_timeout=HEARTBEAT,
                 retry_policy=QUICK,
             )
-        except ActivityError as error:
+        except (ActivityError, asyncio.CancelledError) as error:
+            # Cancelled while the report was under way, or as it came: what the run has come to stands.
             if is_cancelled_exception(error):
                 workflow.logger.info("cancelled while reporting")
             # The report is told from what is known; that it could not be counted changes no outcome, and is in the
@@ -425,6 +451,10 @@ class Remediation:
             self._remarks += (remark,)
         else:
             self._more_remarks += 1
+
+
+def _seconds_since(began: datetime) -> int:
+    return int((workflow.now() - began).total_seconds())
 
 
 def _counted(alerts: int) -> str:

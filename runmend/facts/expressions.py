@@ -4,7 +4,7 @@ Called by the runbooks' compiler, which wants errors early, and by the activitie
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -322,12 +322,18 @@ def _checked(read: Rewritten) -> cel.Expression:
     try:
         return _environment().compile(read.text)
     except (RuntimeError, ValueError, TypeError) as error:  # what the library raises for a text that it cannot read
-        wrong = _error(str(error), read.text)
+        wrong = error_of(str(error), read.text, [*GROUPS, *(function.name for function in FUNCTIONS)])
         raise ExpressionError(str(wrong), wrong.line, read.column(wrong.line, wrong.column), wrong.remedy) from error
 
 
-def _error(text: str, source: str) -> ExpressionError:
-    """The library's error as ours; where it names a name, its column is the name's."""
+def error_of(text: str, source: str, known: Sequence[str]) -> ExpressionError:
+    """The library's error as ours; where it names a name, its column is the name's.
+
+    Args:
+        text: the library's.
+        source: the expression.
+        known: the names that may stand there.
+    """
     found = _ERROR.search(text)
     if not found:
         return ExpressionError(text.partition(": ")[2] or text, 1, 1)
@@ -341,15 +347,16 @@ def _error(text: str, source: str) -> ExpressionError:
         what, remedy = f"a {kind} has no fact {name!r}", _nearest(name, names, "its facts are")
     elif missing := _UNDECLARED.search(what):
         name = missing[1].partition(".")[0]
-        known = [*GROUPS, *(function.name for function in FUNCTIONS)]
         what, remedy = f"there is no {name!r}", _nearest(name, known, "there are")
+        if name in known:
+            what, remedy = f"{name} does not take that many numbers", ""
     if name:
         text_of_line = source.split("\n")[line - 1]
         column = max(text_of_line.rfind(name, 0, column + len(name)), 0) + 1
     return ExpressionError(what, line, column, remedy)
 
 
-def _nearest(name: str, names: list[str], what: str) -> str:
+def _nearest(name: str, names: Sequence[str], what: str) -> str:
     near = get_close_matches(name, names, 1)
     return f"did you mean {near[0]!r}?" if near else f"{what} {', '.join(sorted(names))}"
 

@@ -105,14 +105,14 @@ class Snapshot:
         ]
         return Said(bool(seen), first_few(seen) or f"no new {name} event")
 
+    def is_new(self, event: EventFacts) -> bool:
+        """Whether an event is new: its uid is unknown to the watermark, or its count grew since."""
+        return event.count > self.counted.get(event.uid, 0)
+
     def step(self, name: str, *, fact: str) -> Said:
         """Whether an earlier step came to something."""
         came_to = self.steps.get(name)
         return Said(fact in (came_to or ()), f"{name}: {', '.join(came_to)}" if came_to else f"{name} has not run")
-
-    def is_new(self, event: EventFacts) -> bool:
-        """Whether an event is new: its uid is unknown to the watermark, or its count grew since."""
-        return event.count > self.counted.get(event.uid, 0)
 
     @property
     def restarted(self) -> Said:

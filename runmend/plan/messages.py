@@ -13,6 +13,7 @@ from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
 from runmend.plan.reasons import CANCELLED, NO_REASON
+from runmend.plan.values import Value
 
 JOIN_SIGNAL = "alerts"
 RESOLVED_SIGNAL = "alerts_resolved"
@@ -114,6 +115,8 @@ class Observation(Frozen):
     """The same in a few words without a name in them."""
     findings: tuple[Finding, ...] = ()
     causes: dict[Cause, int] = {}
+    values: dict[str, tuple[Value, ...]] = {}
+    """Step's action id → what its command is filled with, besides the target."""
     remarks: tuple[str, ...] = ()
 
 
@@ -128,6 +131,8 @@ class StepCall(Frozen):
     protect_serving: bool
     run_id: str
     step_id: str
+    values: tuple[Value, ...] = ()
+    """What the run observed and calculated for it before it changed anything."""
     problem: str = ""
     """The expression that says whether there is anything to do, where it is not the state that says so."""
     before: dict[str, tuple[str, ...]] = {}
@@ -141,6 +146,7 @@ class StepCall(Frozen):
         run_id: str,
         *,
         alerts: tuple[Alert, ...],
+        values: tuple[Value, ...] = (),
         results: tuple["StepResult", ...] = (),
         mode: Mode | None = None,
     ) -> "StepCall":
@@ -151,6 +157,7 @@ class StepCall(Frozen):
             number: the step's place in the workflow list, from 1.
             run_id: the original execution run id.
             alerts: all that have joined by now.
+            values: what the run observed and calculated for it.
             results: of the earlier steps.
             mode: one more that has a say, besides the runbook's and the options'.
         """
@@ -169,6 +176,7 @@ class StepCall(Frozen):
             protect_serving=True if protect is None else protect,
             run_id=run_id,
             step_id=f"{number:02d}-{step.action_id}",
+            values=values,
             problem=plan.problem_expression,
             before={name: came_to.get(named.get(name, ""), ()) for name in step.asks},
         )
@@ -235,7 +243,7 @@ class Settled(Frozen):
 
 
 class CheckCall(Frozen):
-    """The input of `runmend.check`."""
+    """The input of `runmend.hold` and `runmend.check`."""
 
     state: str | None
     criteria: tuple[Criterion, ...]
@@ -280,7 +288,9 @@ class RunResult(Frozen):
     """The step that may have written, and nobody knows: a remark says why."""
     settled: str | None = None
     window_seconds: int | None = None
-    """How long the window was held; None where it was not reached."""
+    """How long the window lasted; None where it was not reached."""
+    window_ended_early: bool = False
+    """It was broken, or the run was cancelled in it."""
     verdicts: tuple[Verdict, ...] = ()
     remarks: tuple[str, ...] = ()
     not_done: tuple[str, ...] = ()
@@ -318,7 +328,7 @@ class RunResult(Frozen):
         if plan.changes:
             verifying = (
                 ("settle", self.settled is None),
-                ("verification window", self.window_seconds is None),
+                ("verification window", self.window_seconds is None or self.window_ended_early),
                 ("check", not self.verdicts),
             )
             yield from (name for name, left in verifying if left)

@@ -15,11 +15,19 @@ from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
 from runmend.plan.operations import Operation
+from runmend.plan.values import Calculation
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment", "statefulset", "daemonset", "node"})
 """`{pod}` is the pod of the first alert that still exists, `{deployment}` and the other kinds the target, `{container}`
 each container that a step treats."""
+DERIVED_PLACEHOLDERS = frozenset(
+    {
+        *("job", "owner", "service_account", "image", "replicas"),
+        *("current_limit", "current_request", "current_revision", "previous_revision"),
+    }
+)
+"""What `runmend.language.derived` takes from what was observed; an action's own item of such a name comes first."""
 
 TARGET_LABELS = ("namespace", "pod")
 """The labels by which a run finds what it fixes: an alert without them starts none, whatever its runbook requires."""
@@ -62,6 +70,7 @@ class Step(Frozen):
     command: str
     operation: Operation
     parameters: dict[str, str] = {}
+    calculations: tuple[Calculation, ...] = ()
     required_labels: tuple[str, ...] = ()
     optional_labels: tuple[str, ...] = ()
     gate: str = ""

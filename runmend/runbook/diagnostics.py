@@ -42,6 +42,7 @@ class Kind(StrEnum):
     NO_PROBLEM = "no-problem"
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
+    DEFAULT_VALUE = "default-value"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,16 @@ from runmend.plan.operations import Operation
 from runmend.plan.plan import (
     BUILT_IN_PLACEHOLDERS,
     CHANGING_SECONDS,
+    DERIVED_PLACEHOLDERS,
     PLACEHOLDER,
     READING_SECONDS,
     Condition,
     Step,
     fill,
 )
+from runmend.plan.values import Calculation
 from runmend.runbook.actions import RESERVED, Action, Named
+from runmend.runbook.calculations import ITEM, bound_items, compile_calculations, read_calculations
 from runmend.runbook.conditions import EXAMPLES, Meant, in_heading, leading, read_condition
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Item, texts_of_item
@@ -66,16 +69,18 @@ def compile_step(action: Action, report: Report) -> Step | None:
         )
         return None
     parameters = _parameters(action, report)
-    operation = _operation(action, command, parameters, report)
-    if operation is None:
+    compiled = _operation(action, command, parameters, report)
+    if compiled is None:
         return None
+    operation, calculations = compiled
     verb = verb_of(operation)
     arguments = verb.arguments.model_validate(operation.arguments)
     changes = verb.changing is not None
     found = _Conditions(changes, operation.kind)
     _read_conditions(action, found, report)
     _look_for_restrictions(action, found, report)
-    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
+    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS}
+    known |= {calculation.name: f"{{{calculation.name}}}" for calculation in calculations}
     known |= {parameter.name: parameter.value for parameter in parameters.values()}
     images = verb.changing.images(arguments) if verb.changing and verb.changing.images else ()
     return Step(
@@ -86,6 +91,7 @@ def compile_step(action: Action, report: Report) -> Step | None:
         command=command.value,
         operation=operation,
         parameters={parameter.name: parameter.value for parameter in parameters.values()},
+        calculations=calculations,
         required_labels=tuple(found.required),
         optional_labels=tuple(found.optional),
         gate=" && ".join(found.gates),
@@ -100,7 +106,9 @@ def compile_step(action: Action, report: Report) -> Step | None:
     )
 
 
-def _operation(action: Action, command: Named, parameters: dict[str, Parameter], report: Report) -> Operation | None:
+def _operation(
+    action: Action, command: Named, parameters: dict[str, Parameter], report: Report
+) -> tuple[Operation, tuple[Calculation, ...]] | None:
     if not command.pure:
         report.error(
             command.line,
@@ -108,23 +116,26 @@ def _operation(action: Action, command: Named, parameters: dict[str, Parameter],
             "put the whole command, and nothing else, in one pair of backticks",
         )
         return None
-    values = Values(report, command.line, parameters)
+    calculated = read_calculations(action, report)
+    values = Values(report, command.line, parameters, calculated=frozenset(calculated))
     operation = parse_command(command.value, values)
-    if operation is not None:
-        for name in parameters.keys() - values.used:
-            report.warning(
-                Kind.UNUSED_ITEM,
-                parameters[name].line,
-                f"nothing in {action.action_id} uses the item {quoted(name)}",
-                f"write {{{name}}} in the command, or remove it",
-            )
-    return operation
+    if operation is None:
+        return None
+    calculations = compile_calculations(calculated, operation, parameters, values.used, report)
+    for name in parameters.keys() - values.used:
+        report.warning(
+            Kind.UNUSED_ITEM,
+            parameters[name].line,
+            f"nothing in {action.action_id} uses the item {quoted(name)}",
+            f"write {{{name}}} in the command, or remove it",
+        )
+    return operation, calculations
 
 
 def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
     parameters = {}
     for named in action.named.values():
-        if named.name in RESERVED:
+        if named.name in RESERVED | bound_items(action):
             continue
         if named.name in BUILT_IN_PLACEHOLDERS:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")
@@ -180,7 +191,7 @@ def _restrict(text: str, line: int, found: _Conditions) -> None:
 
 def _look_for_restrictions(action: Action, found: _Conditions, report: Report) -> None:
     """Look at what stands beside what is read: of a changing action a sentence that plainly restricts it."""
-    used = {*PLACEHOLDER.findall(action.value("command"))}
+    used = {*PLACEHOLDER.findall(action.value("command")), *bound_items(action)}
     free = _approval(action, report) or not found.changes
     heading, _ = in_heading(action.heading)
     texts = [("the heading", heading, action.heading_line), *(("the text", *text) for text in action.beside)]
@@ -193,7 +204,7 @@ def _look_for_restrictions(action: Action, found: _Conditions, report: Report) -
             texts.append(("the description", begins.rest if begins else named.value, named.line))
         elif named.name not in RESERVED and named.name not in used:
             texts.append(("the item", f"{named.name}: {named.marked or named.value}", named.line))
-        if named.name != "conditions" and named.items:
+        if named.name not in ("conditions", ITEM) and named.items:
             _unread(named.items[0].line, f"the list under {quoted(named.name)} is not read", report)
             texts += (("the list item", *text) for item in named.items for text in texts_of_item(item))
         for text, line in named.beside:
@@ -250,7 +261,7 @@ def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Repor
         found.optional |= dict.fromkeys(meant.labels.optional)
     elif meant.owner:
         _set_owner(meant.owner, line, found, report)
-    elif meant.state and found.changes and STATES[meant.state].repaired:
+    elif meant.state and found.changes and STATES[meant.state].of_containers:
         _set_state(meant.state, line, found, report)
     elif leads:
         found.gates.append(f"({meant.expression})")
