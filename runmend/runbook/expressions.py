@@ -23,7 +23,7 @@ OF_CRITERIA: Final = Readers(
 )
 OF_CONDITIONS: Final = Readers(
     "the expression",
-    frozenset({"pods", "pod", "container", "workload", "node", "alert"}),
+    frozenset(GROUPS) - {"events", "restarted"},
     "and what is new is not known before the target has settled",
 )
 

@@ -373,7 +373,7 @@ FORMS: Final = (
     Form(
         rf"{_WHOSE}(?:deployment|workload) has (?:a|any) previous revision|"
         r"(?:there is )?a previous revision(?: exists)?",
-        "workload.revision > 1",
+        "workload.previous_revision != null",
         ("The Deployment has a previous revision", "There is a previous revision"),
         where="condition",
     ),
@@ -382,6 +382,33 @@ FORMS: Final = (
         r"not (?:complete|completed|finished))",
         f"!({_ROLLED_OUT})",
         ("A rollout is in progress", "The rollout has not completed"),
+        where="condition",
+    ),
+    Form(
+        r"(?:the |affected )*nodes? (?:is|are|must be|becomes?|stays?|remains?) (?:back |again )*"
+        r"(?P<node>ready|healthy|schedulable|uncordoned|not cordoned)(?: again)?",
+        "{node}",
+        ("Node is Ready", "The node is schedulable", "Node is not cordoned"),
+        where="condition",
+    ),
+    Form(
+        r"(?:the |affected )*nodes? (?:is|are) (?:in )?(?P<node>not ?ready|unready|unhealthy|not healthy|cordoned|"
+        r"unschedulable|not schedulable|schedulingdisabled|under (?:memory |disk |pid )?pressure|"
+        r"not under (?:memory |disk |pid )?pressure|(?:memory|disk|pid)pressure)(?: state)?",
+        "{node}",
+        ("Node is NotReady", "The node is cordoned", "Node is under memory pressure", "Node is not under pressure"),
+        where="condition",
+    ),
+    Form(
+        r"(?:the |affected )*nodes? (?:has|have) (?P<node>(?:no )?(?:memory |disk |pid )?pressure)",
+        "{node}",
+        ("The node has no pressure",),
+        where="condition",
+    ),
+    Form(
+        r"(?:new )?pods can be scheduled (?:to|on) (?:the |affected )*node|(?:the |affected )*node takes (?:new )?pods",
+        "node.takes_pods",
+        ("New pods can be scheduled to the node",),
         where="condition",
     ),
     Form(

@@ -38,6 +38,24 @@ _COMPARED: Final = {
     **dict.fromkeys(("fewer than", "less than", "below", "under", "lower than"), "<"),
     **dict.fromkeys(("exactly",), "=="),
 }
+_PRESSURES: Final = {
+    "pressure": "node.under_pressure",
+    "memorypressure": "node.memory_pressure",
+    "diskpressure": "node.disk_pressure",
+    "pidpressure": "node.pid_pressure",
+}
+_NODE: Final = {
+    **dict.fromkeys(("ready",), "node.ready"),
+    **dict.fromkeys(("notready", "unready"), "!node.ready"),
+    **dict.fromkeys(("healthy",), "node.ready && !node.under_pressure"),
+    **dict.fromkeys(("unhealthy", "nothealthy"), "!(node.ready && !node.under_pressure)"),
+    **dict.fromkeys(("schedulable", "uncordoned", "notcordoned"), "node.schedulable"),
+    **dict.fromkeys(("cordoned", "unschedulable", "notschedulable", "schedulingdisabled"), "!node.schedulable"),
+    **_PRESSURES,
+    **{f"under{words}": fact for words, fact in _PRESSURES.items()},
+    **{f"{word}{words}": f"!{fact}" for words, fact in _PRESSURES.items() for word in ("no", "notunder")},
+}
+"""What is said of a node, without its spaces, and the expression that it stands for."""
 _PREPOSITION = (
     r"(?:(?:for|during|over|throughout)(?: at least)?(?: the)?(?: (?:next|following|last))?(?: a period of)?|"
     r"in the (?:next|following|last))"
@@ -159,6 +177,7 @@ _VALUES: Final[dict[str, Callable[[str], str | None]]] = {
     "owner": OWNERS.get,
     "phase": str.capitalize,
     "namespace": _namespace,
+    "node": lambda words: _NODE.get(words.replace(" ", "")),
     "state": lambda words: state_in(words, _asked("state")),
     "event": lambda words: state_in(words, _asked("event")),
     "ended": lambda words: state_in(words, _asked("ended")),
