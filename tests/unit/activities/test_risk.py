@@ -1,13 +1,15 @@
 """What a change puts at risk: pods that serve, and the work of init containers."""
 
-from activities.risk import Risk, risk_of
+import pytest
+
+from activities.risk import Risk, left_running, risk_of
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from runmend.language.verbs import verb
-from runmend.plan.change import Change
+from runmend.plan.change import POD_SPEC, TEMPLATE, Change
 from runmend.plan.messages import StepCall
 from tests.builders import deployment_facts, image_change
 from tests.unit.revisions import a_pod, a_revision
@@ -20,8 +22,10 @@ PROXY = image_change("proxy", "proxy:3", "app:2", init=True, sidecar=True)
 ENDS = "must do its work and end before the pod's containers start"
 
 
-def risk(*pods: PodFacts, available: int, protect: bool = True, changes: tuple[Change, ...] = (APP,)) -> Risk | None:
-    deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3")
+def risk(
+    *pods: PodFacts, available: int, protect: bool = True, changes: tuple[Change, ...] = (APP,), **facts: object
+) -> Risk | None:
+    deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3").model_copy(update=facts)
     now = TargetNow(WEB, Workloads(pods, {found.uid: found for found in map(a_revision, (1, 2, 3))}), deployment)
     call = StepCall(
         step=seed_plan().steps[1],
@@ -70,3 +74,54 @@ def test_where_pods_serve_and_an_init_container_would_change_both_are_said() -> 
     assert f"init container setup {ENDS}" in found.words
     assert found.reason == "pods still serve"
     assert "--to-revision=2" in found.rollback
+
+
+MEMORY = Change(path=(*POD_SPEC, "containers", "app", "resources", "limits", "memory"), before="1Gi", after="2Gi")
+RESTART = Change(path=(*TEMPLATE, "metadata", "annotations", "kubectl.kubernetes.io/restartedAt"), after="now")
+
+
+def replicas(count: int) -> Change:
+    return Change(path=("spec", "replicas"), before=4, after=count)
+
+
+def test_fewer_pods_are_a_risk_while_some_serve_and_more_are_none() -> None:
+    found = risk(available=2, changes=(replicas(3),))
+
+    assert found
+    assert found.words == "it has 4 replicas, 2 of which serve, and 3 would be left"
+    assert risk(available=0, changes=(replicas(3),)) is None
+    assert risk(available=2, changes=(replicas(5),)) is None
+
+
+def test_a_change_of_the_number_hides_no_other_one() -> None:
+    found = risk(available=2, changes=(replicas(5), APP))
+
+    assert found
+    assert found.reason == "pods still serve"
+
+
+@pytest.mark.parametrize("change", [MEMORY, RESTART], ids=["memory", "restart"])
+def test_a_rollout_is_a_risk_only_where_it_would_leave_nobody_serving(change: Change) -> None:
+    found = risk(available=1, changes=(change,), taken_at_once=1)
+
+    assert found
+    assert found.words == "1 of 4 replicas serve, and the rollout takes 1 at once"
+    assert risk(available=2, changes=(change,), taken_at_once=1) is None
+    assert risk(available=0, changes=(change,), taken_at_once=1) is None
+
+
+def test_what_is_replaced_only_when_it_is_deleted_is_no_risk_and_is_said() -> None:
+    assert risk(available=1, changes=(MEMORY,), taken_at_once=1, strategy="OnDelete") is None
+
+    (said,) = told(strategy="OnDelete")
+    assert said.startswith("Deployment shop/web replaces no pod by itself (update strategy OnDelete): ")
+    assert told(partition=3) == (
+        "Deployment shop/web replaces only the pods from number 3 on (its update's partition)",
+    )
+    assert told() == ()
+    assert left_running(TargetNow(WEB, Workloads((), {}), deployment_facts()), (replicas(5),)) == ()
+
+
+def told(**facts: object) -> tuple[str, ...]:
+    now = TargetNow(WEB, Workloads((), {}), deployment_facts().model_copy(update=facts))
+    return left_running(now, (MEMORY,))
