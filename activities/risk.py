@@ -63,14 +63,17 @@ def _runs_another(change: Change) -> bool:
 
 
 def _of_scaling(now: TargetNow, workload: WorkloadFacts, changes: tuple[Change, ...]) -> Risk | None:
-    """Fewer pods than there should be now, while some serve: which of them go is the controller's choice."""
-    wanted = next((change.after for change in changes if change.path == REPLICAS), None)
-    serve = serving_count(now, workload)
-    if not isinstance(wanted, int) or wanted >= workload.replicas or not serve:
+    """Fewer pods than serve. Of a Deployment those that do not serve go first; of a StatefulSet those of the highest
+    numbers, whatever they do.
+    """
+    scaled = next((change for change in changes if change.path == REPLICAS), None)
+    if scaled is None:
         return None
-    return Risk(
-        f"it has {workload.replicas} replicas, {serve} of which serve, and {wanted} would be left", "fewer pods"
-    )
+    # What is not said is one.
+    left = scaled.after if isinstance(scaled.after, int) else 1
+    serve = serving_count(now, workload)
+    fewer = left < (workload.replicas if workload.kind == "StatefulSet" else serve)
+    return Risk(f"{serve} pods serve, and {left} would be left", "fewer pods would serve") if serve and fewer else None
 
 
 def _of_rolling(now: TargetNow, workload: WorkloadFacts) -> Risk | None:
@@ -99,7 +102,8 @@ def restricted(call: StepCall) -> Risk | None:
     """What the runbook says that restricts the step and that nothing reads, None where there is nothing."""
     if not call.step.restrictions:
         return None
-    return Risk(f"its runbook says, for a person to judge: {'; '.join(call.step.restrictions)}", RESTRICTED)
+    said = "; ".join(call.step.restrictions)
+    return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
 
 
 def _ending(changes: tuple[Change, ...]) -> str:

@@ -2,18 +2,19 @@
 window.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from temporalio import activity
 
 from activities.act import reverted
-from activities.boundary import let_in, put_off, translated
+from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
 from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
+from runmend.facts.pod import PodFacts
 from runmend.facts.states import EventSign
 from runmend.kube.client import Cluster
 from runmend.language.states import STATES
@@ -54,7 +55,7 @@ class Verifier:
         with translated():
             now, lacking = settling(self._cluster, call)
             if lacking:
-                let_in()
+                count_anew(REFUSED)
                 # Quickly at first, because most pods are up within seconds.
                 delay = timedelta(seconds=min(activity.info().attempt, 5))
                 raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
@@ -63,7 +64,10 @@ class Verifier:
                 uid=now.workload.uid if now.workload else "",
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
-                events={event.uid: event.count for event in self._events(call.criteria, call.target.namespace, uids)},
+                events={
+                    event.uid: event.count
+                    for event in events_asked_for(self._cluster, call.criteria, call.target.namespace, uids)
+                },
                 restarts=restarts_of(now.pods),
             )
             count = len(now.pods)
@@ -85,7 +89,7 @@ class Verifier:
             now = TargetNow.read(self._cluster, call.target)
             pods = now.workloads.pods_of(call.target)
             uids = {pod.uid for pod in pods} | set(call.watermark.pods)
-            events = self._events(call.criteria, call.target.namespace, uids)
+            events = events_asked_for(self._cluster, call.criteria, call.target.namespace, uids)
             live = Live(pods=pods, events=events, workload=now.workload)
             checked = _judged(now, call, live)
             heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
@@ -98,19 +102,22 @@ class Verifier:
                 )
             return checked
 
-    def _events(self, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
-        """The events about the target's pods that the criteria ask about, by state or by reason."""
-        names = event_names(criteria)
-        if not names:
-            return ()
-        types = names & EVENT_TYPES
-        signs = [
-            sign
-            for name in names - types
-            for sign in (STATES[name].events if name in STATES else (EventSign(reason=name),))
-        ]
-        events = events_of(self._cluster, namespace, uids, {sign.reason for sign in signs}, types)
-        return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
+
+def events_asked_for(
+    cluster: Cluster, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]
+) -> tuple[EventFacts, ...]:
+    """The events about the target's pods that the criteria ask about, by state or by reason."""
+    names = event_names(criteria)
+    if not names:
+        return ()
+    types = names & EVENT_TYPES
+    signs = [
+        sign
+        for name in names - types
+        for sign in (STATES[name].events if name in STATES else (EventSign(reason=name),))
+    ]
+    events = events_of(cluster, namespace, uids, {sign.reason for sign in signs}, types)
+    return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
 
 
 def events_of(
@@ -150,8 +157,8 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     now = TargetNow.read(cluster, call.target)
     if now.gone:
         raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
-    if lost := reverted(now, call.changes):
-        raise lost
+    if undone := reverted(now, call.changes):
+        raise undone
     if now.workload and call.uid and call.changes and now.workload.uid != call.uid:
         raise VerificationFailed(
             f"{call.target} was deleted and made anew before it had settled: what was changed no longer exists",
@@ -251,12 +258,12 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
     mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
     verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
     failure = _failure(now, call, mark, live, verdicts)
-    lost = reverted(now, call.changes)
+    undone = reverted(now, call.changes)
     return Checked(
         verdicts=verdicts,
         failure=str(failure) if failure else None,
-        reverted=str(lost) if lost else None,
-        reason=lost.reason if lost else failure.reason if failure else "",
+        reverted=str(undone) if undone else None,
+        reason=undone.reason if undone else failure.reason if failure else "",
         remarks=_remarks(call, mark, live),
     )
 
@@ -264,13 +271,8 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
 def _failure(
     now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]
 ) -> VerificationFailed | None:
-    if lost := _lost(now, mark):
-        return lost
-    if failed := [verdict for verdict in verdicts if verdict.status is Status.FAILED]:
-        said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
-        return VerificationFailed(said, reason=f"criterion: {failed[0].text}")
-    if call.state and (waiting := waiting_pods((call.state,), live.pods)):
-        return VerificationFailed(f"the problem is back: {'; '.join(waiting[:5])}", reason="the problem is back")
+    if found := lost(now, mark) or failed_of(verdicts) or problem_back(call.state, live.pods):
+        return found
     running = sum(pod.running for pod in live.pods)
     if running < max(mark.running, 1):
         said = f"{running} pods are Running, {mark.running} were when the target had settled"
@@ -278,7 +280,21 @@ def _failure(
     return None
 
 
-def _lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
+def failed_of(verdicts: Iterable[Verdict]) -> VerificationFailed | None:
+    """The failure of the criteria that do not hold, with their evidence; None where all do, or cannot be judged."""
+    failed = [verdict for verdict in verdicts if verdict.status is Status.FAILED]
+    said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
+    return VerificationFailed(said, reason=f"criterion: {failed[0].text}") if failed else None
+
+
+def problem_back(state: str | None, pods: tuple[PodFacts, ...]) -> VerificationFailed | None:
+    """Whether one of these pods is in the runbook's state again."""
+    waiting = waiting_pods((state,), pods) if state else []
+    said = f"the problem is back: {'; '.join(waiting[:5])}"
+    return VerificationFailed(said, reason="the problem is back") if waiting else None
+
+
+def lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
     """Whether the object that was changed is gone, or going."""
     if now.gone:
         return VerificationFailed(f"{now.target} no longer exists", reason=GONE)

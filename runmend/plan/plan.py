@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
+from runmend.alerts.matchers import Matcher
 from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
@@ -79,6 +80,14 @@ class Step(Frozen):
     """
     state: str | None = None
     owner: str | None = None
+    output: str = ""
+    """Another name of its result for the gates of later steps, besides its action_id."""
+    asks: tuple[str, ...] = ()
+    """The earlier steps of whose results its gate asks, by the names that it has for them."""
+    retries: int | None = None
+    """How often it is tried again at most; None: as often as its time allows."""
+    on_error: Literal["abort", "continue"] = "abort"
+    """What becomes of the run where it fails."""
     try_seconds: int = READING_SECONDS
     budget_seconds: int = 300
 
@@ -123,17 +132,27 @@ class DiagnosticStep(Frozen):
 
 
 class Plan(Frozen):
-    """A compiled runbook. `sha256` is the digest of its file, `state` what its target must be in to be touched."""
+    """A compiled runbook. `sha256` is the digest of its file, `state` what its target must be in to be touched.
+
+    `problem` is the section for people; `problem_expression` says whether there is anything to do, where it is not the
+    state that says so. Where neither does, the steps' gates decide alone.
+    """
 
     schema_version: Literal[1] = 1
     sha256: str
     file: str
     runbook_id: str
     alertname: str
+    more_alertnames: tuple[str, ...] = ()
+    match: tuple[Matcher, ...] = ()
+    """What the labels of its alerts must be like."""
     title: str
     description: str = ""
     problem: str = ""
+    target: str = ""
+    """The kind that it is for; empty where it is for any."""
     state: str | None
+    problem_expression: str = ""
     mode: Mode | None = None
     protect_serving: bool | None = None
     diagnosis: tuple[DiagnosticStep, ...] = ()
@@ -147,6 +166,11 @@ class Plan(Frozen):
     def changes(self) -> bool:
         """Whether any step writes."""
         return any(step.changes for step in self.steps)
+
+    @property
+    def alertnames(self) -> tuple[str, ...]:
+        """The alerts that it answers."""
+        return (self.alertname, *self.more_alertnames)
 
     @property
     def required_labels(self) -> tuple[str, ...]:

@@ -33,6 +33,7 @@ REMEDY = (
     "- **approval**: `none` if nothing is meant to wait"
 )
 _MOST_RESTRICTIONS = 20
+_OWN_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 
 _PARAMETER_NAME = r"letters, digits and _, not a digit first"
 _NOTHING = frozenset({"none", "n/a", "-", ""})
@@ -43,6 +44,8 @@ class _Conditions:
     """What an action's conditions come to, and what restricts it that nothing reads."""
 
     changes: bool
+    kind: str
+    """The kind of the object that the action is about."""
     required: dict[str, None] = field(default_factory=dict)
     optional: dict[str, None] = field(default_factory=dict)
     owner: str | None = None
@@ -53,7 +56,9 @@ class _Conditions:
 
 
 def compile_step(action: Action, report: Report) -> Step | None:
-    """Compile an action; None where it has no operation, which the report then says."""
+    """Compile an action; None where it has no operation, which the report then says. Its gate is the condition that its
+    description or its heading begins with.
+    """
     command = action.item("command")
     if command is None or not (command.value or command.items):
         line = command.line if command else action.line
@@ -71,7 +76,7 @@ def compile_step(action: Action, report: Report) -> Step | None:
     verb = verb_of(operation)
     arguments = verb.arguments.model_validate(operation.arguments)
     changes = verb.changing is not None
-    found = _Conditions(changes)
+    found = _Conditions(changes, operation.kind)
     _read_conditions(action, found, report)
     _look_for_restrictions(action, found, report)
     known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS}
@@ -256,7 +261,7 @@ def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Repor
         found.optional |= dict.fromkeys(meant.labels.optional)
     elif meant.owner:
         _set_owner(meant.owner, line, found, report)
-    elif meant.state and found.changes and STATES[meant.state].repaired:
+    elif meant.state and found.changes and STATES[meant.state].of_containers:
         _set_state(meant.state, line, found, report)
     elif leads:
         found.gates.append(f"({meant.expression})")
@@ -265,11 +270,11 @@ def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Repor
 
 
 def _set_owner(kind: str, line: int, found: _Conditions, report: Report) -> None:
-    if found.changes and kind != "Deployment":
+    if found.changes and kind != found.kind and found.kind in _OWN_PODS:
         report.error(
             line,
-            f"the pod of a {kind} is never one of the Deployment that is patched",
-            "write Pod must be owned by a Deployment",
+            f"the pod of a {kind} is never one of the {found.kind} that is changed",
+            f"write Pod must be owned by a {found.kind}",
         )
     elif found.owner not in (None, kind):
         report.error(line, f"the pod cannot be owned by a {found.owner} and a {kind}", "remove one of the two")

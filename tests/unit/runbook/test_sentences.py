@@ -59,7 +59,7 @@ def test_the_examples_of_a_form_are_read_by_it_and_by_none_before_it(form: Form)
         ("The pod transitions from imagepullbackoff to running.", "ImagePullBackOff"),
         ("All pods move from `ErrImagePull` to `Running`", "ErrImagePull"),
         ("Pods go back from ErrImagePull / ImagePullBackOff to Running", "ErrImagePull"),
-        ("Pods recover from CrashLoopBackOff to Ready", None),
+        ("Pods recover from CrashLoopBackOff to Ready", "CrashLoopBackOff"),
         ("Pod returns to Running", None),
         ("Pod is Running", None),
         ("The pod is in Running state", None),
