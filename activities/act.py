@@ -10,7 +10,7 @@ import copy
 import json
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from activities.gates import skipped
-from activities.risk import Risk, risk_of
+from activities.risk import Risk, restricted, risk_of
 from activities.serving import serving_count
 from runmend.core.errors import (
     Forbidden,
@@ -42,7 +42,8 @@ from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_w
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
+from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED
+from runmend.plan.values import known
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
 log = logging.getLogger("runmend.changes")
@@ -115,13 +116,13 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         return _already(call, repeatable=changing.repeatable)
     _raise_if_paused(now, changes)
     steps = guarded_patch(item, made, _note(call, author, changes))
-    risk = risk_of(now, changes, call, changing.risk)
+    risk = restricted(call) or risk_of(now, changes, call, changing.risk)
     if left := _left(risk, call):
-        tried = _tried(cluster, call, steps, whatever=bool(risk or call.step.restrictions))
+        tried = _tried(cluster, call, steps, whatever=bool(risk))
         return _result(
             call,
             StepStatus.RECOMMENDED,
-            f"{left.words}; would change {in_words(changes)}{tried.words}",
+            f"{left.words}; would change {in_words(changes)}{_calculated(call, changes)}{tried.words}",
             changes,
             reason=left.reason,
         ).model_copy(update={"rollback": left.rollback, "refused": tried.refused})
@@ -153,7 +154,7 @@ def _written(this: Try, now: TargetNow, item: Json, changes: tuple[Change, ...],
             "serving": serving_count(now, now.workload),
         }
     remarks = (*_digests_added(changes, made), *this.announce(item["metadata"]["uid"], made))
-    return _result(call, StepStatus.DONE, f"changed {in_words(made)}", made).model_copy(
+    return _result(call, StepStatus.DONE, f"changed {in_words(made)}{_calculated(call, made)}", made).model_copy(
         update={"facts": facts, "remarks": remarks}
     )
 
@@ -162,9 +163,6 @@ def _left(risk: Risk | None, call: StepCall) -> Risk | None:
     """Why a change is left to a person; None where it is made."""
     if risk:
         return risk
-    if call.step.restrictions:
-        said = "; ".join(call.step.restrictions)
-        return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
     return Risk("the mode is recommend", "the mode is recommend") if call.mode is Mode.RECOMMEND else None
 
 
@@ -211,6 +209,16 @@ def _result(
     return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
 
 
+def _calculated(call: StepCall, changes: tuple[Change, ...]) -> str:
+    """What was calculated for a change, with its operands, behind its words; empty where nothing was."""
+    changed = {change.container for change in changes}
+    names = {calculation.name for calculation in call.step.calculations}
+    told = [each for each in call.values if each.name in names and each.text and each.container in {"", *changed}]
+    several = len({each.container for each in told}) > 1
+    said = [f"{each.in_words}{f' (container {each.container})' if several else ''}" for each in told]
+    return f" ({'; '.join(said)})" if said else ""
+
+
 def _already(call: StepCall, *, repeatable: bool) -> StepResult:
     """The result of a step whose object is already as the step would make it."""
     said = f"{call.target} is already so: {call.step.operation.verb} {call.step.says}".rstrip()
@@ -228,9 +236,8 @@ def _earlier_try(this: Try, now: TargetNow) -> StepResult | None:
     remarks = this.announce(now.item["metadata"]["uid"], changes)
     if lost := reverted(now, changes):
         raise lost
-    result = _result(
-        call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes
-    )
+    said = f"changed {in_words(changes)}{_calculated(call, changes)} (by an earlier try, whose answer was lost)"
+    result = _result(call, StepStatus.DONE, said, changes)
     return result.model_copy(update={"recovered": True, "remarks": remarks})
 
 
@@ -317,17 +324,22 @@ def _raise_if_paused(now: TargetNow, changes: tuple[Change, ...]) -> None:
 
 
 def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
+    treated = _treated(now, call, call.step.operation)
+    base = placeholders(call.target, call.step.parameters, pod=now.first_pod(call.alerts))
+    # Where one container is treated, what is its own may stand anywhere.
+    only = treated[0].container if len(treated) == 1 else ""
     return Situation(
         item=item,
         now=now,
-        values=placeholders(call.target, call.step.parameters, pod=now.first_pod(call.alerts)),
-        treated=_treated(now, call, call.step.operation),
+        values=known(base, call.values, only),
+        treated=treated,
+        observed=call.values,
         moment=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
 
 
 def _with_more(situation: Situation, more: Any) -> Situation:  # noqa: ANN401  what the verb reads
-    return Situation(situation.item, situation.now, situation.values, situation.treated, more, situation.moment)
+    return replace(situation, more=more)
 
 
 def _treated(now: TargetNow, call: StepCall, operation: Operation) -> tuple[Affected, ...]:

@@ -44,7 +44,7 @@ with workflow.unsafe.imports_passed_through():
     from runmend.plan.reasons import PROBLEM_GONE
     from runmend.reports import current_details
     from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
-    from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform
+    from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform, tried_again
     from workflows.failures import RunFailed
     from workflows.window import window
 
@@ -52,6 +52,8 @@ FINGERPRINTS_KEY = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 REASON_KEY = SearchAttributeKey.for_keyword(REASON)
 MOST_REMARKS = 50
+_GOES_ON = (StepStatus.DONE, StepStatus.SKIPPED, StepStatus.FAILED)
+"""How a step may end without ending the run."""
 MOST_ALERTS = 300
 
 
@@ -172,7 +174,7 @@ class Remediation:
         for number, step in enumerate(given.plan.steps, 1):
             result = await self._step(given, observation, number, step)
             # What an earlier step has changed is verified, whatever a later one says.
-            if result.status in (StepStatus.DONE, StepStatus.SKIPPED) or self._changes:
+            if result.status in _GOES_ON or self._changes or self._so_far.uncertain_step:
                 continue
             outcome = Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
             return Ending(outcome, result.summary, result.reason)
@@ -182,15 +184,24 @@ class Remediation:
                 "this runbook only reads; what it found is for a person to act on",
                 "the runbook only reads",
             )
-        if not self._changes:
-            skipped = next(step for step in reversed(self._so_far.steps) if step.status is StepStatus.SKIPPED)
-            raise RunFailed(
-                Outcome.UNHANDLED,
-                f"the problem is there, and no step that changes something was to run; {skipped.action_id}: "
-                f"{skipped.summary}",
-                "no gate held",
-            )
+        if not (self._changes or self._so_far.uncertain_step):
+            raise self._unhandled(given.plan)
         return await self._verify(given)
+
+    def _unhandled(self, plan: Plan) -> RunFailed:
+        """Why nothing was changed though no step ended the run: one failed and was passed over, else no gate held."""
+        changing = {step.action_id for step in plan.steps if step.changes}
+        ended = [result for result in self._so_far.steps if result.action_id in changing]
+        failed = next((result for result in reversed(ended) if result.status is StepStatus.FAILED), None)
+        if failed:
+            said = f"nothing was changed; {failed.action_id}: {failed.summary}"
+            return RunFailed(Outcome.STEP_FAILED, said, failed.reason)
+        last = ended[-1]
+        return RunFailed(
+            Outcome.UNHANDLED,
+            f"the problem is there, and no step that changes something was to run; {last.action_id}: {last.summary}",
+            "no gate held",
+        )
 
     async def _observe(self, given: RunInput) -> Observation:
         call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
@@ -209,7 +220,9 @@ class Remediation:
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
-        call = StepCall.of(given, number, workflow.info().original_execution_run_id, alerts=self._alerts)
+        run_id, values = workflow.info().original_execution_run_id, observation.values.get(step.action_id, ())
+        done = self._so_far.steps
+        call = StepCall.of(given, number, run_id, alerts=self._alerts, values=values, results=done)
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
@@ -221,13 +234,18 @@ class Remediation:
                 summary=summary,
                 seconds=(step.try_seconds, step.budget_seconds),
                 activity_id=call.step_id,
+                retry=tried_again(step.retries),
                 finish=step.changes,
             )
         except RunFailed as failed:
-            self._note(failed_step=step.action_id)
             if failed.spent and step.changes:
                 self._may_have_written(given, step, "its last tries got no answer that says")
-            raise
+            if step.on_error == "abort" or failed.outcome is Outcome.REVERTED:
+                self._note(failed_step=step.action_id)
+                raise
+            result = StepResult(
+                action_id=step.action_id, status=StepStatus.FAILED, summary=failed.message, reason=failed.reason
+            )
         except (ActivityError, asyncio.CancelledError):
             # Cancelled, maybe between two tries.
             if step.changes:
@@ -307,6 +325,7 @@ class Remediation:
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
+        done = done or f"{self._so_far.uncertain_step} may have written"
         return f"{done}; it held for {duration(plan.window_seconds)}"
 
     async def _end(self, ending: Ending) -> RunResult:

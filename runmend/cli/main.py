@@ -358,7 +358,7 @@ def _worker(
 
     Needs no runbooks: a run brings its plan.
     """
-    from runmend.cli.processes import run_worker
+    from runmend.cli.worker import run_worker
 
     return _finish(run_worker(runbooks))
 
@@ -379,7 +379,7 @@ def _bridge(
 
     Also `/healthz`, `/readyz`, `/metrics`.
     """
-    from runmend.cli.processes import run_bridge
+    from runmend.cli.bridge import run_bridge
 
     return _finish(run_bridge(host, port, runbooks, insecure=insecure))
 
@@ -392,7 +392,7 @@ def _sandbox(
     """Serve an embedded cluster on loopback until Ctrl-C: a small Kubernetes API whose pods fail by their image's
     tag.
     """
-    from runmend.cli.processes import run_sandbox
+    from runmend.cli.sandbox import run_sandbox
 
     return _finish(run_sandbox(port, kubeconfig))
 
@@ -508,7 +508,9 @@ def run(argv: Sequence[str]) -> int:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "runmend"
-        return _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", USAGE)
+        return _fail(
+            f"{error.format_message().replace('Value error, ', '').rstrip('.')}; see `{command} --help`", USAGE
+        )
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:

@@ -13,6 +13,7 @@ from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
 from runmend.plan.reasons import CANCELLED, NO_REASON
+from runmend.plan.values import Value
 
 JOIN_SIGNAL = "alerts"
 RESOLVED_SIGNAL = "alerts_resolved"
@@ -105,6 +106,8 @@ class Observation(Frozen):
     """The same in a few words without a name in them."""
     findings: tuple[Finding, ...] = ()
     causes: dict[Cause, int] = {}
+    values: dict[str, tuple[Value, ...]] = {}
+    """Step's action id → what its command is filled with, besides the target."""
     remarks: tuple[str, ...] = ()
 
 
@@ -119,10 +122,24 @@ class StepCall(Frozen):
     protect_serving: bool
     run_id: str
     step_id: str
+    values: tuple[Value, ...] = ()
+    """What the run observed and calculated for it before it changed anything."""
+    problem: str = ""
+    """The expression that says whether there is anything to do, where it is not the state that says so."""
+    before: dict[str, tuple[str, ...]] = {}
+    """What the earlier steps that its gate asks of came to, by the names that it has for them."""
 
     @classmethod
     def of(
-        cls, given: RunInput, number: int, run_id: str, *, alerts: tuple[Alert, ...], mode: Mode | None = None
+        cls,
+        given: RunInput,
+        number: int,
+        run_id: str,
+        *,
+        alerts: tuple[Alert, ...],
+        values: tuple[Value, ...] = (),
+        results: tuple["StepResult", ...] = (),
+        mode: Mode | None = None,
     ) -> "StepCall":
         """The call of a plan's step.
 
@@ -131,6 +148,8 @@ class StepCall(Frozen):
             number: the step's place in the workflow list, from 1.
             run_id: the original execution run id.
             alerts: all that have joined by now.
+            values: what the run observed and calculated for it.
+            results: of the earlier steps.
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
@@ -138,6 +157,8 @@ class StepCall(Frozen):
             # A gate may name any label, and alerts are handed on in brief.
             whole = {alert.episode: alert for alert in given.alerts}
             alerts = tuple(whole.get(alert.episode, alert) for alert in alerts)
+        came_to = {result.action_id: result.came_to for result in results}
+        named = {name: each.action_id for each in plan.steps[: number - 1] for name in (each.action_id, each.output)}
         protect = plan.protect_serving if plan.protect_serving is not None else given.options.protect_serving
         return cls(
             step=step,
@@ -148,17 +169,21 @@ class StepCall(Frozen):
             protect_serving=True if protect is None else protect,
             run_id=run_id,
             step_id=f"{number:02d}-{step.action_id}",
+            values=values,
+            problem=plan.problem_expression,
+            before={name: came_to.get(named.get(name, ""), ()) for name in step.asks},
         )
 
 
 class StepStatus(StrEnum):
-    """How a step ended, where it did not fail."""
+    """How a step ended. One that failed has a result only where its runbook lets the run go on."""
 
     DONE = "done"
     NOT_NEEDED = "not_needed"
     RECOMMENDED = "recommended"
     SKIPPED = "skipped"
     """Its gate did not hold."""
+    FAILED = "failed"
 
 
 class StepResult(Frozen):
@@ -183,6 +208,13 @@ class StepResult(Frozen):
     """Why the API server refused a dry run of what was recommended; empty where it did not."""
     remarks: tuple[str, ...] = ()
     """What the reader of the report should know besides."""
+
+    @property
+    def came_to(self) -> tuple[str, ...]:
+        """What later gates can ask of it: `done`, `changed`, `confirmed` and the like."""
+        ended = "" if self.status is StepStatus.NOT_NEEDED else self.status.value
+        changed = self.status is StepStatus.DONE and self.changes
+        return tuple(filter(None, (ended, "changed" if changed else "", "confirmed" if self.confirmed else "")))
 
 
 class SettleCall(Frozen):

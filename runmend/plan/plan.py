@@ -9,16 +9,25 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
+from runmend.alerts.matchers import Matcher
 from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
 from runmend.plan.operations import Operation
+from runmend.plan.values import Calculation
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment", "statefulset", "daemonset", "node"})
 """`{pod}` is the pod of the first alert that still exists, `{deployment}` and the other kinds the target, `{container}`
 each container that a step treats."""
+DERIVED_PLACEHOLDERS = frozenset(
+    {
+        *("job", "owner", "service_account", "image", "replicas"),
+        *("current_limit", "current_request", "current_revision", "previous_revision"),
+    }
+)
+"""What `runmend.language.derived` takes from what was observed; an action's own item of such a name comes first."""
 
 TARGET_LABELS = ("namespace", "pod")
 """The labels by which a run finds what it fixes: an alert without them starts none, whatever its runbook requires."""
@@ -38,12 +47,20 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
+class Condition(Frozen):
+    """What must hold for an action to be allowed: as it is written, and the expression that it stands for."""
+
+    text: str
+    line: int
+    expression: str
+
+
 class Step(Frozen):
     """An action in the workflow list, with its gate.
 
-    `gate` is the expression that must hold for it to run, empty where there is none. `state` is what the description's
-    leading "If pod is in …," says, `owner` the kind that "Pod must be owned by a …" asks for. Timeouts are in seconds:
-    of one try, and of all tries together.
+    `gate` is the expression that must hold for it to run, empty where there is none; `conditions` must hold for it to
+    be allowed. `state` is what the description's leading "If pod is in …," says, `owner` the kind that "Pod must be
+    owned by a …" asks for. Timeouts are in seconds: of one try, and of all tries together.
     """
 
     action_id: str
@@ -53,11 +70,24 @@ class Step(Frozen):
     command: str
     operation: Operation
     parameters: dict[str, str] = {}
+    calculations: tuple[Calculation, ...] = ()
     required_labels: tuple[str, ...] = ()
     optional_labels: tuple[str, ...] = ()
     gate: str = ""
+    conditions: tuple[Condition, ...] = ()
+    restrictions: tuple[str, ...] = ()
+    """What its runbook says that restricts it and that nothing reads: `line 41: Only in staging.`; it then recommends.
+    """
     state: str | None = None
     owner: str | None = None
+    output: str = ""
+    """Another name of its result for the gates of later steps, besides its action_id."""
+    asks: tuple[str, ...] = ()
+    """The earlier steps of whose results its gate asks, by the names that it has for them."""
+    retries: int | None = None
+    """How often it is tried again at most; None: as often as its time allows."""
+    on_error: Literal["abort", "continue"] = "abort"
+    """What becomes of the run where it fails."""
     try_seconds: int = READING_SECONDS
     budget_seconds: int = 300
 
@@ -68,8 +98,6 @@ class Step(Frozen):
     that it treats."""
     says: str = ""
     """What its command does, in words, besides its verb and object."""
-    restrictions: tuple[str, ...] = ()
-    """Sentences that restrict it and could not be read: while there is one, the step only recommends."""
 
     def image_for(self, container: str) -> str | None:
         """The image that the step would give a container, None where it leaves it alone."""
@@ -104,17 +132,27 @@ class DiagnosticStep(Frozen):
 
 
 class Plan(Frozen):
-    """A compiled runbook. `sha256` is the digest of its file, `state` what its target must be in to be touched."""
+    """A compiled runbook. `sha256` is the digest of its file, `state` what its target must be in to be touched.
+
+    `problem` is the section for people; `problem_expression` says whether there is anything to do, where it is not the
+    state that says so. Where neither does, the steps' gates decide alone.
+    """
 
     schema_version: Literal[1] = 1
     sha256: str
     file: str
     runbook_id: str
     alertname: str
+    more_alertnames: tuple[str, ...] = ()
+    match: tuple[Matcher, ...] = ()
+    """What the labels of its alerts must be like."""
     title: str
     description: str = ""
     problem: str = ""
+    target: str = ""
+    """The kind that it is for; empty where it is for any."""
     state: str | None
+    problem_expression: str = ""
     mode: Mode | None = None
     protect_serving: bool | None = None
     diagnosis: tuple[DiagnosticStep, ...] = ()
@@ -128,6 +166,11 @@ class Plan(Frozen):
     def changes(self) -> bool:
         """Whether any step writes."""
         return any(step.changes for step in self.steps)
+
+    @property
+    def alertnames(self) -> tuple[str, ...]:
+        """The alerts that it answers."""
+        return (self.alertname, *self.more_alertnames)
 
     @property
     def required_labels(self) -> tuple[str, ...]:

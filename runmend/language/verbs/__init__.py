@@ -2,7 +2,16 @@
 
 from typing import Any, Final
 
-from runmend.language.verbs import get_events, patch, rollout_undo, set_image
+from runmend.language.verbs import (
+    get_events,
+    patch,
+    rollout_restart,
+    rollout_undo,
+    scale,
+    set_env,
+    set_image,
+    set_resources,
+)
 from runmend.language.verbs.verb import Changing, Verb
 from runmend.plan.operations import Operation
 
@@ -10,7 +19,11 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     get_events.VERB,
     patch.VERB,
     set_image.VERB,
+    set_resources.VERB,
+    set_env.VERB,
     rollout_undo.VERB,
+    rollout_restart.VERB,
+    scale.VERB,
 )
 BY_WORDS: Final = {verb.words: verb for verb in VERBS}
 

@@ -1,0 +1,81 @@
+"""What the problem is that a runbook is about: a state of containers, an expression, or nothing that is told."""
+
+from dataclasses import dataclass
+
+from runmend.language.states import STATES
+from runmend.plan.criteria import Criterion
+from runmend.plan.plan import Step
+from runmend.runbook.diagnostics import Kind, Report
+from runmend.runbook.gates import GateCompiler
+from runmend.runbook.header import Header
+from runmend.runbook.phrases import same_state
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The state that the target must be in, and the expression that says so where no state does."""
+
+    state: str | None = None
+    expression: str = ""
+
+
+def problem_of(
+    header: Header, steps: tuple[Step, ...], leading: dict[str, str], criteria: tuple[Criterion, ...], report: Report
+) -> Problem:
+    """What the front matter says, else what the conditions of the changing actions say, else what a criterion leaves.
+
+    Args:
+        header: the front matter.
+        steps: the workflow's.
+        leading: action id → the expression that its description or its heading begins with.
+        criteria: the runbook's.
+        report: takes what is wrong, and a note where nothing says what the problem is.
+    """
+    treated = _treated(steps, report)
+    expression = ""
+    if header.problem:
+        gates = GateCompiler(report, of_node=header.target == "Node")
+        read = gates.sentence(header.problem)
+        named = read.state if read and read.state and STATES[read.state].of_containers else None
+        if named and (treated is None or same_state(named, treated)):
+            treated = named
+        else:
+            expression = gates.one(header.problem).expression
+    state = treated or next((criterion.leaves for criterion in criteria if _of_containers(criterion)), None)
+    changing = [step for step in steps if step.changes]
+    if expression or state or not changing or header.problem:
+        return Problem(state, expression)
+    asked = [leading.get(step.action_id, "") for step in changing]
+    left = next((criterion.leaves for criterion in criteria if criterion.leaves), None)
+    if all(asked):
+        return Problem(None, " || ".join(dict.fromkeys(asked)))
+    if left:
+        return Problem(None, f'waiting("{left}")')
+    report.note(
+        Kind.NO_PROBLEM,
+        changing[0].line,
+        "nothing says what the problem is, so the gates decide alone whether there is something to do",
+        "say it in the front matter, for example problem: Pod is in CrashLoopBackOff, or begin a description with "
+        '"If …,"',
+    )
+    return Problem()
+
+
+def _of_containers(criterion: Criterion) -> bool:
+    return bool(criterion.leaves and STATES[criterion.leaves].of_containers)
+
+
+def _treated(steps: tuple[Step, ...], report: Report) -> str | None:
+    """The state for which the steps treat containers; a runbook has one."""
+    named = [(step.state, step.line) for step in steps if step.state]
+    if not named:
+        return None
+    first, first_line = named[0]
+    for state, line in named[1:]:
+        if not same_state(first, state):
+            report.error(
+                line,
+                f"the state is {state} here and {first} in line {first_line}",
+                "name one; a runbook repairs one state",
+            )
+    return first
