@@ -75,10 +75,10 @@ class StubCluster(Cluster):
 
     def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
         """No other workload than the Deployment."""
-        return facts.workload(kind, *self.look_at(kind, namespace, name))
+        return facts.workload(kind, self.read(kind, namespace, name))
 
     def deployment(self, namespace: str, name: str) -> WorkloadFacts:
-        """The Deployment."""
+        """The same."""
         return self.workload("Deployment", namespace, name)
 
     def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:  # noqa: ARG002
