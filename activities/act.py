@@ -15,13 +15,13 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import jsonpatch
-from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from activities.gates import skipped
 from activities.risk import Risk, risk_of
 from activities.serving import serving_count
+from runmend.alerts.alert import Target
 from runmend.core.errors import (
     Forbidden,
     Invalid,
@@ -41,8 +41,9 @@ from runmend.language.verbs.values import placeholders, raise_if_other
 from runmend.language.verbs.verb import Situation
 from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, shown, stands, value_at
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
+from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
+from runmend.plan.reasons import DELETING, GONE, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
 from runmend.reports.target_events import Announcement, Author, Fact, announce
 
 log = logging.getLogger("runmend.changes")
@@ -86,7 +87,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         cluster: where.
         call: the step.
         author: the run, by its original execution run id, as the call has it.
-        may_change: whether anything may be changed in the target's namespace.
+        may_change: whether the target may be changed, by the worker's own settings.
 
     Raises:
         CancelledError: the activity was told to stop before it wrote.
@@ -99,7 +100,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     if earlier := _earlier_try(this, now):
         return earlier
     now.raise_if_lagging()
-    gone = now.problem_gone(call.state, call.alerts) if call.state else None
+    gone = now.problem_gone(call.state, call.alerts)
     if gone:
         return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
     if not_run := skipped(now, call):
@@ -291,11 +292,12 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
     """The object as it is, if it is what the command names and may be changed at all."""
     if not may_change:
         raise PreconditionFailed(
-            f"namespace {call.target.namespace} is not one where this installation changes anything "
-            "(RUNMEND_NAMESPACES)",
+            _not_allowed(call.target),
             reason=NOT_ALLOWED,
         )
     operation = call.step.operation
+    if now.gone:
+        raise PreconditionFailed(f"{call.target} no longer exists", reason=GONE)
     if now.item is None or operation.kind != call.target.kind:
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
@@ -309,6 +311,12 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
         )
     raise_if_other(operation, call.target, placeholders(call.target, call.step.parameters))
     return now.item
+
+
+def _not_allowed(target: Target) -> str:
+    if target.namespace:
+        return f"namespace {target.namespace} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
+    return f"{target} is not one that this installation changes (RUNMEND_NODES)"
 
 
 def _raise_if_paused(now: TargetNow, changes: tuple[Change, ...]) -> None:

@@ -26,7 +26,7 @@ class Observer:
         with translated():
             now = TargetNow.read(self._cluster, call.target)
             affected = now.affected(call.plan.state) if call.plan.state else ()
-            gone = now.problem_gone(call.plan.state, call.alerts) if call.plan.state else None
+            gone = now.problem_gone(call.plan.state, call.alerts)
             diagnosis = Diagnosis(self._cluster, self._registry, now, call)
             deployment = now.workload
             return Observation(

@@ -60,17 +60,13 @@ class Verifier:
                 raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
             uids = {pod.uid for pod in now.pods}
             mark = Watermark(
-                uid=now.workload.uid if now.workload else "",
+                uid=now.own_uid,
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
                 events={event.uid: event.count for event in self._events(call.criteria, call.target.namespace, uids)},
                 restarts=restarts_of(now.pods),
             )
-            count = len(now.pods)
-            return Settled(
-                watermark=mark,
-                summary=f"{mark.running} of {count} pods are Running, nothing of an older revision is left",
-            )
+            return Settled(watermark=mark, summary=_settled(now, mark))
 
     @activity.defn(name="runmend.check", no_thread_cancel_exception=True)
     def check(self, call: CheckCall) -> Checked:
@@ -113,6 +109,12 @@ class Verifier:
         return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
 
 
+def _settled(now: TargetNow, mark: Watermark) -> str:
+    if not now.has_pods:
+        return f"{now.target} is as the criteria say"
+    return f"{mark.running} of {len(now.pods)} pods are Running, nothing of an older revision is left"
+
+
 def events_of(
     cluster: Cluster,
     namespace: str,
@@ -152,7 +154,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
         raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
     if lost := reverted(now, call.changes):
         raise lost
-    if now.workload and call.uid and call.changes and now.workload.uid != call.uid:
+    if now.own_uid and call.uid and call.changes and now.own_uid != call.uid:
         raise VerificationFailed(
             f"{call.target} was deleted and made anew before it had settled: what was changed no longer exists",
             reason=GONE,
@@ -184,7 +186,7 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
     """End at once when a container that this run did not change waits in the bad state: no waiting will start the
     pod.
     """
-    if now.workload and now.workload.deleting:
+    if now.deleting:
         raise VerificationFailed(
             f"{call.target} is being deleted, so its controller replaces no pod any more", reason=DELETING
         )
@@ -272,7 +274,7 @@ def _failure(
     if call.state and (waiting := waiting_pods((call.state,), live.pods)):
         return VerificationFailed(f"the problem is back: {'; '.join(waiting[:5])}", reason="the problem is back")
     running = sum(pod.running for pod in live.pods)
-    if running < max(mark.running, 1):
+    if now.has_pods and running < max(mark.running, 1):
         said = f"{running} pods are Running, {mark.running} were when the target had settled"
         return VerificationFailed(said, reason="fewer pods are Running")
     return None
@@ -282,11 +284,11 @@ def _lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
     """Whether the object that was changed is gone, or going."""
     if now.gone:
         return VerificationFailed(f"{now.target} no longer exists", reason=GONE)
-    if now.workload and mark.uid and now.workload.uid != mark.uid:
+    if now.own_uid and mark.uid and now.own_uid != mark.uid:
         return VerificationFailed(
             f"{now.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE
         )
-    if now.workload and now.workload.deleting:
+    if now.deleting:
         return VerificationFailed(f"{now.target} is being deleted: what was changed goes with it", reason=DELETING)
     return None
 

@@ -112,7 +112,7 @@ class Remediation:
         if joining.more:
             self._remark(f"{joining.more} more alerts resolved meanwhile than are named here")
         for alert in joining.alerts:
-            self._remark(f"alert {alert.name} for pod {alert.pod} resolved meanwhile")
+            self._remark(f"alert {alert.name} for {' '.join(alert.about)} resolved meanwhile")
         self._show_what_came()
 
     def _dropped(self, joining: Joining) -> bool:
@@ -180,7 +180,7 @@ class Remediation:
                 "this runbook only reads; what it found is for a person to act on",
                 "the runbook only reads",
             )
-        if not self._changes:
+        if not self._acted(given.plan):
             skipped = next(step for step in reversed(self._so_far.steps) if step.status is StepStatus.SKIPPED)
             raise RunFailed(
                 Outcome.UNHANDLED,
@@ -235,6 +235,11 @@ class Remediation:
         self._remarks += result.remarks
         end_if_cancelled()
         return result
+
+    def _acted(self, plan: Plan) -> bool:
+        """Whether a changing step was done: it changed something, or found it as it would have made it."""
+        done = {step.action_id for step in self._so_far.steps if step.status is StepStatus.DONE}
+        return any(step.changes and step.action_id in done for step in plan.steps)
 
     def _may_have_written(self, given: RunInput, step: Step, why: str) -> None:
         self._note(uncertain_step=step.action_id)

@@ -134,14 +134,20 @@ class Cluster:
         """The label selector of a workload, one of `SELECTING`."""
         return facts.selector(self.read(kind, namespace, name).get("spec") or {})
 
-    def read(self, kind: str, namespace: str, name: str) -> Json:
+    def read(self, kind: str, namespace: str, name: str, *, metadata_only: bool = False) -> Json:
         """An object as the API server has it, of a kind of `runmend.core.kinds`."""
-        return self._send("GET", BY_NAME[kind].path, _names(kind, namespace, name))
+        accept = _METADATA if metadata_only else _JSON
+        return self._send("GET", BY_NAME[kind].path, _names(kind, namespace, name), accept=accept)
 
-    def list_of(self, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:
-        """The objects of a kind of `runmend.core.kinds` that a label selector chooses, as the API server has them."""
-        path = BY_NAME[kind].path.removesuffix("/{name}")
-        return self._list(path, namespace, dict, labelSelector=selector)
+    def list_of(
+        self, kind: str, namespace: str, selector: str = "", *, fields: str = "", metadata_only: bool = False
+    ) -> tuple[Json, ...]:
+        """The objects of a kind of `runmend.core.kinds` that a label selector and a field selector choose, as the API
+        server has them; of every namespace where none is named.
+        """
+        path = (BY_NAME[kind].path if namespace else BY_NAME[kind].everywhere).removesuffix("/{name}")
+        chosen = {"labelSelector": selector, "fieldSelector": fields}
+        return self._list(path, namespace, dict, metadata_only=metadata_only, **chosen)
 
     def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
         """The events of a namespace, those that a field selector chooses."""
@@ -202,8 +208,9 @@ class Cluster:
         """A list from its first page to its last. The JSON of two answers at most is held at a time."""
         found: list[T] = []
         more: dict[str, str] = {}
+        names = {"namespace": namespace} if namespace else {}
         while True:
-            answer = self._send("GET", path, {"namespace": namespace}, {**query, **more}, accept=accept)
+            answer = self._send("GET", path, names, {**query, **more}, accept=accept)
             items, metadata = answer.get("items"), answer.get("metadata")
             found += map(read, items) if isinstance(items, list) else ()
             token = metadata.get("continue") if isinstance(metadata, dict) else None

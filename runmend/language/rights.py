@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import Final
 
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import BY_NAME, is_in_no_namespace
 from runmend.language.needs import Needs, Right, Write
 from runmend.language.verbs import verb_of
 from runmend.plan.notes import NOTES
@@ -67,6 +67,10 @@ _OF_CHANGING: Final = Needs(
     writes=(Write("CREATE", "/events"),),
 )
 """What every run needs that may change something."""
+_OF_NODES: Final = (Right("", ("nodes",), ("get",)),)
+_OF_NODES_BRIDGE: Final = (
+    Right("", ("nodes",), ("get", "list"), "Whether an alert's node is there: by name where a webhook tells of few."),
+)
 _OF_THE_BRIDGE: Final = (
     Right("", ("pods",), ("get", "list")),
     Right("apps", ("replicasets",), ("get", "list")),
@@ -74,17 +78,28 @@ _OF_THE_BRIDGE: Final = (
 
 WORKER: Final = "worker"
 BRIDGE: Final = "bridge"
+WORKER_NODES: Final = "worker-nodes"
+BRIDGE_NODES: Final = "bridge-nodes"
 SECRETS: Final = "read-secrets"
 
 
 def roles(operations: Collection[Operation]) -> dict[str, tuple[Right, ...]]:
     """Role → its rights, for runbooks that hold these commands."""
-    given = [*_OF_EACH_RUN, *(right for needed in _needed(operations) for right in needed.rights)]
-    return {
+    of_nodes = [operation for operation in operations if is_in_no_namespace(operation.kind)]
+    others = [operation for operation in operations if operation not in of_nodes]
+    found = {
         BRIDGE: _OF_THE_BRIDGE,
-        WORKER: tuple(dict.fromkeys(given)),
+        WORKER: _rights(_OF_EACH_RUN, others),
         SECRETS: (Right("", ("secrets",), ("get",)),),
     }
+    if of_nodes:
+        found |= {BRIDGE_NODES: _OF_NODES_BRIDGE, WORKER_NODES: _rights(_OF_NODES, of_nodes)}
+    return found
+
+
+def _rights(each: Collection[Right], operations: Collection[Operation]) -> tuple[Right, ...]:
+    """What each run needs, and what commands need besides."""
+    return tuple(dict.fromkeys((*each, *(right for needed in _needed(operations) for right in needed.rights))))
 
 
 def writes(operations: Collection[Operation]) -> dict[str, tuple[Write, ...]]:
@@ -115,6 +130,10 @@ _WHY: Final = {
     BRIDGE: "The bridge finds out which workload owns an alert's pod: by name where a webhook tells of few, by lists "
     "where of many.",
     WORKER: "RBAC cannot say which fields of an object may be changed: admission-policy.yaml does.",
+    BRIDGE_NODES: "The bridge finds out whether an alert's node is there. Nothing here binds it: ../components/nodes "
+    "does.",
+    WORKER_NODES: "For runbooks that fix nodes, which are in no namespace: pods are looked at and moved away in all of "
+    "them, and events about a node are in the namespace default. Nothing here binds it: ../components/nodes does.",
     SECRETS: "Whether a pull secret is there, is valid, and has credentials for the image's registry. RBAC knows no "
     '"only pull secrets", so this is the right to read every Secret where it is bound. Nothing here binds it: '
     "../namespace-with-secrets and ../components/read-secrets do.",

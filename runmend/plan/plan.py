@@ -20,8 +20,13 @@ BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment"
 """`{pod}` is the pod of the first alert that still exists, `{deployment}` and the other kinds the target, `{container}`
 each container that a step treats."""
 
-TARGET_LABELS = ("namespace", "pod")
-"""The labels by which a run finds what it fixes: an alert without them starts none, whatever its runbook requires."""
+
+def target_labels(kind: str) -> tuple[str, ...]:
+    """The labels by which a run finds what it fixes, by the kind of its target (empty: a pod's workload): an alert
+    without them starts none, whatever its runbook requires.
+    """
+    return (kind.lower(),) if kind else ("namespace", "pod")
+
 
 READING_SECONDS = 30
 CHANGING_SECONDS = 90
@@ -123,6 +128,9 @@ class Plan(Frozen):
     notes: tuple[str, ...] = ()
     settle_seconds: int = 600
     window_seconds: int = 300
+
+    target: str = ""
+    """The kind of its target, where that is no pod's workload: `Node`."""
 
     @property
     def changes(self) -> bool:

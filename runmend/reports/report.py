@@ -126,7 +126,8 @@ def _about(result: RunResult) -> Iterator[str]:
         yield f"- Began {moment(result.began)}"
     for alert in result.alerts[:_MOST_ALERTS]:
         container = f", container {plain(alert.container)}" if alert.container else ""
-        yield f"- Alert: {plain(alert.name)} for pod {plain(alert.pod)}{container}"
+        kind, name = alert.about
+        yield f"- Alert: {plain(alert.name)} for {kind} {plain(name)}{container}"
     if (more := max(0, len(result.alerts) - _MOST_ALERTS) + result.more_alerts) > 0:
         yield f"- and {more} more {'alert' if more == 1 else 'alerts'}"
 

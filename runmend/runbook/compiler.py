@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import PurePath
 
 from runmend.plan.criteria import Criterion
-from runmend.plan.plan import TARGET_LABELS, Plan, Step
+from runmend.plan.plan import Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
@@ -22,6 +22,7 @@ from runmend.runbook.phrases import known_states, same_state
 from runmend.runbook.prose import REMEDY as PROSE_REMEDY
 from runmend.runbook.prose import check_prose, prohibition
 from runmend.runbook.steps import compile_step
+from runmend.runbook.targets import compile_target
 
 _NAMED_MAX = 20
 
@@ -53,7 +54,8 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     _warn_of_restrictions(header, report, changes=bool(changing))
     criteria = compile_criteria(document, report, changes=bool(changing))
     _warn_of_unread_sections(document, report)
-    state = _state(header, steps, criteria, report)
+    target = compile_target(header, steps, report)
+    state = _state(header, steps, criteria, target, report)
     if changing and not any(criterion.understood for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
@@ -62,7 +64,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
             f"under ## Success Criteria write {EXAMPLES}",
         )
     diagnosis = compile_diagnosis(document, report)
-    _warn_of_labels(steps, report)
+    _warn_of_labels(steps, target, report)
     if report.failed:
         raise RunbookError(report.diagnostics)
     report.warn_of_idle_silences()
@@ -73,6 +75,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         alertname=header.alertname,
         title=header.title,
         description=header.description,
+        target=target,
         problem=_prose(document),
         state=state,
         mode=header.mode,
@@ -139,24 +142,27 @@ def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> N
             )
 
 
-def _warn_of_labels(steps: tuple[Step, ...], report: Report) -> None:
+def _warn_of_labels(steps: tuple[Step, ...], target: str, report: Report) -> None:
     """Say which labels an alert must carry besides those that the runbook asks for."""
     asking = next((step for step in steps if step.required_labels), None)
     if asking is None:
         return
     required = {label for step in steps for label in step.required_labels}
-    if missing := [name for name in TARGET_LABELS if name not in required]:
+    if missing := [name for name in target_labels(target) if name not in required]:
         asked = listed([*dict.fromkeys(label for step in steps for label in step.required_labels)], "and")
         report.warning(
             Kind.MISSING_LABEL,
             asking.line,
             f"the conditions require {asked}; an alert without {listed(missing, 'or')} starts no run either, because "
-            "a run finds what it fixes by its pod",
-            "write Requires: `namespace`, `pod` labels, and let the alert carry both",
+            f"a run finds what it fixes by its {target.lower() or 'pod'}",
+            f"write Requires: {', '.join(f'`{name}`' for name in target_labels(target))} labels, and let the alert "
+            f"carry {'both' if not target else 'it'}",
         )
 
 
-def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report) -> str | None:
+def _state(
+    header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], target: str, report: Report
+) -> str | None:
     """The state that the target must be in to be touched: what the actions' conditions say, else what the criteria say
     it comes from.
     """
@@ -165,7 +171,8 @@ def _state(header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, .
     named = [*gates, *left]
     changing = next((step for step in steps if step.changes), None)
     if not named:
-        if changing:
+        # A node is in no state of a pod's: its gates and conditions decide alone.
+        if changing and not target:
             report.error(
                 changing.line,
                 f"{changing.action_id} changes something, and nothing says in which state",

@@ -14,7 +14,7 @@ from runmend.runbook.document import Document
 from runmend.runbook.gates import KEYS as GATES
 from runmend.runbook.gates import Gate, read_gates
 
-KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "mode", "protect_serving", "silence")
+KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "target", "mode", "protect_serving", "silence")
 DESCRIPTIVE = frozenset(
     {
         "author",
@@ -59,6 +59,7 @@ class Header:
     alertname: str = ""
     title: str = ""
     description: str = ""
+    target: str = ""
     mode: Mode | None = None
     protect_serving: bool | None = None
     workflow: tuple[Use, ...] | None = None
@@ -117,6 +118,7 @@ class _Reader:
             alertname=self._text("alertname", required=True),
             title=self._text("title", required=True),
             description=self._text("description", required=False),
+            target=self._text("target", required=False),
             mode=self._mode(),
             protect_serving=self._protect_serving(),
             workflow=self._workflow(),

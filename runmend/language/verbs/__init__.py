@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from runmend.language.verbs import get_events, patch, rollout_undo, set_image
+from runmend.language.verbs import cordon, get_events, patch, rollout_undo, set_image
 from runmend.language.verbs.verb import Changing, Verb
 from runmend.plan.operations import Operation
 
@@ -11,6 +11,8 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     patch.VERB,
     set_image.VERB,
     rollout_undo.VERB,
+    cordon.CORDON,
+    cordon.UNCORDON,
 )
 BY_WORDS: Final = {verb.words: verb for verb in VERBS}
 

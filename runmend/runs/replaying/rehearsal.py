@@ -32,6 +32,7 @@ from runmend.reports.target_events import Author
 from runmend.runs.replaying.again import options_for
 from runmend.runs.replaying.points import OBSERVE, SETTLE, Point
 from runmend.runs.replaying.reading import Past
+from runmend.runs.routing import may_change
 
 _MOST_PODS = 5
 _NO_RUN = "dry run"
@@ -116,7 +117,7 @@ class _Steps:
                 f"  {one.named} waits ({one.reason}), image {one.image}, in {len(one.pods)} of {len(now.pods)} pods",
                 False,
             )
-        gone = now.problem_gone(state, self.past.alerts) if state else None
+        gone = now.problem_gone(state, self.past.alerts)
         if looks and gone:
             yield f"observe: {gone.words}; the run would end here, not_needed", False
             return
@@ -139,7 +140,7 @@ class _Steps:
         try:
             if earlier := self._written_before(now, call):
                 return f"{named}: {earlier}", False
-            result = act(self.cluster, trying, author, may_change=self.settings.may_change(call.target.namespace))
+            result = act(self.cluster, trying, author, may_change=may_change(self.settings, call.target))
         except (*_ENDINGS, NotYet, Forbidden, Invalid, NotFound) as error:
             return _ending(named, error)
         return f"{named}: {_would(result, call.mode)}", False
