@@ -53,6 +53,7 @@ KINDS: Final = (
     Kind("Job", "jobs", "batch"),
     Kind("Event", "events", short=("ev",)),
     Kind("Node", "nodes", short=("no",), namespaced=False),
+    Kind("PodDisruptionBudget", "poddisruptionbudgets", "policy", short=("pdb",)),
 )
 """Every kind that a command may name."""
 BY_NAME: Final = {kind.name: kind for kind in KINDS}

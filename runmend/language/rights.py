@@ -22,16 +22,24 @@ _DRY_RUN: Final = (
 )
 
 
+OWNERS_OF_PODS: Final = ("Deployment", "StatefulSet", "DaemonSet")
+
+
 def needs_of(operation: Operation) -> Needs:
     """What a command needs besides what each run does: its verb's own, and what it writes of its object."""
     verb = verb_of(operation)
     if verb.changing is None:
         return verb.needs
-    kind = BY_NAME[operation.kind]
+    # What is done to pods is noted on what owns them.
+    names = OWNERS_OF_PODS if operation.kind == "Pod" else (operation.kind,)
+    kinds = [BY_NAME[name] for name in names]
     fields = verb.changing.fields(verb.arguments.model_validate(operation.arguments))
     return Needs(
-        rights=(*verb.needs.rights, Right(kind.group, (kind.plural,), ("patch",), _DRY_RUN)),
-        writes=(*verb.needs.writes, Write("UPDATE", f"{kind.group}/{kind.plural}", (*fields, _NOTE))),
+        rights=(*verb.needs.rights, *(Right(kind.group, (kind.plural,), ("patch",), _DRY_RUN) for kind in kinds)),
+        writes=(
+            *verb.needs.writes,
+            *(Write("UPDATE", f"{kind.group}/{kind.plural}", (*fields, _NOTE)) for kind in kinds),
+        ),
     )
 
 

@@ -16,9 +16,11 @@ from runmend.plan.criteria import Criterion
 from runmend.plan.operations import Operation
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment", "statefulset", "daemonset", "node"})
+BUILT_IN_PLACEHOLDERS = frozenset(
+    {"namespace", "pod", "container", "deployment", "statefulset", "daemonset", "node", "selector"}
+)
 """`{pod}` is the pod of the first alert that still exists, `{deployment}` and the other kinds the target, `{container}`
-each container that a step treats."""
+each container that a step treats, `{selector}` what chooses the target's pods."""
 
 
 def target_labels(kind: str) -> tuple[str, ...]:
@@ -28,6 +30,8 @@ def target_labels(kind: str) -> tuple[str, ...]:
     return (kind.lower(),) if kind else ("namespace", "pod")
 
 
+BUDGET_SECONDS = 300
+"""How long all tries of a step may take together."""
 READING_SECONDS = 30
 CHANGING_SECONDS = 90
 """How long one try of a step may take. A changing one reads, then waits for the API server, which asks admission
@@ -64,7 +68,7 @@ class Step(Frozen):
     state: str | None = None
     owner: str | None = None
     try_seconds: int = READING_SECONDS
-    budget_seconds: int = 300
+    budget_seconds: int = BUDGET_SECONDS
 
     changes: bool = False
     """Whether it writes."""

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from runmend.language.verbs import verb_of
+from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Step, fill
+from runmend.plan.plan import BUDGET_SECONDS, BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Step, fill
 from runmend.runbook.actions import RESERVED, Action, Named
 from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.diagnostics import Kind, Report, quoted
@@ -64,10 +66,17 @@ def compile_step(action: Action, report: Report) -> Step | None:
         state=gates.state,
         owner=gates.owner,
         try_seconds=CHANGING_SECONDS if changes else READING_SECONDS,
+        budget_seconds=_budget_seconds(verb, arguments),
         changes=changes,
         images=tuple((fill(name, known), fill(image, known)) for name, image in images),
         says=verb.says(arguments),
     )
+
+
+def _budget_seconds(verb: Verb[Any], arguments: Any) -> int:  # noqa: ANN401  the verb's
+    """For how long a step is tried: until its last try can say by itself that its time is over."""
+    removing = verb.changing.removing if verb.changing else None
+    return max(BUDGET_SECONDS, removing.seconds(arguments) + 2 * CHANGING_SECONDS) if removing else BUDGET_SECONDS
 
 
 def _operation(action: Action, command: Named, parameters: dict[str, Parameter], report: Report) -> Operation | None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from runmend.language.verbs import cordon, get_events, patch, rollout_undo, set_image
+from runmend.language.verbs import cordon, delete, drain, get_events, patch, rollout_undo, set_image
 from runmend.language.verbs.verb import Changing, Verb
 from runmend.plan.operations import Operation
 
@@ -13,6 +13,8 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     rollout_undo.VERB,
     cordon.CORDON,
     cordon.UNCORDON,
+    drain.VERB,
+    delete.VERB,
 )
 BY_WORDS: Final = {verb.words: verb for verb in VERBS}
 

@@ -28,6 +28,7 @@ from runmend.language.target import TargetNow
 from runmend.plan.change import in_words
 from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus
 from runmend.plan.plan import Plan, Step
+from runmend.plan.removal import named
 from runmend.reports.target_events import Author
 from runmend.runs.replaying.again import options_for
 from runmend.runs.replaying.points import OBSERVE, SETTLE, Point
@@ -160,12 +161,15 @@ class _Steps:
         Raises:
             Reverted: it has, and somebody has put the old value back.
         """
-        changes = written_before(now, call, self.past.workflow_id)
-        if changes is None:
+        note = written_before(now, call, self.past.workflow_id)
+        if note is None:
             return ""
-        if lost := reverted(now, changes):
+        if lost := reverted(now, note.changes):
             raise lost
-        return f"has written already, and would write nothing: {in_words(changes)}"
+        words = [f"has written already, and would write nothing: {in_words(note.changes)}"] if note.changes else []
+        if note.removes:
+            words.append(f"would take away what is left of {named(note.removes)}")
+        return "; ".join(words)
 
 
 def _would(result: StepResult, mode: Mode) -> str:
