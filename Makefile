@@ -25,6 +25,8 @@ BEGUN := $(VENV)/.installing
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
 unexport PIP_USER PIP_TARGET PIP_PREFIX PYTHONHOME PYTHONPATH
+# Each process of the tests would compile what it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## what can be made
 	@sed -n 's/^\([a-z0-9]*\): .*## /\1	/p' Makefile | while IFS='	' read -r name text; do printf '  make %-9s  %s\n' "$$name" "$$text"; done

@@ -18,7 +18,7 @@ from activities.removing import go_on
 from activities.removing import tried as removals_tried
 from activities.risk import Risk, risk_of, risk_of_removal
 from activities.serving import serving_count
-from activities.trying import Try, noted, result_of
+from activities.trying import Try, guarded_patch, result_of
 from runmend.alerts.alert import Target
 from runmend.core.errors import (
     Forbidden,
@@ -84,7 +84,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         return _already(call, repeatable=changing.repeatable)
     _raise_if_paused(now, changes)
     note = this.note(changes)
-    steps = noted(item, made, note)
+    steps = guarded_patch(item, made, note)
     risk = risk_of(now, changes, call, changing.risk) or risk_of_removal(cluster, now, pods, call)
     if left := _left(risk, call):
         tried = _tried(cluster, call, steps, whatever=bool(risk or call.step.restrictions))

@@ -13,7 +13,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities.trying import Try, noted, raise_if_told_to_stop, result_of
+from activities.trying import Try, guarded_patch, raise_if_told_to_stop, result_of
 from runmend.core.errors import Conflict, HeldByBudget, NotYet, PreconditionFailed, ServerError, StepFailed
 from runmend.kube import facts
 from runmend.kube.client import WRITE_SECONDS, Cluster, Json
@@ -65,7 +65,7 @@ def go_on(this: Try, situation: Situation, note: ChangeNote, removing: Removing[
     if note.removes is None:
         chosen = removing.chosen(arguments, situation, pods)
         note = note.model_copy(update={"removes": tuple(removed(pod) for pod in chosen.pods)})
-        situation = replace(situation, item=this.patch(noted(situation.item, situation.item, note)))
+        situation = replace(situation, item=this.patch(guarded_patch(situation.item, situation.item, note)))
     removes = note.removes or ()
     live = {pod["metadata"]["uid"]: pod for pod in pods}
     progress = _take_away(this, removing.how, removing.grace_seconds(arguments), removes, live)

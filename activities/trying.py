@@ -76,7 +76,7 @@ def result_of(
     return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
 
 
-def noted(item: Json, made: Json, note: ChangeNote) -> list[Json]:
+def guarded_patch(item: Json, made: Json, note: ChangeNote) -> list[Json]:
     """The JSON patch that makes an object so, guarded by the version that was read, with a note in it.
 
     Raises:

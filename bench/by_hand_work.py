@@ -5,7 +5,7 @@ import json
 from pydantic import BaseModel
 from temporalio import activity
 
-from runmend.kube.client import Cluster
+from runmend.kube.client import Cluster, Json
 
 PULLING = ("ImagePullBackOff", "ErrImagePull")
 
@@ -75,18 +75,26 @@ class Activities:
     def patch(self, order: Order) -> str:
         """Write the fallback image, guarded and annotated."""
         target = order.target
-        deployment = self._cluster.deployment(target.namespace, target.name)
+        item = self._cluster.read("Deployment", target.namespace, target.name)
         pods = self._cluster.pods(target.namespace)
         self._cluster.replica_sets(target.namespace)
         names = {c.name for pod in pods for c in pod.waiting_for(*PULLING)}
         note = json.dumps({"workflow": activity.info().workflow_id, "run": activity.info().workflow_run_id})
-        body = {
-            "metadata": {"resourceVersion": deployment.resource_version, "annotations": {"hand/last-change": note}},
-            "spec": {
-                "template": {"spec": {"containers": [{"name": name, "image": order.fallback_image} for name in names]}}
-            },
-        }
-        self._cluster.patch_deployment(target.namespace, target.name, body)
+        listed = item["spec"]["template"]["spec"]["containers"]
+        at = {container["name"]: number for number, container in enumerate(listed)}
+        steps: list[Json] = [
+            {"op": "replace", "path": "/metadata/resourceVersion", "value": item["metadata"]["resourceVersion"]},
+            {"op": "add", "path": "/metadata/annotations/hand~1last-change", "value": note},
+            *(
+                {
+                    "op": "replace",
+                    "path": f"/spec/template/spec/containers/{at[name]}/image",
+                    "value": order.fallback_image,
+                }
+                for name in names
+            ),
+        ]
+        self._cluster.patch("Deployment", target.namespace, target.name, steps)
         return f"{names} → {order.fallback_image}"
 
     @activity.defn(name="hand.settle")

@@ -7,6 +7,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+import jsonpatch
+
 from runmend.core.errors import NotFound
 from runmend.facts.event import EventFacts
 from runmend.facts.object import Owner
@@ -16,7 +18,9 @@ from runmend.facts.workload import WorkloadFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
+from runmend.kube import facts
 from runmend.kube.client import Cluster, Json
+from runmend.kube.facts import REVISION
 
 MISSING = "registry.example/app:missing"
 REPLICAS = 2
@@ -58,7 +62,7 @@ class StubCluster(Cluster):
         revisions = 2 if self._image(namespace) else 1
         return tuple(_replica_set(namespace, revision) for revision in range(1, revisions + 1))
 
-    def pod(self, namespace: str, name: str, *, metadata_only: bool = False) -> PodFacts:  # noqa: ARG002
+    def pod(self, namespace: str, name: str, **_: object) -> PodFacts:
         """One of the two."""
         return next(pod for pod in self.pods(namespace) if pod.name == name)
 
@@ -95,39 +99,36 @@ class StubCluster(Cluster):
             _event(broken, 2, "Failed", "Error: ErrImagePull"),
         )
 
-    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
-        """The Deployment, with the annotation that a patch left."""
-        image = self._image(namespace)
+    def read(self, kind: str, namespace: str, name: str, **_: object) -> Json:
+        """The Deployment, with the annotations that a patch left."""
+        if kind != "Deployment":
+            raise NotFound(f"{kind} {namespace}/{name}")
         written = self._written.get(namespace)
-        version = 2 if image else 1
-        return WorkloadFacts(
-            namespace=namespace,
-            name=name,
-            uid=f"deployment-{namespace}",
-            resource_version=str(version),
-            generation=version,
-            observed_generation=version,
-            revision=version,
-            paused=False,
-            replicas=REPLICAS,
-            available=REPLICAS if image else 0,
-            containers={"app": image or MISSING},
-            init_containers={},
-            annotations=written["metadata"]["annotations"] if written else {},
-            image_managers={"app": "runmend"} if image else {},
-        )
+        return written or _deployment(namespace, name)
+
+    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
+        """The same as facts."""
+        return facts.deployment(self.read("Deployment", namespace, name))
+
+    def list_of(self, *_: object, **__: object) -> tuple[Json, ...]:
+        """None."""
+        return ()
 
     def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:  # noqa: ARG002
         """None."""
         return ()
 
-    def patch_deployment(self, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> WorkloadFacts:  # noqa: ARG002
-        """Remember it."""
+    def patch(self, kind: str, namespace: str, name: str, steps: list[Json], *, dry_run: bool = False) -> Json:  # noqa: ARG002
+        """Remember it, as a controller that has acted at once."""
+        made: Json = jsonpatch.apply_patch(self.read(kind, namespace, name), steps)
+        made["metadata"] |= {"resourceVersion": "2", "generation": 2}
+        made["metadata"]["annotations"][REVISION] = "2"
+        made["status"] = {"observedGeneration": 2, "availableReplicas": REPLICAS}
         with self._lock:
             if namespace in self._written:
                 raise AssertionError(f"{namespace} was patched twice")
-            self._written[namespace] = patch
-        return self.deployment(namespace, name)
+            self._written[namespace] = made
+        return made
 
     def _image(self, namespace: str) -> str | None:
         written: Any = self._written.get(namespace)
@@ -138,6 +139,22 @@ def lacking() -> list[str]:
     """What the product asks a cluster and the stub has not: a call that got to the real client would fail each run."""
     asked = {name for name, what in vars(Cluster).items() if callable(what) and not name.startswith("_")}
     return sorted(asked - set(vars(StubCluster)))
+
+
+def _deployment(namespace: str, name: str) -> Json:
+    template = {"spec": {"containers": [{"name": "app", "image": MISSING}]}}
+    return {
+        "metadata": {
+            "namespace": namespace,
+            "name": name,
+            "uid": f"deployment-{namespace}",
+            "resourceVersion": "1",
+            "generation": 1,
+            "annotations": {REVISION: "1"},
+        },
+        "spec": {"replicas": REPLICAS, "template": template},
+        "status": {"observedGeneration": 1},
+    }
 
 
 def first_pod(namespace: str) -> str:

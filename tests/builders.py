@@ -1,5 +1,6 @@
 """Small builders for tests: API objects, alerts, runbooks."""
 
+import re
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -7,12 +8,39 @@ from uuid import uuid4
 from runmend.alerts.alert import Alert
 from runmend.facts.pod import PodFacts
 from runmend.facts.workload import WorkloadFacts
+from runmend.plan.change import POD_SPEC, Change
+from runmend.plan.operations import Operation
 
 SEED = Path(__file__).parents[1] / "runbooks" / "RB_IMAGEPULL.md"
 FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
 MISSING = "registry.example/app:missing"
 GOOD = "registry.example/app:1.0"
 Json = dict[str, Any]
+
+
+def image_change(container: str, before: str, after: str, *, init: bool = False, sidecar: bool = False) -> Change:
+    """Another image of a container."""
+    path = (*POD_SPEC, "initContainers" if init else "containers", container, "image")
+    return Change(path=path, before=before, after=after, sidecar=sidecar)
+
+
+def events_query(*terms: str) -> Operation:
+    """`kubectl get events`, by terms such as `involvedObject.name={pod}`."""
+    parts = [re.fullmatch(r"([^!=]*)(!=|=)(.*)", term, re.DOTALL) for term in terms]
+    selector = [{"field": part[1], "operator": part[2], "value": part[3]} for part in parts if part]
+    arguments: Json = {"field_selector": selector}
+    return Operation(verb="get events", kind="Event", namespace="{namespace}", arguments=arguments)
+
+
+def patch_operation(
+    images: dict[str, str], init: dict[str, str] | None = None, name: str = "{deployment}"
+) -> Operation:
+    """`kubectl patch deployment` of images."""
+    lists: Json = {"containers": images, "initContainers": init or {}}
+    pod: Json = {listed: containers(given) for listed, given in lists.items() if given}
+    body: Json = {"spec": {"template": {"spec": pod}}}
+    arguments: Json = {"type": "strategic", "body": body}
+    return Operation(verb="patch", kind="Deployment", name=name, namespace="{namespace}", arguments=arguments)
 
 
 def containers(images: dict[str, str]) -> list[Json]:

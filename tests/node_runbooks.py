@@ -8,7 +8,7 @@ from runmend.runbook.compiler import compile_runbook
 CRITERIA = ("No new `ImagePullBackOff` events for 1 minute",)
 
 
-def node_runbook(*commands: str, criteria: tuple[str, ...] = CRITERIA, header: str = "", **items: str) -> bytes:
+def node_runbook(*commands: str, header: str = "", **items: str) -> bytes:
     """A runbook whose actions are these commands; `items` go into each of them."""
     names = [f"step_{number}" for number in range(1, len(commands) + 1)]
     lines = ["---", "runbook_id: RB_NODE", "alertname: KubeNodeNotReady", "title: A node", *header.splitlines()]
@@ -17,12 +17,12 @@ def node_runbook(*commands: str, criteria: tuple[str, ...] = CRITERIA, header: s
         lines += [f"### {name}", f"- **action_id**: `{name}`", f"- **command**: `{command}`"]
         lines += [f"- **{item}**: `{value}`" for item, value in items.items()]
         lines += ["- **conditions**:", "  - Requires: `node` label", ""]
-    return "\n".join([*lines, "## Success Criteria", "", *(f"- {text}" for text in criteria), ""]).encode()
+    return "\n".join([*lines, "## Success Criteria", "", *(f"- {text}" for text in CRITERIA), ""]).encode()
 
 
-def node_plan(*commands: str, **how: str) -> Plan:
-    """The same, compiled."""
-    plan = compile_runbook(node_runbook(*commands, **how), "node.md").plan  # type: ignore[arg-type]  what it takes
+def node_plan(*commands: str, header: str = "", **items: str) -> Plan:
+    """The same, compiled; its criterion holds of any node."""
+    plan = compile_runbook(node_runbook(*commands, header=header, **items), "node.md").plan
     return plan.model_copy(update={"criteria": (Criterion(text="Nothing restarts", line=1, expression="!restarted"),)})
 
 

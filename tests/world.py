@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,9 @@ PATIENCE = 20.0
 """Seconds to wait for what must happen in real time."""
 
 
+@cache
 def seed_plan() -> Plan:
-    """The user's runbook, compiled."""
+    """The user's runbook, compiled once: no test changes a plan."""
     return compile_runbook(SEED.read_bytes(), SEED.name).plan
 
 

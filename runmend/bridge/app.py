@@ -57,7 +57,7 @@ class Bridge:
         self._guard = Guard(settings)
         self._intake = Intake(settings, Starter(client, settings), cluster, catalog)
         self.background = Background(self.metrics)
-        self._readiness = Readiness(client, cluster, catalog, self.background)
+        self._readiness = Readiness(client, cluster, catalog, self.background, lambda: self.reload.stale)
         self.bodies = Bodies()
 
     async def alerts(self, request: Request) -> Response:

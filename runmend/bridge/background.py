@@ -84,8 +84,16 @@ async def _ended(work: Work, stop: asyncio.Event) -> str | None:
     return "it came to its end" if error is None else _said(error)
 
 
+def cause(error: BaseException) -> BaseException:
+    """What went wrong: of a group of errors, which says only how many there are, the first one."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    first = cause(error)
+    return f"{type(first).__name__}: {first}"
 
 
 async def _until(stop: asyncio.Event, seconds: float) -> None:

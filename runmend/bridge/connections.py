@@ -198,7 +198,11 @@ class Connection(H11Protocol):
         """Refuse what is not HTTP; called by uvicorn while it handles h11's error."""
         error = sys.exception()
         hint = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
-        self.refuse(Problem(HTTPStatus(hint), f"The request cannot be read: {error or msg}."))
+        why = str(error or msg).partition(": bytearray(")[0]  # behind it h11 repeats what it was sent
+        self.refuse(Problem(HTTPStatus(hint), f"The request cannot be read: {why}."))
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """A request for another protocol is answered as one of this; uvicorn would advise to install something."""
 
     def shutdown(self) -> None:
         """The server ends."""

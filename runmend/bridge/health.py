@@ -53,33 +53,47 @@ class _Asked:
 
 
 class Readiness:
-    """Asks Temporal and the API server, and looks at the runbooks."""
+    """Asks Temporal and the API server, and looks at the runbooks.
 
-    def __init__(self, client: Client, cluster: Cluster, catalog: Catalog, background: Background) -> None:
+    `stale` says why these may be older than their directory; None where they are not.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        cluster: Cluster,
+        catalog: Catalog,
+        background: Background,
+        stale: Callable[[], str | None],
+    ) -> None:
         self._client = client
         self._cluster = cluster
         self._catalog = catalog
         self._background = background
+        self._stale = stale
         self._asked = (_Asked("Temporal", self._temporal), _Asked("the API server", self._kubernetes))
         self._threads = anyio.CapacityLimiter(1)
 
     async def look(self) -> dict[str, Any]:
         """The checks, and `status`: `ready`, `degraded` or `not ready`.
 
-        It is degraded where a runbook does not compile, or a background task ended lately: the rest works.
+        It is degraded where a runbook does not compile, the directory was not read again, or a background task ended
+        lately: the rest works.
         """
         temporal, kubernetes = await asyncio.gather(*(asked.answer() for asked in self._asked))
         background = self._background.look()
-        plans, problems = self._catalog.plans, self._catalog.problems
+        plans, problems, stale = self._catalog.plans, self._catalog.problems, self._stale()
         works = temporal["ok"] and kubernetes["ok"] and bool(plans)
+        degraded = problems or stale or not background["ok"]
         return {
-            "status": "not ready" if not works else "degraded" if problems or not background["ok"] else "ready",
+            "status": "not ready" if not works else "degraded" if degraded else "ready",
             "checks": {
                 "temporal": temporal,
                 "kubernetes": kubernetes,
                 "background": background,
                 "runbooks": {
                     "ok": bool(plans),
+                    "detail": f"not loaded anew: {stale}" if stale else "as their directory has them",
                     "loaded": sorted(plans),
                     "broken": {file: str(problem) for file, problem in sorted(problems.items())},
                 },

@@ -11,7 +11,7 @@ from typing import Final
 import anyio
 import watchfiles
 
-from runmend.bridge.background import Aside, Busy
+from runmend.bridge.background import Aside, Busy, cause
 from runmend.bridge.metrics import Metrics
 from runmend.core.errors import RunmendError
 from runmend.runbook.files import files_under
@@ -39,6 +39,8 @@ class Reload:
         self._looking, self._reloading = Aside[_Seen](), Aside[None]()
         self._said: object = None
         self._trouble: str | None = None
+        self.stale: str | None = None
+        """Why what is loaded may be older than the directory; None where it is not."""
         metrics.watch_runbooks(lambda: len(catalog.plans), lambda: len(catalog.problems))
 
     async def watch(self, stop: asyncio.Event) -> None:
@@ -51,8 +53,11 @@ class Reload:
                 await self._until_replaced(stop)
             except (TimeoutError, Busy):
                 self._warn("runbook directory cannot be watched", _SILENT)
-            except (OSError, RuntimeError) as error:
-                self._warn("runbook directory cannot be watched", str(error))
+            except (OSError, RuntimeError, ExceptionGroup) as error:
+                # watchfiles raises in a group what it finds in its thread, such as a name that is not UTF-8.
+                if not isinstance(why := cause(error), OSError | RuntimeError):
+                    raise
+                self._warn("runbook directory cannot be watched", str(why))
             with anyio.move_on_after(LOOK_AGAIN_SECONDS):
                 await stop.wait()
             if not stop.is_set():
@@ -67,11 +72,12 @@ class Reload:
         except Stopped:
             return
         except (TimeoutError, Busy):
-            self._warn("runbooks were not reloaded", _SILENT)
+            self._keep(_SILENT)
             return
         except RunmendError as error:
-            self._warn("runbooks were not reloaded", str(error))
+            self._keep(str(error))
             return
+        self.stale = None
         self._metrics.reloaded()
         self._report()
 
@@ -118,6 +124,11 @@ class Reload:
                 "runbook does not compile; its last good version stays, if there is one",
                 extra={"file": file, "problem": problem},
             )
+
+    def _keep(self, why: str) -> None:
+        """Say that what was loaded before stays."""
+        self.stale = why
+        self._warn("runbooks were not reloaded", why)
 
     def _warn(self, message: str, error: str) -> None:
         if error != self._trouble:

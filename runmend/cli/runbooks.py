@@ -10,7 +10,7 @@ from pathlib import Path
 from runmend.cli.context import NotFoundHere, counted, load_settings
 from runmend.plan.plan import Plan, Step
 from runmend.reports.report import duration
-from runmend.runbook import RunbookError, compile_runbook, dump_plan, lint
+from runmend.runbook import SIZE_MAX, RunbookError, compile_runbook, dump_plan, lint, read_file
 from runmend.runs.terminal import console
 
 
@@ -40,7 +40,7 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool, strict: bool = False)
 def compile_one(file: Path, *, as_json: bool) -> int:
     """Print the plan of a runbook, or all that is wrong with it."""
     try:
-        source = file.read_bytes()
+        source = read_file(file, SIZE_MAX + 1)
     except OSError as error:
         raise NotFoundHere(f"{file} cannot be read: {error.strerror}; name a runbook, a Markdown file") from error
     try:

@@ -20,7 +20,7 @@ from runmend.core.settings import SYSTEM_NAMESPACES, Settings
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads, uids_of
 from runmend.plan.plan import Plan
-from runmend.runbook import RunbookError, compile_runbook, load_directory
+from runmend.runbook import SIZE_MAX, RunbookError, compile_runbook, load_directory, read_file
 from runmend.runs.routing import (
     NodeGone,
     PodGone,
@@ -100,7 +100,7 @@ def find_plan(runbook: str, directory: Path) -> Plan:
     path = Path(runbook)
     if path.suffix.lower() == ".md" or "/" in runbook:
         try:
-            return compile_runbook(path.read_bytes(), runbook).plan
+            return compile_runbook(read_file(path, SIZE_MAX + 1), runbook).plan
         except OSError as error:
             raise NotFoundHere(f"{path} cannot be read: {error.strerror}; name a runbook's id or its file") from error
         except RunbookError as error:

@@ -248,7 +248,7 @@ class Cluster:
         """A list from its first page to its last. The JSON of two answers at most is held at a time."""
         found: list[T] = []
         more: dict[str, str] = {}
-        names = {"namespace": namespace} if namespace else {}
+        names = {"namespace": namespace} if "{namespace}" in path else {}
         while True:
             answer = self._send("GET", path, names, {**query, **more}, accept=accept)
             items, metadata = answer.get("items"), answer.get("metadata")

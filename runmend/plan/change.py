@@ -34,7 +34,7 @@ ITEM_KEYS: Final[Mapping[str, str]] = {
 TEMPLATE: Final[Path] = ("spec", "template")
 POD_SPEC: Final[Path] = (*TEMPLATE, "spec")
 _CONTAINERS: Final = {"containers": "container", "initContainers": "init container"}
-_LONGEST_VALUE: Final = 120
+_LONGEST_VALUE: Final = 300
 
 
 class Change(Frozen):

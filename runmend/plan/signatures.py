@@ -23,6 +23,7 @@ from runmend.core.files import read_small
 from runmend.core.frozen import Frozen
 from runmend.plan.criteria import Watermark
 from runmend.plan.messages import CheckCall, ObserveCall, ReportCall, RunInput, RunResult, SettleCall, StepCall
+from runmend.plan.reasons import NOT_SIGNED
 
 Call = ObserveCall | StepCall | SettleCall | CheckCall | ReportCall
 """What an activity of a run can be asked."""
@@ -51,7 +52,7 @@ class WrongPlanKeys(PermanentError):
 class NotSigned(PermanentError):
     """The run was not signed by this installation."""
 
-    reason = "not signed"
+    reason = NOT_SIGNED
 
 
 class Signature(Frozen):

@@ -20,6 +20,7 @@ from runmend.plan.reasons import (
     NO_POD,
     NO_STATE,
     NOT_ALLOWED,
+    NOT_SIGNED,
     OTHER_OBJECT,
     OTHER_STATE,
     OWNER,
@@ -120,6 +121,14 @@ def _place(result: RunResult) -> Iterator[Advice]:
     )
 
 
+def _not_signed(result: RunResult) -> Iterator[Advice]:
+    yield Advice(
+        f"A run keeps the signature that it was started with, or none. {_replay(result, '--latest')}, with the "
+        "installation's keys, starts over and signs. Where the run's own key was taken out of the worker's file, put "
+        f"it back, and {_replay(result)} goes on. Where nobody of yours started it, see who reaches Temporal."
+    )
+
+
 def _runbook(result: RunResult) -> Iterator[Advice]:
     yield Advice(
         f"A replay of the same plan would end the same way. Correct the runbook; {_replay(result, '--latest')} starts "
@@ -169,6 +178,7 @@ _ABOUT: Final[Mapping[str, Callable[[RunResult], Iterator[Advice]]]] = {
     PAUSED: _paused,
     SCALED_DOWN: _scaled_down,
     NOT_ALLOWED: _place,
+    NOT_SIGNED: _not_signed,
     ALREADY: _runbook,
     OTHER_OBJECT: _runbook,
     LEAVES_A_CONTAINER: _runbook,

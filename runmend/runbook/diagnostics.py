@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from runmend.core.printable import in_one_line
+from runmend.core.wording import QUOTED_MAX as QUOTED_MAX  # noqa: PLC0414  the compiler speaks through this module
+from runmend.core.wording import listed as listed  # noqa: PLC0414  the compiler speaks through this module
+from runmend.core.wording import quoted as quoted  # noqa: PLC0414  the compiler speaks through this module
 
-QUOTED_MAX = 80
 TOLD_MAX = 100
 """How many errors of a file are told, and how many warnings."""
 
@@ -139,14 +141,3 @@ class Report:
         """In the order of their lines, and of their being noted within one; without what is silenced."""
         told = (diagnostic for diagnostic in self._diagnostics if diagnostic.kind not in self._silenced)
         return tuple(sorted(told, key=lambda diagnostic: (diagnostic.line, diagnostic.column)))
-
-
-def quoted(text: str) -> str:
-    """A piece of the runbook for a message: one line, cut, and with what cannot be printed shown as an escape."""
-    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[: QUOTED_MAX + 1])
-    return f'"{shown[:QUOTED_MAX]}…"' if len(shown) > QUOTED_MAX else f'"{shown}"'
-
-
-def listed(names: list[str] | tuple[str, ...], last: str = "or") -> str:
-    """`a, b or c`."""
-    return f"{', '.join(names[:-1])} {last} {names[-1]}" if len(names) > 1 else "".join(names)

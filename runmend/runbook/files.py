@@ -57,7 +57,9 @@ def runbook_files(path: Path) -> list[Path]:
         found = list(files_under(path))
     except OSError as error:
         raise UnreadableDirectory(f"{path}: {error.strerror or error}") from error
-    chosen = [file for file in found if file.is_dir() or (file.suffix.lower() == ".md" and not _is_plain_readme(file))]
+    chosen = [
+        file for file in found if is_directory(file) or (file.suffix.lower() == ".md" and not _is_plain_readme(file))
+    ]
     return sorted(chosen, key=lambda file: (file.parent, file.name))
 
 
@@ -88,7 +90,7 @@ def _entries(path: Path) -> Iterator[Path | None]:
             waiting.pop()
         elif entry.name.startswith("."):
             continue
-        elif not entry.is_dir():
+        elif not is_directory(entry):
             yield entry
         else:
             yield None
@@ -99,6 +101,16 @@ def _entries(path: Path) -> Iterator[Path | None]:
                 continue
             if there not in above and len(waiting) < DEPTH_MAX:
                 waiting.append((above | {there}, iter(names)))
+
+
+def is_directory(entry: Path) -> bool:
+    """Whether it is a directory; a link that cannot be followed (its target's name is too long, or is where we may not
+    look) is none.
+    """
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def _listed(path: Path) -> tuple[tuple[int, int], list[Path]]:

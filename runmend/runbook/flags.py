@@ -71,7 +71,7 @@ _FLAGS = {
         ),
         *_refused(
             "a plan holds all that it does, and no file is read later",
-            "write it into the command",
+            "write it into the command; a patch with -p",
             "--filename",
             "--kustomize",
             "--patch-file",
@@ -170,8 +170,8 @@ def sort_words(words: Sequence[str], own: Sequence[verbs.Flag], verb: str, value
         if flag is None:
             # Whether the next word is its value cannot be known, so nothing after it could be read for sure.
             names = listed(["-n", *(flag.name for flag in own)], "and")
-            is_another = _EVERY.flag(word)[1] is not None
-            problem = f"{shown} is not a flag of kubectl {verb}" if is_another else f"unknown flag {quoted(shown)}"
+            another = _EVERY.flag(word)[1]
+            problem = f"{another.name} is not a flag of kubectl {verb}" if another else f"unknown flag {quoted(shown)}"
             values.report.error(values.line, problem, f"remove it; known are {names}")
             sorted_words.understood = False
             break

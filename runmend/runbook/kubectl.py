@@ -98,5 +98,5 @@ def _verb(words: list[str], values: Values) -> Verb[Any] | None:
     elif values.refuse_placeholders(second, "the verb"):
         longer = any(verb.words.startswith(f"{first} ") for verb in VERBS)
         named = f"{first} {second}".strip() if longer else first
-        values.report.error(values.line, f"kubectl {named[:80]!r} is not supported yet", f"supported are {SUPPORTED}")
+        values.report.error(values.line, f"the verb {quoted(named)} is not supported yet", f"supported are {SUPPORTED}")
     return None

@@ -72,6 +72,14 @@ def test_what_is_no_regular_file_is_a_problem_and_is_not_waited_for(
     assert expected in str(lint([place]).diagnostics[0])
 
 
+def test_a_link_that_cannot_be_followed_is_a_problem_and_the_others_compile(directory: Path, catalog: Catalog) -> None:
+    (directory / "x.md").symlink_to("a" * 300)
+    (directory / "not-looked-at").symlink_to("a" * 300)
+
+    assert "the file cannot be read: File name too long" in problem(catalog, "x.md")
+    assert "File name too long" in str(lint([directory]).diagnostics[0])
+
+
 def bound_socket(folder: Path) -> Path:
     with socket.socket(socket.AF_UNIX) as one:
         one.bind(str(folder / "s"))

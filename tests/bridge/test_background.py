@@ -141,6 +141,35 @@ async def test_names_and_files_of_any_kind_stop_no_reload(
     assert "background task ended" not in caplog.text
 
 
+async def test_a_name_that_comes_while_the_directory_is_watched_stops_no_reload(
+    installed: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder: Path = installed.settings.runbooks
+    async with installed.app.router.lifespan_context(installed.app):
+        (folder / "RB_FIRST.md").write_text(a_runbook("RB_FIRST", alertname="First"))
+        await until(lambda: "RB_FIRST" in installed.catalog.plans)
+        (folder / os.fsdecode(b"\xff")).mkdir()
+        await until(lambda: "runbook directory cannot be watched" in caplog.text)
+        (folder / "RB_OTHER.md").write_text(a_runbook("RB_OTHER", alertname="OtherAlert"))
+        await until(lambda: "RB_OTHER" in installed.catalog.plans)
+
+    assert "background task ended" not in caplog.text
+
+
+async def test_of_errors_in_a_group_the_first_one_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    stop = asyncio.Event()
+
+    async def fails_in_a_group(_: asyncio.Event) -> None:
+        raise ExceptionGroup("unhandled", [ExceptionGroup("again", [ValueError("what it is")])])
+
+    keeping = asyncio.create_task(Background(Metrics()).keep("reload", fails_in_a_group, stop))
+    await until(lambda: "background task ended" in caplog.text)
+    stop.set()
+    await keeping
+
+    assert caplog.records[0].__dict__["why"] == "ValueError: what it is"
+
+
 async def test_a_reload_that_hangs_in_its_compiler_keeps_nothing_from_ending(
     installed: Installation, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

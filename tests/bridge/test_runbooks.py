@@ -82,6 +82,25 @@ async def test_a_runbook_that_breaks_leaves_its_last_good_version_and_the_others
     assert (await living.http.get("/readyz")).json()["status"] == "ready"
 
 
+async def test_readiness_says_that_the_directory_cannot_be_read_until_it_can(living: Installation) -> None:
+    folder = living.settings.runbooks
+    away = folder.rename(folder.with_name("away"))
+
+    async def until_it_says(*expected: str) -> None:
+        async with asyncio.timeout(20):
+            while True:
+                answer = (await living.http.get("/readyz")).json()
+                if (answer["status"], answer["checks"]["runbooks"]["detail"]) == expected:
+                    return
+                await asyncio.sleep(0.05)
+
+    await until_it_says("degraded", f"not loaded anew: {folder}: No such file or directory")
+    assert list(living.catalog.plans) == ["RB_IMAGEPULL"]
+
+    away.rename(folder)
+    await until_it_says("ready", "as their directory has them")
+
+
 async def test_what_changed_between_the_first_compilation_and_the_watch_is_loaded(
     installed: Installation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

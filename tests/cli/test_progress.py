@@ -9,11 +9,12 @@ from rich.console import Console
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.plan.messages import Affected, Change, Observation, RunResult, StepResult, StepStatus
+from runmend.plan.messages import Affected, Observation, RunResult, StepResult, StepStatus
 from runmend.reports.commands import restore
 from runmend.runs.history import Timer
 from runmend.runs.terminal import CALM, print_report, print_verdict
 from runmend.runs.timeline import _observed, to_go
+from tests.builders import image_change
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_an_open_window_counts_down_whatever_this_machines_clock_says(since: flo
 def test_a_command_of_a_report_is_never_wrapped_on_a_terminal_and_the_verdict_is_its_last_line(width: int) -> None:
     out = io.StringIO()
     terminal = Console(file=out, width=width, force_terminal=True, color_system=None, theme=CALM)
-    change = Change(container="app", before="registry.example/a/long/name/of/an/image:1", after="b:2")
+    change = image_change("app", "registry.example/a/long/name/of/an/image:1", "b:2")
     step = StepResult(action_id="patch_image", status=StepStatus.DONE, summary="changed it", changes=(change,))
     target = Target(cluster="c", namespace="shop", kind="Deployment", name="web")
     result = RunResult(

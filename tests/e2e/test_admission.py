@@ -10,13 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
-from runmend.plan.notes import LAST_CHANGE, ChangeNote
 
+from activities.trying import guarded_patch
 from runmend.core.errors import Forbidden
+from runmend.kube import facts
 from runmend.kube.client import Cluster as Kube
 from runmend.language.admission import HELD, SYSTEM_NAMESPACES
-from runmend.language.verbs import image_patch as own_patch
-from runmend.plan.messages import Change
+from runmend.plan.change import Change, with_value
+from runmend.plan.notes import NOTES, ChangeNote
+from tests.builders import image_change
 from tests.cluster.api import (
     MERGE,
     STRATEGIC,
@@ -38,7 +40,7 @@ JSON_PATCH = "application/json-patch+json"
 APPLY = "application/apply-patch+yaml"
 IMAGES_ONLY = (
     f"{POLICY}Runmend changes nothing of apps/deployments but spec.template.spec.containers[*].image, "
-    f"spec.template.spec.initContainers[*].image, metadata.annotations[{LAST_CHANGE}]"
+    f"spec.template.spec.initContainers[*].image, metadata.annotations[{NOTES}]"
 )
 OWN_NAMESPACE = f"{POLICY}Runmend changes nothing in its own namespace"
 OF_THE_SYSTEM = f"{POLICY}Runmend changes nothing in a namespace of the system that {SYSTEM_NAMESPACES} does not name"
@@ -134,6 +136,14 @@ def mighty(real: Cluster, worker: As, shop: Namespace) -> Iterator[As]:
         yield worker
 
 
+def own_patch(item: Json, *changes: Change) -> list[Json]:
+    """The patch by which the product makes changes."""
+    made = item
+    for change in changes:
+        made = with_value(made, change.path, change.after)
+    return guarded_patch(item, made, ChangeNote(workflow="w", run="r", step="02-patch", changes=changes))
+
+
 # What it is for
 
 
@@ -144,26 +154,26 @@ def test_images_and_its_own_note_can_be_written_and_tried_by_the_product(
         namespace.create("deployments", a_whole_deployment())
         # The controller writes the object's status, and with it a new version, a moment after it is made.
         eventually(lambda: namespace.get("deployments", "web")["status"].get("observedGeneration"))
-        found = product.deployment(namespace.name, "web")
+        found = product.read("Deployment", namespace.name, "web")
         changes = (
-            Change(container="log", before="registry.example/log:1", after=ANOTHER),
-            Change(container="migrate", init=True, before="registry.example/migrate:1", after=ANOTHER),
+            image_change("log", "registry.example/log:1", ANOTHER),
+            image_change("migrate", "registry.example/migrate:1", ANOTHER, init=True),
         )
-        note = ChangeNote(workflow="w", run="r", step="02-patch", containers={})
-        patch = own_patch(found, changes, note)
+        patch = own_patch(found, *changes)
 
-        product.patch_deployment(namespace.name, "web", patch, dry_run=True)
+        product.patch("Deployment", namespace.name, "web", patch, dry_run=True)
         untouched = namespace.get("deployments", "web")
-        written = product.patch_deployment(namespace.name, "web", patch)
+        written = facts.deployment(product.patch("Deployment", namespace.name, "web", patch))
         generation = written.generation
         eventually(lambda: namespace.get("deployments", "web")["status"].get("observedGeneration") == generation)
 
-        assert LAST_CHANGE not in untouched["metadata"]["annotations"]
+        assert NOTES not in untouched["metadata"]["annotations"]
         assert (written.containers["log"], written.init_containers["migrate"]) == (ANOTHER, ANOTHER)
         assert list(written.containers) == ["app", "log"]
-        change = Change(container="app", before="registry.example/web:1", after=ANOTHER)
-        again = own_patch(product.deployment(namespace.name, "web"), (change,), note)
-        assert product.patch_deployment(namespace.name, "web", again).containers["app"] == ANOTHER
+        change = image_change("app", "registry.example/web:1", ANOTHER)
+        again = own_patch(product.read("Deployment", namespace.name, "web"), change)
+        last = facts.deployment(product.patch("Deployment", namespace.name, "web", again))
+        assert last.containers["app"] == ANOTHER
 
 
 def test_an_event_can_be_written(worker: As, shop: Namespace) -> None:
@@ -442,7 +452,8 @@ def test_a_namespace_of_any_name_holds_its_accounts_by_its_label(real: Cluster, 
 
 
 def test_the_product_says_the_policys_words(worker: As, accounts: dict[str, Path]) -> None:
+    paused = [{"op": "add", "path": "/spec/paused", "value": True}]
     with closing(Kube.connect(kubeconfig=accounts["worker"])) as product, pytest.raises(Forbidden) as raised:
-        product.patch_deployment(worker.namespace.name, "web", {"spec": {"paused": True}}, dry_run=True)
+        product.patch("Deployment", worker.namespace.name, "web", paused, dry_run=True)
 
     assert str(raised.value).endswith(IMAGES_ONLY)

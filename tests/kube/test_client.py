@@ -40,8 +40,8 @@ EVERY_REQUEST: dict[str, Callable[[Cluster], object]] = {
     "deployment": lambda cluster: cluster.deployment("shop", "web"),
     "service account": lambda cluster: cluster.pull_secrets_of("shop", "default"),
     "secret": lambda cluster: cluster.secret("shop", "regcred"),
-    "patch": lambda cluster: cluster.patch_deployment("shop", "web", {}),
-    "dry run": lambda cluster: cluster.patch_deployment("shop", "web", {}, dry_run=True),
+    "patch": lambda cluster: cluster.patch("Deployment", "shop", "web", []),
+    "dry run": lambda cluster: cluster.patch("Deployment", "shop", "web", [], dry_run=True),
     "event": lambda cluster: cluster.create_event("shop", {}, seconds=0.05),
 }
 requests = pytest.mark.parametrize("ask", EVERY_REQUEST.values(), ids=EVERY_REQUEST)
@@ -103,7 +103,7 @@ def test_each_status_is_its_error_and_is_asked_for_once(
     faults.add("PATCH", WEB, times=9, status=status, reason="because", headers={"Retry-After": "1"})
 
     with pytest.raises(error) as raised:
-        cluster.patch_deployment("shop", "web", {})
+        cluster.patch("Deployment", "shop", "web", [])
 
     assert type(raised.value) is error
     assert str(raised.value) == f"PATCH deployments shop/web: {status}: because"
@@ -190,7 +190,7 @@ def test_a_write_that_is_not_answered_is_said_to_wait_for_admission(
     monkeypatch.setattr(client, "WRITE_SECONDS", (0.05, 0.2))
 
     with pytest.raises(Unreachable, match=r"timed out.*; before a write it waits for admission webhooks") as given_up:
-        silent.patch_deployment("shop", "web", {})
+        silent.patch("Deployment", "shop", "web", [])
     assert given_up.value.reason == "a write was not answered in time"
     with pytest.raises(Unreachable, match=r"timed out") as read:
         silent.deployment("shop", "web")
@@ -327,7 +327,7 @@ def test_a_field_selector_is_one_value_of_the_query(cluster: Cluster, faults: Fa
 def test_a_patch_says_who_writes_and_only_a_dry_run_says_that_it_is_one(cluster: Cluster, faults: Faults) -> None:
     for dry_run in (False, True):
         with pytest.raises(NotFound):
-            cluster.patch_deployment("shop", "web", {}, dry_run=dry_run)
+            cluster.patch("Deployment", "shop", "web", [], dry_run=dry_run)
 
     assert [request.query for request in faults.requests] == ["fieldManager=runmend", "fieldManager=runmend&dryRun=All"]
 

@@ -16,7 +16,8 @@ from runmend.facts.pod import PodFacts
 from runmend.kube.client import PAGE, Cluster
 from runmend.kube.owners import FEW, Workloads
 from runmend.local.sandbox import Sandbox
-from runmend.plan.messages import Change, CheckCall, ObserveCall, RunInput, SettleCall, StepCall, StepResult
+from runmend.plan.change import Change
+from runmend.plan.messages import CheckCall, ObserveCall, RunInput, SettleCall, StepCall, StepResult
 from runmend.runs.converter import data_converter
 from tests.builders import a_deployment, an_alert
 from tests.cluster.api import Cluster as Raw

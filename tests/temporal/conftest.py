@@ -22,6 +22,8 @@ def temporal() -> Iterator[str]:
     values = (
         "system.forceSearchAttributesCacheRefreshOnRead=true",  # a namespace that a test makes is known at once
         "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2",  # of 5, for which 20 s are waited
+        'history.transferProcessorUpdateAckInterval="1s"',  # of 30 s, which a deletion waits for
+        'history.visibilityProcessorUpdateAckInterval="1s"',
     )
     with dev_server(*(word for value in values for word in ("--dynamic-config-value", value))) as address:
         asyncio.run(_register(address))

@@ -2,11 +2,11 @@
 
 import json
 
-from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import Client
 from temporalio.worker import Replayer
 
 from runmend.core.outcomes import Outcome
+from runmend.plan.notes import NOTES
 from runmend.runs.converter import data_converter
 from tests.temporal.support import id_of, quick, reset
 from tests.workflow.acts import results, revisions
@@ -26,7 +26,7 @@ async def test_a_run_that_is_reset_to_its_write_takes_the_result_from_the_annota
         again = await reset(handle, "02-patch_image", client)
         second = await world.completed(again)
 
-    note = json.loads(world.cluster.deployment("shop", "web").annotations[LAST_CHANGE])
+    (note,) = json.loads(world.cluster.deployment("shop", "web").annotations[NOTES])
     assert again.run_id != handle.run_id == note["run"]
     assert [step.recovered for step in first.steps] == [False, False]
     assert [step.recovered for step in second.steps] == [False, True]

@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
@@ -14,6 +13,7 @@ from activities import operations
 from runmend.core.outcomes import Outcome
 from runmend.plan.attributes import OUTCOME, REASON
 from runmend.plan.messages import StepStatus
+from runmend.plan.notes import NOTES
 from runmend.runs import starting
 from runmend.runs.replaying import resuming
 from runmend.runs.replaying.points import NotReplayed
@@ -178,7 +178,7 @@ async def test_a_run_may_be_resumed_once_more_and_has_written_once(world: World)
         tried = len(patches(world))
         third = await resumed(world, second)
         result = await world.completed(third)
-        note = json.loads(world.cluster.deployment("shop", "web").annotations[LAST_CHANGE])
+        (note,) = json.loads(world.cluster.deployment("shop", "web").annotations[NOTES])
 
     assert (result.outcome, len(patches(world)) - tried, note["run"]) == (Outcome.RESOLVED, 1, first.run_id)
     assert {(await past_of(world, each)).first_run_id for each in (first, second, third)} == {first.run_id}

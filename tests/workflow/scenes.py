@@ -24,10 +24,10 @@ def patches(world: World, *, dry_run: bool = False) -> list[Request]:
     ]
 
 
-def patched_spec(request: Request) -> Json:
-    """The pod spec in a patch's body."""
-    spec: Json = json.loads(request.body)["spec"]["template"]["spec"]
-    return spec
+def patched(request: Request) -> dict[str, Any]:
+    """Path → value of what a patch's steps write, the note and the version apart."""
+    steps: list[Json] = json.loads(request.body)
+    return {step["path"]: step.get("value") for step in steps if not step["path"].startswith("/metadata/")}
 
 
 def nothing_written(world: World) -> bool:

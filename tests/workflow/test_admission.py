@@ -5,7 +5,6 @@ import copy
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster, Json
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.workflow.acts import revisions, skip_to_end
@@ -19,15 +18,18 @@ PINNED = f"{FALLBACK}@{DIGEST}"
 @pytest.fixture(autouse=True)
 def _digests(monkeypatch: pytest.MonkeyPatch) -> None:
     """A webhook that looks up what the tags of a Deployment stand for, and writes it behind them."""
-    send = Cluster.patch_deployment
+    send = Cluster.patch
 
-    def pinning(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> WorkloadFacts:
-        pinned = copy.deepcopy(patch)
-        for container in pinned["spec"]["template"]["spec"]["containers"]:
-            container["image"] += f"@{DIGEST}"
-        return send(self, namespace, name, pinned, dry_run=dry_run)
+    def pinning(
+        self: Cluster, kind: str, namespace: str, name: str, steps: list[Json], *, dry_run: bool = False
+    ) -> Json:
+        pinned = copy.deepcopy(steps)
+        for step in pinned:
+            if step["path"].endswith("/image"):
+                step["value"] += f"@{DIGEST}"
+        return send(self, kind, namespace, name, pinned, dry_run=dry_run)
 
-    monkeypatch.setattr(Cluster, "patch_deployment", pinning)
+    monkeypatch.setattr(Cluster, "patch", pinning)
 
 
 @pytest.mark.parametrize("lost", [False, True], ids=["answered", "the answer is lost"])

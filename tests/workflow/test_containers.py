@@ -6,12 +6,11 @@ from typing import Any
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from runmend.plan.messages import Options
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.workflow.acts import revisions, with_fallback
-from tests.workflow.scenes import a_runbook, nothing_written, patched_spec, patches
+from tests.workflow.scenes import a_runbook, nothing_written, patched, patches
 from tests.world import World
 
 Json = dict[str, Any]
@@ -25,7 +24,7 @@ async def test_of_two_containers_only_the_affected_one_is_patched(world: World) 
     await world.window(await world.start())
 
     (patch,) = patches(world)
-    assert patched_spec(patch) == {"containers": [{"name": "app", "image": FALLBACK}]}
+    assert patched(patch) == {"/spec/template/spec/containers/0/image": FALLBACK}
     assert world.images() == {"app": FALLBACK, "log": GOOD}
 
 
@@ -40,9 +39,7 @@ async def test_two_affected_containers_with_an_alert_each_are_one_patch_and_one_
 
     assert (await world.completed(handle)).outcome is Outcome.RESOLVED
     (patch,) = patches(world)
-    assert patched_spec(patch) == {
-        "containers": [{"name": "app", "image": FALLBACK}, {"name": "log", "image": FALLBACK}]
-    }
+    assert patched(patch) == {f"/spec/template/spec/containers/{number}/image": FALLBACK for number in (0, 1)}
     assert revisions(world) == 2
     assert world.images() == {"app": FALLBACK, "log": FALLBACK, "ok": GOOD}
 
@@ -104,7 +101,7 @@ async def test_where_nothing_is_protected_an_init_container_is_patched_among_the
 
     assert (await world.completed(handle)).outcome is Outcome.RESOLVED
     (patch,) = patches(world)
-    assert patched_spec(patch) == {"initContainers": [{"name": "migrate", "image": FALLBACK}]}
+    assert patched(patch) == {"/spec/template/spec/initContainers/0/image": FALLBACK}
     assert world.images() == {"app": GOOD, "migrate": FALLBACK, "warm": GOOD}
 
 
@@ -264,19 +261,18 @@ async def test_what_a_step_has_changed_is_verified_whatever_a_later_one_finds(wo
 async def test_an_admission_webhook_that_alters_the_change_is_told_at_once(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def mirrored(self: Cluster, namespace: str, name: str, patch: Json, *, dry_run: bool = False) -> WorkloadFacts:
-        assert (namespace, name, patch["spec"]["template"]["spec"]["containers"][0]["image"]) == (
-            "shop",
-            "web",
-            FALLBACK,
-        )
-        return self.deployment(namespace, name).model_copy(
-            update={"containers": {"app": "mirror.local/hello-app:1.0"}, "paused": dry_run}
-        )
+    def mirrored(
+        self: Cluster, kind: str, namespace: str, name: str, steps: list[Json], *, dry_run: bool = False
+    ) -> Json:
+        assert not dry_run
+        assert [step["value"] for step in steps if step["path"].endswith("/image")] == [FALLBACK]
+        item = self.read(kind, namespace, name)
+        item["spec"]["template"]["spec"]["containers"][0]["image"] = "mirror.local/hello-app:1.0"
+        return item
 
     world.deploy(replicas=1)
     await world.until_broken()
-    monkeypatch.setattr(Cluster, "patch_deployment", mirrored)
+    monkeypatch.setattr(Cluster, "patch", mirrored)
 
     failed = await world.failed(await world.start())
 

@@ -1,18 +1,17 @@
 """Activities run at least once; a change has exactly one effect."""
 
 import pytest
-from activities.patching import patch_images
-from runmend.plan.notes import LAST_CHANGE
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
 
+from activities.act import act
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.facts.workload import WorkloadFacts
 from runmend.kube import client
 from runmend.plan.messages import StepCall
+from runmend.plan.notes import NOTES
 from runmend.reports.target_events import Author
-from tests.builders import FALLBACK, MISSING, an_alert
+from tests.builders import FALLBACK, MISSING, Json, an_alert
 from tests.faults import Request
 from tests.runs import until_tried
 from tests.workflow.acts import WEB, Held, happens, impatient, outcome_of, revisions, skip_to_end
@@ -85,7 +84,7 @@ async def test_a_change_that_was_undone_with_its_annotation_before_the_retry_is_
         while len(world.cluster.replica_sets("shop")) < 2:  # until the controller has made our revision
             pass
         template = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": MISSING}]}}}}
-        world.patch(WEB, {"metadata": {"annotations": {LAST_CHANGE: None}}} | template, manager="kubectl")
+        world.patch(WEB, {"metadata": {"annotations": {NOTES: None}}} | template, manager="kubectl")
 
     world.deploy()
     await world.until_broken(count=2)
@@ -114,15 +113,16 @@ async def test_a_change_is_known_by_its_note_while_the_controller_has_not_acted_
         step_id="02-patch_image",
     )
     author = Author(runbook="RB_IMAGEPULL", workflow="w", run="r")
-    assert patch_images(world.cluster, call_ours, author, may_change=True).recovered is False
+    assert act(world.cluster, call_ours, author, may_change=True).recovered is False
 
-    read = world.cluster.deployment
+    read = world.cluster.read
 
-    def lagging(namespace: str, name: str) -> WorkloadFacts:
-        return read(namespace, name).model_copy(update={"observed_generation": 0})
+    def lagging(kind: str, namespace: str, name: str) -> Json:
+        item = read(kind, namespace, name)
+        return item | {"status": item["status"] | {"observedGeneration": 0}}
 
-    monkeypatch.setattr(world.cluster, "deployment", lagging)
-    assert patch_images(world.cluster, call_ours, author, may_change=True).recovered is True
+    monkeypatch.setattr(world.cluster, "read", lagging)
+    assert act(world.cluster, call_ours, author, may_change=True).recovered is True
 
 
 async def test_a_change_that_another_try_still_makes_is_not_made_twice(world: World) -> None:

@@ -13,7 +13,7 @@ from runmend.core.outcomes import Outcome
 from runmend.plan.messages import Options
 from runmend.plan.plan import Plan
 from tests.builders import FALLBACK, MISSING, a_deployment
-from tests.workflow.scenes import a_runbook, nothing_written, patched_spec, patches, recommendation
+from tests.workflow.scenes import a_runbook, nothing_written, patched, patches, recommendation
 from tests.world import World, a_world
 
 RECOMMENDING = ("alertname: Kube", "mode: recommend\nalertname: Kube")
@@ -32,7 +32,7 @@ async def recommended_only(world: World, plan: Plan, options: Options) -> None:
     )
     assert patches(world) == []
     (tried,) = patches(world, dry_run=True)
-    assert patched_spec(tried) == {"containers": [{"name": "app", "image": FALLBACK}]}
+    assert patched(tried) == {"/spec/template/spec/containers/0/image": FALLBACK}
     assert world.cluster.deployment("shop", "web").resource_version == before.resource_version
 
 
@@ -132,14 +132,16 @@ async def test_the_change_carries_a_note_of_whose_it_is_and_the_version_that_it_
     await world.window(handle)
 
     (patch,) = patches(world)
-    body = json.loads(patch.body)
-    note = json.loads(body["metadata"]["annotations"]["runmend.io/last-change"])
+    sent = {step["path"]: (step["op"], step["value"]) for step in json.loads(patch.body)}
+    (note,) = json.loads(sent["/metadata/annotations/runmend.io~1changes"][1])
+    path = ["spec", "template", "spec", "containers", "app", "image"]
     assert note == {
         "workflow": "test/shop/Deployment/web",
         "run": handle.result_run_id,
         "step": "02-patch_image",
-        "containers": {"app": [MISSING, FALLBACK]},
+        "changes": [{"path": path, "before": MISSING, "after": FALLBACK}],
     }
-    assert body["metadata"]["resourceVersion"].isdigit()
-    assert set(body) == {"metadata", "spec"}
-    assert "annotations" not in body["spec"]["template"].get("metadata", {})
+    assert sent["/metadata/resourceVersion"][0] == "replace"
+    assert sent["/metadata/resourceVersion"][1].isdigit()
+    assert sent["/spec/template/spec/containers/0/image"] == ("replace", FALLBACK)
+    assert len(sent) == 3

@@ -66,7 +66,10 @@ async def test_a_node_that_somebody_uncordons_in_the_window_is_not_remediated(no
     failed = await nodes.failed(handle)
 
     assert failed.kind == "Reverted"
-    assert "unschedulable was set to true and is not set now, by somebody whom the API server does not name" in failed.message
+    assert (
+        "unschedulable was set to true and is not set now, by somebody whom the API server does not name"
+        in failed.message
+    )
 
 
 async def test_a_recommending_run_says_what_it_would_do_to_a_node(nodes: World) -> None:

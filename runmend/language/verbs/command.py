@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from runmend.core.kinds import BY_NAME, BY_WORD, Kind
+from runmend.core.wording import listed, quoted
 
 NAMESPACE = "{namespace}"
 NODE = "{node}"
@@ -66,9 +67,9 @@ def kind_of(word: str, command: Command, kinds: tuple[str, ...], does: str) -> K
     found = BY_WORD.get(word)
     if found and found.name in kinds:
         return found
-    what = f"the kind {found.name}" if found else f"{word[:60]!r}"
+    what = f"the kind {found.name}" if found else quoted(word)
     command.error(
-        f"{does} is not done to {what}", f"it is done to {', '.join(BY_NAME[kind].singular for kind in kinds)}"
+        f"{does} is not done to {what}", f"it is done to {listed([BY_NAME[kind].singular for kind in kinds])}"
     )
     return None
 
@@ -93,10 +94,9 @@ def target_of(command: Command, kinds: tuple[str, ...], does: str) -> tuple[Kind
     if name != expected:
         remedy = f"write {expected}: a run changes its own target only, which nobody else changes meanwhile"
         command.error(
-            f"the {kind.name} is {name[:60]!r}" if name else f"the command names no {kind.name}",
+            f"the {kind.name} is {quoted(name)}" if name else f"the command names no {kind.name}",
             remedy if name else f"write kubectl {does} {kind.singular} {expected}",
         )
-        return None
     return kind, name, tuple(rest)
 
 
@@ -128,7 +128,7 @@ def in_namespace(command: Command, kind: Kind) -> bool:
         command.error("the command says no namespace", f"say it: -n {NAMESPACE}")
     else:
         command.error(
-            f"the namespace is {namespace[:60]!r}", f"write -n {NAMESPACE}: a run stays in its alert's namespace"
+            f"the namespace is {quoted(namespace)}", f"write -n {NAMESPACE}: a run stays in its alert's namespace"
         )
     return False
 
@@ -136,6 +136,6 @@ def in_namespace(command: Command, kind: Kind) -> bool:
 def no_more(words: tuple[str, ...], command: Command, remedy: str) -> bool:
     """Whether there are no more words; else that is said."""
     if words:
-        shown = " and ".join(f"{word[:60]!r}" for word in words[:5])
+        shown = listed([quoted(word) for word in words[:5]], "and")
         command.error(f"{shown} is one word too many", remedy)
     return not words

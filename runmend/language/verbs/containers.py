@@ -32,10 +32,12 @@ def found(containers: dict[str, Json], name: str, situation: Situation) -> Json:
         PreconditionFailed: the template has none of that name, and a patch would add it.
     """
     if name not in containers:
-        treated = next((one.named for one in situation.treated if one.container == name), f"container {name}")
-        raise PreconditionFailed(
-            f"{treated} is not in the template of {situation.now.target} (where a pod has it, it was injected): "
-            "a patch would add it",
-            reason=NOT_IN_TEMPLATE,
+        treated = next((one for one in situation.treated if one.container == name), None)
+        where = f"the template of {situation.now.target}"
+        says = (
+            f"{treated.named} is in the pod and not in {where} (it was injected)"
+            if treated
+            else (f"container {name} is not in {where}")
         )
+        raise PreconditionFailed(f"{says}: a patch would add it", reason=NOT_IN_TEMPLATE)
     return containers[name]

@@ -8,6 +8,7 @@ from runmend.core.errors import StepFailed
 from runmend.core.frozen import Frozen
 from runmend.core.kinds import BY_NAME
 from runmend.core.names import dns_subdomain
+from runmend.core.wording import listed, quoted
 from runmend.facts.event import EventFacts
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, Validator, flag, in_namespace, no_more
 from runmend.language.verbs.values import checked
@@ -40,7 +41,7 @@ def _matching(pattern: str, expected: str) -> Validator:
 
     def validate(value: str) -> None:
         if not compiled.fullmatch(value):
-            raise ValueError(f"{value[:60]!r} is not {expected}")
+            raise ValueError(f"{quoted(value)} is not {expected}")
 
     return validate
 
@@ -83,17 +84,17 @@ def _term(text: str, command: Command) -> FieldTerm | None:
     found = _TERM.fullmatch(text)
     if found is None:
         remedy = "write field=value or field!=value, separated by commas, such as involvedObject.name={pod}"
-        command.error(f"{text[:60]!r} is not a term of a field selector", remedy)
+        command.error(f"{quoted(text)} is not a term of a field selector", remedy)
         return None
     name, value = found["field"].strip(), found["value"].strip()
     if not command.refuse_placeholders(name, "a field's name"):
         return None
     if name not in _FIELDS:
-        command.error(f"events cannot be selected by {name[:60]!r}", f"use one of {', '.join(_FIELDS)}")
+        command.error(f"events cannot be selected by {quoted(name)}", f"use one of {listed(list(_FIELDS))}")
         return None
     validator, built_in = _FIELDS[name]
     if name.endswith("namespace") and value != NAMESPACE:
-        command.error(f"the field {name} is {value[:60]!r}", f"write {name}={NAMESPACE}: a run stays in its namespace")
+        command.error(f"the field {name} is {quoted(value)}", f"write {name}={NAMESPACE}: a run stays in its namespace")
         return None
     if not command.check(value, f"the value of {name}", validator, built_in):
         return None
@@ -113,7 +114,7 @@ def read_events(cluster: "Cluster", operation: Operation, values: Mapping[str, s
         value = checked(term.value, values, "name") if term.value.startswith("{") else term.value
         if not _PLAIN.fullmatch(value):
             raise StepFailed(
-                f"the field selector's value {value[:60]!r} holds a character that selectors give a meaning to",
+                f"the field selector's value {quoted(value)} holds a character that selectors give a meaning to",
                 reason="placeholder with a wrong value",
             )
         terms.append(f"{term.field}{term.operator}{value}")

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
 from runmend.core.names import dns_label
+from runmend.core.wording import quoted
 from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 from runmend.images.references import parse_image
 from runmend.language.needs import Field
@@ -50,7 +51,7 @@ def _command(command: Command) -> Operation | None:
     type_ = flag(command, "--type", "strategic")
     if type_ not in ("strategic", "merge", "json"):
         command.error(
-            f"--type {type_[:60]!r} is not a type of patch", "leave --type out; strategic is kubectl's default"
+            f"--type {quoted(type_)} is not a type of patch", "leave --type out; strategic is kubectl's default"
         )
         return None
     if "--patch" not in command.flags:
@@ -105,7 +106,7 @@ class _Reading:
         keys = tuple(pointer.split("/")[1:]) if isinstance(pointer, str) else ()
         if step.get("op") not in ("add", "replace", "remove", "test"):
             self._error(
-                f"the step {str(step.get('op'))[:60]!r} is none of a JSON patch", "write add, replace, remove or test"
+                f"the step {quoted(str(step.get('op')))} is none of a JSON patch", "write add, replace, remove or test"
             )
         elif keys[: len(POD_SPEC) + 1] in _LIST_OF:
             self._error(
@@ -113,10 +114,13 @@ class _Reading:
                 "leave --type out; strategic is kubectl's default",
             )
         elif not any(keys[: len(way)] == way for way in _WRITABLE):
-            self._error(f"the patch sets {str(pointer)[:60]!r}", "patch what is under spec, labels or annotations")
+            self._error(f"the patch sets {quoted(str(pointer))}", "patch what is under spec, labels or annotations")
 
     def _value(self, node: Node, path: tuple[str, ...]) -> JsonValue:
-        where = ".".join(path) or "whole"
+        where = _dotted(path)
+        if path[-1:] in (("image",), ("name",)) and path[:-2] in _LIST_OF and not isinstance(node, Scalar):
+            self._error(f"the patch's {where} is {node.kind}, not text", 'put it in double quotes: "…"')
+            return None
         if isinstance(node, Mapping):
             made: dict[str, JsonValue] = {}
             for key, value in node.entries:
@@ -124,20 +128,20 @@ class _Reading:
                     self.failed = True
                 elif key.value.startswith("$"):
                     self._error(
-                        f"the patch holds the directive {key.value[:60]!r} at {where if path else 'its top'}",
+                        f"the patch holds the directive {quoted(key.value)} at {where if path else 'its top'}",
                         "remove it; nothing is deleted or replaced by a directive",
                     )
                 else:
                     made[key.value] = self._value(value, (*path, key.value))
             return made
         if isinstance(node, Sequence):
-            if not node.items and path:
-                self._error(f"the patch's {where} is empty", "name what is in it, or leave it out")
-            return [self._value(item, (*path, str(number))) for number, item in enumerate(node.items)]
+            if not node.items and path in _LIST_OF:
+                self._error(f"the patch's {where} is empty", "name the containers to patch, or leave it out")
+            return [self._value(item, (*path, f"[{number}]")) for number, item in enumerate(node.items)]
         return self._scalar(node, path)
 
     def _scalar(self, node: Scalar, path: tuple[str, ...]) -> JsonValue:
-        where = ".".join(path) or "whole"
+        where = _dotted(path)
         wants_text = path[-1:] in (("image",), ("name",))
         if wants_text and (node.kind != "text" or not node.value):
             what = "empty" if node.kind == "text" else f"{node.kind}, not text"
@@ -174,7 +178,7 @@ class _Reading:
         )
         for key in strange:
             self._error(
-                f"the patch sets {key[:60]!r}", "remove it; what is under spec, labels or annotations may be patched"
+                f"the patch sets {quoted(key)}", "remove it; what is under spec, labels or annotations may be patched"
             )
         for path in _LIST_OF:
             listed = _at(body, path)
@@ -189,7 +193,9 @@ class _Reading:
                     "leave --type out; strategic is kubectl's default",
                 )
             elif nameless := [number for number, entry in enumerate(listed) if "name" not in entry]:
-                self._error(f"the patch's {where}[{nameless[0]}] has no name", f"name the container: {EXAMPLE}")
+                self._error(
+                    f"the patch's {where}[{nameless[0]}] has no name", f"name the container and its image: {EXAMPLE}"
+                )
 
     def _refuse_ambiguity(self, body: dict[str, JsonValue]) -> None:
         if self.failed:
@@ -208,12 +214,18 @@ class _Reading:
             )
         for name in sorted({name for name, count in Counter(names).items() if count > 1} - {EACH}):
             self._error(
-                f"the patch names the container {name!r} twice", "name it once; a pod's containers have different names"
+                f"the patch names the container {quoted(name)} twice",
+                "name it once; a pod's containers have different names",
             )
 
     def _error(self, problem: str, remedy: str) -> None:
         self.failed = True
         self._command.error(problem, remedy)
+
+
+def _dotted(path: tuple[str, ...]) -> str:
+    """`spec.containers[0].name`."""
+    return ".".join(path).replace(".[", "[") or "whole"
 
 
 def _number(text: str) -> int | float | str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
+from runmend.core.wording import quoted
 from runmend.language.needs import Needs, Right
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.verb import Changing, Risk, Situation, Verb
@@ -57,7 +58,7 @@ def _command(command: Command) -> Operation | None:
     good = in_namespace(command, kind) and good
     number = flag(command, "--to-revision", "0")
     if not (number.isascii() and number.isdigit() and len(number) <= 9):  # noqa: PLR2004  an int32
-        command.error(f"--to-revision {number[:60]!r} is no revision's number", "write its number, or leave it out")
+        command.error(f"--to-revision {quoted(number)} is no revision's number", "write its number, or leave it out")
         return None
     if not good:
         return None
@@ -119,7 +120,7 @@ def _effect(_: Undo, situation: Situation) -> Json:
     template = copy.deepcopy(revision.template)
     (template.get("metadata") or {}).get("labels", {}).pop(_HASH, None)
     made["spec"]["template"] = template
-    if _comparable(template) == _comparable(situation.item["spec"]["template"]):
+    if _comparable(template) == _comparable(situation.item["spec"].get("template") or {}):
         raise PreconditionFailed(
             f"{situation.now.target} has the template of revision {revision.number} already", reason="already undone"
         )

@@ -2,6 +2,7 @@
 
 from runmend.core.frozen import Frozen
 from runmend.core.names import dns_label
+from runmend.core.wording import quoted
 from runmend.images.references import parse_image
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, in_namespace, target_of
@@ -33,7 +34,7 @@ def _command(command: Command) -> Operation | None:
     for word in words:
         container, equals, image = word.partition("=")
         if not equals:
-            command.error(f"{word[:60]!r} is no container with its image", "write CONTAINER=IMAGE")
+            command.error(f"{quoted(word)} is no container with its image", "write CONTAINER=IMAGE")
         elif container == "*":
             command.error("* means every container", f"write {EACH}, which means each that is treated, or a name")
         elif command.check(container, "a container's name", dns_label, ("container",)) and command.check(

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed, StepFailed
 from runmend.core.names import dns_label, dns_subdomain
+from runmend.core.wording import quoted
 from runmend.images.references import parse_image
 from runmend.plan.operations import Operation
 from runmend.plan.plan import fill
@@ -56,7 +57,7 @@ def one_line(value: str) -> str:
         ValueError: it has others.
     """
     if not value.isprintable():
-        raise ValueError(f"{value[:60]!r} holds characters that cannot be printed")
+        raise ValueError(f"{quoted(value)} holds characters that cannot be printed")
     return value
 
 

@@ -56,6 +56,7 @@ async def test_what_can_be_read_in_two_ways_is_a_problem_and_nothing_behind_it_i
     assert (given, headers["content-type"], headers["connection"]) == (status, "application/problem+json", "close")
     assert (body["type"], body["status"]) == ("about:blank", status)
     assert body["detail"].startswith("The request cannot be read: ")
+    assert "bytearray" not in body["detail"]
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
@@ -63,6 +64,16 @@ async def test_headers_without_end_are_a_problem(installed: Installation) -> Non
     says = POST + b"X-Long: " + b"a" * 70_000
     async with serving(installed.app, "127.0.0.1", 0) as address, attacker(address, says) as endless:
         assert head(await endless.answered(5))[0] == 431
+
+
+async def test_a_request_for_another_protocol_is_answered_and_not_logged(
+    installed: Installation, caplog: pytest.LogCaptureFixture
+) -> None:
+    says = b"GET /healthz HTTP/1.1\r\nHost: bridge\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n"
+    async with serving(installed.app, "127.0.0.1", 0) as address, attacker(address, says) as asks:
+        assert head(await asks.answered(5))[0] == 200
+
+    assert not [record for record in caplog.records if record.name.startswith("uvicorn")]
 
 
 async def test_a_body_in_chunks_is_taken(installed: Installation) -> None:

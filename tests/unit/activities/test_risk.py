@@ -6,15 +6,17 @@ from runmend.core.modes import Mode
 from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
-from runmend.plan.messages import Change, StepCall
-from tests.builders import deployment_facts
+from runmend.language.verbs import verb
+from runmend.plan.change import Change
+from runmend.plan.messages import StepCall
+from tests.builders import deployment_facts, image_change
 from tests.unit.revisions import a_pod, a_revision
 from tests.world import seed_plan
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
-APP = Change(container="app", before="app:3", after="app:2")
-SETUP = Change(container="setup", init=True, before="setup:3", after="app:2")
-PROXY = Change(container="proxy", init=True, sidecar=True, before="proxy:3", after="app:2")
+APP = image_change("app", "app:3", "app:2")
+SETUP = image_change("setup", "setup:3", "app:2", init=True)
+PROXY = image_change("proxy", "proxy:3", "app:2", init=True, sidecar=True)
 ENDS = "must do its work and end before the pod's containers start"
 
 
@@ -31,7 +33,7 @@ def risk(*pods: PodFacts, available: int, protect: bool = True, changes: tuple[C
         run_id="r",
         step_id="02-patch_image",
     )
-    return risk_of(now, deployment, changes, call)
+    return risk_of(now, changes, call, verb.Risk.BY_FIELDS)
 
 
 def said(*pods: PodFacts, available: int) -> str | None:

@@ -1,5 +1,7 @@
 """What a target still lacks to have settled."""
 
+from typing import Any
+
 import pytest
 
 from activities.verification import _failure, _missing
@@ -8,7 +10,6 @@ from runmend.core.errors import NotYet
 from runmend.facts.object import Owner
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
-from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
@@ -84,9 +85,14 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
     class Lagging(Cluster):
         def __init__(self) -> None: ...
 
-        def deployment(self, namespace: str, name: str) -> WorkloadFacts:
-            assert (namespace, name) == ("shop", "web")
-            return deployment_facts(replicas=1).model_copy(update={"generation": 3, "selector": "app=web"})
+        def read(self, kind: str, namespace: str, name: str, **_: object) -> dict[str, Any]:
+            assert (kind, namespace, name) == ("Deployment", "shop", "web")
+            metadata = {"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "7", "generation": 3}
+            return {
+                "metadata": metadata,
+                "spec": {"selector": {"matchLabels": {"app": "web"}}},
+                "status": {"observedGeneration": 2},
+            }
 
         def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
             assert (namespace, selector, metadata_only) == ("shop", "app=web", False)

@@ -229,7 +229,7 @@ def test_a_deployment_without_anything_optional_wants_one_replica() -> None:
 
     assert (found.replicas, found.available, found.revision, found.paused) == (1, 0, 0, False)
     assert (found.generation, found.observed_generation) == (0, 0)
-    assert (found.containers, found.init_containers, found.annotations, found.image_managers) == ({}, {}, {}, {})
+    assert (found.containers, found.init_containers, found.annotations) == ({}, {}, {})
 
 
 @pytest.mark.parametrize(
@@ -312,20 +312,6 @@ def test_a_deployments_images_are_those_of_its_template() -> None:
 @pytest.mark.parametrize("text", ["", "four", "-1", "٤"])
 def test_a_revision_that_is_no_number_is_0(text: str) -> None:
     assert facts.replica_set({"metadata": metadata("web-6b9", annotations={facts.REVISION: text})}).revision == 0
-
-
-def test_an_images_manager_is_the_one_that_set_it_last_whatever_the_order_of_the_entries() -> None:
-    app, log = 'k:{"name":"app"}', 'k:{"name":"log"}'
-    entries = [
-        managed("argocd-controller", "2026-11-22T14:00:00Z", app),
-        managed("kubectl", "2026-11-22T13:00:00Z", app, log),
-        managed("helm", "2026-11-22T12:00:00Z", 'k:{"name":"db"}', listed="f:initContainers"),
-        {"manager": "kube-controller-manager", "subresource": "status", "fieldsV1": {"f:status": {}}},
-        {"manager": "old"},
-    ]
-    found = facts.deployment({"metadata": metadata("web", managedFields=entries)})
-
-    assert found.image_managers == {"app": "argocd-controller", "log": "kubectl", "db": "helm"}
 
 
 @pytest.mark.parametrize(

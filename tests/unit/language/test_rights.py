@@ -1,16 +1,28 @@
-"""What the verbs ask of a cluster: one table, of which the roles and the admission policy are made."""
+"""What commands ask of a cluster, of which the roles and the admission policy are made."""
 
-from typing import get_args
-
-import pytest
 import yaml
 
-from runmend.language import rights
 from runmend.language.admission import policy_yaml
-from runmend.language.rights import VERBS, Needs, Right, Write, roles_yaml
-from runmend.plan.plan import GetEvents, Operation, PatchDeployment
+from runmend.language.rights import needs_of, roles_yaml
+from runmend.language.verbs import VERBS
+from runmend.plan.operations import Operation
+from runmend.runbook.diagnostics import Report
+from runmend.runbook.kubectl import parse_command
+from runmend.runbook.values import Parameter, Values
+from tests.builders import events_query, patch_operation
 
-READS = ("get events",)
+READS = [events_query()]
+PATCHES = [*READS, patch_operation({"{container}": "a:1"})]
+
+
+def command(text: str) -> Operation:
+    report = Report("rb.md")
+    operation = parse_command(text, Values(report, 1, {"fallback_image": Parameter("fallback_image", "a:1", 1)}))
+    assert operation, report.diagnostics
+    return operation
+
+
+EVERY = [command(verb.example) for verb in VERBS]
 
 
 def verbs_of(text: str) -> set[tuple[str, str]]:
@@ -24,11 +36,8 @@ def validations(text: str) -> list[str]:
     return [each["expression"] for each in policy["spec"]["validations"]]
 
 
-def test_every_operation_of_a_plan_has_its_entry() -> None:
-    union, _ = get_args(Operation)
-
-    assert {kind.model_fields["verb"].default for kind in get_args(union)} == set(VERBS)
-    assert {GetEvents, PatchDeployment} == set(get_args(union))
+def test_every_verbs_example_is_one_of_its_commands() -> None:
+    assert [operation.verb for operation in EVERY] == [verb.words for verb in VERBS]
 
 
 def test_runbooks_that_only_read_get_no_right_to_write_and_a_policy_that_lets_nothing_through() -> None:
@@ -41,37 +50,42 @@ def test_runbooks_that_only_read_get_no_right_to_write_and_a_policy_that_lets_no
 
 
 def test_a_verb_that_writes_brings_the_right_to_tell_of_it() -> None:
-    assert verbs_of(roles_yaml(VERBS)) - verbs_of(roles_yaml(READS)) == {("patch", "deployments"), ("create", "events")}
+    more = verbs_of(roles_yaml(PATCHES)) - verbs_of(roles_yaml(READS))
+
+    assert more == {("patch", "deployments"), ("create", "events")}
 
 
-def test_roles_and_policy_grow_with_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    scale = Needs(
-        rights=(Right("apps", ("deployments/scale",), ("patch",)),),
-        writes=(Write("UPDATE", "apps/deployments/scale", (("spec", "replicas"),)),),
+def test_roles_and_policy_grow_with_what_the_commands_write() -> None:
+    replicas = command("""kubectl patch statefulset {statefulset} -n {namespace} -p '{"spec":{"replicas":3}}'""")
+    memory = command(
+        """kubectl patch deployment {deployment} -n {namespace} -p '{"spec":{"template":{"spec":{"containers":"""
+        """[{"name":"app","resources":{"limits":{"memory":"1Gi"}}}]}}}}'"""
     )
-    restart = Needs(
-        rights=(Right("apps", ("deployments",), ("patch",)),),
-        writes=(Write("UPDATE", "apps/deployments", (("spec", "template", "metadata", "annotations", "at"),)),),
-    )
-    delete = Needs(rights=(Right("", ("pods",), ("delete",)),), writes=(Write("DELETE", "/pods"),))
-    monkeypatch.setattr(rights, "VERBS", VERBS | {"scale": scale, "restart": restart, "delete pod": delete})
+    undo = command("kubectl rollout undo daemonset/{daemonset} -n {namespace}")
 
-    text = policy_yaml(rights.VERBS)
+    text = policy_yaml([*PATCHES, replicas, memory, undo])
 
     assert (
-        "'worker': ['UPDATE apps/deployments', 'UPDATE apps/deployments/scale', 'DELETE /pods', 'CREATE /events']"
+        "'worker': ['UPDATE apps/deployments', 'UPDATE apps/statefulsets', 'UPDATE apps/daemonsets', 'CREATE /events']"
         in text
     )
-    of_deployments, of_scales = validations(text)[3:]
-    assert "variables.new_spec.all(key, key in ['replicas'] ||" in of_scales
-    assert "variables.new_spec_template_metadata_annotations.all(key, key in ['at'] ||" in of_deployments
-    assert "key in ['image']" in of_deployments
-    assert "template" not in of_scales
-    assert ("delete", "pods") in verbs_of(roles_yaml(rights.VERBS))
+    of_deployments, of_sets, of_daemons = validations(text)[3:]
+    assert "variables.new_spec.all(key, key in ['replicas'] ||" in of_sets
+    assert "key in ['image', 'resources']" in of_deployments
+    assert "variables.new_spec.all(key, key in ['template'] ||" in of_daemons
+    assert "containers" not in of_daemons
+    assert ("patch", "daemonsets") in verbs_of(roles_yaml([undo]))
+    assert ("list", "controllerrevisions") in verbs_of(roles_yaml([undo]))
+
+
+def test_the_note_is_among_the_fields_that_every_change_writes() -> None:
+    for operation in EVERY:
+        for write in (each for each in needs_of(operation).writes if each.operation == "UPDATE"):
+            assert ("metadata", "annotations", "runmend.io/changes") in write.fields
 
 
 def test_every_variable_that_an_expression_names_is_declared_before_it() -> None:
-    policy, _ = yaml.safe_load_all(policy_yaml(VERBS))
+    policy, _ = yaml.safe_load_all(policy_yaml(EVERY))
     known: set[str] = set()
     for variable in policy["spec"]["variables"]:
         assert named(variable["expression"]) <= known, variable

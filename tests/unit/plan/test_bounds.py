@@ -12,8 +12,8 @@ from runmend.core.outcomes import Outcome
 from runmend.plan.bounds import bounded
 from runmend.plan.criteria import Status, Verdict
 from runmend.plan.memo import TROUBLES_BYTES, with_troubles
-from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
-from tests.builders import an_alert
+from runmend.plan.messages import Affected, Finding, Observation, RunResult, StepResult, StepStatus
+from tests.builders import an_alert, image_change
 
 TARGET = Target(cluster="c", namespace="shop", kind="Deployment", name="web")
 LONG = "x" * 100_000
@@ -48,7 +48,7 @@ def a_step(size: int) -> StepResult:
         action_id="patch",
         status=StepStatus.DONE,
         summary=LONG,
-        changes=(Change(container="app", before="a:1", after="b:2"),) * size * 3000,
+        changes=(image_change("app", "a:1", "b:2"),) * size * 3000,
         facts={f"f{number}": LONG for number in range(size)},
     )
 

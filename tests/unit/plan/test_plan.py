@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runmend.core.modes import Mode, strictest
-from runmend.plan.plan import ContainerImage, GetEvents, PatchDeployment, Plan, Step, fill
+from runmend.plan.plan import Plan, Step, fill
+from tests.builders import events_query, patch_operation
 
 
 def a_patch(*entries: tuple[str, str], **parameters: str) -> Step:
@@ -14,11 +15,9 @@ def a_patch(*entries: tuple[str, str], **parameters: str) -> Step:
         title="Patch",
         line=1,
         command="kubectl patch …",
-        operation=PatchDeployment(
-            name="{deployment}",
-            namespace="{namespace}",
-            containers=tuple(ContainerImage(name=name, image=image) for name, image in entries),
-        ),
+        operation=patch_operation(dict(entries)),
+        changes=True,
+        images=tuple((name, fill(image, {"container": "{container}", **parameters})) for name, image in entries),
         parameters=parameters,
         required_labels=("namespace", "pod"),
     )
@@ -30,7 +29,7 @@ def a_look() -> Step:
         title="Look",
         line=1,
         command="kubectl get events …",
-        operation=GetEvents(namespace="{namespace}"),
+        operation=events_query(),
         required_labels=("pod", "node"),
     )
 
@@ -69,7 +68,6 @@ def test_a_step_fills_its_own_parameters_and_leaves_the_container_open() -> None
     step = a_patch(("{container}", "registry.example/{name}:{tag}"), name="app", tag="1.0")
 
     assert step.changes
-    assert step.images == (ContainerImage(name="{container}", image="registry.example/app:1.0"),)
     assert step.image_for("any") == "registry.example/app:1.0"
 
 

@@ -19,10 +19,10 @@ from runmend.plan.messages import (
     SettleCall,
     StepCall,
 )
-from runmend.plan.plan import PatchDeployment, Plan, Step
+from runmend.plan.plan import Plan, Step
 from runmend.plan.signatures import KEYS_MOST, Call, NotSigned, PlanKeys, WrongPlanKeys
 from runmend.runbook import compile_runbook
-from tests.builders import SEED, an_alert
+from tests.builders import SEED, an_alert, patch_operation
 
 OLD, NEW = b"o" * 32, b"n" * 32
 KEYS = PlanKeys((NEW,), "test")
@@ -67,7 +67,7 @@ def with_step(plan: Plan, **changed: object) -> Plan:
 OTHERS: dict[str, dict[str, Any]] = {
     "another image": {"plan": with_step(PLAN, parameters={"fallback_image": "theirs.example/miner:1"})},
     "another operation": {"plan": with_step(PLAN, operation=PLAN.steps[0].operation)},
-    "another object": {"plan": with_step(PLAN, operation=PatchDeployment(name="bridge", namespace="runmend"))},
+    "another object": {"plan": with_step(PLAN, operation=patch_operation({"app": "app:1"}, name="bridge"))},
     "no owner asked for": {"plan": with_step(PLAN, owner=None)},
     "another state": {"plan": PLAN.model_copy(update={"state": "CrashLoopBackOff"})},
     "other criteria": {"plan": PLAN.model_copy(update={"criteria": ()})},

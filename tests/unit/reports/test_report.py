@@ -12,10 +12,10 @@ from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.attributes import KEYWORD_BYTES
 from runmend.plan.criteria import Status, Verdict
-from runmend.plan.messages import Affected, Change, Finding, Observation, RunResult, StepResult, StepStatus
+from runmend.plan.messages import Affected, Finding, Observation, RunResult, StepResult, StepStatus
 from runmend.reports.commands import restore
 from runmend.reports.report import duration, outcome_line, render, searchable_reason, verdict_line
-from tests.builders import FALLBACK, MISSING, an_alert
+from tests.builders import FALLBACK, MISSING, an_alert, image_change
 from tests.unit.marks import MARKS, without_code
 from tests.world import seed_plan
 
@@ -23,7 +23,7 @@ WEB = Target(cluster="prod", namespace="shop", kind="Deployment", name="web")
 LONELY = WEB.model_copy(update={"kind": "Pod", "name": "lonely"})
 JOB = WEB.model_copy(update={"kind": "Job", "name": "once"})
 AFFECTED = Affected(container="app", init=False, image=MISSING, reason="ErrImagePull", pods=("web-1", "web-2"))
-CHANGE = Change(container="app", before=MISSING, after=FALLBACK)
+CHANGE = image_change("app", MISSING, FALLBACK)
 
 
 def a_verdict(status: Status, text: str = "Container starts") -> Verdict:
@@ -187,7 +187,7 @@ def test_where_nothing_is_affected_the_pods_are_shown_as_they_are() -> None:
 
 def told(of: str) -> RunResult:
     """A result that holds a text wherever one comes from outside."""
-    change = Change(container="app", before=of, after=FALLBACK)
+    change = image_change("app", of, FALLBACK)
     labels = {"alertname": of, "pod": of, "container": of}
     return a_result(
         alerts=(an_alert("p").model_copy(update={"labels": labels}),),
@@ -258,6 +258,13 @@ def advised(result: RunResult) -> str:
 @pytest.mark.parametrize(
     ("outcome", "reason", "target", "says", "command"),
     [
+        (
+            Outcome.STEP_FAILED,
+            "not signed",
+            WEB,
+            "`runmend replay shop/web --latest`, with the installation's keys",
+            "",
+        ),
         (Outcome.VERIFICATION_FAILED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
         (Outcome.NOT_NEEDED, "the target is gone", WEB, "Nothing: what this run was about is not there", ""),
         (Outcome.PRECONDITION_FAILED, "the target is being deleted", WEB, "which finalizers hold it", "get deployment"),
@@ -318,7 +325,7 @@ def test_a_recommendation_ends_with_the_commands_that_would_do_it() -> None:
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1), st.text(alphabet="ab:/.$`'\"\\ ;&|", min_size=1))
 def test_a_command_is_read_by_a_shell_as_it_was_meant(container: str, image: str) -> None:
-    change = Change(container=container, before=image, after=FALLBACK)
+    change = image_change(container, image, FALLBACK)
 
     assert shlex.split(restore(WEB, (change,))) == [
         *("kubectl", "set", "image", "deployment/web"),

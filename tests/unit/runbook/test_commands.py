@@ -2,17 +2,17 @@
 
 import pytest
 
-from runmend.plan.plan import ContainerImage, FieldTerm, GetEvents, Operation, PatchDeployment
+from runmend.plan.operations import Operation
+from runmend.runbook import kubectl
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Parameter, Values
+from tests.builders import events_query, patch_operation
 
 IMAGE = '{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"nginx:1.27"}]}}}}'
-PATCHED = PatchDeployment(
-    name="{deployment}", namespace="{namespace}", containers=(ContainerImage(name="{container}", image="nginx:1.27"),)
-)
-SUPPORTED = "supported are kubectl get events and kubectl patch deployment"
-ONLY = "remove it; only name and image of spec.template.spec.containers and initContainers may be patched"
+PATCHED = patch_operation({"{container}": "nginx:1.27"})
+SUPPORTED = f"supported are {kubectl.SUPPORTED}"
+ONLY = "remove it; what is under spec, labels or annotations may be patched"
 EVENTS = "kubectl get events -n {namespace}"
 PATCH = "kubectl patch deployment {deployment} -n {namespace}"
 
@@ -48,9 +48,7 @@ def patching(containers: str) -> str:
     ],
 )
 def test_the_spellings_of_one_query_are_one_operation(command: str) -> None:
-    term = FieldTerm(field="involvedObject.name", operator="=", value="{pod}")
-
-    assert parsed(command) == (GetEvents(namespace="{namespace}", field_selector=(term,)), [])
+    assert parsed(command) == (events_query("involvedObject.name={pod}"), [])
 
 
 def test_the_terms_of_a_field_selector_keep_their_order_and_their_operators() -> None:
@@ -60,13 +58,9 @@ def test_the_terms_of_a_field_selector_keep_their_order_and_their_operators() ->
     )
 
     assert said == []
-    assert isinstance(operation, GetEvents)
-    assert [(term.field, term.operator, term.value) for term in operation.field_selector] == [
-        ("involvedObject.kind", "=", "Pod"),
-        ("type", "!=", "Normal"),
-        ("reason", "=", "BackOff"),
-        ("metadata.namespace", "=", "{namespace}"),
-    ]
+    assert operation == events_query(
+        "involvedObject.kind=Pod", "type!=Normal", "reason=BackOff", "metadata.namespace={namespace}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -94,15 +88,13 @@ def test_the_spellings_of_one_patch_are_one_operation(command: str) -> None:
 def test_the_actions_own_parameters_are_filled_into_names_and_selectors_at_once() -> None:
     events, said = parsed(f"{EVENTS} --field-selector reason={{why}},involvedObject.name={{pod}}", why="BackOff")
     assert said == []
-    assert isinstance(events, GetEvents)
-    assert [term.value for term in events.field_selector] == ["BackOff", "{pod}"]
+    assert events == events_query("reason=BackOff", "involvedObject.name={pod}")
 
     patch, said = parsed(
         patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"sidecar","image":"envoy"}]'), which="app"
     )
     assert said == []
-    assert isinstance(patch, PatchDeployment)
-    assert [entry.name for entry in patch.containers] == ["app", "sidecar"]
+    assert patch == patch_operation({"app": "nginx", "sidecar": "envoy"})
 
     assert refused(
         patching('"containers":[{"name":"{which}","image":"nginx"},{"name":"app","image":"envoy"}]'), which="app"
@@ -119,12 +111,7 @@ def test_literal_containers_and_init_containers_are_patched_where_they_are_named
     )
 
     assert said == []
-    assert operation == PatchDeployment(
-        name="{deployment}",
-        namespace="{namespace}",
-        containers=(ContainerImage(name="app", image="{app}"),),
-        init_containers=(ContainerImage(name="setup", image="busybox:{tag}"),),
-    )
+    assert operation == patch_operation({"app": "{app}"}, {"setup": "busybox:{tag}"})
 
 
 @pytest.mark.parametrize(
@@ -195,8 +182,8 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
         ),
         ("kubectl delete pod {pod} -n {namespace}", f'the verb "delete" is not supported yet; {SUPPORTED}'),
         (
-            "kubectl rollout undo deployment/{deployment} -n {namespace}",
-            f'the verb "rollout" is not supported yet; {SUPPORTED}',
+            "kubectl rollout undoo deployment/{deployment} -n {namespace}",
+            f'the verb "rollout undoo" is not supported yet; {SUPPORTED}',
         ),
         (
             "kubectl {verb} events",
@@ -206,8 +193,8 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             "kubectl get events --{flag} x",
             "the placeholder {flag} stands in a flag's name; write it out; a placeholder fills a value",
         ),
-        ("kubectl get", "kubectl get names no resource; write kubectl get events"),
-        ("kubectl get pods -n {namespace}", f'kubectl get reads "pods", which is not supported yet; {SUPPORTED}'),
+        ("kubectl get", f'the verb "get" is not supported yet; {SUPPORTED}'),
+        ("kubectl get pods -n {namespace}", f'the verb "get pods" is not supported yet; {SUPPORTED}'),
         (
             f"{EVENTS} web-1.17",
             '"web-1.17" is one word too many; narrow the events with --field-selector involvedObject.name={pod}',
@@ -224,8 +211,8 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             f"{EVENTS} -A",
             "the flag --all-namespaces is refused: a step does not leave the alert's namespace; write -n {namespace}",
         ),
-        (f"{EVENTS} -p x", "--patch is not a flag of kubectl get events; remove it"),
-        (f"{EVENTS} --verbose", 'unknown flag "--verbose"; remove it; known are -n, --field-selector, -p and --type'),
+        (f"{EVENTS} -p x", "--patch is not a flag of kubectl get events; remove it; known are -n and --field-selector"),
+        (f"{EVENTS} --verbose", 'unknown flag "--verbose"; remove it; known are -n and --field-selector'),
         (
             f"{EVENTS} --context prod",
             (
@@ -280,10 +267,10 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             'the value of type: "Error" is not Normal or Warning; write the value of type that Kubernetes accepts',
         ),
         (
-            f"{EVENTS} --field-selector involvedObject.name={{node}}",
+            f"{EVENTS} --field-selector involvedObject.name={{host}}",
             (
-                "unknown placeholder {node}; known are {container}, {deployment}, {namespace} and {pod}; or add - "
-                "**node**: `value`"
+                "unknown placeholder {host}; known are {container}, {daemonset}, {deployment}, {namespace}, {node}, "
+                "{pod} and {statefulset}; or add - **host**: `value`"
             ),
         ),
         ("kubectl get events 'x", "a single quote is not closed; close it; within '…' every letter stands for itself"),
@@ -303,8 +290,8 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
     [
         ("kubectl patch", "kubectl patch names no resource; write kubectl patch deployment {deployment}"),
         (
-            f"kubectl patch statefulset web -n {{namespace}} -p '{IMAGE}'",
-            f'kubectl patch changes "statefulset", which is not supported yet; {SUPPORTED}',
+            f"kubectl patch service web -n {{namespace}} -p '{IMAGE}'",
+            'kubectl patch is not done to "service"; it is done to deployment, statefulset or daemonset',
         ),
         (
             f"kubectl patch deployment -n {{namespace}} -p '{IMAGE}'",
@@ -342,23 +329,17 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
         (
             f"{PATCH} -f patch.yaml",
             (
-                "the flag --filename is refused: a plan holds all that it does, and no file is read later; write the "
-                "patch with -p"
+                "the flag --filename is refused: a plan holds all that it does, and no file is read later; write it "
+                "into the command; a patch with -p"
             ),
         ),
-        (
-            patching('"containers":[{"name":"app","image":"nginx"}],"nodeName":"n1"'),
-            f'the patch sets "spec.template.spec.nodeName"; {ONLY}',
-        ),
-        (
-            patching('"containers":[{"name":"app","image":"nginx","resources":{}}]'),
-            f'the patch sets "spec.template.spec.containers[0].resources"; {ONLY}',
-        ),
+        (f'{PATCH} -p \'{{"status":{{"replicas":3}}}}\'', f'the patch sets "status"; {ONLY}'),
+        (f'{PATCH} -p \'{{"metadata":{{"name":"other"}}}}\'', f'the patch sets "metadata.name"; {ONLY}'),
         (
             patching('"containers":[{"name":"app","image":"nginx","$patch":"delete"}]'),
             (
-                f'the patch holds the directive "$patch" at spec.template.spec.containers[0]; {ONLY}, and nothing '
-                "deleted or replaced"
+                'the patch holds the directive "$patch" at spec.template.spec.containers[0]; '
+                "remove it; nothing is deleted or replaced by a directive"
             ),
         ),
         (
@@ -438,21 +419,50 @@ def test_a_literal_image_is_checked_when_the_runbook_is_compiled() -> None:
     assert message.endswith("; write an image reference that Kubernetes accepts")
 
 
-def test_a_patch_of_other_fields_is_refused_for_each_of_them() -> None:
-    assert refused(
-        f"""{PATCH} -p '{{"metadata":{{"labels":{{}}}},"""
-        """"spec":{"replicas":3,"template":{"spec":{"containers":[]}}}}'"""
-    ) == [
-        f'the patch sets "metadata"; {ONLY}',
-        f'the patch sets "spec.replicas"; {ONLY}',
-        "the patch's spec.template.spec.containers is empty; name the containers to patch, or leave it out",
-    ]
+def test_a_patch_may_set_any_field_of_the_spec_its_labels_and_its_annotations() -> None:
+    operation, said = parsed(
+        f"""{PATCH} -p '{{"metadata":{{"labels":{{"tier":"web"}},"annotations":{{"seen":null}}}},"""
+        """"spec":{"replicas":3,"paused":true,"template":{"spec":{"nodeName":"{node_name}"}}}}'""",
+        node_name="n1",
+    )
+
+    assert said == []
+    assert operation
+    assert operation.arguments["body"] == {
+        "metadata": {"labels": {"tier": "web"}, "annotations": {"seen": None}},
+        "spec": {"replicas": 3, "paused": True, "template": {"spec": {"nodeName": "{node_name}"}}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ('{"spec":{}}', 'a JSON patch is a list of steps; write -p \'[{"op":"replace","path":"/…","value":…}]\''),
+        (
+            '[{"op":"move","from":"/spec/a","path":"/spec/b"}]',
+            'the step "move" is none of a JSON patch; write add, replace, remove or test',
+        ),
+        (
+            '[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"a"}]',
+            (
+                "--type json changes containers by their place in the list, which may be another one's by then; "
+                "leave --type out; strategic is kubectl's default"
+            ),
+        ),
+        (
+            '[{"op":"remove","path":"/metadata/finalizers"}]',
+            'the patch sets "/metadata/finalizers"; patch what is under spec, labels or annotations',
+        ),
+    ],
+)
+def test_a_mistake_in_a_json_patch_is_said(steps: str, message: str) -> None:
+    assert refused(f"{PATCH} --type json -p '{steps}'") == [message]
 
 
 def test_flags_that_only_say_how_kubectl_prints_are_passed_over_with_a_warning() -> None:
     operation, said = parsed(f"{EVENTS} -o wide --sort-by=.lastTimestamp --no-headers")
 
-    assert operation == GetEvents(namespace="{namespace}")
+    assert operation == events_query()
     assert said == [
         f"warning: the flag {flag} is not read: it only says how kubectl prints; remove it"
         for flag in ("--output", "--sort-by", "--no-headers")

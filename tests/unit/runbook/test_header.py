@@ -42,7 +42,8 @@ YAML = "correct it; put text that holds : or # in quotes"
             "retries: 3\nworkflow:\n",
             (
                 'rb.md:6: error: unknown key "retries"; remove it; '
-                "known are runbook_id, alertname, title, description, workflow, target, mode, protect_serving and silence"
+                "known are runbook_id, alertname, title, description, workflow, target, mode, protect_serving "
+                "and silence"
             ),
         ),
         (

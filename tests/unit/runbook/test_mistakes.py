@@ -3,6 +3,7 @@
 import pytest
 
 from runmend.runbook import compile_runbook
+from runmend.runbook.kubectl import SUPPORTED
 from tests.unit.runbooks import CONDITIONS, CRITERIA, SEED, STATES, changed, compiled, said
 
 
@@ -60,7 +61,8 @@ from tests.unit.runbooks import CONDITIONS, CRITERIA, SEED, STATES, changed, com
             "",
             (
                 "rb.md:42: error: unknown placeholder {fallback_image}; "
-                "known are {container}, {deployment}, {namespace} and {pod}; or add - **fallback_image**: `value`"
+                "known are {container}, {daemonset}, {deployment}, {namespace}, {node}, {pod} and {statefulset}; "
+                "or add - **fallback_image**: `value`"
             ),
         ),
         (
@@ -183,7 +185,7 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
         (
             "rb.md:34: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell "
             "what that changed; "
-            "write what should change; supported are kubectl get events and kubectl patch deployment"
+            f"write what should change; supported are {SUPPORTED}"
         ),
         (
             'rb.md:41: error: the Deployment is "web"; '

@@ -1,15 +1,18 @@
 """What holds for every text: the compiler raises nothing but its own error, and no value changes an operation's
 structure."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from runmend.core.yaml_tree import YamlError, read_yaml
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, GetEvents, Operation, PatchDeployment, Plan, fill
+from runmend.plan.operations import Operation
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, Plan, fill
 from runmend.runbook import RunbookError, compile_runbook, dump_plan
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import SIZE_MAX
@@ -190,33 +193,31 @@ def test_no_value_changes_the_structure_of_an_operation(values: dict[str, str]) 
     for step in plan.steps:
         known = {**step.parameters, **values}
         operation = step.operation
-        match operation:
-            case GetEvents():
-                filled: Operation = GetEvents(
-                    namespace=fill(operation.namespace, known),
-                    field_selector=tuple(
-                        term.model_copy(update={"value": fill(term.value, known)}) for term in operation.field_selector
-                    ),
-                )
-            case PatchDeployment():
-                filled = PatchDeployment(
-                    name=fill(operation.name, known),
-                    namespace=fill(operation.namespace, known),
-                    containers=tuple(
-                        entry.model_copy(update={"name": fill(entry.name, known), "image": fill(entry.image, known)})
-                        for entry in operation.containers
-                    ),
-                )
+        filled = operation.model_copy(
+            update={
+                "name": fill(operation.name, known),
+                "namespace": fill(operation.namespace, known),
+                "arguments": filled_in(operation.arguments, known),
+            }
+        )
         assert shape(filled.model_dump()) == shape(operation.model_dump())
         assert filled.namespace == values["namespace"]
-        if isinstance(filled, PatchDeployment):
-            assert [(entry.name, entry.image) for entry in filled.containers] == [
-                (values["container"], step.parameters["fallback_image"])
-            ]
+        text = json.dumps(filled.arguments, ensure_ascii=False)
+        if step.changes:
+            pod = {"containers": [{"name": values["container"], "image": step.parameters["fallback_image"]}]}
+            assert json.loads(text)["body"] == {"spec": {"template": {"spec": pod}}}
         else:
-            assert [(term.field, term.operator, term.value) for term in filled.field_selector] == [
-                ("involvedObject.name", "=", values["pod"])
-            ]
+            term = {"field": "involvedObject.name", "operator": "=", "value": values["pod"]}
+            assert json.loads(text)["field_selector"] == [term]
+
+
+def filled_in(value: Any, known: dict[str, str]) -> Any:
+    """JSON whose texts have their placeholders filled."""
+    if isinstance(value, dict):
+        return {key: filled_in(each, known) for key, each in value.items()}
+    if isinstance(value, list):
+        return [filled_in(each, known) for each in value]
+    return fill(value, known) if isinstance(value, str) else value
 
 
 def shape(value: object) -> object:

@@ -8,23 +8,17 @@ import pytest
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
 from runmend.plan.plan import (
-    ContainerImage,
     DiagnosticStep,
-    FieldTerm,
-    GetEvents,
-    PatchDeployment,
     Plan,
     Probe,
     Step,
     SubPoint,
 )
 from runmend.runbook import Compiled, compile_runbook, dump_plan
+from tests.builders import FALLBACK, events_query, patch_operation
 
 SEED = Path(__file__).parents[3] / "runbooks" / "RB_IMAGEPULL.md"
-EVENTS_OF_THE_POD = GetEvents(
-    namespace="{namespace}", field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="{pod}"),)
-)
-FALLBACK = "us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0"
+EVENTS_OF_THE_POD = events_query("involvedObject.name={pod}")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +61,7 @@ def test_its_first_step_reads_the_events_of_the_pod(plan: Plan) -> None:
         command="kubectl get events -n {namespace} --field-selector involvedObject.name={pod}",
         operation=EVENTS_OF_THE_POD,
         required_labels=("namespace", "pod"),
+        says="in {namespace} where involvedObject.name={pod}",
     )
 
 
@@ -80,17 +75,16 @@ def test_its_second_step_patches_the_deployment_of_a_pod_in_that_state(plan: Pla
         description="If pod is in ImagePullBackOff, patch the owning Deployment to a known-good fallback image.",
         command="kubectl patch deployment {deployment} -n {namespace} -p "
         """'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"{fallback_image}"}]}}}}'""",
-        operation=PatchDeployment(
-            name="{deployment}",
-            namespace="{namespace}",
-            containers=(ContainerImage(name="{container}", image="{fallback_image}"),),
-        ),
+        operation=patch_operation({"{container}": "{fallback_image}"}),
         parameters={"fallback_image": FALLBACK},
         required_labels=("namespace", "pod"),
         optional_labels=("container",),
         state="ImagePullBackOff",
         owner="Deployment",
         try_seconds=90,
+        changes=True,
+        images=(("{container}", FALLBACK),),
+        says="container {container} → {fallback_image}",
     )
     assert len(plan.steps) == 2
     assert step.image_for("whichever") == FALLBACK

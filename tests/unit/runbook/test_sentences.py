@@ -5,7 +5,7 @@ import pytest
 from runmend.facts.expressions import compiled
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
-from runmend.plan.plan import DiagnosticStep, GetEvents, Probe
+from runmend.plan.plan import DiagnosticStep, Probe
 from runmend.runbook.conditions import InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.criteria import criterion_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
@@ -13,6 +13,7 @@ from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
 from runmend.runbook.phrases import seconds_in
 from runmend.runbook.sentences import FORMS, Form, read_sentence
+from tests.builders import events_query
 
 
 def diagnosed(body: str) -> tuple[tuple[DiagnosticStep, ...], list[str]]:
@@ -405,4 +406,4 @@ def test_the_layouts_of_a_diagnostic_step_are_one_step(body: str) -> None:
     (step,), said = diagnosed(body)
 
     assert said == []
-    assert (step.name, step.query, step.points) == ("Look", GetEvents(namespace="{namespace}"), ())
+    assert (step.name, step.query, step.points) == ("Look", events_query(), ())

@@ -7,8 +7,9 @@ from temporalio.exceptions import ApplicationError
 from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import Forbidden
 from runmend.plan.messages import RunInput
-from runmend.plan.plan import FieldTerm, GetEvents, Plan, Step
+from runmend.plan.plan import Plan, Step
 from runmend.runs.converter import data_converter
+from tests.builders import events_query
 
 GIVEN = RunInput(
     plan=Plan(
@@ -24,10 +25,7 @@ GIVEN = RunInput(
                 title="t",
                 line=1,
                 command="kubectl get events",
-                operation=GetEvents(
-                    namespace="{namespace}",
-                    field_selector=(FieldTerm(field="involvedObject.name", operator="=", value="x"),),
-                ),
+                operation=events_query("involvedObject.name=x"),
             ),
         ),
     ),

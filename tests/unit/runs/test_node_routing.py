@@ -19,7 +19,7 @@ SCRAPED = {"namespace": "monitoring", "pod": "kube-state-metrics-0", "container"
 WORKER = Target(cluster="prod", kind="Node", name="worker-1")
 
 
-def routed(settings: Settings = ANY, **labels: str) -> Routed:
+def routed(settings: Settings = ANY, /, **labels: str) -> Routed:
     alert = a_node_alert("").model_copy(update={"labels": {"alertname": "KubeNodeNotReady", **labels}})
     subject = subject_of(alert.labels)
     return check_place(0, alert.model_copy(update={"labels": subject.labels}), subject, PLAN, settings, {})
@@ -31,7 +31,7 @@ def test_a_node_is_found_by_its_label_alone() -> None:
 
 
 def test_what_the_scraper_says_of_itself_is_not_the_node_s() -> None:
-    assert routed(node="worker-1", **SCRAPED).alert.labels == {"alertname": "KubeNodeNotReady", "node": "worker-1"}
+    assert routed(ANY, node="worker-1", **SCRAPED).alert.labels == {"alertname": "KubeNodeNotReady", "node": "worker-1"}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_what_the_scraper_says_of_itself_is_not_the_node_s() -> None:
 )
 def test_an_alert_that_names_no_node_starts_nothing(labels: dict[str, str], why: str) -> None:
     with pytest.raises(Unrouted) as refused:
-        routed(**labels)
+        routed(ANY, **labels)
 
     assert str(refused.value).startswith(why)
 

@@ -33,6 +33,8 @@ def test_what_changed_is_named_line_by_line() -> None:
     assert changed(a_runbook(), a_runbook(fallback=GOOD)) == [
         f"-    fallback_image: {FALLBACK}",
         f"+    fallback_image: {GOOD}",
+        f"-    - {FALLBACK}",
+        f"+    - {GOOD}",
     ]
     assert not does_the_same(plan(a_runbook()), plan(a_runbook(fallback=GOOD)))
 
