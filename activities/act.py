@@ -69,7 +69,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     if note := written_before(now, call, author.workflow):
         return _earlier_try(this, now, note)
     now.raise_if_lagging()
-    if nothing := _nothing_to_do(now, call):
+    if nothing := _nothing_to_do(cluster, now, call):
         return nothing
     item = _changeable(now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
@@ -100,11 +100,11 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     return _written(this, now, changes, item)
 
 
-def _nothing_to_do(now: TargetNow, call: StepCall) -> StepResult | None:
+def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
     """The result where the problem is gone, or the step's gate does not hold."""
     if gone := now.problem_gone(call.state, call.alerts):
         return result_of(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    return skipped(now, call)
+    return skipped(cluster, now, call)
 
 
 def _would(changes: tuple[Change, ...], pods: tuple[Json, ...], removing: Removing[Any] | None) -> str:
@@ -175,10 +175,10 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
         cluster: where.
         call: the step.
         steps: the patch.
-        whatever: whether the step says what it has to say, whatever becomes of the dry run.
+        whatever: whether the step says what it has to say though the API server does not answer.
 
     Raises:
-        RunmendError: the API server refused it, or did not answer, and that is the step's own failure.
+        RunmendError: the API server did not answer, and that is the step's own failure.
     """
     target = call.target
     try:
@@ -188,12 +188,8 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
         # another 403.
         if "cannot patch resource" in str(error):
             return _Tried(f" (not checked by a dry run, which needs the right to patch: {error})")
-        if not whatever:
-            raise
         return _Tried(f", and a dry run was refused: {error}", str(error))
     except Invalid as error:
-        if not whatever:
-            raise
         return _Tried(f", and a dry run was refused: {error}", str(error))
     except (ServerError, Unreachable) as error:
         if not whatever:

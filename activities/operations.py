@@ -58,7 +58,7 @@ class Operations:
                 reason=f"{OWNER}{call.target.kind}",
             )
         now = TargetNow.read(self._cluster, call.target)
-        if not_run := skipped(now, call):
+        if not_run := skipped(self._cluster, now, call):
             return not_run
         pod = now.first_pod(call.alerts)
         values = placeholders(call.target, call.step.parameters, pod=pod)

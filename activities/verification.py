@@ -14,8 +14,10 @@ from activities.missing_pods import Lacking, why_no_pods
 from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
+from runmend.facts.expressions import compiled
 from runmend.facts.states import EventSign
 from runmend.kube.client import Cluster
+from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import (
@@ -31,6 +33,7 @@ from runmend.language.verdicts import (
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
+from runmend.reports.target_events import OF_NO_NAMESPACE
 
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
@@ -58,12 +61,12 @@ class Verifier:
                 # Quickly at first, because most pods are up within seconds.
                 delay = timedelta(seconds=min(activity.info().attempt, 5))
                 raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
-            uids = {pod.uid for pod in now.pods}
+            uids = {pod.uid for pod in now.pods} | _own(now)
             mark = Watermark(
                 uid=now.own_uid,
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
-                events={event.uid: event.count for event in self._events(call.criteria, call.target.namespace, uids)},
+                events={event.uid: event.count for event in self._events(call.criteria, _place(now), uids)},
                 restarts=restarts_of(now.pods),
             )
             return Settled(watermark=mark, summary=_settled(now, mark))
@@ -80,9 +83,16 @@ class Verifier:
         with translated():
             now = TargetNow.read(self._cluster, call.target)
             pods = now.workloads.pods_of(call.target)
-            uids = {pod.uid for pod in pods} | set(call.watermark.pods)
-            events = self._events(call.criteria, call.target.namespace, uids)
-            live = Live(pods=pods, events=events, workload=now.workload)
+            uids = {pod.uid for pod in pods} | set(call.watermark.pods) | _own(now)
+            events = self._events(call.criteria, _place(now), uids)
+            besides = _besides(self._cluster, now, call.criteria)
+            live = Live(
+                pods=pods,
+                events=events,
+                workload=now.workload,
+                node=besides.node,
+                unknown=dict(besides.unknown),
+            )
             checked = _judged(now, call, live)
             heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
             silence_alone = checked.failure and not checked.reverted and not _judged(now, call, heard).failure
@@ -107,6 +117,24 @@ class Verifier:
         ]
         events = events_of(self._cluster, namespace, uids, {sign.reason for sign in signs}, types)
         return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
+
+
+def _besides(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]) -> Besides:
+    """What the criteria ask for besides the target's pods."""
+    expressions = [compiled(criterion.expression) for criterion in criteria if criterion.understood]
+    return Besides.read(cluster, expressions, now.node_of(next(iter(now.pods), None)))
+
+
+def _own(now: TargetNow) -> set[str]:
+    """By which uids events name the target itself, where it is what the criteria speak of: the kubelet gives a node
+    its name for one.
+    """
+    return set() if now.has_pods else {now.own_uid, now.target.name}
+
+
+def _place(now: TargetNow) -> str:
+    """Where events about the target are."""
+    return now.target.namespace or OF_NO_NAMESPACE
 
 
 def _settled(now: TargetNow, mark: Watermark) -> str:
@@ -162,7 +190,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     _raise_if_hopeless(now, call)
     causes = _causes(cluster, now, call)
     refused = None if causes else why_no_pods(cluster, now)
-    missing = _missing(now, call, causes, refused)
+    missing = _missing(now, call, _besides(cluster, now, call.criteria), causes, refused)
     if missing is None:
         return now, None
     pulled = f"{NEW_IMAGE}{', '.join(causes)}" if causes else ""
@@ -211,13 +239,18 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
 
 
 def _missing(
-    now: TargetNow, call: SettleCall, causes: tuple[str, ...] = (), refused: Lacking | None = None
+    now: TargetNow,
+    call: SettleCall,
+    besides: Besides,
+    causes: tuple[str, ...] = (),
+    refused: Lacking | None = None,
 ) -> str | None:
     """What the target still lacks to have settled, as far as it can be seen.
 
     Args:
         now: the target.
         call: what is waited for.
+        besides: what the criteria ask for besides it.
         causes: why images cannot be pulled.
         refused: why pods are missing, where somebody says it.
     """
@@ -235,7 +268,7 @@ def _missing(
     wanted = now.workload.replicas if now.workload else len(current)
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
-        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.workload))]
+        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.workload, besides))]
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
     if refused and not any(refused.words in said for said in lacking):

@@ -5,20 +5,22 @@ The sandbox would take most of the processor's time, on both sides alike, and hi
 
 import threading
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import jsonpatch
 
 from runmend.core.errors import NotFound
 from runmend.facts.event import EventFacts
+from runmend.facts.node import NodeFacts
 from runmend.facts.object import Owner
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
-from runmend.kube import facts
 from runmend.kube.client import Cluster, Json
 from runmend.kube.facts import REVISION
 
@@ -70,9 +72,19 @@ class StubCluster(Cluster):
         """One of the revisions."""
         return next(found for found in self.replica_sets(namespace) if found.name == name)
 
-    def selector(self, kind: str, namespace: str, name: str) -> str:
-        """Of no other workload than the Deployment, whose own has it."""
-        raise NotFound(f"{kind} {namespace}/{name}")
+    def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
+        """No other workload than the Deployment."""
+        if kind != "Deployment":
+            raise NotFound(f"{kind} {namespace}/{name}")
+        return self.deployment(namespace, name)
+
+    def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:  # noqa: ARG002
+        """None: a Deployment keeps none."""
+        return ()
+
+    def node(self, name: str, *, pods: bool = False) -> NodeFacts:  # noqa: ARG002
+        """No expression of the benchmark names one."""
+        raise NotFound(f"Node {name}")
 
     def secret(self, namespace: str, name: str) -> Json:
         """None is there."""
@@ -106,9 +118,9 @@ class StubCluster(Cluster):
         written = self._written.get(namespace)
         return written or _deployment(namespace, name)
 
-    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
-        """The same as facts."""
-        return facts.deployment(self.read("Deployment", namespace, name))
+    def look_at(self, kind: str, namespace: str, name: str) -> tuple[Json, datetime | None]:
+        """The same, at no time that would be known."""
+        return self.read(kind, namespace, name), None
 
     def list_of(self, *_: object, **__: object) -> tuple[Json, ...]:
         """None."""

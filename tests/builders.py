@@ -86,6 +86,7 @@ def deployment_facts(
 ) -> WorkloadFacts:
     """What is known of Deployment shop/web, whose controller has seen all of it."""
     return WorkloadFacts(
+        kind="Deployment",
         namespace="shop",
         name="web",
         uid="web",

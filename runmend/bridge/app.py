@@ -175,6 +175,7 @@ def create_app(settings: Settings, client: Client, cluster: Cluster, catalog: Ca
         title=openapi.TITLE, version=version("runmend"), openapi_url=None, lifespan=lifespan, redirect_slashes=False
     )
     app.state.bodies = bridge.bodies
+    app.state.background = bridge.background
     app.state.connections = Connections(settings.connections_max, bridge.metrics)
     for path in ("/alerts", "/api/v2/alerts"):
         app.add_api_route(path, bridge.alerts, methods=["POST"], response_model=None, **openapi.webhook_route())

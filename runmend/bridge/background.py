@@ -1,7 +1,7 @@
 """What the bridge does beside answering: each task works as long as the app does, is started again when it ends before,
 and readiness, a metric and the log say that it did.
 
-Runs in the app's lifespan.
+Runs in the app's lifespan, and beside it where connections are accepted.
 """
 
 import asyncio
@@ -45,7 +45,7 @@ class Background:
         return {"ok": not told, "detail": "; ".join(told) or "works"}
 
     async def keep(self, name: str, work: Work, stop: asyncio.Event) -> None:
-        """Let a task work until `stop`, however often it ends before."""
+        """Let a task work until `stop`, or until this is cancelled, however often it ends before."""
         ended = 0
         self._metrics.background_ended(name, 0)
         while not stop.is_set():
@@ -73,7 +73,7 @@ async def _ended(work: Work, stop: asyncio.Event) -> str | None:
     finally:
         stopping.cancel()
         task.cancel()
-    await asyncio.wait([task], timeout=END_SECONDS)
+        await asyncio.wait([task], timeout=END_SECONDS)
     if stop.is_set():
         if task.done() and not task.cancelled() and (error := task.exception()):
             _log.warning("background task failed at its end", extra={"why": _said(error)})

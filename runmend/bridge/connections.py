@@ -1,8 +1,9 @@
 """Connections whose other side is slow, silent, or many: each has an end, and there are no more than are affordable.
 
-Called by `bridge.server`. uvicorn ends a connection that idles between two requests, and no other: one that never
-finishes its headers, its body or the reading of its answer is kept for ever. It has no bound on how many there are
-that asks no running request to go. And h11 reads what a proxy before it may read otherwise.
+Called by `bridge.server`, which keeps both tasks of `Connections` at work. uvicorn ends a connection that idles
+between two requests, and no other: one that never finishes its headers, its body or the reading of its answer is kept
+for ever. It has no bound on how many there are that asks no running request to go. And h11 reads what a proxy before it
+may read otherwise.
 """
 
 import asyncio
@@ -68,8 +69,13 @@ SECONDS: Final = {Waits.HEADERS: 10.0, Waits.BODY: 30.0, Waits.READER: 30.0, Wai
 """For how long a connection waits for its other side."""
 YOUNG_SECONDS: Final = 1.0
 """For how long a connection may wait whoever else wants its place: who behaves needs less."""
+PIPELINED_MOST: Final = 16
+"""A connection is closed when it had so many requests in a row waiting behind the one that was answered: it would never
+wait for its other side, and keep its place for ever.
+"""
 CROWDED: Final = "crowded"
 """It waited longest when there was no room for another one."""
+_SWEEP_SECONDS: Final = 0.5
 _ROOM_AGAIN_SECONDS: Final = 0.02
 _ACCEPT_AGAIN_SECONDS: Final = 1.0
 _NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -135,7 +141,13 @@ class Connections:
                 connection.give_up(waits)
                 self.ended(waits)
 
-    async def accept(self, listener: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
+    async def keep_sweeping(self, _: asyncio.Event) -> None:
+        """Look for what waits for too long, until it is cancelled."""
+        while True:
+            self.sweep()
+            await asyncio.sleep(_SWEEP_SECONDS)
+
+    async def accept(self, listener: socket.socket, make: Callable[[], asyncio.Protocol], _: asyncio.Event) -> None:
         """Accept connections for as long as there is room, until it is cancelled.
 
         asyncio's own server accepts whatever comes, and where no file can be opened any more it says so as many times
@@ -155,19 +167,20 @@ class Connections:
                 await loop.connect_accepted_socket(make, client)
             except OSError:
                 client.close()
-            except asyncio.CancelledError:
+            except BaseException:
                 client.close()
                 raise
 
     async def _room(self) -> None:
         """Make room for a new connection: the one goes that has waited longest for its other side, but for those that
-        are young. Who comes meanwhile waits in the kernel's queue.
+        are young. One between two requests has waited since it was opened: who asks again and again keeps no place by
+        it. Who comes meanwhile waits in the kernel's queue.
         """
         while len(self._open) >= self.most:
             now = time.monotonic()
             waiting = [each for each in self._open if each.look(now) is not None]
-            oldest = min(waiting, key=lambda each: each.since, default=None)
-            if oldest is None or now - oldest.since < YOUNG_SECONDS:
+            oldest = min(waiting, key=Connection.keeps_since, default=None)
+            if oldest is None or now - oldest.keeps_since() < YOUNG_SECONDS:
                 await asyncio.sleep(_ROOM_AGAIN_SECONDS)
                 continue
             oldest.abort()
@@ -185,7 +198,8 @@ class Connection(H11Protocol):
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, server_state, app_state)
         self.conn = Strict(h11.SERVER, HEAD_MAX)
-        self.since = time.monotonic()
+        self.since = self._opened = time.monotonic()
+        self._pipelined = 0
         self._state: tuple[Waits | None, int] = (Waits.HEADERS, id(None))
         self._refused = False
 
@@ -217,6 +231,19 @@ class Connection(H11Protocol):
         if state != self._state:
             self._state, self.since = state, now
         return state[0]
+
+    def keeps_since(self) -> float:
+        """Since when it keeps a place that another one could have, where it waits."""
+        cycle: RequestResponseCycle | None = self.cycle
+        idle = cycle is not None and self._state[0] is Waits.HEADERS and not self.conn.trailing_data[0]
+        return self._opened if idle else self.since
+
+    def on_response_complete(self) -> None:
+        """An answer was written; called by uvicorn, which then reads the next request."""
+        self._pipelined = self._pipelined + 1 if self.conn.trailing_data[0] else 0
+        if self._pipelined >= PIPELINED_MOST:
+            self.transport.close()
+        super().on_response_complete()
 
     def give_up(self, waits: Waits) -> None:
         """End it, with a word where the other side may listen."""

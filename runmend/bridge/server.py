@@ -7,6 +7,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from typing import Final
 
 import uvicorn
@@ -14,7 +15,8 @@ from fastapi import FastAPI
 from temporalio.client import Client
 
 from runmend.bridge.app import create_app
-from runmend.bridge.connections import BACKLOG, Connection, Connections, affordable
+from runmend.bridge.background import Background, Work
+from runmend.bridge.connections import BACKLOG, Connections, affordable
 from runmend.bridge.security import check_exposure, read_token, warning_about
 from runmend.core.errors import PermanentError
 from runmend.core.settings import Settings
@@ -23,7 +25,6 @@ from runmend.runbook.loader import Catalog
 
 _GRACE_SECONDS: Final = 15
 _STARTED_POLL_SECONDS: Final = 0.01
-_TICKS_A_SWEEP: Final = 5
 
 _log = logging.getLogger(__name__)
 
@@ -33,25 +34,11 @@ class CannotListen(PermanentError):
 
 
 class _Server(uvicorn.Server):
-    """Leaves the process's signals to the process, and ends connections that wait for too long."""
-
-    def __init__(self, config: uvicorn.Config, connections: Connections) -> None:
-        super().__init__(config)
-        self._connections = connections
+    """Leaves the process's signals to the process."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def connection(self) -> Connection:
-        """What speaks HTTP on a connection that was accepted."""
-        return self._connections.add(self.config, self.server_state, self.lifespan.state)
-
-    async def on_tick(self, counter: int) -> bool:
-        """Called by uvicorn ten times in a second."""
-        if counter % _TICKS_A_SWEEP == 0:
-            self._connections.sweep()
-        return await super().on_tick(counter)
 
 
 @asynccontextmanager
@@ -71,22 +58,29 @@ async def serving(app: FastAPI, host: str, port: int) -> AsyncIterator[str]:
         config = uvicorn.Config(
             app, ws="none", log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=_GRACE_SECONDS
         )
-        server = _Server(config, connections)
+        server = _Server(config)
         chosen = listener.getsockname()[1]
         task = asyncio.create_task(server.serve([]))
-        accepting: asyncio.Task[None] | None = None
+        keeping: list[asyncio.Task[None]] = []
         try:
             while not server.started and not task.done():  # noqa: ASYNC110  uvicorn has no event for it
                 await asyncio.sleep(_STARTED_POLL_SECONDS)
             if not server.started:
                 await task
                 raise CannotListen("the bridge did not start; the log says why")
-            accepting = asyncio.create_task(connections.accept(listener, server.connection))
+            background: Background = app.state.background
+            make = partial(connections.add, config, server.server_state, server.lifespan.state)
+            works: dict[str, Work] = {
+                "accept": partial(connections.accept, listener, make),
+                "sweep": connections.keep_sweeping,
+            }
+            for name, work in works.items():
+                keeping.append(asyncio.create_task(background.keep(name, work, asyncio.Event())))
             yield f"http://[{host}]:{chosen}" if ":" in host else f"http://{host}:{chosen}"
         finally:
-            if accepting is not None:
-                accepting.cancel()
-                await asyncio.wait([accepting])
+            for kept in keeping:
+                kept.cancel()
+            await asyncio.gather(*keeping, return_exceptions=True)
             listener.close()
             server.should_exit = True
             await asyncio.wait([task])

@@ -1,34 +1,47 @@
 """`runmend rbac` and `runmend policy`: what the accounts of worker and bridge may do in a cluster, as manifests."""
 
 import sys
-from collections.abc import Callable, Collection
 from pathlib import Path
 
 from runmend.cli.context import Misconfigured, load_settings
+from runmend.facts.expressions import compiled
 from runmend.language.admission import policy_yaml
 from runmend.language.rights import roles_yaml
 from runmend.plan.operations import Operation
+from runmend.plan.plan import Plan
 from runmend.runbook import load_directory
 
 
 def print_roles(runbooks: Path | None) -> int:
-    """The roles, for a directory's runbooks; for those that are set where none is named."""
-    return _print(roles_yaml, runbooks)
-
-
-def print_policy(runbooks: Path | None) -> int:
-    """The admission policy, for the same."""
-    return _print(policy_yaml, runbooks)
-
-
-def _print(manifest: Callable[[Collection[Operation]], str], runbooks: Path | None) -> int:
-    sys.stdout.write(manifest(_operations_of(runbooks or load_settings().runbooks)))
+    """The roles, for the commands of a directory's runbooks and for what their expressions name; for those of the
+    runbooks that are set where none is named.
+    """
+    plans = _plans_in(runbooks)
+    sys.stdout.write(roles_yaml(_operations_of(plans), _groups_of(plans)))
     return 0
 
 
-def _operations_of(directory: Path) -> list[Operation]:
+def print_policy(runbooks: Path | None) -> int:
+    """The admission policy, for the same commands."""
+    sys.stdout.write(policy_yaml(_operations_of(_plans_in(runbooks))))
+    return 0
+
+
+def _plans_in(runbooks: Path | None) -> list[Plan]:
+    directory = runbooks or load_settings().runbooks
     loaded = load_directory(directory)
     if loaded.problems:
         named = ", ".join(sorted(loaded.problems))
         raise Misconfigured(f"{named} does not compile (`runmend lint {directory}`), so what it needs is not known")
-    return [step.operation for plan in loaded.plans.values() for step in plan.steps]
+    return list(loaded.plans.values())
+
+
+def _operations_of(plans: list[Plan]) -> list[Operation]:
+    return [step.operation for plan in plans for step in plan.steps]
+
+
+def _groups_of(plans: list[Plan]) -> set[str]:
+    """The groups of facts that gates and criteria name."""
+    sources = [each.gate for plan in plans for each in plan.steps]
+    sources += [each.expression for plan in plans for each in plan.criteria]
+    return {group for source in sources if source for group in compiled(source).groups}

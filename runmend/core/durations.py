@@ -6,7 +6,7 @@ from typing import Final
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _WRITTEN: Final = re.compile(r"([0-9]{1,12})([smhdw])")
-_LONGEST: Final = timedelta(days=36_500)
+LONGEST: Final = timedelta(days=36_500)
 _MOMENT: Final = "2026-11-23T04:00 or 2026-11-23T04:00+01:00"
 _LIKE: Final = "write a whole number and its unit: 90s, 30m, 1h, 2d or 1w"
 
@@ -23,7 +23,7 @@ def parse_duration(text: str) -> timedelta:
     seconds = int(found[1]) * _SECONDS[found[2]]
     if not seconds:
         raise ValueError(f"{text!r} lasts no time at all; {_LIKE}")
-    if seconds > _LONGEST.total_seconds():
+    if seconds > LONGEST.total_seconds():
         raise ValueError(f"{text!r} is more than a hundred years; {_LIKE}")
     return timedelta(seconds=seconds)
 
@@ -42,7 +42,7 @@ def parse_since(text: str, now: datetime) -> datetime:
         moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{text!r} is not a time; write how long ago, 90s, 30m, 1h, 2d or 1w, or {_MOMENT}") from error
-    if now - moment > _LONGEST:
+    if now - moment > LONGEST:
         raise ValueError(f"{text!r} is more than a hundred years ago")
     if moment > now:
         raise ValueError(f"{text!r} is still to come")

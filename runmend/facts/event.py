@@ -22,3 +22,5 @@ class EventFacts(Frozen):
     """The name of the object that it is about."""
     object_uid: str
     """The uid of the object that it is about."""
+    new: bool = False
+    """Whether it is new since the target had settled: its uid is unknown, or its count grew since."""

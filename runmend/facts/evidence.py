@@ -4,14 +4,19 @@ Called by `facts.expressions`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from google.protobuf.message import Message
 
+from runmend.facts.schema import units
 from runmend.facts.snapshot import first_few
 from runmend.facts.syntax import OPERATIONS, Node
+from runmend.facts.units import duration_in_words, quantity_in_words
 
 _LONGEST_VALUE: Final = 120
+_NAMED: Final = frozenset({"waiting", "terminated"})
+"""Functions that read facts and name none."""
 
 
 class Stopped(ValueError):
@@ -27,8 +32,8 @@ class Reader(Protocol):
     def said(self, function: str, name: str) -> str | None:
         """What a function saw, asked for a name; None where it says nothing."""
 
-    def words_of(self, element: Any) -> str:  # noqa: ANN401  a message
-        """What is to be said of an object as a whole; empty where nothing is."""
+    def words_of(self, element: Any, fact: str = "") -> str:  # noqa: ANN401  a message
+        """What is to be said of an object beside one of its facts, or as a whole; empty where nothing is."""
 
 
 def explain(tree: Node, reader: Reader) -> str:
@@ -84,7 +89,7 @@ def _quantified(node: Node, reader: Reader, scope: Mapping[str, Any], value: Any
         if not elements:
             yield f"{among.text} is empty"
         else:
-            facts = ", ".join(dict.fromkeys(each.text.removeprefix(f"{variable}.") for each in _leaves(asked)))
+            facts = ", ".join(dict.fromkeys(_asked_of(asked, variable)))
             of = f"none of {len(elements)}" if telling else f"all {len(elements)}"
             yield f"it holds of {of} {among.text} ({facts or asked.text})"
         return
@@ -97,6 +102,17 @@ def _quantified(node: Node, reader: Reader, scope: Mapping[str, Any], value: Any
             words = reader.words_of(plain) if isinstance(plain, Message) else ""
             reasons = ", ".join(_reasons(asked, reader, inner)).replace(f"{variable}.", "")
             yield f"{label}: {reasons}" + (f" ({words})" if words else "")
+
+
+def _asked_of(node: Node, variable: str) -> Iterator[str]:
+    """What is asked of each element: its facts, and of what it is made of as `containers: ready, started`."""
+    for leaf in _leaves(node):
+        if leaf.quantified is None:
+            yield leaf.text.removeprefix(f"{variable}.")
+        else:
+            _, inner, among, asked = leaf.quantified
+            of = ", ".join(dict.fromkeys(_asked_of(asked, inner)))
+            yield f"{among.text.removeprefix(f'{variable}.')}: {of or asked.text}"
 
 
 def _said(node: Node, reader: Reader) -> str | None:
@@ -116,19 +132,21 @@ def _is(node: Node, value: Any, reader: Reader, scope: Mapping[str, Any]) -> str
     if node.function == "size" and len(node.operands[0].path) == 1:
         name = node.operands[0].text
         return f"1 {name.removesuffix('s')}" if value == 1 else f"{value or 'no'} {name}"
-    said = f"{node.text} is {_shown(value)}"
+    said = f"{node.text} is {_shown(value, node)}"
     # Of an object that stands alone, what it says of itself stands beside its fact.
     root = node.path[:1]
     if len(node.path) > 1 and root and root[0] not in scope:
         whole = next((each for each in node if each.path == root), None)
         element = reader.value(whole, scope) if whole else None
-        words = reader.words_of(element) if isinstance(element, Message) else ""
+        words = reader.words_of(element, node.path[1]) if isinstance(element, Message) else ""
         return f"{said} ({words})" if words else said
     return said
 
 
 def _leaves(node: Node) -> Iterator[Node]:
     """The facts that a part names: its longest paths, and what is counted of them."""
+    if all(each.kind != "ident" for each in node) and node.function not in _NAMED:
+        return  # a constant
     whole = node.path or node.kind in ("select", "comprehension") or node.kind == "call"
     if whole and node.function not in OPERATIONS and node.function not in ("!_", "-_", "_?_:_"):
         yield node
@@ -137,8 +155,13 @@ def _leaves(node: Node) -> Iterator[Node]:
             yield from _leaves(part)
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401  whatever the part is
+def _shown(value: Any, node: Node | None = None) -> str:  # noqa: ANN401  whatever the part is
+    unit = units().get(str(node.expr.select.field)) if node and node.kind == "select" else None
     match value:
+        case int() if unit and not isinstance(value, bool):
+            text = quantity_in_words(value, unit)
+        case timedelta():
+            text = duration_in_words(value)
         case None:
             text = "null"
         case bool():

@@ -4,7 +4,7 @@ Called by the runbooks' compiler, which wants errors early, and by the activitie
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -16,7 +16,9 @@ from cel_expr_python import cel
 
 from runmend.core.frozen import Frozen
 from runmend.facts.evidence import Reader, Stopped, explain
-from runmend.facts.schema import MODELS, PACKAGE, facts_of, message, pool
+from runmend.facts.literals import Rewritten, TooLong, literals_in, marked, words_for
+from runmend.facts.object import ObjectFacts
+from runmend.facts.schema import MODELS, PACKAGE, facts_of, message, nullable_durations, pool, units
 from runmend.facts.snapshot import Said, Snapshot
 from runmend.facts.syntax import Node
 
@@ -27,13 +29,14 @@ _MOST_READ: Final = 5000
 """How many parts are evaluated to say why an expression holds or does not."""
 _ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _EXPECTING: Final = re.compile(r" (?:expecting|at input) .*")
+_WRAPPED: Final = re.compile(r"wrapper\((\w+)\)")
 _UNDEFINED: Final = re.compile(r"undefined field '(\w+)' not found in struct '\w+\.(\w+)'")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '([\w.]+)' \(in container ''\)")
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A name under which an expression finds facts. `of` is a kind of object, or a scalar of the language."""
+    """A name under which an expression finds facts. `of` is a kind of object, or another type of the language."""
 
     of: str
     doc: str
@@ -61,12 +64,15 @@ class Function:
         return f'{self.on}{"." if self.on else ""}{self.name}("ImagePullBackOff")'
 
 
+_LABELS: Final = "map(string, string)"
 GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
     {
         "pods": Group("Pod", "the target's pods of its current revision", listed=True),
         "pod": Group("Pod", "the alert's pod"),
         "container": Group("Container", "the alert's container, else the affected one"),
-        "workload": Group("Workload", "the Deployment that is the target"),
+        "workload": Group("Workload", "the workload that is the target"),
+        "node": Group("Node", "the node of the alert's pod; read only where it is named"),
+        "alert": Group(_LABELS, 'the labels of the alert whose pod that is: `alert.severity`, `"team" in alert`'),
         "events": Group("Event", "the events about the target's pods", listed=True),
         "restarted": Group("bool", "whether a container has restarted since the target had settled"),
     }
@@ -115,6 +121,8 @@ _asked: ContextVar[Snapshot] = ContextVar("_asked")
 
 
 def _type(name: str) -> cel.Type:
+    if name == _LABELS:
+        return cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
     scalar = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "string": cel.Type.STRING}
     return scalar.get(name) or cel.Type(f"{PACKAGE}.{name}")
 
@@ -154,6 +162,10 @@ class Expression:
         names = {node.path[0] for node in self._tree if node.kind == "ident"} & set(GROUPS)
         called = {"pods" for node in self._tree if node.function in ("waiting", "terminated")}
         return frozenset(names | called | ({"pods"} if "restarted" in names else set()))
+
+    def reads(self, *path: str) -> bool:
+        """Whether it names a fact by this path, `node`, `pods`, or something of it."""
+        return any(node.path == path for node in self._tree)
 
     def reads_each(self, group: str) -> bool:
         """Whether it looks at the objects of a list themselves, and not only by a function that is asked of them."""
@@ -197,13 +209,16 @@ class _Reader(Reader):
         self._data = {name: value for name in groups if (value := _group(snapshot, name, facts)) is not None}
         self._parts: dict[int, tuple[cel.Expression, set[str]]] = {}
         self._left = _MOST_READ
-        self._pods = {pod.uid: pod for pod in (*snapshot.all_pods, *snapshot.pods, *filter(None, (snapshot.pod,)))}
+        alone = filter(None, (snapshot.pod, snapshot.workload, snapshot.node))
+        on_node = snapshot.node.pods if snapshot.node else ()
+        every: Iterable[ObjectFacts] = (*on_node, *snapshot.all_pods, *snapshot.pods, *alone)
+        self._objects = {each.uid: each for each in every}
 
     def value(self, node: Node, scope: Mapping[str, Any]) -> Any:  # noqa: ANN401  whatever the part is
         key = node.expr.id
         if key not in self._parts:
             names = {each.path[0] for each in node if each.kind == "ident"}
-            self._parts[key] = _environment().deserialize(node.serialized()), names
+            self._parts[key] = _environment().deserialize(node.serialized(nullable_durations())), names
         part, names = self._parts[key]
         self._left -= 1
         if self._left < 0:
@@ -220,7 +235,7 @@ class _Reader(Reader):
     def _why(self, error: str) -> str:
         missing = re.search(r'No value with name "(\w+)"', error)
         if missing and missing[1] in GROUPS:
-            return f"there is no {missing[1]}"
+            return self._snapshot.unknown.get(missing[1]) or f"there is no {missing[1]}"
         if "No matching overloads" in error and "null" in error:
             return "a fact that is not there (null) was compared"
         return error.partition(": ")[2] or error
@@ -231,16 +246,19 @@ class _Reader(Reader):
         asked = next((each for each in FUNCTIONS if each.name == function), None)
         return asked.ask(self._snapshot, name).words if asked else None
 
-    def words_of(self, element: Any) -> str:  # noqa: ANN401  a message
-        if "phase" not in element.DESCRIPTOR.fields_by_name or element.uid not in self._pods:
-            return ""
-        return self._pods[element.uid].in_words.partition(": ")[2]
+    def words_of(self, element: Any, fact: str = "") -> str:  # noqa: ANN401  a message
+        known = "uid" in element.DESCRIPTOR.fields_by_name and self._objects.get(element.uid)
+        return known.beside(fact) if known else ""
 
 
 def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa: ANN401  as declared
     if name == "restarted":
         return snapshot.restarted.value
     found = getattr(snapshot, name)
+    if name == "alert":
+        return None if found is None else dict(found)
+    if name == "events" and "new" in facts:
+        found = tuple(each.model_copy(update={"new": snapshot.is_new(each)}) for each in found)
     if isinstance(found, tuple):
         return [message(each, facts) for each in found]
     if isinstance(found, Frozen):
@@ -260,15 +278,35 @@ def compiled(source: str) -> Expression:
         raise ExpressionError(f"the expression has {len(source)} characters, and at most {LONGEST} are read", 1, 1)
     if not source.isprintable() and not source.replace("\n", "").isprintable():
         raise ExpressionError("the expression holds a character that cannot be seen", 1, 1)
-    try:
-        found = _environment().compile(source)
-    except (RuntimeError, ValueError, TypeError) as error:  # what the library raises for a text that it cannot read
-        raise _error(str(error), source) from error
+    found = _compiled(source)
     if found.return_type() != cel.Type.BOOL:
         raise ExpressionError(
             f"the expression is of type {found.return_type().name()}, and must be true or false", 1, 1, "compare it"
         )
     return Expression(source, found)
+
+
+def _compiled(source: str) -> cel.Expression:
+    """Compile it, with what the language has for its quantities and durations."""
+    literals = literals_in(source)
+    try:
+        read = Rewritten.of(source, marked(literals))
+        if any(each.ambiguous for each in literals):
+            counting = frozenset(name for name, unit in units().items() if unit.name == "millicores")
+            tree = Node.parse(_checked(read).serialize())
+            read = Rewritten.of(source, words_for(literals, tree, counting))
+    except TooLong as error:
+        before = source[: error.start].split("\n")
+        raise ExpressionError(str(error), len(before), len(before[-1]) + 1) from error
+    return _checked(read)
+
+
+def _checked(read: Rewritten) -> cel.Expression:
+    try:
+        return _environment().compile(read.text)
+    except (RuntimeError, ValueError, TypeError) as error:  # what the library raises for a text that it cannot read
+        wrong = _error(str(error), read.text)
+        raise ExpressionError(str(wrong), wrong.line, read.column(wrong.line, wrong.column), wrong.remedy) from error
 
 
 def _error(text: str, source: str) -> ExpressionError:
@@ -278,6 +316,7 @@ def _error(text: str, source: str) -> ExpressionError:
         return ExpressionError(text.partition(": ")[2] or text, 1, 1)
     line, column = int(found[1]), int(found[2])
     what = _EXPECTING.sub("", found[3].replace(" [INVALID_ARGUMENT]", ""))
+    what = _WRAPPED.sub(r"\1", what).replace("google.protobuf.Duration", "duration")
     name, remedy = "", ""
     if missing := _UNDEFINED.search(what):
         name, kind = missing[1], missing[2]

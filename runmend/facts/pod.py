@@ -1,17 +1,23 @@
 """What is read of a pod, and of its containers. Filled by `runmend.kube.facts`."""
 
-from typing import Literal
+from datetime import timedelta
+from typing import Final, Literal
 
 from runmend.core.frozen import Frozen
-from runmend.facts.object import Owner
+from runmend.facts.object import ObjectFacts
+from runmend.facts.units import Bytes, Millicores
+
+FIRST_BACK_OFF: Final = timedelta(seconds=10)
+LONGEST_BACK_OFF: Final = timedelta(minutes=5)
+"""How long a kubelet waits before it starts a container that has ended again, at first and at most; it doubles."""
 
 
 class Resources(Frozen):
     """What a container asks for, or may use at most; null where its spec says nothing."""
 
-    cpu: int | None = None
+    cpu: Millicores | None = None
     """Processor, in thousandths of one."""
-    memory: int | None = None
+    memory: Bytes | None = None
     """Memory, in bytes."""
 
 
@@ -44,10 +50,35 @@ class ContainerFacts(Frozen):
     """The reason for which it last ended (`lastState.terminated.reason`); empty where it never did."""
     last_exit_code: int | None = None
     """With what it last ended (`lastState.terminated.exitCode`); null where it never did."""
+    last_ended_at: str = ""
+    """When it last ended, by its node's clock (`lastState.terminated.finishedAt`); empty where it never did."""
+    started_at: str = ""
+    """Since when it runs, by its node's clock (`state.running.startedAt`); empty unless it runs."""
+    runs_for: timedelta | None = None
+    """For how long it has run, at least; null unless it runs, or where that is not told. What its node's clock tells
+    (from its start to the newest time in the pod's status) and what the API server's does (from the kubelet's last
+    change of that status to the answer), together.
+    """
     requests: Resources = Resources()
     """What it asks for (`resources.requests`)."""
     limits: Resources = Resources()
     """What it may use at most (`resources.limits`)."""
+
+    @property
+    def back_off(self) -> timedelta:
+        """How long its kubelet waits, at most, before it starts it again when it ends: 10 seconds after the first
+        restart, twice as long after each further one, five minutes at most; nothing before the first.
+        """
+        if not self.restarts:
+            return timedelta()
+        doubled: int = 2 ** min(self.restarts - 1, 10)
+        return min(FIRST_BACK_OFF * doubled, LONGEST_BACK_OFF)
+
+    @property
+    def lingers(self) -> bool:
+        """Whether it has ended and been started again, and has not yet run for longer than its back-off."""
+        started = self.state == "running" and self.restarts > 0 and not self.done
+        return started and self.runs_for is not None and self.runs_for <= self.back_off
 
     @property
     def done(self) -> bool:
@@ -65,25 +96,15 @@ class ContainerFacts(Frozen):
         return self.init and not self.sidecar
 
 
-class PodFacts(Frozen):
+class PodFacts(ObjectFacts):
     """A pod, with what Kubernetes says of it as a whole beside what it says of its containers: on a node that died, the
     containers stay as the node last told them.
     """
 
-    namespace: str
-    """Its namespace."""
-    name: str
-    """Its name."""
-    uid: str
-    """Its uid, which no other object ever has."""
     phase: str
     """`Pending`, `Running`, `Succeeded`, `Failed` or `Unknown` (`status.phase`); Running says nothing of readiness."""
     node: str = ""
     """The node that it was given to; empty while it was given to none."""
-    deleting: bool = False
-    """Whether it is being deleted (`metadata.deletionTimestamp`)."""
-    owner: Owner | None = None
-    """What controls it; unset where nothing does."""
     service_account: str = "default"
     """The account that it runs as."""
     pull_secrets: tuple[str, ...] = ()
@@ -126,6 +147,11 @@ class PodFacts(Frozen):
         return self.ended_because.partition(":")[0] == "Evicted"
 
     @property
+    def ready(self) -> bool:
+        """Whether its condition Ready holds."""
+        return self.conditions.get("Ready") == "True"
+
+    @property
     def scheduled(self) -> bool:
         """Whether a node was found for it."""
         return bool(self.node)
@@ -156,3 +182,7 @@ class PodFacts(Frozen):
         elif self.not_ready and not troubles:
             troubles = [f"not ready since {self.not_ready}"]
         return ", ".join([f"{self.name}: {'Terminating' if self.deleting else self.phase or 'Unknown'}", *troubles])
+
+    def beside(self, fact: str) -> str:  # noqa: ARG002  the same beside each
+        """How it is, and its containers."""
+        return self.in_words.partition(": ")[2]

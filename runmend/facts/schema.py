@@ -1,6 +1,7 @@
 """What the language of facts knows of each kind of object, generated from the models beside it.
 
-Called by `facts.expressions`. A model's fields are its facts, and its properties that are a truth, a number or a text.
+Called by `facts.expressions`. A model's fields are its facts, and its properties that are a truth, a number, a text, a
+duration or a map.
 """
 
 import inspect
@@ -8,17 +9,20 @@ import textwrap
 from ast import AnnAssign, ClassDef, Constant, Expr, FunctionDef, Name, parse
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from types import MappingProxyType, NoneType, UnionType
-from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, wrappers_pb2
+from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, message_factory, wrappers_pb2
 from google.protobuf.message import Message
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
-from runmend.facts.object import Owner
+from runmend.facts.node import NodeFacts, Taint
+from runmend.facts.object import Condition, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
+from runmend.facts.units import Unit
 from runmend.facts.workload import WorkloadFacts
 
 _Field = descriptor_pb2.FieldDescriptorProto
@@ -26,30 +30,34 @@ PACKAGE: Final = "fact"
 MODELS: Final[Mapping[str, type[Frozen]]] = MappingProxyType(
     {
         "Owner": Owner,
+        "Condition": Condition,
         "Resources": Resources,
         "Container": ContainerFacts,
         "Pod": PodFacts,
         "Workload": WorkloadFacts,
+        "Taint": Taint,
+        "Node": NodeFacts,
         "Event": EventFacts,
     }
 )
 """The kinds of objects by their name in the language, what others are made of first."""
-NO_FACTS: Final = frozenset({"in_words"})
+NO_FACTS: Final = frozenset({"in_words", "told_at"})
 """What a model says besides its facts."""
 ALWAYS: Final = frozenset({"name", "uid"})
 """What an expression is given of an object whatever it reads: by these its evidence names it, and it is compared."""
 _SCALARS: Final = {str: _Field.TYPE_STRING, bool: _Field.TYPE_BOOL, int: _Field.TYPE_INT64}
-_NAMES: Final = {str: "string", bool: "bool", int: "int"}
+_NAMES: Final = {str: "string", bool: "bool", int: "int", timedelta: "duration"}
 _NAME_OF: Final = {model: name for name, model in MODELS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One fact of a kind of object. `of` is its type in Python: a scalar, or a model."""
+    """One fact of a kind of object. `of` is its type in Python: a scalar, or a model; `unit` is what it counts."""
 
     name: str
     of: type
     shape: Literal["one", "maybe", "list", "map"] = "one"
+    unit: Unit | None = None
 
     @property
     def type(self) -> str:
@@ -69,28 +77,38 @@ class Fact:
 @cache
 def facts_of(model: type[Frozen]) -> tuple[Fact, ...]:
     """The facts of a kind of object, in the order in which its model names them."""
-    fields = [
-        _fact(name, annotation) for name, annotation in get_type_hints(model).items() if name in model.model_fields
-    ]
-    properties = [
-        _fact(name, get_type_hints(value.fget)["return"])
-        for name, value in vars(model).items()
-        if isinstance(value, property) and name not in NO_FACTS and _is_scalar(get_type_hints(value.fget)["return"])
-    ]
+    hints = get_type_hints(model, include_extras=True)
+    named = set(model.model_fields) - NO_FACTS
+    fields = [_fact(name, annotation) for name, annotation in hints.items() if name in named]
+    properties = [_fact(name, get_type_hints(value.fget)["return"]) for name, value in _properties(model)]
     return (*fields, *properties)
 
 
-def _is_scalar(annotation: Any) -> bool:  # noqa: ANN401  annotations are of any kind
-    return annotation in _SCALARS
+def _properties(model: type[Frozen]) -> Iterator[tuple[str, property]]:
+    """The properties that are facts, those that every object has first."""
+    for of in reversed(_lineage(model)):
+        for name, value in vars(of).items():
+            if isinstance(value, property) and name not in NO_FACTS:
+                returned = get_type_hints(value.fget)["return"]
+                if returned in _NAMES or get_origin(returned) is dict:
+                    yield name, value
 
 
-def _fact(name: str, annotation: Any) -> Fact:  # noqa: ANN401  as above
+def _lineage(model: type[Frozen]) -> tuple[type[Frozen], ...]:
+    """The models that a model is made of, itself first."""
+    return tuple(each for each in model.__mro__ if issubclass(each, Frozen) and each is not Frozen)
+
+
+def _fact(name: str, annotation: Any) -> Fact:  # noqa: ANN401  annotations are of any kind
     origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        return Fact(name, arguments[0], unit=arguments[1])
     if origin is Literal:
         return Fact(name, str)
     if origin in (Union, UnionType):
         (bare,) = (each for each in arguments if each is not NoneType)
-        return Fact(name, bare, "maybe")
+        inner = _fact(name, bare)
+        return Fact(name, inner.of, "maybe", inner.unit)
     if origin in (tuple, frozenset):
         return Fact(name, arguments[0], "list")
     if origin is dict:
@@ -102,12 +120,12 @@ def _fact(name: str, annotation: Any) -> Fact:  # noqa: ANN401  as above
 def pool() -> descriptor_pool.DescriptorPool:
     """The declarations, as the expression's compiler reads them."""
     made = descriptor_pool.DescriptorPool()
-    wrappers = descriptor_pb2.FileDescriptorProto()
-    wrappers_pb2.DESCRIPTOR.CopyToProto(wrappers)
-    made.Add(wrappers)
-    file = descriptor_pb2.FileDescriptorProto(
-        name="facts.proto", package=PACKAGE, syntax="proto3", dependency=[wrappers.name]
-    )
+    file = descriptor_pb2.FileDescriptorProto(name="facts.proto", package=PACKAGE, syntax="proto3")
+    for known in (wrappers_pb2, duration_pb2):
+        copied = descriptor_pb2.FileDescriptorProto()
+        known.DESCRIPTOR.CopyToProto(copied)
+        made.Add(copied)
+        file.dependency.append(copied.name)
     for name, model in MODELS.items():
         described = file.message_type.add(name=name)
         for number, fact in enumerate(facts_of(model), 1):
@@ -121,6 +139,8 @@ def _declare(described: descriptor_pb2.DescriptorProto, fact: Fact, number: int)
     type_name = f".{PACKAGE}.{message}" if message else None
     if fact.shape == "maybe" and fact.of is int:  # null where there is none
         kind, type_name = _Field.TYPE_MESSAGE, ".google.protobuf.Int64Value"
+    if fact.of is timedelta:
+        type_name = ".google.protobuf.Duration"
     if fact.shape == "map":
         entry = described.nested_type.add(name="".join(part.title() for part in fact.name.split("_")) + "Entry")
         entry.options.map_entry = True
@@ -162,6 +182,8 @@ def message(value: Frozen, wanted: frozenset[str] | None = None) -> Message:
             getattr(made, fact.name).extend((message(each, wanted) for each in found) if fact.of in _NAME_OF else found)
         elif fact.of in _NAME_OF:
             getattr(made, fact.name).CopyFrom(message(found, wanted))
+        elif fact.of is timedelta:
+            getattr(made, fact.name).FromTimedelta(found)
         elif fact.shape == "maybe" and fact.of is int:
             getattr(made, fact.name).value = found
         else:
@@ -171,6 +193,27 @@ def message(value: Frozen, wanted: frozenset[str] | None = None) -> Message:
 
 def described(model: type[Frozen]) -> Iterator[tuple[Fact, str]]:
     """Each fact of a kind of object, and the sentence in its model that says what is behind it."""
+    texts: dict[str, str] = {}
+    for of in reversed(_lineage(model)):
+        texts |= _texts(of)
+    for fact in facts_of(model):
+        yield fact, " ".join(texts.get(fact.name, "").split())
+
+
+@cache
+def units() -> Mapping[str, Unit]:
+    """Fact → what it counts, of all kinds of objects: a name counts the same wherever it stands."""
+    return {fact.name: fact.unit for model in MODELS.values() for fact in facts_of(model) if fact.unit}
+
+
+@cache
+def nullable_durations() -> frozenset[str]:
+    """The facts that are durations which may not be there. Unlike numbers, the language knows no null of them."""
+    every = (fact for model in MODELS.values() for fact in facts_of(model))
+    return frozenset(fact.name for fact in every if fact.of is timedelta and fact.shape == "maybe")
+
+
+def _texts(model: type[Frozen]) -> dict[str, str]:
     (tree,) = parse(textwrap.dedent(inspect.getsource(model))).body
     assert isinstance(tree, ClassDef)  # noqa: S101  the source of a class
     texts: dict[str, str] = {}
@@ -183,5 +226,4 @@ def described(model: type[Frozen]) -> Iterator[tuple[Fact, str]]:
                 texts[name], name = inspect.cleandoc(text), ""
             case FunctionDef(name=field) if isinstance(said := vars(model).get(field), property):
                 texts[field] = inspect.getdoc(said) or ""
-    for fact in facts_of(model):
-        yield fact, " ".join(texts.get(fact.name, "").split())
+    return texts

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from runmend.facts.event import EventFacts
+from runmend.facts.node import NodeFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
 from runmend.facts.workload import WorkloadFacts
@@ -40,6 +41,9 @@ class Snapshot:
         pod: the alert's, None where it is gone.
         container: the alert's, else the affected one, None where there is none.
         workload: None where the target is none, or is gone.
+        node: the one of the alert's pod, None where it has none, or was not read.
+        alert: the labels of the alert whose pod that is, None where there is no alert.
+        unknown: group → why what it holds could not be read.
         events: about the target's pods.
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
@@ -51,6 +55,9 @@ class Snapshot:
     pod: PodFacts | None = None
     container: ContainerFacts | None = None
     workload: WorkloadFacts | None = None
+    node: NodeFacts | None = None
+    alert: Mapping[str, str] | None = None
+    unknown: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     events: tuple[EventFacts, ...] = ()
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None
@@ -66,12 +73,12 @@ class Snapshot:
                 yield pod, container
 
     def waiting(self, name: str) -> Said:
-        """Whether a container waits in a state, or a pod is in it."""
+        """Whether a container is in a state (a lingering one between two ends as well), or a pod is."""
         state = self._state(name)
-        seen = [
-            f"{pod.name}: {c.name} waits ({c.reason})" for pod in self.all_pods for c in pod.waiting_for(*state.waiting)
-        ] + [pod.in_words for pod in self.all_pods if state.shown_by(pod)]
-        return Said(bool(seen), first_few(seen) or f"{'no pod is' if state.pod else 'no container waits'} in {name}")
+        seen = [f"{pod.name}: {c.name} {how}" for pod, c in self._containers() if (how := state.shown_in(c))]
+        seen += [pod.in_words for pod in self.all_pods if state.shown_by(pod)]
+        nobody = "no pod is" if state.pod else "no container waits" if state.waiting else "no container is"
+        return Said(bool(seen), first_few(seen) or f"{nobody} in {name}")
 
     def terminated(self, name: str) -> Said:
         """Whether a container has ended for a reason, now or the last time."""
@@ -92,10 +99,13 @@ class Snapshot:
             f"{event.object_name}: {event.reason}: {event.message[:_MESSAGE_SHOWN]} "
             f"(count {event.count}, {self.counted.get(event.uid, 0)} before)"
             for event in self.events
-            if (state.spoken_of_by(event) if state else name in (event.reason, event.type))
-            and event.count > self.counted.get(event.uid, 0)
+            if (state.spoken_of_by(event) if state else name in (event.reason, event.type)) and self.is_new(event)
         ]
         return Said(bool(seen), first_few(seen) or f"no new {name} event")
+
+    def is_new(self, event: EventFacts) -> bool:
+        """Whether an event is new: its uid is unknown to the watermark, or its count grew since."""
+        return event.count > self.counted.get(event.uid, 0)
 
     @property
     def restarted(self) -> Said:

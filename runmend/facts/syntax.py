@@ -4,8 +4,10 @@ Called by `facts.expressions`. The compiler hands over its tree as Protocol Buff
 published specification; the fields that are read of it are described here, all others are carried along.
 """
 
+import re
 from collections.abc import Iterator
 from functools import cache
+from itertools import count
 from typing import Any, Final
 
 from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool, message_factory
@@ -23,7 +25,9 @@ _KINDS: Final = {
 }
 # Message → its fields: name, kind, number. A `*` before a kind: repeated.
 _MESSAGES: Final[dict[str, tuple[tuple[str, str, int], ...]]] = {
-    "CheckedExpr": (("expr", "Expr", 4),),
+    "CheckedExpr": (("types", "*TypeEntry", 3), ("expr", "Expr", 4)),
+    "TypeEntry": (("key", "int64", 1), ("value", "Type", 2)),
+    "Type": (("well_known", "int32", 5),),
     "Expr": (
         ("id", "int64", 2),
         ("const", "Constant", 3),
@@ -59,6 +63,11 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, str, int], ...]]] = {
         ("result", "Expr", 7),
     ),
 }
+_UNITS: Final = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"))
+_DURATION: Final = 3
+"""Among the types that the specification calls well known."""
+_FIRST_OWN: Final = 1 << 40
+"""From here on parts are numbered that the compiler has not made."""
 _OPERATORS: Final = {
     "_&&_": "&&",
     "_||_": "||",
@@ -75,6 +84,8 @@ _OPERATORS: Final = {
     "_%_": "%",
     "@in": "in",
 }
+COMPARISONS: Final = frozenset({"_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_"})
+CALCULATIONS: Final = frozenset({"_+_", "_-_", "_*_", "_/_", "_%_"})
 OPERATIONS: Final = frozenset(_OPERATORS) - {"@in"}
 """Calls whose operands are looked at one by one, and not the call as a whole."""
 
@@ -115,11 +126,19 @@ class Node:
         checked = _class("CheckedExpr").FromString(packed.value)
         return cls(checked, checked.expr)
 
-    def serialized(self) -> bytes:
-        """This part as a compiled expression of its own; what it names must be given when it is evaluated."""
+    def serialized(self, nullable: frozenset[str] = frozenset()) -> bytes:
+        """This part as a compiled expression of its own; what it names must be given when it is evaluated.
+
+        Args:
+            nullable: the facts that are durations and may not be there. The language takes 0 for one that is not; here
+                it is null, with which nothing can be compared.
+        """
         checked = type(self._checked)()
         checked.CopyFrom(self._checked)
         checked.expr.CopyFrom(self.expr)
+        if nullable:
+            durations = {entry.key for entry in checked.types if entry.value.well_known == _DURATION}
+            _make_null(Node(checked, checked.expr), nullable, durations)
         return any_pb2.Any(
             type_url="type.googleapis.com/cel.expr.CheckedExpr", value=checked.SerializeToString()
         ).SerializeToString()
@@ -240,6 +259,8 @@ class Node:
                 text = f"{parts[0].text}[{parts[1].text}]"
             case "_?_:_":
                 text = f"{parts[0].bracketed} ? {parts[1].bracketed} : {parts[2].bracketed}"
+            case "duration" if parts[0].kind == "const":
+                text = _duration(str(parts[0].constant))
             case _ if self.expr.call.HasField("target"):
                 text = f"{parts[0].bracketed}.{name}({', '.join(part.text for part in parts[1:])})"
             case _:
@@ -251,6 +272,37 @@ class Node:
         """Its text, in parentheses where it is an operation."""
         operation = self.function in _OPERATORS or self.function == "_?_:_"
         return f"({self.text})" if operation else self.text
+
+
+def _make_null(whole: Node, nullable: frozenset[str], durations: set[int]) -> None:
+    """Put `has(pod.age) ? pod.age : null` in the place of each `pod.age`."""
+    selects = [
+        node.expr
+        for node in whole
+        if node.kind == "select" and node.expr.select.field in nullable and node.expr.id in durations
+    ]
+    numbers = count(_FIRST_OWN)
+    for select in selects:
+        if select.select.test_only:
+            continue
+        asked, copied = type(select)(), type(select)()
+        copied.CopyFrom(select)
+        asked.CopyFrom(select)
+        asked.id, asked.select.test_only = next(numbers), True
+        select.Clear()
+        select.id = next(numbers)
+        select.call.function = "_?_:_"
+        select.call.args.extend([asked, copied])
+        select.call.args.add(id=next(numbers)).const.null = 0
+
+
+def _duration(seconds: str) -> str:
+    """A duration as it is written in an expression: `5m`."""
+    number = float(seconds.removesuffix("s")) if re.fullmatch(r"[0-9.]+s", seconds) else None
+    if number is None:
+        return f'duration("{seconds}")'
+    size, unit = next(((size, unit) for size, unit in _UNITS if number and number % size == 0), (1, "s"))
+    return f"{number / size:g}{unit}"
 
 
 def _written(constant: Message) -> str:

@@ -4,9 +4,10 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import urllib3
@@ -26,8 +27,10 @@ from runmend.core.errors import (
 )
 from runmend.core.kinds import BY_NAME
 from runmend.facts.event import EventFacts
+from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts
 from runmend.kube import facts
 from runmend.kube.connection import Connection
@@ -54,8 +57,8 @@ LIST_TRIES = 3
 
 _PODS = "/api/v1/namespaces/{namespace}/pods"
 _REPLICA_SETS = "/apis/apps/v1/namespaces/{namespace}/replicasets"
-SELECTING = frozenset({"ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
-"""The kinds besides Deployment whose selector is read."""
+WORKLOADS: Final = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
+"""The kinds that keep pods by a selector."""
 _WAITS = "before a write it waits for admission webhooks, and does not say for which"
 _OUT_OF_TIME = "request did not complete within requested timeout"
 """What the API server says when its own time for a request is over (504)."""
@@ -115,30 +118,33 @@ class Cluster:
 
     def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
         """The pods of a namespace, those that a label selector chooses; of metadata alone, which names their owners."""
-        return self._list(_PODS, namespace, facts.pod, metadata_only=metadata_only, labelSelector=selector)
+        within = {"namespace": namespace}
+        return self._list(_PODS, within, facts.pod, metadata_only=metadata_only, labelSelector=selector)
 
     def pod(self, namespace: str, name: str, *, metadata_only: bool = False) -> PodFacts:
         """A pod as it is now; of metadata alone, which names its owner."""
         path, names = f"{_PODS}/{{name}}", {"namespace": namespace, "name": name}
-        return facts.pod(self._send("GET", path, names, accept=_METADATA if metadata_only else _JSON))
+        return facts.pod(*self._ask("GET", path, names, accept=_METADATA if metadata_only else _JSON))
 
     def replica_sets(self, namespace: str, selector: str = "") -> tuple[ReplicaSetFacts, ...]:
         """The ReplicaSets of a namespace, those that a label selector chooses."""
-        return self._list(_REPLICA_SETS, namespace, facts.replica_set, metadata_only=True, labelSelector=selector)
+        read = _untimed(facts.replica_set)
+        return self._list(_REPLICA_SETS, {"namespace": namespace}, read, metadata_only=True, labelSelector=selector)
 
     def replica_set(self, namespace: str, name: str, *, metadata_only: bool = True) -> ReplicaSetFacts:
         """A ReplicaSet as it is now; of metadata alone, unless what it says of itself is asked for."""
         path, names = f"{_REPLICA_SETS}/{{name}}", {"namespace": namespace, "name": name}
-        return facts.replica_set(self._send("GET", path, names, accept=_METADATA if metadata_only else _JSON))
-
-    def selector(self, kind: str, namespace: str, name: str) -> str:
-        """The label selector of a workload, one of `SELECTING`."""
-        return facts.selector(self.read(kind, namespace, name).get("spec") or {})
+        answer, _ = self._ask("GET", path, names, accept=_METADATA if metadata_only else _JSON)
+        return facts.replica_set(answer)
 
     def read(self, kind: str, namespace: str, name: str, *, metadata_only: bool = False) -> Json:
         """An object as the API server has it, of a kind of `runmend.core.kinds`."""
         accept = _METADATA if metadata_only else _JSON
-        return self._send("GET", BY_NAME[kind].path, _names(kind, namespace, name), accept=accept)
+        return self._ask("GET", BY_NAME[kind].path, _names(kind, namespace, name), accept=accept)[0]
+
+    def look_at(self, kind: str, namespace: str, name: str) -> tuple[Json, datetime | None]:
+        """The same, and when the API server told it by its own clock; None where it does not tell."""
+        return self._ask("GET", BY_NAME[kind].path, _names(kind, namespace, name))
 
     def list_of(
         self, kind: str, namespace: str, selector: str = "", *, fields: str = "", metadata_only: bool = False
@@ -148,15 +154,33 @@ class Cluster:
         """
         path = (BY_NAME[kind].path if namespace else BY_NAME[kind].everywhere).removesuffix("/{name}")
         chosen = {"labelSelector": selector, "fieldSelector": fields}
-        return self._list(path, namespace, dict, metadata_only=metadata_only, **chosen)
+        names = {"namespace": namespace} if namespace else {}
+        return self._list(path, names, _untimed(dict), metadata_only=metadata_only, **chosen)
+
+    def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
+        """An object of a kind that keeps pods, one of `WORKLOADS`, as it is now."""
+        return facts.workload(kind, *self.look_at(kind, namespace, name))
+
+    def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:
+        """The ControllerRevisions of a namespace that a label selector chooses."""
+        return tuple(map(facts.controller_revision, self.list_of("ControllerRevision", namespace, selector)))
+
+    def node(self, name: str, *, pods: bool = False) -> NodeFacts:
+        """A node as it is now; with the pods on it, of every namespace, where they are asked for."""
+        node = facts.node(*self.look_at("Node", "", name))
+        if not pods:
+            return node
+        on_it = self._list("/api/v1/pods", {}, facts.pod, fieldSelector=f"spec.nodeName={name}")
+        return node.model_copy(update={"pods": on_it})
 
     def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
         """The events of a namespace, those that a field selector chooses."""
-        return self._list("/api/v1/namespaces/{namespace}/events", namespace, facts.event, fieldSelector=field_selector)
+        path, read = "/api/v1/namespaces/{namespace}/events", _untimed(facts.event)
+        return self._list(path, {"namespace": namespace}, read, fieldSelector=field_selector)
 
     def deployment(self, namespace: str, name: str) -> WorkloadFacts:
         """A Deployment as it is now."""
-        return facts.deployment(self.read("Deployment", namespace, name))
+        return self.workload("Deployment", namespace, name)
 
     def pull_secrets_of(self, namespace: str, service_account: str) -> tuple[str, ...]:
         """The names in a service account's imagePullSecrets."""
@@ -232,27 +256,37 @@ class Cluster:
         return True
 
     def _list(
-        self, path: str, namespace: str, read: Callable[[Json], T], *, metadata_only: bool = False, **query: str
+        self,
+        path: str,
+        names: Mapping[str, str],
+        read: Callable[[Json, datetime | None], T],
+        *,
+        metadata_only: bool = False,
+        **query: str,
     ) -> tuple[T, ...]:
         """What `read` makes of each object of a list; see the class for what is guaranteed."""
         chosen = {name: value for name, value in query.items() if value} | {"limit": str(PAGE)}
         accept = _METADATA_LIST if metadata_only else _JSON
         for _ in range(LIST_TRIES - 1):
             with suppress(Expired):
-                return self._pages(path, namespace, read, chosen, accept)
-        return self._pages(path, namespace, read, chosen, accept)
+                return self._pages(path, names, read, chosen, accept)
+        return self._pages(path, names, read, chosen, accept)
 
     def _pages(
-        self, path: str, namespace: str, read: Callable[[Json], T], query: Mapping[str, str], accept: str
+        self,
+        path: str,
+        names: Mapping[str, str],
+        read: Callable[[Json, datetime | None], T],
+        query: Mapping[str, str],
+        accept: str,
     ) -> tuple[T, ...]:
         """A list from its first page to its last. The JSON of two answers at most is held at a time."""
         found: list[T] = []
         more: dict[str, str] = {}
-        names = {"namespace": namespace} if "{namespace}" in path else {}
         while True:
-            answer = self._send("GET", path, names, {**query, **more}, accept=accept)
+            answer, told = self._ask("GET", path, names, {**query, **more}, accept=accept)
             items, metadata = answer.get("items"), answer.get("metadata")
-            found += map(read, items) if isinstance(items, list) else ()
+            found += (read(item, told) for item in items) if isinstance(items, list) else ()
             token = metadata.get("continue") if isinstance(metadata, dict) else None
             if not token:
                 return tuple(found)
@@ -267,8 +301,22 @@ class Cluster:
         body: Json | list[Json] | None = None,
         *,
         seconds: tuple[float, float] | float | None = None,
-        accept: str = _JSON,
     ) -> Json:
+        """What the API server answers."""
+        return self._ask(method, path, names, query, body, seconds=seconds)[0]
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Json | list[Json] | None = None,
+        *,
+        seconds: tuple[float, float] | float | None = None,
+        accept: str = _JSON,
+    ) -> tuple[Json, datetime | None]:
+        """What the API server answers, and when it did so by its own clock; None where it does not tell."""
         quoted = {}
         for key, name in (names or {}).items():
             # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists
@@ -303,7 +351,20 @@ class Cluster:
             raise ServerError(
                 f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
             )
-        return parsed
+        return parsed, _told(answer.headers.get("Date"))
+
+
+def _untimed(read: Callable[[Json], T]) -> Callable[[Json, datetime | None], T]:
+    """Read what has no age."""
+    return lambda item, _: read(item)
+
+
+def _told(date: str | None) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(date or "")
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _delete_options(uid: str, options: Json, *, dry_run: bool) -> Json:

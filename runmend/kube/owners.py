@@ -3,6 +3,7 @@
 Called by the bridge, by observation, by steps and by verification.
 """
 
+import math
 from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,8 +15,10 @@ from runmend.core.errors import NotFound
 from runmend.facts.object import Owner
 from runmend.facts.pod import PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts
-from runmend.kube.client import SELECTING, Cluster
+from runmend.kube.client import Cluster
+from runmend.kube.facts import HASH
 
 T = TypeVar("T")
 
@@ -29,11 +32,14 @@ there are 50 pods, 11 ms where 200, 27 ms where 500, and 66 ms where 1,000. So t
 
 @dataclass(frozen=True)
 class Workloads:
-    """Pods of a namespace and their ReplicaSets: a target's, those of some names, or all."""
+    """Pods of a namespace and their ReplicaSets: a target's, those of some names, or all; and the ControllerRevisions
+    of a target that keeps its revisions in these.
+    """
 
     pods: tuple[PodFacts, ...]
     replica_sets: dict[str, ReplicaSetFacts]
     """By uid."""
+    controller_revisions: tuple[RevisionFacts, ...] = ()
 
     @classmethod
     def of(cls, cluster: Cluster, namespace: str, selector: str = "", *, metadata_only: bool = False) -> "Workloads":
@@ -65,8 +71,8 @@ class Workloads:
         return cls.under(pods, _there(partial(cluster.replica_set, namespace), above))
 
     @classmethod
-    def of_target(cls, cluster: Cluster, target: Target, deployment: WorkloadFacts | None) -> "Workloads":
-        """Read a target's pods of every revision, and its ReplicaSets, however many others there are.
+    def of_target(cls, cluster: Cluster, target: Target, workload: WorkloadFacts | None) -> "Workloads":
+        """Read a target's pods of every revision, and its revisions, however many others there are.
 
         Its selector may choose others' too: who owns them tells. What has no selector that could be read is looked for
         by the metadata of its whole namespace: a workload that is gone, and one of a kind that Kubernetes does not
@@ -75,24 +81,33 @@ class Workloads:
         Args:
             cluster: where.
             target: what to read.
-            deployment: the target, where it is a Deployment that is there.
+            workload: the target, where it is a workload that is there.
         """
         namespace, name = target.namespace, target.name
-        if deployment:
-            return cls.of(cluster, namespace, deployment.selector)
+        if workload:
+            return cls._of_workload(cluster, workload)
         if target.kind == "Pod":
             return cls.named(cluster, namespace, [name])
-        if target.kind in SELECTING:
-            with suppress(NotFound):
-                pods = cluster.pods(namespace, cluster.selector(target.kind, namespace, name))
-                # It is the top of the pods' chain only while nothing owns it.
-                own = [name] if target.kind == "ReplicaSet" else []
-                return cls.under(pods, _there(partial(cluster.replica_set, namespace), own))
         every = cls.of(cluster, namespace, metadata_only=True)
         names = [pod.name for pod in every.pods if every.target_of(pod, target.cluster) == target]
         if len(names) > FEW:
             return cls(cluster.pods(namespace), every.replica_sets)
         return cls(tuple(_there(partial(cluster.pod, namespace), names)), every.replica_sets)
+
+    @classmethod
+    def _of_workload(cls, cluster: Cluster, workload: WorkloadFacts) -> "Workloads":
+        namespace = workload.namespace
+        match workload.kind:
+            case "Deployment":
+                return cls.of(cluster, namespace, workload.selector)
+            case "StatefulSet" | "DaemonSet":
+                pods = cluster.pods(namespace, workload.selector)
+                return cls(pods, {}, cluster.controller_revisions(namespace, workload.selector))
+            case kind:
+                pods = cluster.pods(namespace, workload.selector)
+                # It is the top of the pods' chain only while nothing owns it.
+                own = [workload.name] if kind == "ReplicaSet" else []
+                return cls.under(pods, _there(partial(cluster.replica_set, namespace), own))
 
     def pod(self, name: str) -> PodFacts | None:
         """The pod of a name, None where it is gone."""
@@ -160,11 +175,56 @@ class Workloads:
             and uid in (None, found.owner.uid)
         )
 
-    def current_pods_of(self, target: Target, uid: str | None = None) -> tuple[PodFacts, ...]:
-        """The target's pods of its newest revision; all of them where the target keeps no revisions of its own."""
-        newest = self.newest(target, uid)
+    def with_revisions(self, workload: WorkloadFacts) -> WorkloadFacts:
+        """A workload with what its revisions say of it: their numbers, and what its current pods are told by."""
+        if workload.kind == "Deployment":
+            owned = self.replica_sets.values()
+            kept = {found.revision for found in owned if found.owner and found.owner.uid == workload.uid}
+            return workload.model_copy(update={"previous_revision": _before(workload.revision, kept)})
+        own = [found for found in self.controller_revisions if found.owner and found.owner.uid == workload.uid]
+        newest = max(own, key=lambda found: found.revision, default=None)
+        if newest is None:
+            return workload
+        previous = _before(newest.revision, {found.revision for found in own})
+        return workload.model_copy(
+            update={
+                "revision": newest.revision,
+                "previous_revision": previous,
+                "update_hash": workload.update_hash or newest.hash,
+            }
+        )
+
+    def current_pods_of(self, target: Target, workload: WorkloadFacts | None = None) -> tuple[PodFacts, ...]:
+        """The target's pods of its newest revision; all of them where the target keeps no revisions of its own.
+
+        Of a Deployment they are those of its newest ReplicaSet. Of a StatefulSet or DaemonSet they are told by the hash
+        of its newest revision, which is how their controllers tell them; those of a StatefulSet below its partition are
+        current whatever they are of, because they are meant to stay.
+
+        Args:
+            target: whose.
+            workload: the target as it was read, where it is a workload that is there. One that was deleted and made
+                anew has left ReplicaSets under the same name.
+        """
         pods = self.pods_of(target)
+        if workload and workload.update_hash:
+            return tuple(
+                pod
+                for pod in pods
+                if pod.labels.get(HASH) == workload.update_hash or _number_of(pod) < workload.partition
+            )
+        newest = self.newest(target, workload.uid if workload else None)
         return tuple(pod for pod in pods if pod.owner and pod.owner.uid == newest.uid) if newest else pods
+
+
+def _before(newest: int, kept: Collection[int]) -> int | None:
+    return max((number for number in kept if 0 < number < newest), default=None)
+
+
+def _number_of(pod: PodFacts) -> float:
+    """The number of a StatefulSet's pod, which its name ends with; more than any where it has none."""
+    number = pod.name.rpartition("-")[2]
+    return int(number) if number.isascii() and number.isdigit() else math.inf
 
 
 def uids_of(cluster: Cluster, kind: str, names: Collection[str], *, few: int = FEW) -> dict[str, str]:

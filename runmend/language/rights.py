@@ -52,7 +52,13 @@ _OF_EACH_RUN: Final = (
         "apps",
         ("statefulsets", "daemonsets"),
         ("get",),
-        "For the selectors of targets that are none of Deployments: their pods are listed by these.",
+        "For targets that are none of Deployments: their pods are listed by the selectors of these.",
+    ),
+    Right(
+        "apps",
+        ("controllerrevisions",),
+        ("list",),
+        "For StatefulSets and DaemonSets: which of their pods are of the newest revision.",
     ),
     Right("batch", ("jobs",), ("get",)),
     Right(
@@ -62,6 +68,18 @@ _OF_EACH_RUN: Final = (
         'Only for the names of an account\'s pull secrets; without it the diagnosis says "unknown" and stops nothing.',
     ),
 )
+_OF_GROUPS: Final = {
+    "node": (
+        Right(
+            "",
+            ("nodes",),
+            ("get",),
+            "A runbook names facts of nodes, which are in no namespace: only a binding in the whole cluster gives "
+            "this; without it those facts are unknown.",
+        ),
+    ),
+}
+"""Group of facts → what reading it needs besides; only where a runbook names it."""
 _OF_CHANGING: Final = Needs(
     rights=(
         Right(
@@ -91,13 +109,14 @@ BRIDGE_NODES: Final = "bridge-nodes"
 SECRETS: Final = "read-secrets"
 
 
-def roles(operations: Collection[Operation]) -> dict[str, tuple[Right, ...]]:
-    """Role → its rights, for runbooks that hold these commands."""
+def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> dict[str, tuple[Right, ...]]:
+    """Role → its rights, for runbooks that hold these commands, and whose expressions name these groups of facts."""
+    named = [right for group, rights in _OF_GROUPS.items() if group in groups for right in rights]
     of_nodes = [operation for operation in operations if is_in_no_namespace(operation.kind)]
     others = [operation for operation in operations if operation not in of_nodes]
     found = {
         BRIDGE: _OF_THE_BRIDGE,
-        WORKER: _rights(_OF_EACH_RUN, others),
+        WORKER: _rights((*_OF_EACH_RUN, *named), others),
         SECRETS: (Right("", ("secrets",), ("get",)),),
     }
     if of_nodes:
@@ -148,10 +167,10 @@ _WHY: Final = {
 }
 
 
-def roles_yaml(operations: Collection[Operation]) -> str:
+def roles_yaml(operations: Collection[Operation], groups: Collection[str] = ()) -> str:
     """The roles as a file for `kubectl apply`, with a comment where a right is not plain."""
     documents = []
-    for name, rights in roles(operations).items():
+    for name, rights in roles(operations, groups).items():
         lines = [
             *_comment(_WHY[name]),
             "apiVersion: rbac.authorization.k8s.io/v1",

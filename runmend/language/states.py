@@ -1,4 +1,6 @@
-"""What a runbook may call a pod's state, and how Kubernetes shows it: waiting reasons and events."""
+"""What a runbook may call a state of a pod, a container or a node, and how Kubernetes shows it: reasons, conditions and
+events, and for which of them a container lingers in it.
+"""
 
 from runmend.facts.states import EventSign, State
 
@@ -22,10 +24,11 @@ STATES: dict[str, State] = {
         State(
             name="CrashLoopBackOff",
             waiting=("CrashLoopBackOff",),
+            lingers=True,
             events=(EventSign(reason="BackOff", starts="Back-off restarting failed container"),),
             aliases=("crashloop", "crashlooping"),
         ),
-        State(name="OOMKilled", terminated=("OOMKilled",), aliases=("oom",)),
+        State(name="OOMKilled", terminated=("OOMKilled",), lingers=True, aliases=("oom",)),
         State(
             name="ContainerCreating",
             waiting=("ContainerCreating",),
@@ -54,6 +57,12 @@ STATES: dict[str, State] = {
             events=(EventSign(reason="FailedScheduling"),),
         ),
         State(name="Evicted", pod="evicted", events=(EventSign(reason="Evicted"),)),
+        State(name="NotReady", node="!node.ready", events=(EventSign(reason="NodeNotReady"),)),
+        State(name="SchedulingDisabled", node="!node.schedulable", aliases=("cordoned",)),
+        State(name="MemoryPressure", node="node.memory_pressure"),
+        State(name="DiskPressure", node="node.disk_pressure"),
+        State(name="PIDPressure", node="node.pid_pressure"),
+        State(name="NetworkUnavailable", node="node.network_unavailable"),
     )
 }
 REPAIRED: tuple[str, ...] = tuple(state.name for state in STATES.values() if state.repaired)

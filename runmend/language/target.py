@@ -1,4 +1,4 @@
-"""A target as it is now: its pods, its Deployment, and which containers wait in the runbook's state.
+"""A target as it is now: its pods, its workload, and which containers wait in the runbook's state.
 
 Called by observation, by every changing step and by verification, which must see a target in the same way.
 """
@@ -11,7 +11,7 @@ from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import NotYet
 from runmend.facts.pod import PodFacts
 from runmend.facts.workload import WorkloadFacts
-from runmend.kube.client import Cluster, Json
+from runmend.kube.client import WORKLOADS, Cluster, Json
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
 from runmend.language.targets import READERS, read
@@ -35,7 +35,7 @@ class Gone:
 
 @dataclass(frozen=True)
 class TargetNow:
-    """A target, read. `workload` is None where the target is of another kind, or is gone."""
+    """A target, read. `workload` is None where the target is no workload, or is gone."""
 
     target: Target
     workloads: Workloads
@@ -48,7 +48,7 @@ class TargetNow:
         """Read it, for what its pods say.
 
         Raises:
-            NotYet: the Deployment's controller has not acted on its newest version, so its pods are those of an older
+            NotYet: the workload's controller has not acted on its newest version, so its pods are those of an older
                 one.
         """
         now = cls.look(cluster, target)
@@ -67,7 +67,7 @@ class TargetNow:
         return self.workload.selector if self.workload else ""
 
     def raise_if_lagging(self) -> None:
-        """Raise `NotYet` while the pods are those of an older version of the Deployment."""
+        """Raise `NotYet` while the pods are those of an older version of the workload."""
         if self.workload and self.workload.observed_generation < self.workload.generation:
             why = self.workload.no_revision
             raise NotYet(
@@ -79,12 +79,17 @@ class TargetNow:
     @cached_property
     def pods(self) -> tuple[PodFacts, ...]:
         """The pods of its current revision."""
-        return self.workloads.current_pods_of(self.target, self.workload.uid if self.workload else None)
+        return self.workloads.current_pods_of(self.target, self.workload)
 
     @property
     def gone(self) -> bool:
-        """Whether it is a Deployment or a node that does not exist any more."""
-        return {"Deployment": self.workload, "Node": self.item}.get(self.target.kind, self) is None
+        """Whether it is a workload or a node that does not exist any more. What has pods is one of another API's kind,
+        called by the same name; a Deployment's pods are left behind when it is deleted without them.
+        """
+        kind = self.target.kind
+        if not self.has_pods:
+            return self.item is None
+        return self.workload is None and kind in WORKLOADS and (kind == "Deployment" or not self.pods)
 
     @property
     def uid(self) -> str:
@@ -116,15 +121,25 @@ class TargetNow:
         """Whether it is pods that show how it is; a node shows it itself."""
         return self.target.kind not in READERS
 
+    def node_of(self, pod: PodFacts | None) -> str:
+        """The node that expressions speak of: the target itself, where it is one, else a pod's; empty where there is
+        none.
+        """
+        if self.target.kind == "Node":
+            return self.target.name
+        return pod.node if pod else ""
+
     def affected(self, state: str) -> tuple[Affected, ...]:
-        """The containers that wait in a state, each with the pods in which it does."""
+        """The containers that are in a state, each with the pods in which it is."""
         found: dict[tuple[str, bool], Affected] = {}
         for pod in self.pods:
-            for c in pod.waiting_for(*STATES[state].waiting):
+            for c in pod.containers:
+                if not STATES[state].shown_in(c):
+                    continue
                 before = found.get((c.name, c.init))
                 pods = (*before.pods, pod.name)[:MOST_NAMED] if before else (pod.name,)
                 found[c.name, c.init] = Affected(
-                    container=c.name, init=c.init, sidecar=c.sidecar, image=c.image, reason=c.reason, pods=pods
+                    container=c.name, init=c.init, sidecar=c.sidecar, image=c.image, reason=c.reason or state, pods=pods
                 )
         return tuple(found.values())
 
@@ -153,6 +168,7 @@ class TargetNow:
     def other_states(self, state: str) -> tuple[str, ...]:
         """The states besides this one that its pods are broken in: `ErrImageNeverPull`, `Unschedulable`."""
         passing = {*_COMING, *STATES[state].waiting}
+        own = STATES[state]
         found: list[str] = []
         for pod in self.pods:
             if pod.no_node:
@@ -160,7 +176,7 @@ class TargetNow:
                 continue
             for c in pod.containers:
                 waits = c.state == "waiting" and c.reason not in passing
-                if waits or (c.state == "terminated" and c.exit_code != 0):
+                if not own.shown_in(c) and (waits or (c.state == "terminated" and c.exit_code != 0)):
                     found.append(c.reason or "terminated")
         return tuple(dict.fromkeys(found))
 

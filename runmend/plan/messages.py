@@ -135,6 +135,10 @@ class StepCall(Frozen):
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
+        if "alert" in step.gate:
+            # A gate may name any label, and alerts are handed on in brief.
+            whole = {alert.episode: alert for alert in given.alerts}
+            alerts = tuple(whole.get(alert.episode, alert) for alert in alerts)
         protect = plan.protect_serving if plan.protect_serving is not None else given.options.protect_serving
         return cls(
             step=step,

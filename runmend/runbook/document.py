@@ -20,6 +20,8 @@ from runmend.runbook.diagnostics import Report
 SIZE_MAX = 64 * 1024
 HEADER_MAX = 16 * 1024
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
+_BLOCKS_WITHIN = ("list_item_open", "blockquote_open")
+"""What holds other blocks."""
 _BEFORE_HEADING = re.compile(r"(?:[^\w~]|[\d_])+")
 _AFTER_HEADING = re.compile(r"(?:[^\w~]|_)+")
 
@@ -186,7 +188,9 @@ def read_document(source: bytes, report: Report) -> Document | None:
         )
         return None
     unclosed = header is None and text.lstrip().startswith("---")
-    return Document(header, header_line, tuple(_parts(body, body_line)), unclosed)
+    tokens = _MARKDOWN.parse(body)
+    _refuse_lost_text(tokens, body_line, report)
+    return Document(header, header_line, tuple(_parts(tokens, body_line)), unclosed)
 
 
 def _split(text: str) -> tuple[str | None, int, str, int]:
@@ -204,8 +208,19 @@ def _split(text: str) -> tuple[str | None, int, str, int]:
     return header, text.count("\n", 0, first) + 1, body, text.count("\n", 0, len(text) - len(body))
 
 
-def _parts(body: str, offset: int) -> Iterator[Part]:
-    tokens = _MARKDOWN.parse(body)
+def _refuse_lost_text(tokens: list[Token], offset: int, report: Report) -> None:
+    """Say where the parser left out what is nested deeper than its limit, which it does without a word."""
+    deepest = _MARKDOWN.options.maxNesting - 1
+    lost = next((token for token in tokens if token.type in _BLOCKS_WITHIN and token.level >= deepest), None)
+    if lost:
+        report.error(
+            _line(lost, offset),
+            "lists and block quotes are nested so deeply that what stands in them cannot be read",
+            "nest them less",
+        )
+
+
+def _parts(tokens: list[Token], offset: int) -> Iterator[Part]:
     open_sections: list[tuple[int, Section]] = []
     part = Part(None, 0, offset + 1, None, opens=False, blocks=())
     blocks: list[Block] = []

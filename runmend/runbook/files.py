@@ -57,9 +57,7 @@ def runbook_files(path: Path) -> list[Path]:
         found = list(files_under(path))
     except OSError as error:
         raise UnreadableDirectory(f"{path}: {error.strerror or error}") from error
-    chosen = [
-        file for file in found if is_directory(file) or (file.suffix.lower() == ".md" and not _is_plain_readme(file))
-    ]
+    chosen = [file for file in found if _is_runbook(file) or _may_be_directory(file)]
     return sorted(chosen, key=lambda file: (file.parent, file.name))
 
 
@@ -90,7 +88,7 @@ def _entries(path: Path) -> Iterator[Path | None]:
             waiting.pop()
         elif entry.name.startswith("."):
             continue
-        elif not is_directory(entry):
+        elif not _may_be_directory(entry):
             yield entry
         else:
             yield None
@@ -103,19 +101,21 @@ def _entries(path: Path) -> Iterator[Path | None]:
                 waiting.append((above | {there}, iter(names)))
 
 
-def is_directory(entry: Path) -> bool:
-    """Whether it is a directory; a link that cannot be followed (its target's name is too long, or is where we may not
-    look) is none.
-    """
+def _may_be_directory(path: Path) -> bool:
+    """Whether it is one, or nobody can tell: its own directory may not be searched, or its path is too long."""
     try:
-        return entry.is_dir()
+        return path.is_dir()
     except OSError:
-        return False
+        return True
 
 
 def _listed(path: Path) -> tuple[tuple[int, int], list[Path]]:
     found = path.stat()
     return (found.st_dev, found.st_ino), list(islice(path.iterdir(), FILES_MAX + 1))
+
+
+def _is_runbook(file: Path) -> bool:
+    return file.suffix.lower() == ".md" and not _is_plain_readme(file)
 
 
 def _is_plain_readme(file: Path) -> bool:

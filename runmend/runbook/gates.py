@@ -9,7 +9,7 @@ from runmend.runbook.diagnostics import Report, listed, quoted
 from runmend.runbook.sentences import nearest, read_sentence
 
 KEYS = ("when", "when_all", "when_any", "unless")
-GROUPS = frozenset({"pods", "pod", "container", "workload"})
+GROUPS = frozenset({"pods", "pod", "container", "workload", "node", "alert"})
 """The groups of facts that a gate may read: what is new is told against what there was when the target had settled."""
 
 

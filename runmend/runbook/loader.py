@@ -13,7 +13,7 @@ from runmend.plan.plan import Plan
 from runmend.runbook.compiler import Compiled, compile_runbook
 from runmend.runbook.diagnostics import Diagnostic, Report, RunbookError
 from runmend.runbook.document import SIZE_MAX
-from runmend.runbook.files import is_directory, read_file, runbook_files
+from runmend.runbook.files import read_file, runbook_files
 from runmend.runbook.isolated import IsolatedCompiler
 
 Compiler = Callable[[bytes, str], Compiled]
@@ -72,7 +72,7 @@ def compile_file(file: Path, compiler: Compiler = compile_runbook) -> Compiled:
     try:
         source = read_file(file, SIZE_MAX + 1)
     except OSError as error:
-        what = "directory" if is_directory(file) else "file"
+        what = "file" if file.suffix.lower() == ".md" else "directory"
         report.error(
             1, f"the {what} cannot be read: {error.strerror or error}", "let the process read it, or remove it"
         )

@@ -136,6 +136,26 @@ def test_a_directory_of_any_depth_overflows_nothing(directory: Path) -> None:
     assert list(loaded.plans) == ["RB_GOOD"]
 
 
+def test_a_path_that_is_too_long_hides_no_other_file(directory: Path, catalog: Catalog) -> None:
+    name = "d" * 255
+    before = Path.cwd()
+    os.chdir(directory)
+    try:
+        for _ in range(16):
+            Path(name).mkdir()
+            os.chdir(name)
+    finally:
+        os.chdir(before)
+
+    catalog.reload()
+    (place,) = catalog.problems
+
+    assert list(catalog.plans) == ["RB_GOOD"]
+    assert place.endswith(f"/{name}")
+    assert "the directory cannot be read: File name too long" in str(catalog.problems[place])
+    shutil.rmtree(directory / name)
+
+
 @pytest.fixture
 def trap(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A child whose compiler does what the file says."""

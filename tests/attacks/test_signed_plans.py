@@ -22,10 +22,12 @@ from runmend.core.outcomes import Outcome
 from runmend.core.telemetry import METRICS
 from runmend.plan.messages import JOIN_SIGNAL, Joining, ObserveCall, Options, ReportCall, RunInput, RunResult, StepCall
 from runmend.runs.signing import HEADER
+from runmend.worker.signatures import Signatures
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.runs import Failed
 from tests.workflow.acts import with_fallback
 from tests.workflow.scenes import nothing_written
+from tests.workflow.test_target_events import told
 from tests.world import World, a_world
 
 THEIRS = "theirs.example/miner:1"
@@ -222,6 +224,18 @@ class Theirs:
         return "done"
 
 
+async def asked_by_theirs(client: Client, asked: dict[str, Any]) -> str:
+    """What the installation's worker answers a workflow of theirs, which hands on the signature that it has."""
+    async with Worker(
+        client,
+        task_queue="theirs",
+        workflows=[Theirs],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        interceptors=[Signatures(None)],
+    ):
+        return await client.execute_workflow(Theirs.run, asked, id=uuid.uuid4().hex, task_queue="theirs")
+
+
 @pytest.mark.parametrize("activity", ["patch_image", "anything", "runmend.observe", "runmend.report"])
 async def test_an_activity_that_another_workflow_asks_for_is_refused(world: World, activity: str) -> None:
     world.deploy()
@@ -236,13 +250,33 @@ async def test_an_activity_that_another_workflow_asks_for_is_refused(world: Worl
     asked = {"activity": activity, "call": call.model_dump(mode="json"), "queue": world.settings.task_queue}
     before = len(world.faults.requests)
 
-    async with Worker(
-        world.env.client, task_queue="theirs", workflows=[Theirs], workflow_runner=UnsandboxedWorkflowRunner()
-    ):
-        said = await world.env.client.execute_workflow(Theirs.run, asked, id=uuid.uuid4().hex, task_queue="theirs")
+    said = await asked_by_theirs(world.env.client, asked)
 
     assert "NotSigned: the run carries no signature" in said
     assert world.faults.requests[before:] == []
+
+
+async def test_with_a_signature_from_a_history_a_workflow_of_theirs_asks_for_what_was_signed_and_tells_lies(
+    world: World,
+) -> None:
+    world.deploy(images={"app": GOOD})
+    await world.until_running(2)
+    signed = await world.start()
+    result = await world.completed(signed)
+    assert result.outcome is Outcome.NOT_NEEDED
+    given = RunInput(plan=world.plan, target=world.target, alerts=())
+    lie = result.model_copy(update={"outcome": Outcome.RESOLVED, "summary": "all is well, says theirs"})
+    client = forging(world, await header_of(signed))
+    calls = {"patch_image": StepCall.of(given, 2, "run", alerts=()), "runmend.report": ReportCall(result=lie)}
+
+    for activity, call in calls.items():
+        asked = {"activity": activity, "call": call.model_dump(mode="json"), "queue": world.settings.task_queue}
+        assert await asked_by_theirs(client, asked) == "done"
+
+    assert [(event["reason"], "all is well, says theirs" in event["message"]) for event in told(world)] == [
+        ("RemediationResolved", True)
+    ]
+    assert world.images() == {"app": GOOD}
 
 
 async def test_alerts_that_somebody_signals_change_nothing_of_what_a_run_does(world: World) -> None:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from runmend.bridge import background, create_app, reload
+from runmend.bridge import background, connections, create_app, reload, serving
 from runmend.bridge.background import Aside, Background, Busy
 from runmend.bridge.metrics import Metrics
 from runmend.runbook import Catalog
+from tests.attacks.bridge.attackers import attacker
 from tests.bridge.support import Installation, until
 from tests.builders import a_runbook
+from tests.loopback import async_http_client
 
 Work = Callable[[asyncio.Event], Awaitable[None]]
 
@@ -118,6 +120,29 @@ async def test_readiness_says_that_a_task_ended_and_alerts_are_taken(
 
     assert answer["status"] == "degraded"
     assert answer["checks"]["background"] == {"ok": False, "detail": "reload ended: ValueError: surrogates not allowed"}
+
+
+@pytest.mark.parametrize(("name", "method"), [("accept", "accept"), ("sweep", "keep_sweeping")])
+async def test_connections_are_accepted_and_ended_though_their_task_ended_once(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, name: str, method: str
+) -> None:
+    monkeypatch.setitem(connections.SECONDS, connections.Waits.HEADERS, 0.3)
+    real, fails_once = getattr(connections.Connections, method), iter([True])
+
+    async def once(self: connections.Connections, *args: object) -> None:
+        if next(fails_once, False):
+            raise ValueError("no such thing")
+        await real(self, *args)
+
+    monkeypatch.setattr(connections.Connections, method, once)
+
+    async with serving(installed.app, "127.0.0.1", 0) as address:
+        await until(lambda: "background task ended" in caplog.text)
+        async with attacker(address) as silent, async_http_client(address) as http:
+            found = (await http.get("/readyz")).json()["checks"]["background"]
+            assert await silent.answered() == b""
+
+    assert found == {"ok": False, "detail": f"{name} ended: ValueError: no such thing"}
 
 
 @pytest.mark.parametrize("isolated", [False, True])

@@ -1,6 +1,7 @@
 """Texts from outside in what commands print: nothing in them is obeyed by a terminal, and none begins a line."""
 
 import io
+import re
 import sys
 import uuid
 from collections.abc import Callable
@@ -16,7 +17,8 @@ from runmend.cli.main import run
 from runmend.cli.output import printable_stream
 from runmend.runs.terminal import console
 from tests.builders import a_runbook
-from tests.cli.installation import Installation
+from tests.cli.installation import Installation, runmend, surroundings
+from tests.loopback import http_client
 
 HOSTILE = "x\x1b[31m\x1b]0;t\x07\x9b2J\u202ey\u2066\u200b\r\nrunmend: error: forged"
 OBEYED = {*"\x1b\x07\x08\r\x7f\x9b\u202e\u2066\u200b"}
@@ -126,3 +128,71 @@ async def test_a_workflow_of_others_is_printable(installation: Installation) -> 
             check(done.stderr)
     finally:
         await handle.terminate()
+
+
+@pytest.mark.parametrize(
+    ("command", "env"),
+    [
+        (["bridge", "--runbooks", HOSTILE], {}),
+        (["bridge", "--host", HOSTILE], {}),
+        (["bridge"], {"RUNMEND_TOKEN_FILE": HOSTILE}),
+        (["worker"], {"RUNMEND_MODE": HOSTILE}),
+        (["worker"], {"RUNMEND_PLAN_KEY_FILE": HOSTILE}),
+        (["worker"], {"KUBECONFIG": HOSTILE}),
+        (["dev", "--runbooks", HOSTILE], {}),
+        (["dev", "--db", f"/proc/{HOSTILE}/x"], {}),
+        (["break", "bad-image", "--namespace", HOSTILE], {}),
+        (["break", "bad-image", "--kubeconfig", HOSTILE], {}),
+        (["break", "bad-image"], {"KUBECONFIG": HOSTILE}),
+        (["demo", "--svg", f"/proc/{HOSTILE}.svg"], {}),
+        (["demo", "--scenario", HOSTILE], {}),
+        (["sandbox", "--kubeconfig", f"/proc/{HOSTILE}"], {}),
+        ([HOSTILE], {}),
+    ],
+)
+def test_what_a_process_cannot_start_with_is_told_in_printable_words(
+    command: list[str], env: dict[str, str], tmp_path: Path
+) -> None:
+    done = runmend(surroundings(tmp_path, **env), *command, cwd=tmp_path)
+
+    assert done.returncode in (1, 2)
+    assert done.stderr.startswith("runmend: error: ")
+    assert r"\u202e" in done.stderr
+    check(done.stdout + done.stderr)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["console", "json"])
+def test_what_the_bridge_logs_while_it_works_is_printable(
+    installation: Installation, tmp_path: Path, form: str
+) -> None:
+    (tmp_path / f"{HOSTILE.replace('/', '')}.md").write_text(a_runbook("RB_OTHER", alertname="Other"))
+    (tmp_path / "wrong.md").write_text(f"---\nrunbook_id: '{HOSTILE[:12]}'\n---\n# {HOSTILE}\n")
+    (tmp_path / "RB_GOOD.md").write_text(a_runbook("RB_GOOD"))
+    labels = {"alertname": HOSTILE, "namespace": HOSTILE, "pod": HOSTILE, HOSTILE: HOSTILE, "runbook_id": HOSTILE}
+    alert = {"status": "firing", "labels": labels, "annotations": {}, "startsAt": "2026-11-22T13:31:12Z"}
+    webhook = {"version": "4", "status": "firing", "receiver": HOSTILE, "alerts": [alert]}
+    installation.env["RUNMEND_LOG_FORMAT"] = form
+    bridge = installation.started("bridge", "--port", "0", "--runbooks", str(tmp_path))
+    said = []
+    try:
+        assert bridge.stderr
+        for line in bridge.stderr:
+            said.append(line)
+            if "bridge listens" in line:
+                break
+        found = re.search(r"http://[0-9.:]+", said[-1])
+        assert found, said
+        with http_client(found[0]) as http:
+            answer = http.post("/alerts", json=webhook)
+    finally:
+        del installation.env["RUNMEND_LOG_FORMAT"]
+        bridge.terminate()
+        out, rest = bridge.communicate(timeout=30)
+    lines = "".join([*said, rest])
+
+    assert answer.json()["alerts"][0]["answer"] == "unrouted"
+    assert lines.count("runbook does not compile") == 2
+    assert lines.count("alerts answered") == 1
+    assert r"\u202e" in lines
+    check(out + lines)

@@ -40,6 +40,17 @@ def test_runbooks_that_only_read_need_no_right_to_write(directory: Path, capsys:
     assert "create" not in said.out
 
 
+def test_a_runbook_whose_gate_names_a_node_needs_to_read_it(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry = "  - action_id: get_pod_events\n"
+    (directory / "RB.md").write_text(READS.replace(entry, f"{entry}    when: node.ready\n", 1))
+
+    assert run(["rbac", "--runbooks", str(directory)]) == 0
+
+    assert "resources: [nodes]\n    verbs: [get]" in capsys.readouterr().out
+
+
 def test_what_a_broken_runbook_needs_is_not_known(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (directory / "RB.md").write_text("no front matter\n")
 

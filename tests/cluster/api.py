@@ -90,7 +90,9 @@ class Namespace:
 
     def path(self, kind: str, name: str = "") -> str:
         """The path of a collection such as `pods`, or of one object in it."""
-        prefix = {"jobs": self.batch}.get(kind, self.apps if kind.endswith(("deployments", "sets")) else self.core)
+        prefix = {"jobs": self.batch}.get(
+            kind, self.apps if kind.endswith(("deployments", "sets", "revisions")) else self.core
+        )
         return f"{prefix}/{kind}/{name}".rstrip("/")
 
     def create(self, kind: str, body: Json, **query: str) -> Json:

@@ -184,4 +184,4 @@ def test_metadata_alone_tells_who_owns_what(namespace: Namespace, opened: kube.C
         assert opened.pod(namespace.name, pod.name, metadata_only=True).owner == pod.owner
     listed = opened.pods(namespace.name, metadata_only=True)
     assert [(pod.name, pod.uid, pod.owner) for pod in listed] == [(pod.name, pod.uid, pod.owner) for pod in pods]
-    assert opened.selector("ReplicaSet", namespace.name, above.name).startswith("app=web,pod-template-hash=")
+    assert opened.workload("ReplicaSet", namespace.name, above.name).selector.startswith("app=web,pod-template-hash=")

@@ -13,6 +13,7 @@ from tests.cluster.api import Json, eventually, image_patch
 from tests.cluster.control_plane import ControlPlane
 from tests.e2e.policies import DEPLOYMENTS, adding, policy, silent_webhooks
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, firing, waiting
+from tests.world import seed_plan
 
 CAUSES = {"missing": Cause.NOT_FOUND, "unauthorized": Cause.AUTHENTICATION, "unreachable": Cause.NETWORK}
 TRIED = image_patch(FALLBACK)
@@ -135,6 +136,21 @@ async def test_a_deployment_that_has_exceeded_its_progress_deadline_is_mended_as
 
     assert shop.images() == {"app": FALLBACK}
     assert "NewReplicaSetAvailable" in _reasons(shop)
+    shop.assert_wrote(changes=1)
+
+
+async def test_a_rollout_that_the_deployments_own_fields_make_slow_is_waited_for(shop: Shop) -> None:
+    """The broken pod goes when the new one has been Ready for 15 seconds, and settle alone would last 10."""
+    broken = shop.deploy(replicas=1, minReadySeconds=15)
+
+    await shop.start_with(seed_plan().model_copy(update={"settle_seconds": 10}), broken)
+    await shop.pass_window()
+    result = await shop.completed()
+
+    assert (result.outcome, result.settled) == (
+        "resolved",
+        "1 of 1 pods are Running, nothing of an older revision is left",
+    )
     shop.assert_wrote(changes=1)
 
 

@@ -103,6 +103,7 @@ KIND_OF = {
     ("get", "replicasets"): "ReplicaSet",
     ("get", "statefulsets"): "StatefulSet",
     ("get", "daemonsets"): "DaemonSet",
+    ("list", "controllerrevisions"): "StatefulSet",
     ("get", "jobs"): "Job",
 }
 """The kind of target whose runs need it, and end at observing without it."""

@@ -12,12 +12,14 @@ from activities.verification import FEW_PODS, events_of
 from runmend.alerts.alert import Target
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
+from runmend.language.target import TargetNow
 from runmend.local.sandbox import Sandbox
 from tests.cluster.api import Cluster as Raw
 from tests.cluster.api import Json, Namespace, a_pod, a_template, eventually
 from tests.faults import Faults
 
 EXPRESSIONS = {"matchExpressions": [{"key": "app", "operator": "In", "values": ["web", "none"]}]}
+IN = "app in (web,none)"
 LABELS = {"matchLabels": {"app": "web"}}
 
 
@@ -34,11 +36,8 @@ class Shop:
 
     def read(self, kind: str, name: str) -> Workloads:
         """As a run reads it, with what it asked for in `asked`."""
-        deployment = None
-        if kind == "Deployment":
-            deployment = self.cluster.deployment(self.namespace.name, name)
         self.faults.requests.clear()
-        return Workloads.of_target(self.cluster, self.target(kind, name), deployment)
+        return TargetNow.look(self.cluster, self.target(kind, name)).workloads
 
     def asked(self) -> list[tuple[str, str]]:
         """The last step of each request's path, and its label selector."""
@@ -90,11 +89,11 @@ def pod_of(namespace: Namespace, name: str, kind: str, owner: Json) -> None:
 @pytest.mark.parametrize(
     ("kind", "name", "count", "asked"),
     [
-        ("Deployment", "web", 2, [("pods", "app=web"), ("replicasets", "app=web")]),
-        ("Deployment", "expressed", 2, [("pods", "app in (web,none)"), ("replicasets", "app in (web,none)")]),
+        ("Deployment", "web", 2, [("web", ""), ("pods", "app=web"), ("replicasets", "app=web")]),
+        ("Deployment", "expressed", 2, [("expressed", ""), ("pods", IN), ("replicasets", IN)]),
         ("ReplicaSet", "bare", 1, [("bare", ""), ("pods", "app=web"), ("bare", "")]),
-        ("StatefulSet", "own", 1, [("own", ""), ("pods", "app=web")]),
-        ("DaemonSet", "own", 1, [("own", ""), ("pods", "app=web")]),
+        ("StatefulSet", "own", 1, [("own", ""), ("pods", "app=web"), ("controllerrevisions", "app=web")]),
+        ("DaemonSet", "own", 1, [("own", ""), ("pods", "app=web"), ("controllerrevisions", "app=web")]),
         ("Job", "own", 1, [("own", ""), ("pods", "app=web")]),
         ("Pod", "lonely", 1, [("lonely", "")]),
         ("Pod", "gone", 0, [("gone", "")]),

@@ -20,12 +20,12 @@ DELETING = "the target is being deleted"
 def deletion(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The Deployments whose deletion has begun, by name."""
     begun: list[str] = []
-    read = Cluster.deployment
+    read = Cluster.workload
 
-    def deployment(self: Cluster, namespace: str, name: str) -> WorkloadFacts:
-        return read(self, namespace, name).model_copy(update={"deleting": name in begun})
+    def workload(self: Cluster, kind: str, namespace: str, name: str) -> WorkloadFacts:
+        return read(self, kind, namespace, name).model_copy(update={"deleting": name in begun})
 
-    monkeypatch.setattr(Cluster, "deployment", deployment)
+    monkeypatch.setattr(Cluster, "workload", workload)
     return begun
 
 

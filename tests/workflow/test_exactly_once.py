@@ -1,5 +1,7 @@
 """Activities run at least once; a change has exactly one effect."""
 
+from datetime import datetime
+
 import pytest
 from temporalio.client import WorkflowFailureError
 from temporalio.exceptions import CancelledError
@@ -115,13 +117,13 @@ async def test_a_change_is_known_by_its_note_while_the_controller_has_not_acted_
     author = Author(runbook="RB_IMAGEPULL", workflow="w", run="r")
     assert act(world.cluster, call_ours, author, may_change=True).recovered is False
 
-    read = world.cluster.read
+    read = world.cluster.look_at
 
-    def lagging(kind: str, namespace: str, name: str) -> Json:
-        item = read(kind, namespace, name)
-        return item | {"status": item["status"] | {"observedGeneration": 0}}
+    def lagging(kind: str, namespace: str, name: str) -> tuple[Json, datetime | None]:
+        item, told = read(kind, namespace, name)
+        return item | {"status": item["status"] | {"observedGeneration": 0}}, told
 
-    monkeypatch.setattr(world.cluster, "read", lagging)
+    monkeypatch.setattr(world.cluster, "look_at", lagging)
     assert act(world.cluster, call_ours, author, may_change=True).recovered is True
 
 

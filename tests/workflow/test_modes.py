@@ -56,15 +56,20 @@ async def test_a_recommending_worker_changes_nothing_whatever_the_run_says(tmp_p
         await recommended_only(world, a_runbook(), Options(mode=Mode.AUTO))
 
 
-async def test_a_dry_run_that_the_api_server_refuses_fails_the_run(world: World) -> None:
+@pytest.mark.parametrize(
+    ("status", "why"), [(403, "an admission webhook denied the request"), (422, "spec: Invalid value")]
+)
+async def test_what_a_dry_run_is_refused_for_is_told_by_who_recommends(world: World, status: int, why: str) -> None:
     world.deploy(replicas=1)
     await world.until_broken()
-    world.faults.add("PATCH", "/deployments/web", status=403, reason="an admission webhook denied the request")
+    world.faults.add("PATCH", "/deployments/web", status=status, reason=why)
 
-    failed = await world.failed(await world.start(options=Options(mode=Mode.RECOMMEND)))
+    result = await world.completed(await world.start(options=Options(mode=Mode.RECOMMEND)))
 
-    assert failed.kind == Outcome.STEP_FAILED
-    assert "an admission webhook denied the request" in failed.message
+    would = f"would change container app: {MISSING} → {FALLBACK}, and a dry run was refused: PATCH "
+    assert recommendation(result).startswith(f"the mode is recommend; {would}")
+    assert why in recommendation(result)
+    assert result.outcome is Outcome.RECOMMENDED
 
 
 async def test_an_account_that_may_only_read_can_recommend(world: World) -> None:

@@ -1,20 +1,21 @@
-"""A target that owns pods, or is one: a get for its selector, and two lists by that."""
+"""A target that owns pods, or is one: a get, and by its selector its pods and its revisions."""
 
 from contextlib import suppress
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import NotFound
 from runmend.kube import facts
-from runmend.kube.client import Cluster
+from runmend.kube.client import WORKLOADS, Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.targets.found import Found
 
 
 def read(cluster: Cluster, target: Target) -> Found:
     """Read it, whether or not its controller has acted."""
-    item = None
-    if target.kind == "Deployment":
+    item, workload = None, None
+    if target.kind in WORKLOADS:
         with suppress(NotFound):
-            item = cluster.read(target.kind, target.namespace, target.name)
-    workload = facts.deployment(item) if item else None
-    return Found(item, workload, Workloads.of_target(cluster, target, workload))
+            item, told = cluster.look_at(target.kind, target.namespace, target.name)
+            workload = facts.workload(target.kind, item, told)
+    workloads = Workloads.of_target(cluster, target, workload)
+    return Found(item, workload and workloads.with_revisions(workload), workloads)

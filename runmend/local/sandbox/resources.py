@@ -56,6 +56,7 @@ STATEFUL_SETS = Resource(
 )
 DAEMON_SETS = Resource("daemonsets", "DaemonSet", "apps", status=True, generated=True, short=("ds",))
 BUDGETS = Resource("poddisruptionbudgets", "PodDisruptionBudget", "policy", status=True, generated=True, short=("pdb",))
+CONTROLLER_REVISIONS = Resource("controllerrevisions", "ControllerRevision", "apps")
 JOBS = Resource("jobs", "Job", "batch", status=True, generated=True)
 
 RESOURCES = (
@@ -69,6 +70,7 @@ RESOURCES = (
     REPLICA_SETS,
     STATEFUL_SETS,
     DAEMON_SETS,
+    CONTROLLER_REVISIONS,
     JOBS,
     BUDGETS,
 )

@@ -10,6 +10,7 @@ from typing import Final
 
 from runmend.local.sandbox.resources import (
     BUDGETS,
+    CONTROLLER_REVISIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
     EVENTS,
@@ -195,6 +196,14 @@ _IMAGES: Final = (
     Column("Images", _of_template("image"), wide=True),
     Column("Selector", _selector, wide=True),
 )
+
+
+def _controller(obj: Object) -> str:
+    owner: Object = next((each for each in obj["metadata"].get("ownerReferences") or () if each.get("controller")), {})
+    kind, _, version = owner.get("kind", "").lower(), "", owner.get("apiVersion", "").rpartition("/")[0]
+    return f"{kind}.{version}/{owner['name']}" if owner else _NONE
+
+
 _COLUMNS: Final[dict[Resource, tuple[Column, ...]]] = {
     PODS: (
         _NAME,
@@ -242,6 +251,12 @@ _COLUMNS: Final[dict[Resource, tuple[Column, ...]]] = {
         Column("Min Available", lambda obj: obj["spec"].get("minAvailable", "N/A")),
         Column("Max Unavailable", lambda obj: obj["spec"].get("maxUnavailable", "N/A")),
         Column("Allowed Disruptions", lambda obj: _status(obj, "disruptionsAllowed")),
+        _AGE,
+    ),
+    CONTROLLER_REVISIONS: (
+        _NAME,
+        Column("Controller", _controller),
+        Column("Revision", lambda obj: obj.get("revision", 0)),
         _AGE,
     ),
     JOBS: (_NAME, Column("Completions", _completions), _AGE, *_IMAGES),

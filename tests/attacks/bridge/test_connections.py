@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ ROOT = Path(__file__).parents[3]
 MIB = 1024 * 1024
 FILES = 256
 ATTACKERS = 300
+ASKS = b"GET /healthz HTTP/1.1\r\nHost: bridge\r\n\r\n"
 
 
 @pytest.fixture
@@ -206,6 +207,30 @@ async def test_a_bridge_of_few_files_takes_webhooks_while_it_is_attacked(
     assert sum(thrown_out) > ATTACKERS
     assert max(took) < 25
     assert log.stat().st_size < 20_000, log.read_text()[:5000]
+
+
+@pytest.mark.parametrize(("at_once", "pause"), [(1, 0.2), (100, 0.0)], ids=["one after the other", "pipelined"])
+async def test_who_asks_again_and_again_keeps_nobody_out(installed: Installation, at_once: int, pause: float) -> None:
+    installed.app.state.connections.most = 8
+
+    async def asks(address: str) -> None:
+        while True:
+            with suppress(ConnectionError):
+                async with attacker(address, ASKS * at_once) as one:
+                    while await one.reader.read(65536):
+                        await asyncio.sleep(pause)
+                        one.writer.write(ASKS * at_once)
+
+    async with serving(installed.app, "127.0.0.1", 0) as address:
+        asking = [asyncio.create_task(asks(address)) for _ in range(16)]
+        await asyncio.sleep(2)
+        try:
+            async with async_http_client(address, timeout=15) as http:
+                assert (await http.get("/healthz")).status_code == 200
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.wait(asking)
 
 
 async def test_a_bridge_that_may_open_hardly_any_files_does_not_start(

@@ -12,6 +12,7 @@ from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
+from runmend.language.besides import Besides
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, judge
 from runmend.plan.criteria import Watermark
@@ -43,7 +44,8 @@ def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
         ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)
     ]
     now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment_facts(replicas=replicas))
-    return _missing(now, SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=()))
+    call = SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=())
+    return _missing(now, call, Besides())
 
 
 def test_nothing_is_missing_where_all_pods_of_the_new_revision_run() -> None:
@@ -85,14 +87,14 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
     class Lagging(Cluster):
         def __init__(self) -> None: ...
 
-        def read(self, kind: str, namespace: str, name: str, **_: object) -> dict[str, Any]:
+        def look_at(self, kind: str, namespace: str, name: str) -> tuple[dict[str, Any], None]:
             assert (kind, namespace, name) == ("Deployment", "shop", "web")
             metadata = {"namespace": "shop", "name": "web", "uid": "u", "resourceVersion": "7", "generation": 3}
             return {
                 "metadata": metadata,
                 "spec": {"selector": {"matchLabels": {"app": "web"}}},
                 "status": {"observedGeneration": 2},
-            }
+            }, None
 
         def pods(self, namespace: str, selector: str = "", *, metadata_only: bool = False) -> tuple[PodFacts, ...]:
             assert (namespace, selector, metadata_only) == ("shop", "app=web", False)

@@ -1,12 +1,17 @@
 """Expressions over facts: what compiles, what is said of what does not, verdicts and their evidence."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import FUNCTIONS, GROUPS, ExpressionError, compiled, reference
-from runmend.facts.object import Owner
+from runmend.facts.node import NodeFacts, Taint
+from runmend.facts.object import Condition, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.schema import MODELS, described, facts_of, message
 from runmend.facts.snapshot import Snapshot
@@ -28,6 +33,7 @@ def a_pod(name: str, *containers: ContainerFacts, phase: str = "Running") -> Pod
 GOOD = a_pod("web-1")
 BAD = a_pod("web-2", a_container(state="waiting", reason="ErrImagePull", ready=False, started=False), phase="Pending")
 WORKLOAD = WorkloadFacts(
+    kind="Deployment",
     namespace="shop",
     name="web",
     uid="d",
@@ -49,6 +55,37 @@ def a_snapshot(*pods: PodFacts, **facts: object) -> Snapshot:
 
 
 SNAPSHOT = a_snapshot(GOOD, BAD, pod=BAD, workload=WORKLOAD)
+NODE = NodeFacts(
+    name="node-1",
+    uid="n",
+    labels={"zone": "a"},
+    taints=(Taint(key="gpu", effect="NoSchedule"),),
+    cordoned_for=timedelta(hours=2),
+    age=timedelta(days=1),
+    said=(Condition(name="Ready", status="True"),),
+    pods=(GOOD,),
+)
+EVENT = EventFacts(
+    uid="e",
+    reason="Unhealthy",
+    message="Readiness probe failed",
+    type="Warning",
+    count=3,
+    object_kind="Pod",
+    object_name="web-1",
+    object_uid="uid-web-1",
+)
+EVERYTHING = a_snapshot(
+    GOOD,
+    BAD,
+    pod=BAD.model_copy(update={"age": timedelta(minutes=1)}),
+    container=a_container(runs_for=timedelta(seconds=3), restarts=2, limits=Resources(cpu=100, memory=1024)),
+    workload=WORKLOAD.model_copy(update={"age": timedelta(days=3), "previous_revision": 1}),
+    node=NODE,
+    alert={"severity": "critical"},
+    events=(EVENT,),
+    restarts={},
+)
 
 
 @pytest.mark.parametrize(
@@ -136,26 +173,19 @@ def test_what_is_looked_at_for_the_evidence_is_bounded() -> None:
 
 
 def test_new_is_told_by_uid_and_count_and_restarts_against_the_watermark() -> None:
-    event = EventFacts(
-        uid="e",
-        reason="Unhealthy",
-        message="Readiness probe failed",
-        type="Warning",
-        count=3,
-        object_kind="Pod",
-        object_name="web-1",
-        object_uid="uid-web-1",
-    )
     restarted = a_pod("web-1", a_container(restarts=3, last_termination="OOMKilled"))
 
     def holds(source: str, counted: dict[str, int], restarts: dict[str, int] | None) -> bool | None:
-        snapshot = a_snapshot(restarted, events=(event,), counted=counted, restarts=restarts)
+        snapshot = a_snapshot(restarted, events=(EVENT,), counted=counted, restarts=restarts)
         return compiled(source).judge(snapshot).holds
 
     assert holds('events.new("Unhealthy")', {}, {}) is True
     assert holds('events.new("Warning")', {"e": 2}, {}) is True
     assert holds('events.new("Unhealthy")', {"e": 3}, {}) is False
     assert holds('events.new("ImagePullBackOff")', {}, {}) is False
+    assert holds("events.exists(e, e.new && e.type == 'Warning')", {"e": 2}, {}) is True
+    assert holds("events.exists(e, e.new)", {"e": 3}, {}) is False
+    assert holds("events.all(e, e.object_kind == 'Pod' && e.object_name == 'web-1')", {}, {}) is True
     assert holds("restarted", {}, {"uid-web-1/app": 3}) is False
     assert holds("restarted", {}, {"uid-web-1/app": 2}) is True
     assert holds("restarted", {}, None) is False
@@ -170,6 +200,9 @@ def test_it_tells_what_it_reads() -> None:
     assert expression.facts == {"running"}
     assert not expression.reads_each("events")
     assert compiled("events.exists(e, e.count > 3)").reads_each("events")
+    assert compiled("node.ready && alert.severity == 'x'").groups == {"node", "alert"}
+    assert compiled("node.pods.all(p, p.running)").reads("node", "pods")
+    assert not compiled("node.ready && pods.size() > 0").reads("node", "pods")
 
 
 def test_each_fact_each_group_and_each_function_is_described() -> None:
@@ -183,9 +216,13 @@ def test_each_fact_each_group_and_each_function_is_described() -> None:
         GOOD.model_copy(update={"owner": Owner(kind="ReplicaSet", name="web-1", uid="o"), "pull_secrets": ("a", "b")}),
         a_container(exit_code=0, limits=Resources(memory=1024)),
         WORKLOAD,
+        NODE,
+        EVENT,
     ],
 )
-def test_every_fact_reaches_an_expression_as_it_is(value: PodFacts | ContainerFacts | WorkloadFacts) -> None:
+def test_every_fact_reaches_an_expression_as_it_is(
+    value: Frozen,
+) -> None:
     made = message(value)
     for fact in facts_of(type(value)):
         found, given_ = getattr(made, fact.name), getattr(value, fact.name)
@@ -222,6 +259,9 @@ _PIECES = st.sampled_from(
             "\\",
             '"',
             "/*",
+            "5m",
+            "256Mi",
+            "1h",
         ),
     ]
 )
@@ -235,11 +275,11 @@ def test_no_text_raises_anything_but_our_error_and_what_compiles_is_judged(sourc
         wrong = error
         assert (wrong.line >= 1, wrong.column >= 1, bool(str(wrong))) == (True, True, True)
         return
-    before = repr(SNAPSHOT)
-    judged = expression.judge(SNAPSHOT)
+    before = repr(EVERYTHING)
+    judged = expression.judge(EVERYTHING)
 
     assert judged.evidence
-    assert repr(SNAPSHOT) == before
+    assert repr(EVERYTHING) == before
 
 
 _TESTS = {
@@ -247,30 +287,46 @@ _TESTS = {
     "int": ("{path} > 1", "{path} == 0"),
     "int?": ("{path} == null", "{path} != 3"),
     "string": ("{path} == 'a'", "{path}.startsWith('w')"),
+    "duration": ("{path} > 5m", "{path} <= 1h"),
+    "duration?": ("{path} > 5m", "{path} == null"),
+    "map(string, string)": ("{path}.size() == 0", "'x' in {path}"),
 }
 _ASKED = [
     (group, fact, form)
-    for group, kind in (("pod", "Pod"), ("workload", "Workload"))
-    for fact in facts_of(MODELS[kind])
+    for group, kind in GROUPS.items()
+    if kind.of in MODELS and not kind.listed
+    for fact in facts_of(MODELS[kind.of])
     for form in _TESTS.get(fact.type, ())
 ]
+
+
+def _path_in(part: str) -> str:
+    found = re.search(r"\w+\.\w+", part.removeprefix("'x' in "))
+    assert found
+    return found[0]
 
 
 @given(st.lists(st.sampled_from(_ASKED), min_size=1, max_size=4), st.sampled_from([" && ", " || "]))
 def test_the_evidence_names_every_fact_that_decided(asked: list[tuple[str, object, str]], joined: str) -> None:
     parts = [form.format(path=f"{group}.{fact.name}") for group, fact, form in asked]  # type: ignore[attr-defined]
-    judged = compiled(joined.join(parts)).judge(SNAPSHOT)
+    judged = compiled(joined.join(parts)).judge(EVERYTHING)
     # Of what is joined, one side alone can decide; then it is the one that is named.
-    deciding = [part for part in parts if compiled(part).judge(SNAPSHOT).holds is judged.holds]
-    named = [part for part in deciding if part.strip("!").partition(" ")[0].partition(".starts")[0] in judged.evidence]
+    deciding = [part for part in parts if compiled(part).judge(EVERYTHING).holds is judged.holds]
+    named = [part for part in deciding if _path_in(part) in judged.evidence]
 
     assert judged.holds is not None
     assert named == deciding
 
 
+_SINGLE = {name: group.of for name, group in GROUPS.items() if group.of in MODELS and not group.listed}
+
+
 @pytest.mark.parametrize(
-    "fact", sorted({fact.name for fact in facts_of(EventFacts)} - {fact.name for fact in facts_of(PodFacts)})
+    ("group", "other"), [(group, other) for group in _SINGLE for other in MODELS if other != _SINGLE[group]]
 )
-def test_a_fact_of_one_kind_never_compiles_against_another(fact: str) -> None:
-    with pytest.raises(ExpressionError, match=f"a Pod has no fact '{fact}'"):
-        compiled(f"pod.{fact} == pod.{fact}")
+def test_a_fact_of_one_kind_never_compiles_against_another(group: str, other: str) -> None:
+    kind = _SINGLE[group]
+    strange = {fact.name for fact in facts_of(MODELS[other])} - {fact.name for fact in facts_of(MODELS[kind])}
+    for fact in sorted(strange):
+        with pytest.raises(ExpressionError, match=f"a {kind} has no fact '{fact}'"):
+            compiled(f"{group}.{fact} == {group}.{fact}")

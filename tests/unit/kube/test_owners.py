@@ -6,7 +6,10 @@ from runmend.alerts.alert import Target
 from runmend.facts.object import Owner
 from runmend.facts.pod import PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
+from runmend.facts.revision import RevisionFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.kube.owners import Workloads
+from tests.builders import deployment_facts
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
 
@@ -119,6 +122,56 @@ def test_a_target_of_another_kind_has_no_revisions_of_its_own() -> None:
     pods = [a_pod("web-0", an_owner("StatefulSet", "web")), a_pod("web-1", an_owner("StatefulSet", "web"))]
 
     assert workloads(pods, NEW).current_pods_of(target) == tuple(pods)
+
+
+def a_revision(name: str, number: int, of: str, uid: str = "web") -> RevisionFacts:
+    return RevisionFacts(name=name, revision=number, hash=of, owner=Owner(kind="DaemonSet", name="web", uid=uid))
+
+
+def of_a_hash(name: str, kind: str, found: str) -> PodFacts:
+    return a_pod(name, an_owner(kind, "web")).model_copy(update={"labels": {"controller-revision-hash": found}})
+
+
+def a_workload(kind: str, **facts: object) -> WorkloadFacts:
+    return deployment_facts(revision=0).model_copy(update={"kind": kind, **facts})
+
+
+def test_current_pods_of_a_daemon_set_are_those_of_its_newest_revision_by_its_number() -> None:
+    target = WEB.model_copy(update={"kind": "DaemonSet"})
+    pods = (of_a_hash("a", "DaemonSet", "old"), of_a_hash("b", "DaemonSet", "new"))
+    # After an undo the older hash has the highest number again.
+    revisions = (a_revision("web-old", 3, "old"), a_revision("web-new", 2, "new"), a_revision("x", 9, "x", "another"))
+    read = Workloads(pods, {}, revisions)
+    workload = read.with_revisions(a_workload("DaemonSet"))
+
+    assert (workload.update_hash, workload.revision, workload.previous_revision) == ("old", 3, 2)
+    assert read.current_pods_of(target, workload) == pods[:1]
+
+
+def test_current_pods_of_a_stateful_set_are_those_of_its_update_revision_and_those_that_are_to_stay_behind() -> None:
+    target = WEB.model_copy(update={"kind": "StatefulSet"})
+    pods = tuple(of_a_hash(f"web-{number}", "StatefulSet", found) for number, found in enumerate(("a", "a", "b", "a")))
+    read = Workloads(pods, {})
+
+    def current(**facts: object) -> list[str]:
+        workload = read.with_revisions(a_workload("StatefulSet", **facts))
+        return [pod.name for pod in read.current_pods_of(target, workload)]
+
+    assert current(update_hash="b") == ["web-2"]
+    assert current(update_hash="b", partition=1) == ["web-0", "web-2"]
+    assert current() == ["web-0", "web-1", "web-2", "web-3"]
+
+
+def test_a_deployment_s_previous_revision_is_the_newest_that_is_kept_before_its_own() -> None:
+    kept = [a_replica_set(f"web-{number}", revision=number, owned_by=DEPLOYMENT) for number in (2, 5, 9)]
+    other = a_replica_set("api-1", revision=8, owned_by=an_owner("Deployment", "api"))
+    read = workloads([], *kept, other)
+
+    def previous(revision: int) -> int | None:
+        workload = deployment_facts(revision=revision).model_copy(update={"uid": DEPLOYMENT.uid})
+        return read.with_revisions(workload).previous_revision
+
+    assert (previous(9), previous(5), previous(2)) == (5, 2, None)
 
 
 def test_another_deployments_revisions_are_not_looked_at() -> None:

@@ -49,6 +49,10 @@ def test_runbooks_that_only_read_get_no_right_to_write_and_a_policy_that_lets_no
     assert "oldObject" not in text
 
 
+def test_nodes_may_be_read_only_where_an_expression_names_their_facts() -> None:
+    assert verbs_of(roles_yaml(READS, {"node", "pods"})) - verbs_of(roles_yaml(READS)) == {("get", "nodes")}
+
+
 def test_a_verb_that_writes_brings_the_right_to_tell_of_it() -> None:
     more = verbs_of(roles_yaml(PATCHES)) - verbs_of(roles_yaml(READS))
 

@@ -42,7 +42,7 @@ def test_gates_are_one_expression(written: str, gate: str) -> None:
     [
         (
             "    when: pods.sise() > 1\n",
-            "rb.md:9: error: the gate \"pods.sise() > 1\": there is no 'sise'; there are container, events, new, ",
+            "rb.md:9: error: the gate \"pods.sise() > 1\": there is no 'sise'; there are alert, container, events, ",
         ),
         (
             "    when: Users are sad\n",
@@ -52,7 +52,7 @@ def test_gates_are_one_expression(written: str, gate: str) -> None:
             "    when: restarted\n",
             (
                 'rb.md:9: error: the gate "restarted" reads restarted: what is new is not known before the target has '
-                "settled; read container, pod, pods or workload"
+                "settled; read alert, container, node, pod, pods or workload"
             ),
         ),
         (

@@ -15,7 +15,7 @@ from runmend.plan.operations import Operation
 from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, Plan, fill
 from runmend.runbook import RunbookError, compile_runbook, dump_plan
 from runmend.runbook.diagnostics import Report
-from runmend.runbook.document import SIZE_MAX
+from runmend.runbook.document import SIZE_MAX, read_document
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Parameter, Values
 
@@ -227,3 +227,31 @@ def shape(value: object) -> object:
     if isinstance(value, list | tuple):
         return [shape(part) for part in value]
     return type(value).__name__
+
+
+@given(
+    st.lists(st.sampled_from(["- ", "1. ", "> ", "* "]), max_size=30),
+    st.sampled_from(["needle", "# needle", "`needle`", "> needle", "**needle", "a\n\n    needle", "<b>needle</b>"]),
+)
+@example(["- "] * 9, "needle")
+@example(["- "] * 10, "needle")
+@example(["> "] * 19, "needle")
+@example(["> "] * 20, "needle")
+@example([*["> "] * 19, "- "], "needle")
+def test_no_text_is_lost_without_a_word_however_deep_it_stands(marks: list[str], text: str) -> None:
+    report = Report("rb.md")
+
+    document = read_document(f"# T\n\n{''.join(marks)}{text}\n".encode(), report)
+
+    assert "needle" in repr(document) or report.failed
+    assert not report.failed or len(marks) > 9
+
+
+def test_what_stands_too_deep_is_said_with_its_line() -> None:
+    with pytest.raises(RunbookError) as caught:
+        compile_runbook(f"{SEED}\n\n{'- ' * 12}only after approval\n".encode(), "rb.md")
+
+    assert str(caught.value).splitlines()[-1] == (
+        f"rb.md:{len(LINES) + 3}: error: lists and block quotes are nested so deeply that what stands in them cannot "
+        "be read; nest them less"
+    )

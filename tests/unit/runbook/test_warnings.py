@@ -96,7 +96,7 @@ KINDS = listed([*Kind], "and")
                 'rb.md:53: warning: the criterion "No OOMKilled events for 5 minutes" asks for events, and none speaks '
                 "of OOMKilled, so it will be reported as unverified; states that may stand there are "
                 "ImagePullBackOff, ErrImagePull, CrashLoopBackOff, ContainerCreating, InvalidImageName, "
-                "ErrImageNeverPull, Unschedulable, Evicted"
+                "ErrImageNeverPull, Unschedulable, Evicted, NotReady"
             ),
             "unverified-criterion",
         ),
