@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from activities.gates import skipped
 from activities.removing import go_on
 from activities.removing import tried as removals_tried
-from activities.risk import Risk, risk_of, risk_of_removal
+from activities.risk import Risk, restricted, risk_of, risk_of_removal
 from activities.serving import serving_count
 from activities.trying import Try, guarded_patch, result_of
 from runmend.alerts.alert import Target
@@ -42,7 +42,7 @@ from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_w
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import ChangeNote, notes_in
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import DELETING, GONE, NOT_ALLOWED, OWNER, PAUSED, RESTRICTED
+from runmend.plan.reasons import DELETING, GONE, NOT_ALLOWED, OWNER, PAUSED
 from runmend.plan.removal import named
 from runmend.reports.target_events import Author
 
@@ -85,9 +85,9 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     _raise_if_paused(now, changes)
     note = this.note(changes)
     steps = guarded_patch(item, made, note)
-    risk = risk_of(now, changes, call, changing.risk) or risk_of_removal(cluster, now, pods, call)
+    risk = restricted(call) or risk_of(now, changes, call, changing.risk) or risk_of_removal(cluster, now, pods, call)
     if left := _left(risk, call):
-        tried = _tried(cluster, call, steps, whatever=bool(risk or call.step.restrictions))
+        tried = _tried(cluster, call, steps, whatever=bool(risk))
         would = _would(changes, pods, removing)
         refused = removals_tried(cluster, removing, pods) if removing else ""
         return result_of(
@@ -155,9 +155,6 @@ def _left(risk: Risk | None, call: StepCall) -> Risk | None:
     """Why a change is left to a person; None where it is made."""
     if risk:
         return risk
-    if call.step.restrictions:
-        said = "; ".join(call.step.restrictions)
-        return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
     return Risk("the mode is recommend", "the mode is recommend") if call.mode is Mode.RECOMMEND else None
 
 

@@ -1,6 +1,9 @@
-"""Whether a step's gate holds, of what is there now. Called by every step before it does anything."""
+"""Whether a step's gate and its conditions hold, of what is there now. Called by every step before it does anything."""
 
-from runmend.facts.expressions import Expression, compiled
+from collections.abc import Sequence
+
+from runmend.core.errors import PreconditionFailed
+from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.snapshot import Snapshot
 from runmend.kube.client import Cluster
 from runmend.language.besides import Besides
@@ -10,25 +13,43 @@ from runmend.plan.messages import StepCall, StepResult, StepStatus
 
 
 def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
-    """The step's result where its gate does not hold, or where that cannot be told; None where the step runs."""
-    if not call.step.gate:
+    """The step's result where its gate does not hold, or where that cannot be told; None where the step runs.
+
+    Raises:
+        PreconditionFailed: it would run, and one of its conditions does not hold, or cannot be told.
+    """
+    step = call.step
+    gate = compiled(step.gate) if step.gate else None
+    conditions = [(condition, compiled(condition.expression)) for condition in step.conditions]
+    if not (gate or conditions):
         return None
-    gate = compiled(call.step.gate)
-    judged = gate.judge(snapshot_of(cluster, now, call, gate))
-    if judged.holds:
-        return None
-    says = "does not hold" if judged.holds is False else "cannot be told"
-    return StepResult(
-        action_id=call.step.action_id,
-        status=StepStatus.SKIPPED,
-        summary=f"its gate {says}: {judged.evidence}",
-        reason=f"its gate {says}",
-    )
+    asked = [*([gate] if gate else []), *(expression for _, expression in conditions)]
+    snapshot = snapshot_of(cluster, now, call, asked)
+    judged = gate.judge(snapshot) if gate else None
+    if judged and not judged.holds:
+        return StepResult(
+            action_id=step.action_id,
+            status=StepStatus.SKIPPED,
+            summary=f"its gate {_says(judged)}: {judged.evidence}",
+            reason=f"its gate {_says(judged)}",
+        )
+    for condition, expression in conditions:
+        judged = expression.judge(snapshot)
+        if not judged.holds:
+            raise PreconditionFailed(
+                f"the condition {condition.text!r} (line {condition.line}) {_says(judged)}: {judged.evidence}",
+                reason=f"a condition {_says(judged)}",
+            )
+    return None
 
 
-def snapshot_of(cluster: Cluster, now: TargetNow, call: StepCall, gate: Expression) -> Snapshot:
-    """What a gate is asked about: the target as it is, the alert's pod where it is still there, its container, and of
-    its node and the like what the gate names.
+def _says(judged: Judged) -> str:
+    return "does not hold" if judged.holds is False else "cannot be told"
+
+
+def snapshot_of(cluster: Cluster, now: TargetNow, call: StepCall, asked: Sequence[Expression]) -> Snapshot:
+    """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container,
+    and of its node and the like what they name.
 
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
     waits in the runbook's state.
@@ -39,7 +60,7 @@ def snapshot_of(cluster: Cluster, now: TargetNow, call: StepCall, gate: Expressi
     affected = now.affected(call.state) if call.state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
-    besides = Besides.read(cluster, [gate], now.node_of(pod))
+    besides = Besides.read(cluster, asked, now.node_of(pod))
     return Snapshot(
         pods=pods,
         all_pods=pods,

@@ -18,6 +18,7 @@ from runmend.language.verbs import verb
 from runmend.language.verbs.pods import controller, has_ended, is_ready, removed
 from runmend.plan.change import POD_SPEC, TEMPLATE, Change, Json
 from runmend.plan.messages import StepCall
+from runmend.plan.reasons import RESTRICTED
 from runmend.plan.removal import named
 
 REPLICAS = ("spec", "replicas")
@@ -117,6 +118,13 @@ def _of_rolling(now: TargetNow, workload: WorkloadFacts) -> Risk | None:
         return None
     how = "Recreate takes all of them away first" if taken is None else f"the rollout takes {taken} at once"
     return Risk(f"{serve} of {workload.replicas} replicas serve, and {how}", "a rollout would leave nobody serving")
+
+
+def restricted(call: StepCall) -> Risk | None:
+    """What the runbook says that restricts the step and that nothing reads, None where there is nothing."""
+    if not call.step.restrictions:
+        return None
+    return Risk(f"its runbook says, for a person to judge: {'; '.join(call.step.restrictions)}", RESTRICTED)
 
 
 def _ending(changes: tuple[Change, ...]) -> str:

@@ -11,6 +11,7 @@ from activities.act import reverted
 from activities.boundary import let_in, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
+from activities.moved import not_running
 from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
@@ -35,6 +36,7 @@ from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
 from runmend.reports.target_events import OF_NO_NAMESPACE
 
+NOT_RUNNING = "what was moved does not run"
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
 
@@ -94,6 +96,10 @@ class Verifier:
                 unknown=dict(besides.unknown),
             )
             checked = _judged(now, call, live)
+            if not (now.has_pods or checked.failure) and (idle := list(not_running(self._cluster, call.removed))):
+                checked = checked.model_copy(
+                    update={"failure": f"what was moved does not run: {'; '.join(idle[:5])}", "reason": NOT_RUNNING}
+                )
             heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
             silence_alone = checked.failure and not checked.reverted and not _judged(now, call, heard).failure
             if silence_alone and (again := put_off("silent", SILENT)):
@@ -191,6 +197,8 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     causes = _causes(cluster, now, call)
     refused = None if causes else why_no_pods(cluster, now)
     missing = _missing(now, call, _besides(cluster, now, call.criteria), causes, refused)
+    if not now.has_pods:
+        missing = "; ".join(filter(None, (missing, *not_running(cluster, call.removed)))) or None
     if missing is None:
         return now, None
     pulled = f"{NEW_IMAGE}{', '.join(causes)}" if causes else ""

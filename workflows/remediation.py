@@ -253,7 +253,14 @@ class Remediation:
         self._show_now(current_details.settling(plan, target, patience))
         settled: Settled = await perform(
             "runmend.settle",
-            SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, uid=uid),
+            SettleCall(
+                state=plan.state,
+                criteria=plan.criteria,
+                target=target,
+                changes=changes,
+                uid=uid,
+                removed=self._so_far.removed,
+            ),
             Settled,
             Outcome.VERIFICATION_FAILED,
             summary=f"wait until {target} has recovered, at most {duration(patience)}",
@@ -270,7 +277,12 @@ class Remediation:
         checked: Checked = await perform(
             "runmend.check",
             CheckCall(
-                state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark
+                state=plan.state,
+                criteria=plan.criteria,
+                target=target,
+                changes=changes,
+                watermark=settled.watermark,
+                removed=self._so_far.removed,
             ),
             Checked,
             Outcome.VERIFICATION_FAILED,

@@ -8,7 +8,8 @@ from typing import Any
 from runmend.facts.expressions import GROUPS, reference
 from runmend.facts.schema import MODELS, described
 from runmend.language.states import STATES
-from runmend.runbook.sentences import FORMS, read_sentence
+from runmend.runbook.forms import FORMS, Form, Place
+from runmend.runbook.sentences import Read, read_sentence
 
 
 def print_facts(*, as_json: bool) -> int:
@@ -27,19 +28,34 @@ def print_facts(*, as_json: bool) -> int:
 
 def print_sentences(*, as_json: bool) -> int:
     """Print each family of sentences by its examples, with the expression that each example stands for."""
-    rows = [_row(example) for form in FORMS for example in form.examples]
+    rows = [_row(form, example) for form in FORMS for example in form.examples]
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
     for row in rows:
-        sys.stdout.write(f"{row['sentence']}\n    {row['must']}s true: {row['expression']}\n")
+        must = "" if row["place"] == "condition" else f", {row['must']}s true"
+        sys.stdout.write(f"{row['sentence']}\n    {row['place']}{must}: {row['expression']}\n")
     return 0
 
 
-def _row(example: str) -> dict[str, Any]:
-    read = read_sentence(example)
+def _row(form: Form, example: str) -> dict[str, Any]:
+    place: Place = "criterion" if form.may_stand("criterion") else "condition"
+    read = read_sentence(example, place)
     assert read is not None, example  # noqa: S101  a test holds it
-    return {"sentence": example, "expression": read.expression, "must": read.must, "seconds": read.seconds}
+    return {
+        "sentence": example,
+        "place": "criterion or condition" if form.may_stand("condition") and place == "criterion" else place,
+        "expression": read.expression or _without_expression(read),
+        "must": read.must,
+        "seconds": read.seconds,
+    }
+
+
+def _without_expression(read: Read) -> str:
+    if read.owner:
+        return f"the target is a {read.owner}"
+    asked = read.labels.required if read.labels else ()
+    return f"the alert carries {', '.join(asked) or 'any labels'}"
 
 
 def _facts(names: list[dict[str, str]], kinds: dict[str, list[dict[str, str]]]) -> Iterator[str]:

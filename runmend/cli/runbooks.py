@@ -76,11 +76,7 @@ def _in_words(plan: Plan) -> Iterator[str]:
             yield f"  {point.line:>3}    {point.text}: {point.probe or 'cannot be read by a machine'}"
     yield "steps"
     for number, step in enumerate(plan.steps, 1):
-        yield f"  {step.line:>3}  {number:02d}-{step.action_id}: {_operation(step)}"
-        if step.gate:
-            yield f"         only when {step.gate}"
-        if step.owner:
-            yield f"         only where the pod is owned by a {step.owner}"
+        yield from _step(number, step)
     yield "criteria"
     for criterion in plan.criteria:
         unread = "" if criterion.understood else " (cannot be read by a machine: unverified)"
@@ -88,6 +84,19 @@ def _in_words(plan: Plan) -> Iterator[str]:
         if criterion.understood:
             yield f"         {criterion.must}s true: {criterion.expression}"
     yield f"  settles within {duration(plan.settle_seconds)}, then holds for {duration(plan.window_seconds)}"
+
+
+def _step(number: int, step: Step) -> Iterator[str]:
+    yield f"  {step.line:>3}  {number:02d}-{step.action_id}: {_operation(step)}"
+    if step.gate:
+        yield f"         only when {step.gate}"
+    if step.owner:
+        yield f"         only where the pod is owned by a {step.owner}"
+    for condition in step.conditions:
+        yield f"  {condition.line:>3}    allowed if: {condition.text}"
+        yield f"           {condition.expression}"
+    for restriction in step.restrictions:
+        yield f"         recommends only, for {restriction}"
 
 
 def _serving(plan: Plan) -> str:

@@ -197,6 +197,8 @@ class SettleCall(Frozen):
     changes: tuple[Change, ...]
     uid: str = ""
     """The target's own uid when it was observed; another of the same name is not what was changed."""
+    removed: tuple[Removed, ...] = ()
+    """The pods that were taken away: what controls them has to run again."""
 
 
 class Settled(Frozen):
@@ -214,6 +216,7 @@ class CheckCall(Frozen):
     target: Target
     changes: tuple[Change, ...]
     watermark: Watermark
+    removed: tuple[Removed, ...] = ()
 
 
 class Checked(Frozen):

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from runmend.core.frozen import Frozen
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
@@ -27,7 +28,7 @@ def target_labels(kind: str) -> tuple[str, ...]:
     """The labels by which a run finds what it fixes, by the kind of its target (empty: a pod's workload): an alert
     without them starts none, whatever its runbook requires.
     """
-    return (kind.lower(),) if kind else ("namespace", "pod")
+    return (kind.lower(),) if is_in_no_namespace(kind) else ("namespace", "pod")
 
 
 BUDGET_SECONDS = 300
@@ -47,12 +48,20 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
+class Condition(Frozen):
+    """What must hold for an action to be allowed: as it is written, and the expression that it stands for."""
+
+    text: str
+    line: int
+    expression: str
+
+
 class Step(Frozen):
     """An action in the workflow list, with its gate.
 
-    `gate` is the expression that must hold for it to run, empty where there is none. `state` is what the description's
-    leading "If pod is in …," says, `owner` the kind that "Pod must be owned by a …" asks for. Timeouts are in seconds:
-    of one try, and of all tries together.
+    `gate` is the expression that must hold for it to run, empty where there is none; `conditions` must hold for it to
+    be allowed. `state` is what the description's leading "If pod is in …," says, `owner` the kind that "Pod must be
+    owned by a …" asks for. Timeouts are in seconds: of one try, and of all tries together.
     """
 
     action_id: str
@@ -65,6 +74,10 @@ class Step(Frozen):
     required_labels: tuple[str, ...] = ()
     optional_labels: tuple[str, ...] = ()
     gate: str = ""
+    conditions: tuple[Condition, ...] = ()
+    restrictions: tuple[str, ...] = ()
+    """What its runbook says that restricts it and that nothing reads: `line 41: Only in staging.`; it then recommends.
+    """
     state: str | None = None
     owner: str | None = None
     try_seconds: int = READING_SECONDS
@@ -77,8 +90,6 @@ class Step(Frozen):
     that it treats."""
     says: str = ""
     """What its command does, in words, besides its verb and object."""
-    restrictions: tuple[str, ...] = ()
-    """Sentences that restrict it and could not be read: while there is one, the step only recommends."""
 
     def image_for(self, container: str) -> str | None:
         """The image that the step would give a container, None where it leaves it alone."""

@@ -6,27 +6,21 @@ from dataclasses import dataclass, field
 from itertools import dropwhile
 
 from runmend.core.names import identifier
+from runmend.runbook.conditions import in_heading
 from runmend.runbook.diagnostics import Kind, Report, quoted
-from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span
+from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span, texts_of
 
-RESERVED = frozenset({"action_id", "description", "command", "conditions"})
-_SAME = {"condition": "conditions", "commands": "command", "actionid": "action_id"}
-_NOT_YET = frozenset(
-    {
-        "approval",
-        "approvals",
-        "budget",
-        "depends_on",
-        "on_failure",
-        "output",
-        "precondition",
-        "preconditions",
-        "requires",
-        "retries",
-        "retry",
-    }
-    | {"rollback", "timeout", "timeouts", "unless", "when"}
-)
+RESERVED = frozenset({"action_id", "description", "command", "conditions", "approval"})
+_SAME = {
+    "condition": "conditions",
+    "precondition": "conditions",
+    "preconditions": "conditions",
+    "commands": "command",
+    "actionid": "action_id",
+    "approvals": "approval",
+}
+_OF_THE_WORKFLOW = frozenset({"output", "retries", "retry", "timeout", "timeouts", "unless", "when", "on_error"})
+_NOT_YET = frozenset({"budget", "depends_on", "on_failure", "requires", "rollback"})
 _NAME_FIRST = re.compile(r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\s*:(?:\s|$)")
 _NUMBERING = re.compile(
     r"^\s*(?:(?:action|step)\s*#?\d*\s*[:.)\u2013\u2014-]+|(?:action|step)\s*#?\d+$|#?\d+\s*[:.)\u2013\u2014-]*)\s*",
@@ -58,6 +52,11 @@ class Action:
     action_id: str
     title: str
     line: int
+    heading: str = ""
+    """The heading with code in backticks, empty where the action has none of its own."""
+    heading_line: int = 0
+    beside: tuple[tuple[str, int], ...] = ()
+    """The texts under the heading that stand in no list, with their lines."""
     named: dict[str, Named] = field(default_factory=dict)
     unnamed: list[Item] = field(default_factory=list)
 
@@ -153,7 +152,16 @@ def _action(items: list[Item], part: Part, report: Report) -> Action | None:
     except ValueError as error:
         report.error(first.line, f"action_id: {error}", "write letters, digits, _ and -, at most 63, a letter first")
         return None
-    action = Action(first.value, _title(part, first.value), first.line, unnamed=unnamed)
+    own = part.heading if part.heading and not part.opens else None
+    action = Action(
+        first.value,
+        _title(part, first.value),
+        first.line,
+        own.marked if own else "",
+        own.line if own else 0,
+        tuple(text for block in part.blocks if not isinstance(block, Bullets) for text in texts_of(block)),
+        unnamed=unnamed,
+    )
     for named in named_items:
         _keep(named, action, report)
     return action
@@ -173,11 +181,16 @@ def _keep(named: Named, action: Action, report: Report) -> None:
         )
         report.error(named.line, what, remedy)
         return
+    if named.name in _OF_THE_WORKFLOW:
+        report.error(
+            named.line,
+            f"the item {quoted(named.name)} is said in the workflow, not in the action",
+            f"write it beside - action_id: {action.action_id} in the front matter",
+        )
+        return
     if named.name in _NOT_YET:
         remedy = (
-            "write a condition as an item of the list under conditions"
-            if named.name.startswith(("pre", "req", "when", "unl"))
-            else "remove it"
+            "write a condition as an item of the list under conditions" if named.name == "requires" else "remove it"
         )
         report.error(named.line, f"the item {quoted(named.name)} is not supported yet", remedy)
         return
@@ -188,7 +201,8 @@ def _title(part: Part, action_id: str) -> str:
     """The heading without its number: actions run in the workflow's order, so a heading's number would mislead."""
     if part.heading is None or part.opens:
         return action_id
-    return _NUMBERING.sub("", part.heading.plain).strip() or action_id
+    title, _ = in_heading(part.heading.plain)
+    return _NUMBERING.sub("", title).strip() or action_id
 
 
 def read_named(item: Item) -> Named | None:
@@ -234,7 +248,7 @@ def _reserved(name: str) -> str:
     """
     plain = re.sub(r"[\s-]+", "_", name.lower())
     plain = _SAME.get(plain, plain)
-    return plain if plain in RESERVED | _NOT_YET else name
+    return plain if plain in RESERVED | _NOT_YET | _OF_THE_WORKFLOW else name
 
 
 def _named(name: str, spans: list[Span], item: Item) -> Named:

@@ -16,11 +16,11 @@ from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, wind
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
+from runmend.runbook.expressions import OF_CRITERIA, OF_NODES
 from runmend.runbook.gates import compile_gates
 from runmend.runbook.header import Header, Use, read_header
 from runmend.runbook.phrases import known_states, same_state
-from runmend.runbook.prose import REMEDY as PROSE_REMEDY
-from runmend.runbook.prose import check_prose, prohibition
+from runmend.runbook.prose import warn_of_prose
 from runmend.runbook.steps import compile_step
 from runmend.runbook.targets import compile_target
 
@@ -50,11 +50,11 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     actions = find_actions(document, report)
     steps = _steps(header, actions, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
-    check_prose(document, changing, report)
-    _warn_of_restrictions(header, report, changes=bool(changing))
-    criteria = compile_criteria(document, report, changes=bool(changing))
-    _warn_of_unread_sections(document, report)
+    warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
     target = compile_target(header, steps, report)
+    readers = OF_NODES if target else OF_CRITERIA
+    criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
+    _warn_of_unread_sections(document, report)
     state = _state(header, steps, criteria, target, report)
     if changing and not any(criterion.understood for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
@@ -112,7 +112,8 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"correct or remove it; {known}",
             )
         elif step := compile_step(action, report):
-            steps.append(step.model_copy(update={"gate": compile_gates(use.gates, report)}) if use.gates else step)
+            gate = " && ".join(filter(None, (step.gate, compile_gates(use.gates, report))))
+            steps.append(step.model_copy(update={"gate": gate}))
             if step.changes and changed:
                 report.error(
                     use.line,
@@ -131,15 +132,6 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 "add it to the workflow, or remove it",
             )
     return tuple(steps)
-
-
-def _warn_of_restrictions(header: Header, report: Report, *, changes: bool) -> None:
-    for key, text in (("title", header.title), ("description", header.description)):
-        word = prohibition(text) if changes else None
-        if word:
-            report.warning(
-                Kind.PROSE, header.line(key), f"the {key} says {quoted(word)}, and binds nothing", PROSE_REMEDY
-            )
 
 
 def _warn_of_labels(steps: tuple[Step, ...], target: str, report: Report) -> None:

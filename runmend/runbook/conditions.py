@@ -1,207 +1,131 @@
-"""What must hold before an action: the list under `conditions`, and a leading "If …," of its description."""
+"""What must hold before an action: the list under `conditions`, a leading "If …," and a heading's "(if …)".
+
+Each is a sentence of the table, or an expression in backticks. Called by `runbook.steps` and for the front matter.
+"""
 
 import re
 from dataclasses import dataclass
 
-from runmend.runbook.phrases import LONGEST, STATE, sentence, state_in
+from runmend.facts.expressions import compiled
+from runmend.runbook.diagnostics import Report
+from runmend.runbook.expressions import OF_CONDITIONS, check_expression
+from runmend.runbook.labels import Labels
+from runmend.runbook.phrases import LONGEST
+from runmend.runbook.sentences import read_sentence
 
-KINDS = {
-    kind.lower(): kind
-    for kind in (
-        "CronJob",
-        "DaemonSet",
-        "Deployment",
-        "Job",
-        "Node",
-        "ReplicaSet",
-        "ReplicationController",
-        "Rollout",
-        "StatefulSet",
-    )
-}
-EXAMPLES = '"Requires: `namespace`, `pod` labels", "Pod must be owned by a Deployment" or "Pod is in ImagePullBackOff"'
-
-_LABEL = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_REQUIRES = re.compile(
-    r"\s*(?:requires?|required|needs)\b(?:\s+the)?(?P<labels>\s+(?:alert\s+)?labels?\b)?\s*:?\s*(?P<rest>.*)",
-    re.IGNORECASE | re.DOTALL,
-)
-_OPTIONAL_FIRST = re.compile(
-    r"\s*optional(?:ly)?\b(?P<labels>\s+(?:alert\s+)?labels?\b)?\s*:?\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
-)
-_OPTIONAL = re.compile(r"[\s,;]*\(?\s*(?:and\s+|plus\s+)?optional(?:ly)?\b:?\s*(?P<names>[^()]*)\)?\s*", re.IGNORECASE)
-_OPTIONAL_AFTER = re.compile(r"(?P<name>.*?)\s*(?:\(\s*optional\s*\)|\boptional)\s*", re.IGNORECASE)
-_NO_LABELS = re.compile(
-    r"\s*(?:(?:requires?|required|needs)\b\s*:?\s*(?:none|nothing|no\s+(?:alert\s+)?labels?)|"
-    r"no\s+(?:alert\s+)?labels?(?:\s+(?:is|are))?\s+(?:required|needed))\s*",
-    re.IGNORECASE,
-)
-KNOWN_LABELS = frozenset(
-    {
-        "alertname",
-        "cluster",
-        "container",
-        "daemonset",
-        "deployment",
-        "endpoint",
-        "instance",
-        "job",
-        "job_name",
-        "namespace",
-        "node",
-    }
-    | {"phase", "pod", "reason", "replicaset", "service", "severity", "statefulset", "uid"}
-)
-"""Labels that need no backticks. Any other bare word may be no label at all: "no", "most", "approval"."""
-_LABELS_WORD = re.compile(r"\b(?:alert\s+)?labels?\b", re.IGNORECASE)
-_OWNER = re.compile(
-    r"(?:the |affected )*pod (?:must be|is|should be|has to be|must) (?:owned|managed|controlled|created) by "
-    r"(?:a |an |the )?(?P<kind>\w+)"
-)
-_STATE = re.compile(
-    r"(?:(?:the|a|any|affected|pods?) )*(?:pod|container|its container|init container)s?(?: status| state)?"
-    r" (?:is|are|must be|remains|stays)(?: currently| still| stuck)*(?: in)?(?: an?| the)? "
-    rf"(?P<state>{STATE})(?: state| status)?"
+EXAMPLES = (
+    '"Requires: `namespace`, `pod` labels", "Pod must be owned by a Deployment", "Pod is in ImagePullBackOff" or '
+    "`workload.replicas > 1`"
 )
 _LEADING = re.compile(
-    r"\s*(?P<word>only if|if|when|whenever|once|unless|in case|provided that|as long as)\b(?P<rest>.*)",
+    r"\s*(?P<word>only if|only when|if|when|whenever|once|unless|in case|provided that|as long as)\b(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
-_POSITIVE = frozenset({"if", "only if", "when"})
+_NEVER_READ = frozenset({"once"})
+"""What waits for something is no condition that could be asked once."""
 _GOES_ON = re.compile(r"\s*(?:and|or|but|unless|except|provided|only|while|if|when)\b", re.IGNORECASE)
+_CODE = re.compile(r"`[^`]*`")
+_EXPRESSION = re.compile(r"\s*`(?P<code>[^`]+)`[\s.]*")
+_END = re.compile(r",|\bthen\b", re.IGNORECASE)
+_MOST_PARTS = 8
+_IN_HEADING = re.compile(r"\s*\((?P<clause>(?:only )?(?:if|when|unless)\b.*)\)\s*$", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """Labels that the alert must carry, and those that it may."""
+class Meant:
+    """What a condition stands for: an expression, and what else it says of it.
 
-    required: tuple[str, ...]
-    optional: tuple[str, ...]
+    `state` is what "Pod is in …" names; `owner` and `labels` have no expression.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class OwnedBy:
-    """The kind that the pod must be owned by."""
-
-    kind: str
+    expression: str = ""
+    state: str | None = None
+    owner: str | None = None
+    labels: Labels | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class InState:
-    """The state that the pod must be in."""
+class Leading:
+    """A description that begins with a condition: the condition, what follows it, and what to show of it where it is
+    not understood.
+    """
 
-    state: str
+    clause: str
+    rest: str
+    shown: str
+    whole: bool
+    """Whether the clause is all of the condition: "If pod is in X, and only if Y, patch" has half of it there."""
 
 
-Condition = Labels | OwnedBy | InState
+def read_condition(text: str, line: int, report: Report) -> tuple[Meant, ...] | None:
+    """Read a condition, in Markdown without its bold marks: "Pod is in X", "Only if …", and several joined by "and".
 
-
-def read_condition(text: str) -> Condition | None:
-    """Read one condition, in Markdown without its bold marks; names may stand in backticks.
-
-    None where it is not understood.
+    None where it is not understood. What is wrong with an expression is in the report, and it then means nothing.
     """
     found = _LEADING.match(text)
-    if found:
-        return _owner(found["rest"]) or _in_state(found["rest"]) if found["word"].lower() in _POSITIVE else None
-    return _labels(text) or _owner(text) or _in_state(text)
+    if found is None:
+        return _read(text, line, report)
+    word = found["word"].lower()
+    meant = None if word in _NEVER_READ else _read(found["rest"], line, report)
+    if meant is None or word != "unless":
+        return meant
+    if any(not one.expression for one in meant):
+        return None
+    return (Meant(f"!({_all_of(meant)})"),) if meant else ()
 
 
-def read_leading_if(description: str) -> Condition | str | None:
-    """The condition that a description begins with; its text where it is not understood; None where it begins with
-    none.
-
-    Only "If", "When" and "Only if" can be understood; what follows another word of that kind is a condition all the
-    same.
-    """
+def leading(description: str) -> Leading | None:
+    """The condition that a description begins with; None where it begins with none."""
     found = _LEADING.match(description)
     if found is None:
         return None
-    clause, comma, rest = found["rest"].partition(",")
-    if _GOES_ON.match(rest):  # "If pod is in X, and only if Y, patch": half a condition is none
-        return " ".join(f"{found['word']}{found['rest']}".split())
-    clause = re.split(r"\bthen\b", clause, maxsplit=1, flags=re.IGNORECASE)[0]
-    understood = _in_state(clause) or _owner(clause)
-    if understood and found["word"].lower() in _POSITIVE:
-        return understood
-    return " ".join(f"{found['word']}{clause if comma else found['rest']}".split())
+    hidden = _CODE.sub(lambda code: "`" * len(code.group()), description)
+    end = _END.search(hidden, found.start("rest"))
+    clause = description[: end.start()] if end else description
+    rest = description[end.end() :] if end else ""
+    comma = bool(end and end.group() == ",")
+    whole = not (comma and _GOES_ON.match(rest))
+    if comma and whole and (then := re.match(r"\s*then\b", rest, re.IGNORECASE)):
+        rest = rest[then.end() :]
+    shown = clause if comma and whole else description
+    return Leading(clause, rest, " ".join(shown.split()), whole)
 
 
-def after_leading_if(description: str) -> str:
-    """What a description says after the condition that begins it; all of it where it begins with none."""
-    found = _LEADING.match(description)
-    if found is None:
-        return description
-    return re.split(r",|\bthen\b", found["rest"], maxsplit=1, flags=re.IGNORECASE)[-1]
+def in_heading(heading: str) -> tuple[str, str]:
+    """A heading without the condition in parentheses at its end, and that condition; empty where there is none."""
+    found = _IN_HEADING.search(heading) if len(heading) <= LONGEST else None
+    return (heading[: found.start()], found["clause"]) if found else (heading, "")
 
 
-def _in_state(text: str) -> InState | None:
-    found = _STATE.fullmatch(sentence(text))
-    state = state_in(found["state"]) if found else None
-    return InState(state) if state else None
-
-
-def _owner(text: str) -> OwnedBy | None:
-    found = _OWNER.fullmatch(sentence(text))
-    kind = KINDS.get(found["kind"]) if found else None
-    return OwnedBy(kind) if kind else None
-
-
-def _labels(text: str) -> Labels | None:
-    if len(text) > LONGEST:
+def _read(text: str, line: int, report: Report) -> tuple[Meant, ...] | None:
+    code = _EXPRESSION.fullmatch(text)
+    source = code["code"].strip() if code else ""
+    if re.search(r"\W", source):  # a lone word in backticks is no expression
+        return (Meant(source),) if check_expression(source, line, OF_CONDITIONS, report) else ()
+    if one := _sentence(text):
+        return (one,)
+    parts = _and_parts(text)
+    if not 1 < len(parts) <= _MOST_PARTS:
         return None
-    text = " ".join(text.split()).rstrip(". ")
-    if _NO_LABELS.fullmatch(text):
-        return Labels((), ())
-    only_optional = _OPTIONAL_FIRST.fullmatch(text)
-    found = only_optional or _REQUIRES.fullmatch(text)
-    parts = None
-    if found is not None:
-        parts = ([], _parts(found["rest"])) if only_optional else _optional_parts(found["rest"])
-    if found is None or parts is None:
+    meant = [_read(part, line, report) for part in parts]
+    return tuple(one for each in meant for one in each or ()) if all(each is not None for each in meant) else None
+
+
+def _sentence(text: str) -> Meant | None:
+    read = read_sentence(text, "condition")
+    if read is None or (read.expression and compiled(read.expression).groups - OF_CONDITIONS.groups):
         return None
-    # "Requires: approval" names no label: either the word labels stands there, or the names are in backticks.
-    spoken = bool(found["labels"]) or _LABELS_WORD.search(found["rest"]) is not None
-    required, optional = (_names(names, spoken=spoken) for names in parts)
-    if required is None or optional is None or not {*required, *optional} or {*required} & {*optional}:
-        return None
-    return Labels(tuple(required), tuple(optional))
+    return Meant(read.expression, read.state, read.owner, read.labels)
 
 
-def _optional_parts(rest: str) -> tuple[list[str], list[str]] | None:
-    """The names that are required and those that are not: `a`, `b` (optional), and optional `c`.
-
-    None where it is not clear which.
-    """
-    optional: list[str] = []
-    extra = next((found for found in _OPTIONAL.finditer(rest) if found["names"].strip()), None)
-    if extra:
-        optional = _parts(extra["names"])
-        rest = f"{rest[: extra.start()]}, {rest[extra.end() :]}"
-    required: list[str] = []
-    parts = _parts(rest)
-    if extra and not parts:
-        return None  # "Requires: optional `a`, `b`": is the second one optional as well?
-    for part in parts:
-        after = _OPTIONAL_AFTER.fullmatch(part)
-        if after is None:
-            required.append(part)
-        elif len(parts) > 1 and _LABELS_WORD.search(after["name"]):
-            return None  # "`a`, `b` labels (optional)": one of them, or both?
-        else:
-            optional.append(after["name"])
-    return required, optional
+def _all_of(meant: tuple[Meant, ...]) -> str:
+    return " && ".join(f"({one.expression})" for one in meant) if len(meant) > 1 else meant[0].expression
 
 
-def _parts(text: str) -> list[str]:
-    return [part.strip() for part in re.split(r",|\band\b", text) if part.strip()]
-
-
-def _names(parts: list[str], *, spoken: bool) -> list[str] | None:
-    words = [word for part in parts if (word := _LABELS_WORD.sub(" ", part).strip())]
-    quoted = [word[1:-1] for word in words if re.fullmatch(r"`[^`]+`", word)]
-    # "`namespace`, `pod` labels and approval": where some names are in backticks, what is not is no name.
-    if len(quoted) != len(words) and (quoted or not spoken or any(word.lower() not in KNOWN_LABELS for word in words)):
-        return None
-    names = quoted or [word.lower() for word in words]
-    return list(dict.fromkeys(names)) if all(_LABEL.fullmatch(name) for name in names) else None
+def _and_parts(text: str) -> list[str]:
+    hidden = _CODE.sub(lambda code: "`" * len(code.group()), text)
+    at, parts = 0, []
+    for joint in re.finditer(r"\band\b", hidden, re.IGNORECASE):
+        parts.append(text[at : joint.start()])
+        at = joint.end()
+    return [*parts, text[at:]]

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from runmend.facts.expressions import ExpressionError, compiled
 from runmend.plan.criteria import Criterion
-from runmend.runbook.diagnostics import Kind, Report, listed, quoted
+from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
+from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression
 from runmend.runbook.phrases import DAY, seconds_in
 from runmend.runbook.sentences import nearest, read_sentence, wrong_state
 
 WINDOW_SECONDS = 300
 SETTLE_SECONDS = 600
-OF_CRITERIA = frozenset({"pods", "workload", "events", "restarted"})
-"""The groups of facts that a criterion may read."""
 EXAMPLES = (
     '"Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running", "Container starts successfully", '
     '"No new `ImagePullBackOff` events for 5 minutes" or "No container restarts for 5 minutes"'
@@ -58,9 +56,13 @@ class _Said:
     behind: str = ""
 
 
-def compile_criteria(document: Document, report: Report, *, changes: bool) -> tuple[Criterion, ...]:
-    """Compile the section Success Criteria of a runbook; `changes` says whether it changes anything."""
-    criteria = tuple(_compile(item, report) for item in _sentences(document, report, changes=changes))
+def compile_criteria(
+    document: Document, report: Report, *, changes: bool, readers: Readers = OF_CRITERIA
+) -> tuple[Criterion, ...]:
+    """Compile the section Success Criteria of a runbook; `changes` says whether it changes anything, `readers` what
+    criteria of its target may read.
+    """
+    criteria = tuple(_compile(item, readers, report) for item in _sentences(document, report, changes=changes))
     deadlines = [criterion for criterion in criteria if criterion.within]
     for other in deadlines[1:]:
         if other.within != deadlines[0].within:
@@ -182,8 +184,8 @@ def _whole(item: Item) -> str:
     return " / ".join([*texts, *(_whole(child) for child in item.items)])
 
 
-def _compile(item: _Said, report: Report) -> Criterion:
-    criterion = _expression(item, report) if item.code else criterion_of(item.text, item.line)
+def _compile(item: _Said, readers: Readers, report: Report) -> Criterion:
+    criterion = _expression(item, readers, report) if item.code else criterion_of(item.text, item.line)
     if criterion is None:
         wrong = wrong_state(item.text)
         report.warning(
@@ -204,27 +206,10 @@ def _compile(item: _Said, report: Report) -> Criterion:
     return criterion
 
 
-def _expression(item: _Said, report: Report) -> Criterion:
+def _expression(item: _Said, readers: Readers, report: Report) -> Criterion:
     """A criterion that is written as an expression, with "for …" or "within …" behind it."""
-    try:
-        expression = compiled(item.code)
-    except ExpressionError as error:
-        column = report.column_of(item.line, item.code)
-        report.error(
-            item.line,
-            f"the expression {quoted(item.code)}: {error}",
-            error.remedy or "`runmend facts` lists what an expression may name",
-            column=column + error.column - 1 if column and error.line == 1 else 0,
-        )
+    if not check_expression(item.code, item.line, readers, report):
         return Criterion(text=item.text, line=item.line)
-    if elsewhere := sorted(expression.groups - OF_CRITERIA):
-        report.error(
-            item.line,
-            f"the expression {quoted(item.code)} reads {listed(elsewhere, 'and')}, and a criterion speaks of the "
-            "target after the change, whose pods are new",
-            f"read {listed(sorted(OF_CRITERIA))}",
-            column=report.column_of(item.line, item.code),
-        )
     named = _BEHIND.fullmatch(item.behind)
     seconds = seconds_in(named["duration"]) if named else None
     if item.behind and seconds is None:

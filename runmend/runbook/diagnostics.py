@@ -36,6 +36,7 @@ class Kind(StrEnum):
     UNUSED_ITEM = "unused-item"
     UNUSED_SILENCE = "unused-silence"
     PROSE = "prose"
+    RECOMMEND_ONLY = "recommend-only"
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
 

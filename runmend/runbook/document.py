@@ -132,6 +132,28 @@ class Other:
 Block = Inline | Bullets | Code | Other
 
 
+def texts_of(block: Block) -> Iterator[tuple[str, int]]:
+    """The texts of a block with their lines."""
+    match block:
+        case Inline():
+            yield block.plain, block.line
+        case Bullets():
+            for item in block.items:
+                yield from texts_of_item(item)
+        case Code() | Other():
+            yield block.text, block.line
+
+
+def texts_of_item(item: Item) -> Iterator[tuple[str, int]]:
+    """The texts of a list item and of all that stands under it, with their lines."""
+    yield item.inline.plain, item.line
+    yield from ((more.plain, more.line) for more in item.more)
+    yield from ((code.text, code.line) for code in item.codes)
+    yield from ((other.text, other.line) for other in item.others)
+    for child in item.items:
+        yield from texts_of_item(child)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A heading and what stands under it, up to the next heading of any level.

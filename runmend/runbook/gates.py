@@ -1,16 +1,15 @@
 """The gates of a workflow's entry: expressions or sentences that must hold for its step to run, made one expression."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runmend.core.yaml_tree import Node, Scalar, Sequence
-from runmend.facts.expressions import ExpressionError, compiled
-from runmend.runbook.diagnostics import Report, listed, quoted
+from runmend.runbook.diagnostics import Report
+from runmend.runbook.expressions import OF_CONDITIONS, check_expression
 from runmend.runbook.sentences import nearest, read_sentence
 
 KEYS = ("when", "when_all", "when_any", "unless")
-GROUPS = frozenset({"pods", "pod", "container", "workload", "node", "alert"})
-"""The groups of facts that a gate may read: what is new is told against what there was when the target had settled."""
+OF_GATES = replace(OF_CONDITIONS, what="the gate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def compile_gates(gates: tuple[Gate, ...], report: Report) -> str:
     """The one expression that must hold; empty where there is no gate."""
     parts: dict[str, list[str]] = {key: [] for key in KEYS}
     for gate in gates:
-        if expression := _compile(gate, report):
+        if expression := compile_gate(gate, report):
             parts[gate.key].append(f"({expression})")
     whole = [*parts["when"], *parts["when_all"], *(f"!{each}" for each in parts["unless"])]
     if parts["when_any"]:
@@ -57,24 +56,9 @@ def compile_gates(gates: tuple[Gate, ...], report: Report) -> str:
     return " && ".join(whole)
 
 
-def _compile(gate: Gate, report: Report) -> str:
-    read = read_sentence(gate.text)
-    source = read.expression if read and read.seconds is None and read.within is None else gate.text.strip("`")
-    try:
-        expression = compiled(source)
-    except ExpressionError as error:
-        report.error(
-            gate.line,
-            f"the gate {quoted(gate.text)}: {error}",
-            error.remedy or f"`runmend facts` lists what an expression may name; of sentences, {nearest(gate.text)}",
-        )
-        return ""
-    if elsewhere := sorted(expression.groups - GROUPS):
-        report.error(
-            gate.line,
-            f"the gate {quoted(gate.text)} reads {listed(elsewhere, 'and')}: what is new is not known before the "
-            "target has settled",
-            f"read {listed(sorted(GROUPS))}",
-        )
-        return ""
-    return source
+def compile_gate(gate: Gate, report: Report) -> str:
+    """The expression that a gate is, or that its sentence stands for; empty where it is wrong: the report says so."""
+    read = read_sentence(gate.text, "condition")
+    source = read.expression if read and read.expression else gate.text.strip("`")
+    hint = f"; of sentences, {nearest(gate.text, 'condition')}"
+    return source if check_expression(source, gate.line, OF_GATES, report, hint) else ""

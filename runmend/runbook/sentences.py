@@ -1,235 +1,61 @@
-"""The sentences that a criterion may be, each with the expression that it stands for: one table.
+"""Read a sentence by the table of forms: a criterion, or a condition.
 
-Called by `runbook.criteria`. A row is one family of sentences: a pattern over plain words, the expression, and
-examples, each of which is a test. Patterns are matched whole, against lower-case words of at most `phrases.LONGEST`
-characters.
+Called wherever the compiler reads what must hold. What a row of `runbook.forms` means is read here, and nowhere else.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import Final, Literal
+from typing import Final
 
+from runmend.core.names import dns_label
 from runmend.facts.states import State
 from runmend.language.states import STATES
 from runmend.runbook.diagnostics import quoted
-from runmend.runbook.phrases import DURATION, STATE, number_in, seconds_in, sentence, state_in
+from runmend.runbook.forms import FORMS, Form, Must, Place
+from runmend.runbook.labels import Labels, labels_in
+from runmend.runbook.phrases import DURATION, number_in, seconds_in, sentence, state_in
 
-Must = Literal["become", "stay"]
-
-_WHOSE = r"(?:(?:the|all|every|each|of|its|affected|new|replacement|patched|target|deployment|workload) )*"
-_OF = r"(?: status| state| phase)?(?: of (?:the|its) (?:deployment|target|workload|owner))?"
-_BECOME = r"(?:is|are|become|becomes|reach|reaches|enter|enters|get|gets|must be|should be) (?:all |back |again |now )*"
-_STAY = r"(?:stays?|remains?|keeps?|continues? to be) "
-_MOVE = (
-    r"(?:transition(?:s|ed)?|moves?|moved|changes?|changed|goes|go|went|switch(?:es|ed)?|recover(?:s|ed)?|"
-    r"returns?|returned) (?:back )?"
-)
-_WELL = r"(?:running|ready|healthy|available|serving)"
-_RUNNING = rf"(?:in )?(?:a |the )?{_WELL}(?:(?:,? and |, ?| & |/){_WELL})?(?: (?:state|status|phase))?(?: again)?"
-_START = r"starts?|started|successfully (?:starts?|started)"
-_NO = r"(?:there (?:is|are) )?no (?:new |more |further |additional |other )*"
-_NOT = r"(?:does not|do not|doesnt|dont|did not|didnt|never|is not|are not|isnt|arent)"
-_SEEN = r"(?: (?:are |is )?(?:occurs?|appears?|seen|observed|reported|recorded|emitted|happens?))?"
-_IN = r"(?: (?:is|are|remains?|stays?))? (?:in|stuck in) (?:the |an? )?"
-_COUNT = r"(?P<count>\w+)"
-_STATE = rf"(?P<state>{STATE})(?: state| status)?"
-_PODS = r"(?:pods?|replicas?)"
-_PROBES = r"(?:probes?|checks?|health checks?)"
-_AT_LEAST = r"(?:at least|a minimum of)"
-_OF_ANY = r"(?: of (?:the|any) (?:container|pod)s?)?"
-_RESTART_COUNT = rf"{_WHOSE}(?:(?:container|pod) )?restart counts?"
+OWNERS: Final = {
+    kind.lower(): kind
+    for kind in (
+        "CronJob",
+        "DaemonSet",
+        "Deployment",
+        "Job",
+        "Node",
+        "ReplicaSet",
+        "ReplicationController",
+        "Rollout",
+        "StatefulSet",
+    )
+}
+_COMPARED: Final = {
+    **dict.fromkeys(("at least",), ">="),
+    **dict.fromkeys(("at most",), "<="),
+    **dict.fromkeys(("more than", "above", "over", "exceeds", "greater than", "higher than"), ">"),
+    **dict.fromkeys(("fewer than", "less than", "below", "under", "lower than"), "<"),
+    **dict.fromkeys(("exactly",), "=="),
+}
 _PREPOSITION = (
     r"(?:(?:for|during|over|throughout)(?: at least)?(?: the)?(?: (?:next|following|last))?(?: a period of)?|"
     r"in the (?:next|following|last))"
 )
 _FOR = re.compile(rf"(?P<rest>.*?) {_PREPOSITION} (?P<duration>{DURATION})")
-"""Behind a sentence: for how long it must hold. A bare "in" is a deadline as well, so it is not read."""
+"""Behind a criterion: for how long it must hold. A bare "in" is a deadline as well, so it is not read."""
 _WITHIN = re.compile(rf"(?P<rest>.*?)(?: within| in less than| in under) (?P<duration>{DURATION})")
-"""Behind a sentence: until when it must have become true."""
-
-_SOME = "pods.size() > 0"
-_ALL_RUN = f"{_SOME} && pods.all(p, p.running)"
-_STARTED = f"{_SOME} && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
-_READY = f"{_SOME} && pods.all(p, p.containers.all(c, c.must_end || c.ready))"
-_ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A family of sentences. `{state}` and `{count}` of the expression are what the pattern has found.
-
-    `must` is what it must do where the sentence names no time. One that must become true may name for how long it must
-    hold where `lasting` is not None: that is what must hold then as well.
-    """
-
-    pattern: str
-    expression: str
-    examples: tuple[str, ...]
-    must: Must = "become"
-    lasting: str | None = None
-
-    @property
-    def may_last(self) -> bool:
-        """Whether it may name for how long it must hold."""
-        return self.must == "stay" or self.lasting is not None
-
-
-FORMS: Final = (
-    Form(
-        rf"{_WHOSE}{_PODS}{_OF} (?:has |have )?{_MOVE}from {_STATE} to {_RUNNING}",
-        f'{_ALL_RUN} && !waiting("{{state}}")',
-        ("Pod transitions from `ImagePullBackOff` to `Running`", "Pods move from CrashLoopBackOff to Ready"),
-    ),
-    Form(
-        rf"{_WHOSE}{_PODS}{_OF} (?:has |have )?{_MOVE}to {_RUNNING}",
-        _ALL_RUN,
-        ("Pod returns to Running",),
-    ),
-    Form(
-        rf"{_WHOSE}(?:pods?|replicas?|containers?){_OF} {_BECOME}{_RUNNING}",
-        _ALL_RUN,
-        ("All pods are Running and Ready", "Pod becomes healthy", "All replicas are available"),
-        lasting="!restarted",
-    ),
-    Form(
-        rf"{_WHOSE}(?:pods?|replicas?|containers?){_OF} {_STAY}{_RUNNING}",
-        f"{_ALL_RUN} && !restarted",
-        ("Pods stay Ready for 10 minutes", "The container remains running"),
-        must="stay",
-    ),
-    Form(
-        rf"{_WHOSE}(?:pods?|containers?) pass(?:es)? (?:the |its |their |all )*(?:readiness )?{_PROBES}",
-        _READY,
-        ("Pod passes its readiness probe", "Containers pass their health checks"),
-    ),
-    Form(
-        rf"{_WHOSE}readiness {_PROBES} (?:is |are )?(?:pass(?:es|ing)?|succeeds?|succeeding)",
-        _READY,
-        ("Readiness probes pass",),
-    ),
-    Form(
-        (
-            rf"{_WHOSE}containers? (?:has |have |is |are )?(?:{_START})(?: up)?(?: successfully| cleanly| again| "
-            r"without errors?)?"
-        ),
-        f"{_STARTED} && !restarted",
-        ("Container starts successfully", "All containers have started"),
-    ),
-    Form(
-        rf"{_WHOSE}(?:pods?|containers?) (?:is |are )?(?:no longer|not) (?:in |stuck in )?(?:the )?{_STATE}",
-        f'{_SOME} && !waiting("{{state}}")',
-        ("Pod is no longer in ImagePullBackOff",),
-        lasting="",
-    ),
-    Form(
-        rf"{_NO}(?:pods?|containers?|replicas?){_IN}{_STATE}",
-        f'{_SOME} && !waiting("{{state}}")',
-        ("No pods in CrashLoopBackOff", "No container is in ImagePullBackOff state"),
-        lasting="",
-    ),
-    Form(
-        rf"{_AT_LEAST} {_COUNT} (?:pods?|replicas?)(?: of (?:the|its) \w+)? {_BECOME}{_RUNNING}",
-        "pods.filter(p, p.running).size() >= {count}",
-        ("At least 2 replicas are available",),
-        lasting="",
-    ),
-    Form(
-        (
-            rf"{_AT_LEAST} (?P<percent>\d{{1,3}}) ?(?:%|percent) of (?:the |all )*(?:pods|replicas) "
-            rf"{_BECOME}{_RUNNING}"
-        ),
-        f"{_SOME} && pods.filter(p, p.running).size() * 100 >= {{percent}} * pods.size()",
-        ("At least 80% of the pods are Ready",),
-        lasting="",
-    ),
-    Form(
-        (
-            r"(?:the )?(?:deployment |workload )?(?:rollout|deployment|roll-out)(?: status)? (?:is |has |has been )?"
-            r"(?:successfully )?(?:completes?|completed|finish(?:es|ed)?|succeeds?|succeeded|successful)"
-            r"(?: successfully)?"
-        ),
-        _ROLLED_OUT,
-        ("Rollout completes", "The deployment rollout has completed successfully"),
-    ),
-    Form(
-        (
-            r"(?:the )?(?:deployment|workload) (?:is|becomes|must be|should be) (?:fully )?"
-            r"(?:available|healthy|ready|up)(?: again)?"
-        ),
-        _ROLLED_OUT,
-        ("The Deployment is available",),
-        lasting="!restarted",
-    ),
-    Form(
-        rf"{_NO}(?P<event>{STATE})(?: state)? events?{_SEEN}",
-        f'!events.new("{{event}}") && {_SOME} && !waiting("{{event}}")',
-        ("No new `ImagePullBackOff` events for 5 minutes", "No CrashLoopBackOff events for 10 minutes"),
-        must="stay",
-    ),
-    Form(
-        rf"{_NO}warnings?(?: events?)?{_SEEN}",
-        f'!events.new("Warning") && {_SOME}',
-        ("No new warning events for 5 minutes",),
-        must="stay",
-    ),
-    Form(
-        rf"{_NO}(?P<ended>{STATE})(?: container)? (?:terminations?|kills?|restarts?|exits?){_SEEN}",
-        f'!(restarted && terminated("{{ended}}")) && {_SOME}',
-        ("No OOMKilled terminations for 10 minutes",),
-        must="stay",
-    ),
-    Form(
-        rf"{_NO}(?:containers?|pods?) (?:is |are |get |gets )?(?P<ended>{STATE})",
-        f'!(restarted && terminated("{{ended}}")) && {_SOME}',
-        ("No container is OOMKilled for 10 minutes",),
-        must="stay",
-    ),
-    Form(
-        rf"{_NO}(?:container |pod )?restarts?{_OF_ANY}{_SEEN}",
-        f"!restarted && {_SOME}",
-        ("No container restarts for 5 minutes",),
-        must="stay",
-    ),
-    Form(
-        rf"no {_WHOSE}(?:containers?|pods?) (?:restarts?|restarted)(?: again)?",
-        f"!restarted && {_SOME}",
-        ("No containers restarted for 5 minutes",),
-        must="stay",
-    ),
-    Form(
-        rf"{_WHOSE}(?:containers?|pods?) {_NOT} (?:restarts?|restarting|crash(?:es|ing)?)(?: again)?",
-        f"!restarted && {_SOME}",
-        ("The container does not restart for 5 minutes",),
-        must="stay",
-    ),
-    Form(
-        rf"{_NO}(?:container |pod )?(?:crash events?|crashes|crash ?loops?){_OF_ANY}{_SEEN}",
-        f'!restarted && {_SOME} && !waiting("CrashLoopBackOff")',
-        ("No crashes for 10 minutes", "No further crash events for 5 minutes"),
-        must="stay",
-    ),
-    Form(
-        rf"{_RESTART_COUNT} (?:{_NOT} (?:increase|grow|change|increasing|growing)|"
-        r"(?:is |remains? |stays? )(?:stable|constant|unchanged|the same))",
-        f"!restarted && {_SOME}",
-        ("Restart count does not increase for 10 minutes", "Restart count remains stable"),
-        must="stay",
-    ),
-    Form(
-        rf"{_RESTART_COUNT} (?:is|are|stays?|remains?) (?:below|under|less than|lower than) {_COUNT}",
-        f"{_SOME} && pods.all(p, p.containers.all(c, c.restarts < {{count}}))",
-        ("Restart count stays below 3 for 5 minutes",),
-        must="stay",
-    ),
-)
+"""Behind a criterion: until when it must have become true."""
 _COMPILED: Final = tuple((re.compile(form.pattern), form) for form in FORMS)
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a sentence stands for. `seconds`: for how long it must hold; `within`: until when it must become true."""
+    """What a sentence stands for. `seconds`: for how long it must hold; `within`: until when it must become true.
+
+    `leaves` is the state that a transition leaves, `state` the one that "Pod is in …" names, `owner` the kind that the
+    pod must be owned by, `labels` those that the alert must carry; the last two have no expression.
+    """
 
     form: Form
     expression: str
@@ -237,70 +63,81 @@ class Read:
     seconds: int | None = None
     within: int | None = None
     leaves: str | None = None
+    state: str | None = None
+    owner: str | None = None
+    labels: Labels | None = None
 
 
-def read_sentence(text: str) -> Read | None:
-    """Read a sentence; None where it is not understood."""
+def read_sentence(text: str, place: Place = "criterion") -> Read | None:
+    """Read a sentence, in Markdown without its bold marks, as it may stand in a place; None where it is not
+    understood.
+    """
     words = sentence(text)
-    if read := _read(words, lasting=False):
+    if read := _read(words, text, place, lasting=False):
         return read
+    if place == "condition":
+        return None
     if (found := _FOR.fullmatch(words)) and (seconds := seconds_in(found["duration"])) is not None:
-        read = _read(found["rest"], lasting=True)
-        return read and Read(read.form, read.expression, "stay", seconds, None, read.leaves)
+        read = _read(found["rest"], text, place, lasting=True)
+        return read and replace(read, must="stay", seconds=seconds)
     if (found := _WITHIN.fullmatch(words)) and (seconds := seconds_in(found["duration"])) is not None:
-        read = _read(found["rest"], lasting=False)
+        read = _read(found["rest"], text, place, lasting=False)
         if read and read.must == "become":
-            return Read(read.form, read.expression, "become", None, seconds, read.leaves)
+            return replace(read, within=seconds)
     return None
 
 
-def _read(words: str, *, lasting: bool) -> Read | None:
+def _read(words: str, text: str, place: Place, *, lasting: bool) -> Read | None:
     for pattern, form in _COMPILED:
-        found = pattern.fullmatch(words)
+        found = pattern.fullmatch(words) if form.may_stand(place) else None
         if not found or (lasting and not form.may_last):
             continue
-        values = _values(found.groupdict())
-        if values is None:
+        named = {name: each for name, each in found.groupdict().items() if each is not None}
+        if "labels" in named:
+            labels = labels_in(text)
+            if labels:
+                return Read(form, "", form.must, labels=labels)
+            continue
+        values = {name: value for name, each in named.items() if (value := _VALUES[name](each)) is not None}
+        if len(values) < len(named):
             continue
         expression = f"{form.expression} && {form.lasting}" if lasting and form.lasting else form.expression
         for name, value in values.items():
-            expression = expression.replace(f"{{{name}}}", value)
-        state = STATES[values["state"]] if form is FORMS[0] else None
-        return Read(form, expression, form.must, leaves=state.name if state and state.repaired else None)
+            expression = expression.replace(f"{{{name}}}", _as_asked(value) if name == "shown" else value)
+        leaves = values["state"] if form.leaves and STATES[values["state"]].repaired else None
+        return Read(form, expression, form.must, leaves=leaves, state=values.get("shown"), owner=values.get("owner"))
     return None
 
 
-def _values(found: dict[str, str | None]) -> dict[str, str] | None:
-    """What the pattern has found, as the expression has it; None where one is nothing that it can be."""
-    values: dict[str, str] = {}
-    for name, text in found.items():
-        match name, text:
-            case _, None:
-                continue
-            case "count" | "percent", str():
-                number = number_in(text)
-                if number is None:
-                    return None
-                values[name] = str(number)
-            case _, str():
-                state = state_in(text, _asked(name))
-                if state is None:
-                    return None
-                values[name] = state
-    return values
+def _as_asked(state: str) -> str:
+    """A call that asks for a state, by what shows it."""
+    known = STATES[state]
+    return f'waiting("{state}")' if known.waiting or known.pod else f'terminated("{state}")'
+
+
+def _number(text: str) -> str | None:
+    number = number_in(text)
+    return None if number is None else str(number)
+
+
+def _namespace(text: str) -> str | None:
+    try:
+        return dns_label(text)
+    except ValueError:
+        return None
 
 
 _SHOWN: Final[dict[str, Callable[[State], bool]]] = {
     "event": lambda state: bool(state.events),
     "ended": lambda state: bool(state.terminated),
     "state": lambda state: bool(state.waiting or state.pod),
+    "shown": lambda state: bool(state.waiting or state.pod or state.terminated),
 }
-
-
 _NOT_SHOWN: Final = {
     "event": "asks for events, and none speaks of",
     "ended": "asks for containers that end, and none ends for",
     "state": "asks for containers that wait, and none waits in",
+    "shown": "asks for pods or containers, and none is in",
 }
 
 
@@ -309,7 +146,22 @@ def _asked(name: str) -> dict[str, State]:
     return {state.name: state for state in STATES.values() if _SHOWN[name](state)}
 
 
-def wrong_state(text: str) -> tuple[str, str] | None:
+_VALUES: Final[dict[str, Callable[[str], str | None]]] = {
+    "count": _number,
+    "percent": _number,
+    "compared": _COMPARED.get,
+    "owner": OWNERS.get,
+    "phase": str.capitalize,
+    "namespace": _namespace,
+    "state": lambda words: state_in(words, _asked("state")),
+    "event": lambda words: state_in(words, _asked("event")),
+    "ended": lambda words: state_in(words, _asked("ended")),
+    "shown": lambda words: state_in(words, _asked("shown")),
+}
+"""What a pattern's group stands for in the expression; None where its words are nothing that it can be."""
+
+
+def wrong_state(text: str, place: Place = "criterion") -> tuple[str, str] | None:
     """What is wrong with the state that a sentence names, and the states that may stand there.
 
     None where the sentence is not one that names a state.
@@ -317,9 +169,9 @@ def wrong_state(text: str) -> tuple[str, str] | None:
     words = sentence(text)
     duration = _FOR.fullmatch(words) or _WITHIN.fullmatch(words)
     for each in (words, duration["rest"] if duration else words):
-        for pattern, _ in _COMPILED:
-            found = pattern.fullmatch(each)
-            for name in ("state", "event", "ended") if found else ():
+        for pattern, form in _COMPILED:
+            found = pattern.fullmatch(each) if form.may_stand(place) else None
+            for name in _SHOWN if found else ():
                 named = found.groupdict().get(name) if found else None
                 if not named or state_in(named, _asked(name)) is not None:
                     continue
@@ -330,8 +182,8 @@ def wrong_state(text: str) -> tuple[str, str] | None:
     return None
 
 
-def nearest(text: str) -> str:
+def nearest(text: str, place: Place = "criterion") -> str:
     """What to write instead of a sentence that is not understood: the example that is most like it, where one is."""
-    examples = {example.lower(): example for form in FORMS for example in form.examples}
+    examples = {example.lower(): example for form in FORMS if form.may_stand(place) for example in form.examples}
     near = next(iter(get_close_matches(sentence(text), examples, 1)), None)
     return f'did you mean "{examples[near]}"?' if near else "`runmend sentences` lists what is understood"

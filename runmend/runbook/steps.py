@@ -1,34 +1,55 @@
 """From an action as it is written to a step of the plan: its operation, its labels, its gates."""
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
+from runmend.language.states import STATES
 from runmend.language.verbs import verb_of
 from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
-from runmend.plan.plan import BUDGET_SECONDS, BUILT_IN_PLACEHOLDERS, CHANGING_SECONDS, READING_SECONDS, Step, fill
+from runmend.plan.plan import (
+    BUDGET_SECONDS,
+    BUILT_IN_PLACEHOLDERS,
+    CHANGING_SECONDS,
+    PLACEHOLDER,
+    READING_SECONDS,
+    Condition,
+    Step,
+    fill,
+)
 from runmend.runbook.actions import RESERVED, Action, Named
-from runmend.runbook.conditions import EXAMPLES, Condition, InState, Labels, OwnedBy, read_condition, read_leading_if
+from runmend.runbook.conditions import EXAMPLES, Meant, in_heading, leading, read_condition
 from runmend.runbook.diagnostics import Kind, Report, quoted
-from runmend.runbook.document import Item
+from runmend.runbook.document import Item, texts_of_item
 from runmend.runbook.kubectl import parse_command
-from runmend.runbook.phrases import known_states, same_state
-from runmend.runbook.prose import check_items
+from runmend.runbook.phrases import same_state
+from runmend.runbook.prose import AS_ITEMS, restriction
+from runmend.runbook.prose import LONGEST as RESTRICTION_SHOWN
+from runmend.runbook.sentences import nearest, wrong_state
 from runmend.runbook.values import Parameter, Values
+
+REMEDY = (
+    f"write it as a condition that Runmend reads ({EXAMPLES}), take it to Notes, where it binds nothing, or write "
+    "- **approval**: `none` if nothing is meant to wait"
+)
+_MOST_RESTRICTIONS = 20
 
 _PARAMETER_NAME = r"letters, digits and _, not a digit first"
 _NOTHING = frozenset({"none", "n/a", "-", ""})
 
 
 @dataclass(slots=True)
-class _Gates:
-    """What an action's conditions come to."""
+class _Conditions:
+    """What an action's conditions come to, and what restricts it that nothing reads."""
 
+    changes: bool
     required: dict[str, None] = field(default_factory=dict)
     optional: dict[str, None] = field(default_factory=dict)
     owner: str | None = None
     state: str | None = None
+    gates: list[str] = field(default_factory=list)
+    conditions: list[Condition] = field(default_factory=list)
+    restrictions: dict[str, None] = field(default_factory=dict)
 
 
 def compile_step(action: Action, report: Report) -> Step | None:
@@ -49,7 +70,9 @@ def compile_step(action: Action, report: Report) -> Step | None:
     verb = verb_of(operation)
     arguments = verb.arguments.model_validate(operation.arguments)
     changes = verb.changing is not None
-    gates = _gates(action, changes, report)
+    found = _Conditions(changes)
+    _read_conditions(action, found, report)
+    _look_for_restrictions(action, found, report)
     known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
     known |= {parameter.name: parameter.value for parameter in parameters.values()}
     images = verb.changing.images(arguments) if verb.changing and verb.changing.images else ()
@@ -61,10 +84,13 @@ def compile_step(action: Action, report: Report) -> Step | None:
         command=command.value,
         operation=operation,
         parameters={parameter.name: parameter.value for parameter in parameters.values()},
-        required_labels=tuple(gates.required),
-        optional_labels=tuple(gates.optional),
-        state=gates.state,
-        owner=gates.owner,
+        required_labels=tuple(found.required),
+        optional_labels=tuple(found.optional),
+        gate=" && ".join(found.gates),
+        conditions=tuple(found.conditions),
+        restrictions=tuple(found.restrictions),
+        state=found.state,
+        owner=found.owner,
         try_seconds=CHANGING_SECONDS if changes else READING_SECONDS,
         budget_seconds=_budget_seconds(verb, arguments),
         changes=changes,
@@ -119,51 +145,91 @@ def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
     return parameters
 
 
-def _gates(action: Action, changes: bool, report: Report) -> _Gates:  # noqa: FBT001  a fact about the action
-    gates = _Gates()
-    for item in action.unnamed:
-        _unread(
-            item.line, f"the item {quoted(item.inline.plain)} of {action.action_id} has no name", report, error=changes
-        )
-    for named in action.named.values():
-        if named.name != "conditions" and named.items:
-            line = named.items[0].line
-            _unread(
-                line,
-                f"the list under {quoted(named.name)} is not read",
-                report,
-                error=changes and named.name != "description",
-            )
+def _read_conditions(action: Action, found: _Conditions, report: Report) -> None:
     for text, line in _conditions(action):
-        condition = read_condition(text)
-        if condition is None:
-            _unreadable(f"the condition {quoted(text)}", line, report, changes=changes)
-        else:
-            _apply(condition, line, gates, report, changes=changes)
+        meant = read_condition(text, line, report)
+        if meant is None:
+            _unreadable(action, text, line, found, report)
+        for one in meant or ():
+            _apply(one, text, line, found, report, leads=False)
+    _, clause = in_heading(action.heading)
     description = action.item("description")
-    if description is not None:
-        _apply_leading_if(description, gates, report, changes=changes)
-    check_items(action, report, changes=changes)
-    return gates
+    begins = leading(description.marked) if description else None
+    clauses = [(clause, action.heading_line, clause, True)] if clause else []
+    if description and begins:
+        clauses.append((begins.clause, description.line, begins.shown, begins.whole))
+    for text, line, shown, whole in clauses:
+        meant = read_condition(text, line, report) if whole else None
+        if meant is None:
+            _unreadable(action, shown, line, found, report)
+        for one in meant or ():
+            _apply(one, text, line, found, report, leads=True)
 
 
-def _unread(line: int, problem: str, report: Report, *, error: bool) -> None:
-    say = report.error if error else partial(report.warning, Kind.UNREAD_TEXT)
-    say(line, problem, "write - **name**: `value`, or put it in the list under conditions")
-
-
-def _unreadable(what: str, line: int, report: Report, *, changes: bool) -> None:
-    if changes:
-        report.error(
-            line, f"{what} is not understood", f"write for example {EXAMPLES}; known states are {known_states()}"
-        )
+def _unreadable(action: Action, text: str, line: int, found: _Conditions, report: Report) -> None:
+    """A condition that nothing reads: one of a changing action is left to a person, with the words that it has."""
+    wrong = wrong_state(text, "condition")
+    what = f"the condition {quoted(text)} {wrong[0] if wrong else 'is not understood'}"
+    remedy = f"states that may stand there are {wrong[1]}" if wrong else nearest(text, "condition")
+    if found.changes:
+        report.warning(Kind.RECOMMEND_ONLY, line, f"{what}, so {action.action_id} only recommends", remedy)
+        _restrict(text, line, found)
     else:
-        report.warning(
-            Kind.UNREAD_CONDITION,
-            line,
-            f"{what} is not understood, and gates nothing",
-            f"remove it, or write for example {EXAMPLES}",
+        report.warning(Kind.UNREAD_CONDITION, line, f"{what}, and gates nothing", f"remove it; {remedy}")
+
+
+def _restrict(text: str, line: int, found: _Conditions) -> None:
+    if len(found.restrictions) < _MOST_RESTRICTIONS:
+        found.restrictions[f"line {line}: {' '.join(text.split())[:RESTRICTION_SHOWN]}"] = None
+
+
+def _look_for_restrictions(action: Action, found: _Conditions, report: Report) -> None:
+    """Look at what stands beside what is read: of a changing action a sentence that plainly restricts it."""
+    used = {*PLACEHOLDER.findall(action.value("command"))}
+    free = _approval(action, report) or not found.changes
+    heading, _ = in_heading(action.heading)
+    texts = [("the heading", heading, action.heading_line), *(("the text", *text) for text in action.beside)]
+    for item in action.unnamed:
+        _unread(item.line, f"the item {quoted(item.inline.plain)} of {action.action_id} has no name", report)
+        texts += (("the item", *text) for text in texts_of_item(item))
+    for named in action.named.values():
+        if named.name == "description":
+            begins = leading(named.marked)
+            texts.append(("the description", begins.rest if begins else named.value, named.line))
+        elif named.name not in RESERVED and named.name not in used:
+            texts.append(("the item", f"{named.name}: {named.marked or named.value}", named.line))
+        if named.name != "conditions" and named.items:
+            _unread(named.items[0].line, f"the list under {quoted(named.name)} is not read", report)
+            texts += (("the list item", *text) for item in named.items for text in texts_of_item(item))
+        for text, line in named.beside:
+            report.warning(Kind.UNREAD_TEXT, line, f"the text under {quoted(named.name)} is not read", AS_ITEMS)
+            texts.append(("the text", text, line))
+    for what, text, line in texts:
+        if not free and (said := restriction(text)):
+            report.warning(
+                Kind.RECOMMEND_ONLY,
+                line,
+                f"{what} says {quoted(said)}, and nothing would hold the change to it, so {action.action_id} only "
+                "recommends",
+                REMEDY,
+            )
+            _restrict(said, line, found)
+
+
+def _approval(action: Action, report: Report) -> bool:
+    """Whether the action's writer says that nothing of its prose is meant to wait for a person."""
+    named = action.item("approval")
+    if named and named.value.lower() != "none":
+        report.error(
+            named.line,
+            f"approval is {quoted(named.value)}, and there are no approvals yet",
+            "write - **approval**: `none` where nothing of the action's prose is meant to wait, or remove it",
         )
+    return named is not None
+
+
+def _unread(line: int, problem: str, report: Report) -> None:
+    report.warning(Kind.UNREAD_TEXT, line, problem, "write - **name**: `value`, or put it in the list under conditions")
 
 
 def _conditions(action: Action) -> list[tuple[str, int]]:
@@ -182,42 +248,35 @@ def _marked(item: Item) -> list[str]:
     return [*own, *(text for child in item.items for text in _marked(child))]
 
 
-def _apply(condition: Condition, line: int, gates: _Gates, report: Report, *, changes: bool) -> None:
-    match condition:
-        case Labels():
-            gates.required |= dict.fromkeys(condition.required)
-            gates.optional |= dict.fromkeys(condition.optional)
-        case OwnedBy(kind):
-            if changes and kind != "Deployment":
-                report.error(
-                    line,
-                    f"the pod of a {kind} is never one of the Deployment that is patched",
-                    "write Pod must be owned by a Deployment",
-                )
-            elif gates.owner not in (None, kind):
-                report.error(line, f"the pod cannot be owned by a {gates.owner} and a {kind}", "remove one of the two")
-            gates.owner = kind
-        case InState(state):
-            _set_state(state, line, gates, report, changes=changes)
-
-
-def _apply_leading_if(description: Named, gates: _Gates, report: Report, *, changes: bool) -> None:
-    leading = read_leading_if(description.value)
-    if isinstance(leading, str):
-        _unreadable(f"the condition {quoted(leading)}", description.line, report, changes=changes)
-    elif leading is not None:
-        _apply(leading, description.line, gates, report, changes=changes)
-
-
-def _set_state(state: str, line: int, gates: _Gates, report: Report, *, changes: bool) -> None:
-    if not changes:
-        report.warning(
-            Kind.UNREAD_CONDITION,
-            line,
-            f"the condition on {state} gates nothing, because the action only reads",
-            "remove it",
-        )
-    elif gates.state is not None and not same_state(gates.state, state):
-        report.error(line, f"the action's conditions name two states, {gates.state} and {state}", "name one")
+def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Report, *, leads: bool) -> None:
+    """Add what a condition means; one that leads its description, or stands in a heading, is a gate."""
+    if meant.labels:
+        found.required |= dict.fromkeys(meant.labels.required)
+        found.optional |= dict.fromkeys(meant.labels.optional)
+    elif meant.owner:
+        _set_owner(meant.owner, line, found, report)
+    elif meant.state and found.changes and STATES[meant.state].repaired:
+        _set_state(meant.state, line, found, report)
+    elif leads:
+        found.gates.append(f"({meant.expression})")
     else:
-        gates.state = gates.state or state
+        found.conditions.append(Condition(text=text, line=line, expression=meant.expression))
+
+
+def _set_owner(kind: str, line: int, found: _Conditions, report: Report) -> None:
+    if found.changes and kind != "Deployment":
+        report.error(
+            line,
+            f"the pod of a {kind} is never one of the Deployment that is patched",
+            "write Pod must be owned by a Deployment",
+        )
+    elif found.owner not in (None, kind):
+        report.error(line, f"the pod cannot be owned by a {found.owner} and a {kind}", "remove one of the two")
+    found.owner = kind
+
+
+def _set_state(state: str, line: int, found: _Conditions, report: Report) -> None:
+    if found.state is not None and not same_state(found.state, state):
+        report.error(line, f"the action's conditions name two states, {found.state} and {state}", "name one")
+    else:
+        found.state = found.state or state

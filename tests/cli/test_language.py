@@ -8,7 +8,7 @@ from runmend.cli.main import run
 from runmend.facts.expressions import FUNCTIONS, GROUPS, compiled
 from runmend.facts.schema import MODELS, facts_of
 from runmend.language.states import STATES
-from runmend.runbook.sentences import FORMS
+from runmend.runbook.forms import FORMS
 
 
 def test_every_group_function_state_and_fact_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -26,8 +26,23 @@ def test_every_sentence_is_listed_with_its_expression(capsys: pytest.CaptureFixt
     lines = capsys.readouterr().out.splitlines()
 
     assert lines[::2] == [example for form in FORMS for example in form.examples]
-    for line in lines[1::2]:
-        compiled(line.partition("s true: ")[2])
+    told = [line.partition(": ") for line in lines[1::2]]
+    assert {place for place, _, _ in told} == {
+        "    criterion, becomes true",
+        "    criterion, stays true",
+        "    criterion or condition, becomes true",
+        "    condition",
+    }
+    others = [expression for _, _, expression in told if expression.startswith("the ")]
+    assert others == [
+        "the target is a Deployment",
+        "the target is a StatefulSet",
+        "the alert carries namespace, pod",
+        "the alert carries any labels",
+    ]
+    for _, _, expression in told:
+        if expression not in others:
+            compiled(expression)
 
 
 def test_both_are_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
@@ -39,6 +54,7 @@ def test_both_are_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(capsys.readouterr().out)
     assert rows[0] == {
         "sentence": "Pod transitions from `ImagePullBackOff` to `Running`",
+        "place": "criterion",
         "expression": 'pods.size() > 0 && pods.all(p, p.running) && !waiting("ImagePullBackOff")',
         "must": "become",
         "seconds": None,

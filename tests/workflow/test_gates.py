@@ -1,10 +1,12 @@
-"""Steps behind gates: one that holds lets its step run, one that does not skips it with what was seen."""
+"""Steps behind gates and conditions: a gate that does not hold skips its step with what was seen, a condition that
+does not hold ends the run, and what nothing reads is left to a person.
+"""
 
 from runmend.core.outcomes import Outcome
 from runmend.plan.plan import Plan
 from runmend.runbook import compile_runbook
 from tests.builders import FALLBACK, SEED
-from tests.workflow.scenes import nothing_written
+from tests.workflow.scenes import nothing_written, patches
 from tests.world import World
 
 ENTRIES = "  - action_id: get_pod_events\n  - action_id: patch_image\n"
@@ -15,6 +17,12 @@ def gated(reading: str = "", changing: str = "") -> Plan:
     assert ENTRIES in text
     entries = f"  - action_id: get_pod_events\n{reading}  - action_id: patch_image\n{changing}"
     return compile_runbook(text.replace(ENTRIES, entries).encode(), "RB_GATED.md").plan
+
+
+def changed(old: str, new: str) -> Plan:
+    text = SEED.read_text(encoding="utf-8")
+    assert old in text
+    return compile_runbook(text.replace(old, new).encode(), "RB_GATED.md").plan
 
 
 async def test_a_gate_that_holds_lets_its_step_run_and_another_is_skipped(world: World) -> None:
@@ -57,3 +65,42 @@ async def test_a_gate_that_cannot_be_told_lets_nothing_through(world: World) -> 
     assert failed.kind == "Unhandled"
     assert "its gate cannot be told: container.exit_code: a fact that is not there (null) was" in failed.message
     assert nothing_written(world)
+
+
+async def test_a_leading_condition_that_does_not_hold_skips_its_step(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    plan = changed("If pod is in ImagePullBackOff,", "If the Deployment has more than 5 replicas,")
+    failed = await world.failed(await world.start(plan=plan))
+
+    assert failed.kind == "Unhandled"
+    assert "patch_image: its gate does not hold: workload.replicas is 1" in failed.message
+    assert nothing_written(world)
+
+
+async def test_a_condition_that_holds_is_no_hindrance_and_another_ends_the_run(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    owned = "  - Pod must be owned by a Deployment\n"
+    plan = changed(owned, f"{owned}  - The Deployment is not paused\n  - `workload.replicas > 5`\n")
+    failed = await world.failed(await world.start(plan=plan))
+
+    assert failed.kind == "PreconditionFailed"
+    assert failed.message == "the condition '`workload.replicas > 5`' (line 48) does not hold: workload.replicas is 1"
+    assert failed.result.reason == "a condition does not hold"
+    assert nothing_written(world)
+
+
+async def test_what_restricts_a_change_and_nothing_reads_makes_it_a_recommendation(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    owned = "  - Pod must be owned by a Deployment\n"
+    plan = changed(owned, f"{owned}  - Only on weekdays\n")
+    result = await world.completed(await world.start(plan=plan))
+
+    assert result.outcome is Outcome.RECOMMENDED
+    assert result.summary.startswith(
+        "its runbook says, for a person to judge: line 47: Only on weekdays; would change container app: "
+    )
+    assert result.reason == "its runbook restricts it"
+    assert patches(world) == []

@@ -42,17 +42,17 @@ def test_gates_are_one_expression(written: str, gate: str) -> None:
     [
         (
             "    when: pods.sise() > 1\n",
-            "rb.md:9: error: the gate \"pods.sise() > 1\": there is no 'sise'; there are alert, container, events, ",
+            "rb.md:9:16: error: the gate \"pods.sise() > 1\": there is no 'sise'; there are alert, container, events, ",
         ),
         (
             "    when: Users are sad\n",
-            "rb.md:9: error: the gate \"Users are sad\": Syntax error: mismatched input 'are'; `runmend facts` lists",
+            "rb.md:9:17: error: the gate \"Users are sad\": Syntax error: mismatched input 'are'; `runmend facts`",
         ),
         (
             "    when: restarted\n",
             (
-                'rb.md:9: error: the gate "restarted" reads restarted: what is new is not known before the target has '
-                "settled; read alert, container, node, pod, pods or workload"
+                'rb.md:9:11: error: the gate "restarted" reads restarted, and what is new is not known before the '
+                "target has settled; read alert, container, node, pod, pods or workload"
             ),
         ),
         (

@@ -1,4 +1,4 @@
-"""Criteria, conditions and diagnostic points as people write them."""
+"""Criteria and diagnostic points as people write them."""
 
 import pytest
 
@@ -6,13 +6,13 @@ from runmend.facts.expressions import compiled
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
 from runmend.plan.plan import DiagnosticStep, Probe
-from runmend.runbook.conditions import InState, Labels, OwnedBy, read_condition, read_leading_if
 from runmend.runbook.criteria import criterion_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
+from runmend.runbook.forms import FORMS, Form, Place
 from runmend.runbook.phrases import seconds_in
-from runmend.runbook.sentences import FORMS, Form, read_sentence
+from runmend.runbook.sentences import read_sentence
 from tests.builders import events_query
 
 
@@ -37,11 +37,18 @@ def expression_of(text: str) -> str:
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: form.examples[0])
 def test_the_examples_of_a_form_are_read_by_it_and_by_none_before_it(form: Form) -> None:
-    for example in form.examples:
-        read = read_sentence(example)
-        assert read is not None, example
-        assert read.form is form, example
-        compiled(read.expression)
+    places: tuple[Place, ...] = ("criterion", "condition")
+    for place in places:
+        for example in form.examples:
+            read = read_sentence(example, place)
+            if not form.may_stand(place):
+                assert read is None or read.form is not form
+                continue
+            assert read is not None, example
+            assert read.form is form, example
+            assert bool(read.expression) is not bool(read.owner or read.labels)
+            if read.expression:
+                compiled(read.expression)
 
 
 @pytest.mark.parametrize(
@@ -198,108 +205,6 @@ def test_the_window_is_the_longest_duration_that_is_named() -> None:
 )
 def test_lengths_of_time(text: str, seconds: int | None) -> None:
     assert seconds_in(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("text", "required", "optional"),
-    [
-        ("Requires: `namespace`, `pod` labels", ("namespace", "pod"), ()),
-        ("Requires: `namespace`, `pod` labels (and optional `container`)", ("namespace", "pod"), ("container",)),
-        ("requires `namespace` and `pod`", ("namespace", "pod"), ()),
-        ("Required labels: namespace, pod, and cluster.", ("namespace", "pod", "cluster"), ()),
-        ("Requires the labels namespace and pod, optionally container", ("namespace", "pod"), ("container",)),
-        ("Requires label `pod`", ("pod",), ()),
-        ("Optional labels: container", (), ("container",)),
-        ("Requires: `pod` labels (optional)", (), ("pod",)),
-        ("Requires: `namespace`, `pod` (optional)", ("namespace",), ("pod",)),
-        ("Requires: `team` labels", ("team",), ()),
-        ("Requires: no labels", (), ()),
-        ("Requires: none", (), ()),
-        ("Requires nothing.", (), ()),
-        ("No labels required", (), ()),
-    ],
-)
-def test_a_condition_on_labels(text: str, required: tuple[str, ...], optional: tuple[str, ...]) -> None:
-    assert read_condition(text) == Labels(required, optional)
-
-
-@pytest.mark.parametrize(
-    ("text", "kind"),
-    [
-        ("Pod must be owned by a Deployment", "Deployment"),
-        ("The pod is managed by the `Deployment`.", "Deployment"),
-        ("If the pod is owned by a Deployment", "Deployment"),
-        ("pod must be controlled by a statefulset", "StatefulSet"),
-    ],
-)
-def test_a_condition_on_the_owner(text: str, kind: str) -> None:
-    assert read_condition(text) == OwnedBy(kind)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "Pod is in ImagePullBackOff",
-        "Pod must be in `ImagePullBackOff` state.",
-        "The container is stuck in the ImagePullBackOff status",
-        "Only if pod is in ImagePullBackOff",
-    ],
-)
-def test_a_condition_on_the_state(text: str) -> None:
-    assert read_condition(text) == InState("ImagePullBackOff")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "Requires",
-        "Requires: approval",
-        "Requires: most labels",
-        "Requires: nothing labels",
-        "Requires: team labels",
-        "Requires: no `pod` label",
-        "Requires: `namespace` or `pod` labels",
-        "Requires: `namespace`, `pod` labels (optional)",
-        "Requires: optional `namespace`, `pod` labels",
-        "Requires: `pod` labels (if present)",
-        "Requires: cluster admin access and labels",
-        "Requires: `name-space` labels",
-        "Requires: `namespace` labels and a good reason",
-        "Requires: `namespace` labels and approval",
-        "Pod must not be owned by a Deployment",
-        "Pod must be owned by a Unicorn",
-        "Pod must be owned by a Deployment or a StatefulSet",
-        "Pod is not in ImagePullBackOff",
-        "Unless pod is in ImagePullBackOff",
-        "Requires: " + "`pod`, " * 200,
-    ],
-)
-def test_a_condition_that_says_something_else_is_not_understood(text: str) -> None:
-    assert read_condition(text) is None
-
-
-@pytest.mark.parametrize(
-    ("description", "leading"),
-    [
-        ("If pod is in ImagePullBackOff, patch it.", InState("ImagePullBackOff")),
-        ("If the pod is stuck in ImagePullBackOff then patch it.", InState("ImagePullBackOff")),
-        ("When a container is in ErrImagePull or ImagePullBackOff, patch it.", InState("ErrImagePull")),
-        ("If the pod is owned by a Deployment, patch it.", OwnedBy("Deployment")),
-        ("If pod is in ImagePullBackOff and it is Monday, patch it.", "If pod is in ImagePullBackOff and it is Monday"),
-        (
-            "If pod is in ImagePullBackOff, and only if asked, patch it.",
-            "If pod is in ImagePullBackOff, and only if asked, patch it.",
-        ),
-        ("If needed patch it.", "If needed patch it."),
-        ("Once the pod is in ImagePullBackOff, patch it.", "Once the pod is in ImagePullBackOff"),
-        ("Patch it if pod is in ImagePullBackOff.", None),
-        ("Iffy images are replaced.", None),
-        ("", None),
-    ],
-)
-def test_a_description_may_begin_with_a_condition(description: str, leading: object) -> None:
-    assert read_leading_if(description) == leading
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import pytest
 
 from runmend.runbook.diagnostics import Kind, RunbookError, listed
-from tests.unit.runbooks import CONDITIONS, compiled
+from tests.unit.runbooks import compiled
 
 KINDS = listed([*Kind], "and")
 
@@ -49,18 +49,18 @@ KINDS = listed([*Kind], "and")
             "  - Quiet hours are over\n",
             (
                 'rb.md:37: warning: the condition "Quiet hours are over" is not understood, and gates nothing; '
-                f"remove it, or write for example {CONDITIONS}"
+                "remove it; `runmend sentences` lists what is understood"
             ),
             "unread-condition",
         ),
         (
-            "Fetch recent events",
-            "If pod is in ImagePullBackOff, fetch recent events",
+            "- **fallback_image**: `us",
+            "- Tea\n- **fallback_image**: `us",
             (
-                "rb.md:34: warning: the condition on ImagePullBackOff gates nothing, because the action only "
-                "reads; remove it"
+                'rb.md:43: warning: the item "Tea" of patch_image has no name; write - **name**: `value`, or put '
+                "it in the list under conditions"
             ),
-            "unread-condition",
+            "unread-text",
         ),
         (
             "## Notes",
