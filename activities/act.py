@@ -44,6 +44,7 @@ from runmend.plan.notes import ChangeNote, notes_in
 from runmend.plan.operations import Operation
 from runmend.plan.reasons import DELETING, GONE, NOT_ALLOWED, OWNER, PAUSED
 from runmend.plan.removal import named
+from runmend.plan.values import known
 from runmend.reports.target_events import Author
 
 log = logging.getLogger("runmend.changes")
@@ -88,7 +89,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     risk = restricted(call) or risk_of(now, changes, call, changing.risk) or risk_of_removal(cluster, now, pods, call)
     if left := _left(risk, call):
         tried = _tried(cluster, call, steps, whatever=bool(risk))
-        would = _would(changes, pods, removing)
+        would = _would(call, changes, pods, removing)
         refused = removals_tried(cluster, removing, pods) if removing else ""
         return result_of(
             call, StepStatus.RECOMMENDED, f"{left.words}; would {would}{tried.words}{refused}", changes, left.reason
@@ -107,9 +108,9 @@ def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResu
     return skipped(cluster, now, call)
 
 
-def _would(changes: tuple[Change, ...], pods: tuple[Json, ...], removing: Removing[Any] | None) -> str:
+def _would(call: StepCall, changes: tuple[Change, ...], pods: tuple[Json, ...], removing: Removing[Any] | None) -> str:
     """What is only recommended, in words."""
-    said = [f"change {in_words(changes)}"] if changes else []
+    said = [f"change {in_words(changes)}{_calculated(call, changes)}"] if changes else []
     if removing:
         which = named(removed(pod) for pod in pods) or "no pod"
         said.append(f"{removing.how} {which}, which cannot be undone")
@@ -146,7 +147,7 @@ def _written(this: Try, now: TargetNow, changes: tuple[Change, ...], written: Js
             "serving": serving_count(now, now.workload),
         }
     remarks = (*_digests_added(changes, made), *this.announce(written["metadata"]["uid"], f"changed {in_words(made)}"))
-    return result_of(call, StepStatus.DONE, f"changed {in_words(made)}", made).model_copy(
+    return result_of(call, StepStatus.DONE, f"changed {in_words(made)}{_calculated(call, made)}", made).model_copy(
         update={"facts": facts, "remarks": remarks}
     )
 
@@ -195,6 +196,16 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
     return _Tried(" (accepted by a dry run)")
 
 
+def _calculated(call: StepCall, changes: tuple[Change, ...]) -> str:
+    """What was calculated for a change, with its operands, behind its words; empty where nothing was."""
+    changed = {change.container for change in changes}
+    names = {calculation.name for calculation in call.step.calculations}
+    told = [each for each in call.values if each.name in names and each.text and each.container in {"", *changed}]
+    several = len({each.container for each in told}) > 1
+    said = [f"{each.in_words}{f' (container {each.container})' if several else ''}" for each in told]
+    return f" ({'; '.join(said)})" if said else ""
+
+
 def _already(call: StepCall, *, repeatable: bool) -> StepResult:
     """The result of a step whose object is already as the step would make it."""
     said = f"{call.target} is already so: {call.step.operation.verb} {call.step.says}".rstrip()
@@ -213,9 +224,8 @@ def _earlier_try(this: Try, now: TargetNow, note: ChangeNote) -> StepResult:
     remarks = this.announce(item["metadata"]["uid"], f"changed {in_words(changes)}")
     if lost:
         raise lost
-    result = result_of(
-        call, StepStatus.DONE, f"changed {in_words(changes)} (by an earlier try, whose answer was lost)", changes
-    )
+    said = f"changed {in_words(changes)}{_calculated(call, changes)} (by an earlier try, whose answer was lost)"
+    result = result_of(call, StepStatus.DONE, said, changes)
     return result.model_copy(update={"recovered": True, "remarks": remarks})
 
 
@@ -318,17 +328,22 @@ def _raise_if_paused(now: TargetNow, changes: tuple[Change, ...]) -> None:
 
 
 def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
+    treated = _treated(now, call, call.step.operation)
+    base = placeholders(call.target, call.step.parameters, pod=now.first_pod(call.alerts))
+    # Where one container is treated, what is its own may stand anywhere.
+    only = treated[0].container if len(treated) == 1 else ""
     return Situation(
         item=item,
         now=now,
-        values=placeholders(call.target, call.step.parameters, pod=now.first_pod(call.alerts)),
-        treated=_treated(now, call, call.step.operation),
+        values=known(base, call.values, only),
+        treated=treated,
+        observed=call.values,
         moment=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
 
 
 def _with_more(situation: Situation, more: Any) -> Situation:  # noqa: ANN401  what the verb reads
-    return Situation(situation.item, situation.now, situation.values, situation.treated, more, situation.moment)
+    return replace(situation, more=more)
 
 
 def _treated(now: TargetNow, call: StepCall, operation: Operation) -> tuple[Affected, ...]:

@@ -107,10 +107,12 @@ def _counts() -> dict[str, int]:
     return dict(told[0]) if told else {}
 
 
-def let_in() -> None:
-    """Begin to count refusals anew: they are counted while they come one after another.
+def count_anew(*reasons: str) -> None:
+    """Begin to count anew how often it was put off for these reasons: what counts is how often it came in a row.
 
     For a try that read, and will be followed.
     """
-    if (counts := _counts()).pop(REFUSED, 0):
-        activity.heartbeat(counts)
+    counts = _counts()
+    kept = {why: count for why, count in counts.items() if why not in reasons}
+    if kept != counts:
+        activity.heartbeat(kept)

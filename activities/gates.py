@@ -1,7 +1,8 @@
 """Whether a step's gate and its conditions hold, of what is there now. Called by every step before it does anything."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from runmend.alerts.alert import Alert
 from runmend.core.errors import PreconditionFailed
 from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.snapshot import Snapshot
@@ -10,21 +11,26 @@ from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.plan.messages import StepCall, StepResult, StepStatus
+from runmend.plan.reasons import PROBLEM_GONE
 
 
 def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
-    """The step's result where its gate does not hold, or where that cannot be told; None where the step runs.
+    """The step's result where the problem is gone, or where its gate does not hold, or cannot be told; None where the
+    step runs.
 
     Raises:
         PreconditionFailed: it would run, and one of its conditions does not hold, or cannot be told.
     """
     step = call.step
+    problem = compiled(call.problem) if call.problem and step.changes else None
     gate = compiled(step.gate) if step.gate else None
     conditions = [(condition, compiled(condition.expression)) for condition in step.conditions]
-    if not (gate or conditions):
+    asked = [*(each for each in (problem, gate) if each), *(expression for _, expression in conditions)]
+    if not asked:
         return None
-    asked = [*([gate] if gate else []), *(expression for _, expression in conditions)]
-    snapshot = snapshot_of(cluster, now, call, asked)
+    snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before)
+    if problem and (gone := problem_gone(problem, snapshot)):
+        return StepResult(action_id=step.action_id, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE)
     judged = gate.judge(snapshot) if gate else None
     if judged and not judged.holds:
         return StepResult(
@@ -43,21 +49,36 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
     return None
 
 
+def problem_gone(problem: Expression, snapshot: Snapshot) -> str:
+    """Why there is nothing to do, by the expression that the runbook has for its problem; empty where there is, or
+    where that cannot be told.
+    """
+    judged = problem.judge(snapshot)
+    return f"there is no problem: {judged.evidence}" if judged.holds is False else ""
+
+
 def _says(judged: Judged) -> str:
     return "does not hold" if judged.holds is False else "cannot be told"
 
 
-def snapshot_of(cluster: Cluster, now: TargetNow, call: StepCall, asked: Sequence[Expression]) -> Snapshot:
+def snapshot_of(
+    cluster: Cluster,
+    now: TargetNow,
+    alerts: tuple[Alert, ...],
+    state: str | None,
+    asked: Sequence[Expression],
+    before: Mapping[str, tuple[str, ...]],
+) -> Snapshot:
     """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container,
     and of its node and the like what they name.
 
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
-    waits in the runbook's state.
+    waits in the runbook's state. `before` is what the earlier steps came to.
     """
     pods = now.pods
-    pod = now.workloads.pod(now.first_pod(call.alerts))
-    alert = next((alert for alert in call.alerts if pod and alert.pod == pod.name), next(iter(call.alerts), None))
-    affected = now.affected(call.state) if call.state else ()
+    pod = now.workloads.pod(now.first_pod(alerts))
+    alert = next((alert for alert in alerts if pod and alert.pod == pod.name), next(iter(alerts), None))
+    affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
     besides = Besides.read(cluster, asked, now.node_of(pod))
@@ -71,4 +92,5 @@ def snapshot_of(cluster: Cluster, now: TargetNow, call: StepCall, asked: Sequenc
         alert=alert.labels if alert else None,
         unknown=besides.unknown,
         states=STATES,
+        steps=before,
     )

@@ -4,11 +4,17 @@ from temporalio import activity
 
 from activities.boundary import translated
 from activities.diagnosis import Diagnosis
+from activities.gates import problem_gone, snapshot_of
+from runmend.core.errors import PreconditionFailed
+from runmend.facts.expressions import compiled
 from runmend.facts.pod import PodFacts
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
-from runmend.language.target import MOST_NAMED, TargetNow
+from runmend.language.derived import values_of
+from runmend.language.target import MOST_NAMED, Gone, TargetNow
 from runmend.plan.messages import Observation, ObserveCall
+from runmend.plan.reasons import OWNER
+from runmend.plan.values import Value
 
 
 class Observer:
@@ -27,6 +33,16 @@ class Observer:
             now = TargetNow.read(self._cluster, call.target)
             affected = now.affected(call.plan.state) if call.plan.state else ()
             gone = now.problem_gone(call.plan.state, call.alerts)
+            if call.plan.problem_expression and not gone:
+                problem = compiled(call.plan.problem_expression)
+                snapshot = snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {})
+                if words := problem_gone(problem, snapshot):
+                    gone = Gone(words)
+            if call.plan.target and call.plan.target != call.target.kind:
+                raise PreconditionFailed(
+                    f"{call.plan.runbook_id} is for a {call.plan.target}, and the target is {call.target}",
+                    reason=f"{OWNER}{call.target.kind}",
+                )
             diagnosis = Diagnosis(self._cluster, self._registry, now, call)
             deployment = now.workload
             return Observation(
@@ -43,11 +59,18 @@ class Observer:
                 gone_reason=gone.reason if gone else "",
                 findings=() if gone else diagnosis.findings(affected),
                 causes=diagnosis.causes,
+                values={} if gone else self._values(now, call),
                 remarks=tuple(
                     f"{call.target} has no container {name}, which an alert names; taken as if it named none"
                     for name in now.strange_containers(call.alerts)[:MOST_NAMED]
                 ),
             )
+
+    def _values(self, now: TargetNow, call: ObserveCall) -> dict[str, tuple[Value, ...]]:
+        """What the steps' commands are filled with, of steps that ask for anything."""
+        pod = now.first_pod(call.alerts)
+        asked = {step.action_id: values_of(step, self._cluster, now, pod) for step in call.plan.steps}
+        return {action_id: values for action_id, values in asked.items() if values}
 
     @staticmethod
     def _owner(now: TargetNow, call: ObserveCall) -> str:

@@ -105,10 +105,10 @@ def _runs_another(change: Change) -> bool:
 
 def _of_scaling(now: TargetNow, workload: WorkloadFacts, changes: tuple[Change, ...]) -> Risk | None:
     wanted = next(change.after for change in changes if change.path == REPLICAS)
+    # What is not said is one.
+    left = wanted if isinstance(wanted, int) else 1
     serve = serving_count(now, workload)
-    if not isinstance(wanted, int) or wanted >= serve:
-        return None
-    return Risk(f"{serve} pods serve, and {wanted} would be left", "fewer pods would serve")
+    return Risk(f"{serve} pods serve, and {left} would be left", "fewer pods would serve") if left < serve else None
 
 
 def _of_rolling(now: TargetNow, workload: WorkloadFacts) -> Risk | None:
@@ -124,7 +124,8 @@ def restricted(call: StepCall) -> Risk | None:
     """What the runbook says that restricts the step and that nothing reads, None where there is nothing."""
     if not call.step.restrictions:
         return None
-    return Risk(f"its runbook says, for a person to judge: {'; '.join(call.step.restrictions)}", RESTRICTED)
+    said = "; ".join(call.step.restrictions)
+    return Risk(f"the runbook restricts this step in words that could not be read: {said}", RESTRICTED)
 
 
 def _ending(changes: tuple[Change, ...]) -> str:

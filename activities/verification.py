@@ -2,13 +2,13 @@
 window.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 
 from temporalio import activity
 
 from activities.act import reverted
-from activities.boundary import let_in, put_off, translated
+from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
 from activities.moved import not_running
@@ -16,6 +16,7 @@ from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import compiled
+from runmend.facts.pod import PodFacts
 from runmend.facts.states import EventSign
 from runmend.kube.client import Cluster
 from runmend.language.besides import Besides
@@ -59,16 +60,19 @@ class Verifier:
         with translated():
             now, lacking = settling(self._cluster, call)
             if lacking:
-                let_in()
+                count_anew(REFUSED)
                 # Quickly at first, because most pods are up within seconds.
                 delay = timedelta(seconds=min(activity.info().attempt, 5))
                 raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
-            uids = {pod.uid for pod in now.pods} | _own(now)
+            uids = {pod.uid for pod in now.pods} | own_uids(now)
             mark = Watermark(
                 uid=now.own_uid,
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
-                events={event.uid: event.count for event in self._events(call.criteria, _place(now), uids)},
+                events={
+                    event.uid: event.count
+                    for event in events_asked_for(self._cluster, call.criteria, place_of(now), uids)
+                },
                 restarts=restarts_of(now.pods),
             )
             return Settled(watermark=mark, summary=_settled(now, mark))
@@ -85,9 +89,9 @@ class Verifier:
         with translated():
             now = TargetNow.read(self._cluster, call.target)
             pods = now.workloads.pods_of(call.target)
-            uids = {pod.uid for pod in pods} | set(call.watermark.pods) | _own(now)
-            events = self._events(call.criteria, _place(now), uids)
-            besides = _besides(self._cluster, now, call.criteria)
+            uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
+            events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
+            besides = besides_of(self._cluster, now, call.criteria)
             live = Live(
                 pods=pods,
                 events=events,
@@ -110,35 +114,38 @@ class Verifier:
                 )
             return checked
 
-    def _events(self, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]) -> tuple[EventFacts, ...]:
-        """The events about the target's pods that the criteria ask about, by state or by reason."""
-        names = event_names(criteria)
-        if not names:
-            return ()
-        types = names & EVENT_TYPES
-        signs = [
-            sign
-            for name in names - types
-            for sign in (STATES[name].events if name in STATES else (EventSign(reason=name),))
-        ]
-        events = events_of(self._cluster, namespace, uids, {sign.reason for sign in signs}, types)
-        return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
+
+def events_asked_for(
+    cluster: Cluster, criteria: tuple[Criterion, ...], namespace: str, uids: set[str]
+) -> tuple[EventFacts, ...]:
+    """The events about the target's pods that the criteria ask about, by state or by reason."""
+    names = event_names(criteria)
+    if not names:
+        return ()
+    types = names & EVENT_TYPES
+    signs = [
+        sign
+        for name in names - types
+        for sign in (STATES[name].events if name in STATES else (EventSign(reason=name),))
+    ]
+    events = events_of(cluster, namespace, uids, {sign.reason for sign in signs}, types)
+    return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
 
 
-def _besides(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]) -> Besides:
+def besides_of(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]) -> Besides:
     """What the criteria ask for besides the target's pods."""
     expressions = [compiled(criterion.expression) for criterion in criteria if criterion.understood]
     return Besides.read(cluster, expressions, now.node_of(next(iter(now.pods), None)))
 
 
-def _own(now: TargetNow) -> set[str]:
+def own_uids(now: TargetNow) -> set[str]:
     """By which uids events name the target itself, where it is what the criteria speak of: the kubelet gives a node
     its name for one.
     """
     return set() if now.has_pods else {now.own_uid, now.target.name}
 
 
-def _place(now: TargetNow) -> str:
+def place_of(now: TargetNow) -> str:
     """Where events about the target are."""
     return now.target.namespace or OF_NO_NAMESPACE
 
@@ -186,8 +193,8 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     now = TargetNow.read(cluster, call.target)
     if now.gone:
         raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
-    if lost := reverted(now, call.changes):
-        raise lost
+    if undone := reverted(now, call.changes):
+        raise undone
     if now.own_uid and call.uid and call.changes and now.own_uid != call.uid:
         raise VerificationFailed(
             f"{call.target} was deleted and made anew before it had settled: what was changed no longer exists",
@@ -196,7 +203,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     _raise_if_hopeless(now, call)
     causes = _causes(cluster, now, call)
     refused = None if causes else why_no_pods(cluster, now)
-    missing = _missing(now, call, _besides(cluster, now, call.criteria), causes, refused)
+    missing = _missing(now, call, besides_of(cluster, now, call.criteria), causes, refused)
     if not now.has_pods:
         missing = "; ".join(filter(None, (missing, *not_running(cluster, call.removed)))) or None
     if missing is None:
@@ -294,12 +301,12 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
     mark = call.watermark.model_copy(update={"running": min(call.watermark.running, wanted)})
     verdicts = tuple(judge(criterion, mark, live) for criterion in call.criteria)
     failure = _failure(now, call, mark, live, verdicts)
-    lost = reverted(now, call.changes)
+    undone = reverted(now, call.changes)
     return Checked(
         verdicts=verdicts,
         failure=str(failure) if failure else None,
-        reverted=str(lost) if lost else None,
-        reason=lost.reason if lost else failure.reason if failure else "",
+        reverted=str(undone) if undone else None,
+        reason=undone.reason if undone else failure.reason if failure else "",
         remarks=_remarks(call, mark, live),
     )
 
@@ -307,13 +314,8 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
 def _failure(
     now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]
 ) -> VerificationFailed | None:
-    if lost := _lost(now, mark):
-        return lost
-    if failed := [verdict for verdict in verdicts if verdict.status is Status.FAILED]:
-        said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
-        return VerificationFailed(said, reason=f"criterion: {failed[0].text}")
-    if call.state and (waiting := waiting_pods((call.state,), live.pods)):
-        return VerificationFailed(f"the problem is back: {'; '.join(waiting[:5])}", reason="the problem is back")
+    if found := lost(now, mark) or failed_of(verdicts) or problem_back(call.state, live.pods):
+        return found
     running = sum(pod.running for pod in live.pods)
     if now.has_pods and running < max(mark.running, 1):
         said = f"{running} pods are Running, {mark.running} were when the target had settled"
@@ -321,7 +323,21 @@ def _failure(
     return None
 
 
-def _lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
+def failed_of(verdicts: Iterable[Verdict]) -> VerificationFailed | None:
+    """The failure of the criteria that do not hold, with their evidence; None where all do, or cannot be judged."""
+    failed = [verdict for verdict in verdicts if verdict.status is Status.FAILED]
+    said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
+    return VerificationFailed(said, reason=f"criterion: {failed[0].text}") if failed else None
+
+
+def problem_back(state: str | None, pods: tuple[PodFacts, ...]) -> VerificationFailed | None:
+    """Whether one of these pods is in the runbook's state again."""
+    waiting = waiting_pods((state,), pods) if state else []
+    said = f"the problem is back: {'; '.join(waiting[:5])}"
+    return VerificationFailed(said, reason="the problem is back") if waiting else None
+
+
+def lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
     """Whether the object that was changed is gone, or going."""
     if now.gone:
         return VerificationFailed(f"{now.target} no longer exists", reason=GONE)

@@ -104,7 +104,7 @@ async def measure(runs: int, rounds: int, window: int, *, bare: bool = False) ->
                     env.client,
                     task_queue=HAND_QUEUE,
                     workflows=[ByHand],
-                    activities=[hand.observe, hand.events, hand.patch, hand.settle, hand.check, hand.report],
+                    activities=[hand.observe, hand.events, hand.patch, hand.settle, hand.hold, hand.check, hand.report],
                     activity_executor=other_threads,
                     max_concurrent_activities=THREADS,
                 ),

@@ -1,9 +1,11 @@
 """What the workflow by hand passes around, and its activities: the calls of the product's, one for one."""
 
 import json
+from datetime import timedelta
 
 from pydantic import BaseModel
 from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from runmend.kube.client import Cluster, Json
 
@@ -110,9 +112,20 @@ class Activities:
         restarts = {f"{pod.uid}/{c.name}": c.restarts for pod in pods for c in pod.containers}
         return Mark(running=len(pods), events={event.uid: event.count for event in events}, restarts=restarts)
 
+    @activity.defn(name="hand.hold")
+    def hold(self, order: CheckOrder) -> None:
+        """Look every 30 seconds; return only when it has become worse."""
+        if activity.info().attempt == 1 or self._is_well(order):
+            raise ApplicationError(
+                "it holds", next_retry_delay=timedelta(seconds=30), category=ApplicationErrorCategory.BENIGN
+            )
+
     @activity.defn(name="hand.check")
     def check(self, order: CheckOrder) -> bool:
         """Nothing may have become worse."""
+        return self._is_well(order)
+
+    def _is_well(self, order: CheckOrder) -> bool:
         target = order.target
         self._cluster.deployment(target.namespace, target.name)
         pods = self._cluster.pods(target.namespace)

@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 from tests.cluster.api import Cluster, NotHere
 from tests.cluster.control_plane import ControlPlane, NotReady, control_plane
 from tests.cluster.kubectl import Kubectl
+from tests.kept import end_kept
 
 # A shell gives its background jobs a SIGINT that is ignored, which every child inherits: Ctrl-C would end none.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -41,6 +42,15 @@ hypothesis.settings.load_profile("tests")
 def pytest_configure() -> None:
     """What is printed is as wide as its text, whatever the terminal, or the process that runs the tests, says."""
     os.environ.pop("COLUMNS", None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
+    """What a folder's tests share ends behind the last of them in this process."""
+    try:
+        return (yield)
+    finally:
+        end_kept(nextitem)
 
 
 class _Groups(LoadScopeScheduling):  # type: ignore[misc]

@@ -3,6 +3,7 @@ run.
 """
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +22,11 @@ QUICK = RetryPolicy(
 STEADY = RetryPolicy(initial_interval=timedelta(seconds=2), backoff_coefficient=1)
 HEARTBEAT = timedelta(seconds=5)
 """After how long without a heartbeat an activity's worker counts as dead; workers send one every second."""
+
+
+def tried_again(retries: int | None) -> RetryPolicy:
+    """The policy of a step that is tried again so often at most; as often as its time allows where None."""
+    return QUICK if retries is None else replace(QUICK, maximum_attempts=retries + 1)
 
 
 async def perform(  # noqa: PLR0913  the options of an activity

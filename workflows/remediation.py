@@ -5,7 +5,7 @@ Observe and diagnose → steps → settle → window → check → report. Nothi
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from temporalio import workflow
@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from runmend.alerts.alert import Alert
+    from runmend.core.durations import took
     from runmend.core.outcomes import Outcome
     from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
     from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
@@ -43,13 +44,16 @@ with workflow.unsafe.imports_passed_through():
     from runmend.plan.reasons import PROBLEM_GONE
     from runmend.reports import current_details
     from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
-    from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform
+    from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform, tried_again
     from workflows.failures import RunFailed
+    from workflows.window import window
 
 FINGERPRINTS_KEY = SearchAttributeKey.for_keyword_list(FINGERPRINTS)
 OUTCOME_KEY = SearchAttributeKey.for_keyword(OUTCOME)
 REASON_KEY = SearchAttributeKey.for_keyword(REASON)
 MOST_REMARKS = 50
+_GOES_ON = (StepStatus.DONE, StepStatus.SKIPPED, StepStatus.FAILED)
+"""How a step may end without ending the run."""
 MOST_ALERTS = 300
 
 
@@ -170,7 +174,7 @@ class Remediation:
         for number, step in enumerate(given.plan.steps, 1):
             result = await self._step(given, observation, number, step)
             # What an earlier step has changed is verified, whatever a later one says.
-            if result.status in (StepStatus.DONE, StepStatus.SKIPPED) or self._changes:
+            if result.status in _GOES_ON or self._changes or self._so_far.uncertain_step:
                 continue
             outcome = Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
             return Ending(outcome, result.summary, result.reason)
@@ -180,15 +184,24 @@ class Remediation:
                 "this runbook only reads; what it found is for a person to act on",
                 "the runbook only reads",
             )
-        if not self._acted(given.plan):
-            skipped = next(step for step in reversed(self._so_far.steps) if step.status is StepStatus.SKIPPED)
-            raise RunFailed(
-                Outcome.UNHANDLED,
-                f"the problem is there, and no step that changes something was to run; {skipped.action_id}: "
-                f"{skipped.summary}",
-                "no gate held",
-            )
+        if not (self._acted(given.plan) or self._so_far.uncertain_step):
+            raise self._unhandled(given.plan)
         return await self._verify(given)
+
+    def _unhandled(self, plan: Plan) -> RunFailed:
+        """Why nothing was changed though no step ended the run: one failed and was passed over, else no gate held."""
+        changing = {step.action_id for step in plan.steps if step.changes}
+        ended = [result for result in self._so_far.steps if result.action_id in changing]
+        failed = next((result for result in reversed(ended) if result.status is StepStatus.FAILED), None)
+        if failed:
+            said = f"nothing was changed; {failed.action_id}: {failed.summary}"
+            return RunFailed(Outcome.STEP_FAILED, said, failed.reason)
+        last = ended[-1]
+        return RunFailed(
+            Outcome.UNHANDLED,
+            f"the problem is there, and no step that changes something was to run; {last.action_id}: {last.summary}",
+            "no gate held",
+        )
 
     async def _observe(self, given: RunInput) -> Observation:
         call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
@@ -207,7 +220,9 @@ class Remediation:
         return observation
 
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
-        call = StepCall.of(given, number, workflow.info().original_execution_run_id, alerts=self._alerts)
+        run_id, values = workflow.info().original_execution_run_id, observation.values.get(step.action_id, ())
+        done = self._so_far.steps
+        call = StepCall.of(given, number, run_id, alerts=self._alerts, values=values, results=done)
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
@@ -219,13 +234,18 @@ class Remediation:
                 summary=summary,
                 seconds=(step.try_seconds, step.budget_seconds),
                 activity_id=call.step_id,
+                retry=tried_again(step.retries),
                 finish=step.changes,
             )
         except RunFailed as failed:
-            self._note(failed_step=step.action_id)
             if failed.spent and step.changes:
                 self._may_have_written(given, step, "its last tries got no answer that says")
-            raise
+            if step.on_error == "abort" or failed.outcome is Outcome.REVERTED:
+                self._note(failed_step=step.action_id)
+                raise
+            result = StepResult(
+                action_id=step.action_id, status=StepStatus.FAILED, summary=failed.message, reason=failed.reason
+            )
         except (ActivityError, asyncio.CancelledError):
             # Cancelled, maybe between two tries.
             if step.changes:
@@ -269,37 +289,60 @@ class Remediation:
         )
         self._note(settled=settled.summary)
         end_if_cancelled()
-        until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
-        self._show_now(current_details.in_window(plan, until))
-        await workflow.sleep(timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}")
-        self._note(window_seconds=plan.window_seconds)
+        call = CheckCall(
+            state=plan.state,
+            criteria=plan.criteria,
+            target=target,
+            changes=changes,
+            watermark=settled.watermark,
+            removed=self._so_far.removed,
+        )
+        await self._window(plan, call)
         self._show_now(current_details.checking(plan))
         checked: Checked = await perform(
             "runmend.check",
-            CheckCall(
-                state=plan.state,
-                criteria=plan.criteria,
-                target=target,
-                changes=changes,
-                watermark=settled.watermark,
-                removed=self._so_far.removed,
-            ),
+            call,
             Checked,
             Outcome.VERIFICATION_FAILED,
             summary=f"check {len(plan.criteria)} criteria",
             seconds=(30, 300),
         )
+        self._judge(checked)
+        return Ending(Outcome.RESOLVED, self._proved(plan), current_details.was_wrong(self._so_far.observation))
+
+    async def _window(self, plan: Plan, call: CheckCall) -> None:
+        """Let the window pass, and fail at once where something breaks in it."""
+        until = moment(workflow.now() + timedelta(seconds=plan.window_seconds))
+        self._show_now(current_details.in_window(plan, until))
+        began = workflow.now()
+        try:
+            passed = await window(
+                call, timedelta(seconds=plan.window_seconds), summary=f"verification window until {until}"
+            )
+        except asyncio.CancelledError:
+            self._note(window_seconds=_seconds_since(began), window_ended_early=True)
+            raise
+        if passed.unwatched:
+            self._remarks += (f"nothing watched over the window to its end: {passed.unwatched}",)
+        if passed.broken:
+            lasted = _seconds_since(began)
+            self._note(window_seconds=lasted, window_ended_early=True)
+            self._judge(passed.broken, f"{took(lasted)} into the window: ")
+        self._note(window_seconds=plan.window_seconds)
+
+    def _judge(self, checked: Checked, where: str = "") -> None:
+        """Keep the verdicts, and fail where they do."""
         self._note(verdicts=checked.verdicts)
         self._remarks += checked.remarks
         end_if_cancelled()
         if checked.reverted:
-            raise RunFailed(Outcome.REVERTED, checked.reverted, checked.reason)
+            raise RunFailed(Outcome.REVERTED, f"{where}{checked.reverted}", checked.reason)
         if checked.failure:
-            raise RunFailed(Outcome.VERIFICATION_FAILED, checked.failure, checked.reason)
-        return Ending(Outcome.RESOLVED, self._proved(plan), current_details.was_wrong(self._so_far.observation))
+            raise RunFailed(Outcome.VERIFICATION_FAILED, f"{where}{checked.failure}", checked.reason)
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
+        done = done or f"{self._so_far.uncertain_step} may have written"
         return f"{done}; it held for {duration(plan.window_seconds)}"
 
     async def _end(self, ending: Ending) -> RunResult:
@@ -331,7 +374,8 @@ class Remediation:
                 heartbeat_timeout=HEARTBEAT,
                 retry_policy=QUICK,
             )
-        except ActivityError as error:
+        except (ActivityError, asyncio.CancelledError) as error:
+            # Cancelled while the report was under way, or as it came: what the run has come to stands.
             if is_cancelled_exception(error):
                 workflow.logger.info("cancelled while reporting")
             # The report is told from what is known; that it could not be counted changes no outcome, and is in the
@@ -423,6 +467,10 @@ class Remediation:
             self._remarks += (remark,)
         else:
             self._more_remarks += 1
+
+
+def _seconds_since(began: datetime) -> int:
+    return int((workflow.now() - began).total_seconds())
 
 
 def _counted(alerts: int) -> str:

@@ -201,6 +201,8 @@ class Connection(H11Protocol):
         self.since = self._opened = time.monotonic()
         self._pipelined = 0
         self._state: tuple[Waits | None, int] = (Waits.HEADERS, id(None))
+        self._body_seconds = 0.0
+        """For how long its request's body was waited for before it was last at work."""
         self._refused = False
 
     def data_received(self, data: bytes) -> None:
@@ -229,7 +231,12 @@ class Connection(H11Protocol):
         """What it waits for; None while it is at work. `since` says since when."""
         state = (self._waits(), id(self.cycle))
         if state != self._state:
-            self._state, self.since = state, now
+            waited, cycle = self._state
+            self._body_seconds = now - self.since if waited is Waits.BODY else self._body_seconds
+            if cycle != state[1]:
+                self._body_seconds = 0.0
+            # Who sends a little now and then has a body that is at work now and then.
+            self._state, self.since = state, now - (self._body_seconds if state[0] is Waits.BODY else 0.0)
         return state[0]
 
     def keeps_since(self) -> float:

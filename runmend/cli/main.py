@@ -358,7 +358,7 @@ def _worker(
 
     Needs no runbooks: a run brings its plan.
     """
-    from runmend.cli.processes import run_worker
+    from runmend.cli.worker import run_worker
 
     return _finish(run_worker(runbooks))
 
@@ -379,7 +379,7 @@ def _bridge(
 
     Also `/healthz`, `/readyz`, `/metrics`.
     """
-    from runmend.cli.processes import run_bridge
+    from runmend.cli.bridge import run_bridge
 
     return _finish(run_bridge(host, port, runbooks, insecure=insecure))
 
@@ -392,7 +392,7 @@ def _sandbox(
     """Serve an embedded cluster on loopback until Ctrl-C: a small Kubernetes API whose pods fail by their image's
     tag.
     """
-    from runmend.cli.processes import run_sandbox
+    from runmend.cli.sandbox import run_sandbox
 
     return _finish(run_sandbox(port, kubeconfig))
 

@@ -4,13 +4,14 @@ No cluster, no Temporal.
 """
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runmend.cli.context import NotFoundHere, counted, load_settings
 from runmend.plan.plan import Plan, Step
 from runmend.reports.report import duration
-from runmend.runbook import SIZE_MAX, RunbookError, compile_runbook, dump_plan, lint, read_file
+from runmend.runbook import SIZE_MAX, RunbookError, Severity, compile_runbook, dump_plan, lint, read_file
 from runmend.runs.terminal import console
 
 
@@ -30,9 +31,11 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool, strict: bool = False)
         return int(linted.failed)
     for diagnostic in linted.diagnostics:
         sys.stdout.write(f"{diagnostic}\n")
-    errors = sum(diagnostic.severity == "error" for diagnostic in linted.diagnostics)
-    warnings = len(linted.diagnostics) - errors
+    counts = Counter(diagnostic.severity for diagnostic in linted.diagnostics)
+    errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
     said = f"{counted(linted.files, 'runbook')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    if notes := counts[Severity.NOTE]:
+        said += f", {counted(notes, 'note')}"
     sys.stderr.write(f"{said}\n")
     return int(linted.failed)
 
@@ -60,9 +63,7 @@ def compile_one(file: Path, *, as_json: bool) -> int:
 
 def _in_words(plan: Plan) -> Iterator[str]:
     yield f"{plan.runbook_id}: {plan.title}"
-    yield f"  alert      {plan.alertname}"
-    yield f"  labels     {', '.join(plan.required_labels) or 'none required'}"
-    yield f"  state      {plan.state or 'none named'}"
+    yield from _about(plan)
     yield f"  mode       {plan.mode or 'as the installation says'}"
     yield f"  serving    {_serving(plan)}"
     yield f"  sha256     {plan.sha256}"
@@ -86,17 +87,40 @@ def _in_words(plan: Plan) -> Iterator[str]:
     yield f"  settles within {duration(plan.settle_seconds)}, then holds for {duration(plan.window_seconds)}"
 
 
+def _about(plan: Plan) -> Iterator[str]:
+    """Which alerts and targets it is for, and what the problem is."""
+    yield f"  alert      {', '.join(plan.alertnames)}"
+    if plan.match:
+        yield f"  match      {', '.join(map(str, plan.match))}"
+    if plan.target:
+        yield f"  target     {plan.target}"
+    yield f"  labels     {', '.join(plan.required_labels) or 'none required'}"
+    yield f"  state      {plan.state or 'none named'}"
+    if plan.problem_expression:
+        yield f"  problem is {plan.problem_expression}"
+
+
 def _step(number: int, step: Step) -> Iterator[str]:
     yield f"  {step.line:>3}  {number:02d}-{step.action_id}: {_operation(step)}"
     if step.gate:
         yield f"         only when {step.gate}"
     if step.owner:
         yield f"         only where the pod is owned by a {step.owner}"
+    if how := _how(step):
+        yield f"         {how}"
     for condition in step.conditions:
         yield f"  {condition.line:>3}    allowed if: {condition.text}"
         yield f"           {condition.expression}"
     for restriction in step.restrictions:
         yield f"         recommends only, for {restriction}"
+
+
+def _how(step: Step) -> str:
+    """What the workflow says of a step besides its gate."""
+    said = [f"its result is {step.output}"] if step.output else []
+    said += [f"tried again {counted(step.retries, 'time')} at most"] if step.retries is not None else []
+    said += ["where it fails the run goes on"] if step.on_error == "continue" else []
+    return "; ".join(said)
 
 
 def _serving(plan: Plan) -> str:

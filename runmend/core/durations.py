@@ -28,6 +28,15 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(seconds=seconds)
 
 
+def seconds_of(text: str) -> int:
+    """A duration in seconds.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return int(parse_duration(text).total_seconds())
+
+
 def parse_since(text: str, now: datetime) -> datetime:
     """A moment of the past: so long ago, or a date or a time by ISO 8601; of UTC, as times are shown, where it names no
     zone.

@@ -2,8 +2,11 @@
 
 import re
 from decimal import ROUND_CEILING, Decimal
-from typing import Final
+from typing import Final, Literal
 
+Resource = Literal["memory", "cpu"]
+Unit = Literal["memory", "cpu", "duration", "count"]
+"""What a number is of."""
 _UNITS: Final = {
     unit: Decimal(factor)
     for unit, factor in (
@@ -59,3 +62,16 @@ def same_quantity(one: str, other: str) -> bool:
         return quantity(one) == quantity(other)
     except ValueError:
         return False
+
+
+def bytes_text(count: int) -> str:
+    """A number of bytes in a unit that divides it: `512Mi`, `1536Mi`, `2G`, `100`."""
+    for unit in ("Ti", "Gi", "Mi", "G", "M", "Ki"):
+        if count and count % int(_UNITS[unit]) == 0:
+            return f"{count // int(_UNITS[unit])}{unit}"
+    return str(count)
+
+
+def millicores_text(count: int) -> str:
+    """Thousandths of a processor: `250m`, `2`."""
+    return f"{count}m" if count % 1000 else str(count // 1000)

@@ -21,6 +21,8 @@ from runmend.core.modes import Mode
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 HOLD_MINUTES_MAX: Final = 525_600
 """A year."""
+LOOK_SECONDS: Final = 30
+LOOK_SECONDS_MAX: Final = 3600
 PREFIX: Final = "RUNMEND_"
 OF_OTHERS: Final = frozenset({"RUNMEND_UID", "RUNMEND_GID"})
 """Variables that docker-compose.yml reads, and no process of ours."""
@@ -98,6 +100,8 @@ class Settings(BaseSettings):
     """How log lines are written."""
 
     # The worker
+    look_seconds: int = Field(default=LOOK_SECONDS, ge=1, le=LOOK_SECONDS_MAX)
+    """From one look at a target to the next, while its verification window lasts."""
     build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$")
     """As which version of the worker deployment `deployment` the worker polls. None: unversioned."""
 

@@ -4,11 +4,11 @@ Called by the runbooks' compiler, which wants errors early, and by the activitie
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -98,6 +98,22 @@ FUNCTIONS: Final = (
 )
 
 
+STEP_FACTS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "done": "an earlier step has done its work",
+        "changed": "an earlier step has changed something",
+        "confirmed": "what an earlier step read confirms the runbook's state",
+        "recommended": "an earlier step has only recommended",
+        "skipped": "an earlier step was skipped: its gate did not hold",
+        "failed": "an earlier step has failed, and the run went on",
+    }
+)
+"""What an earlier step came to, asked for as `NAME.done` in a gate."""
+_OF_STEPS: Final = tuple(
+    Function(fact, f"whether {means}", partial(Snapshot.step, fact=fact)) for fact, means in STEP_FACTS.items()
+)
+
+
 class ExpressionError(ValueError):
     """What is wrong with an expression. `line` and `column` count from 1, within the expression; `remedy` may be
     empty.
@@ -134,7 +150,7 @@ def _declared(group: Group) -> cel.Type:
 @cache
 def _environment() -> cel.Env:
     declared = []
-    for function in FUNCTIONS:
+    for function in (*FUNCTIONS, *_OF_STEPS):
         takes = [_declared(GROUPS[function.on])] if function.on else []
 
         def answer(*arguments: Any, ask: Callable[[Snapshot, str], Said] = function.ask) -> bool:  # noqa: ANN401
@@ -158,9 +174,10 @@ class Expression:
 
     @property
     def groups(self) -> frozenset[str]:
-        """The groups of facts that it reads; what none names need not be fetched."""
+        """The groups of facts that it reads (what none names need not be fetched), and `steps` for earlier ones."""
         names = {node.path[0] for node in self._tree if node.kind == "ident"} & set(GROUPS)
         called = {"pods" for node in self._tree if node.function in ("waiting", "terminated")}
+        called |= {"steps" for node in self._tree if node.function in STEP_FACTS}
         return frozenset(names | called | ({"pods"} if "restarted" in names else set()))
 
     def reads(self, *path: str) -> bool:
@@ -243,7 +260,7 @@ class _Reader(Reader):
     def said(self, function: str, name: str) -> str | None:
         if function == "restarted":
             return self._snapshot.restarted.words
-        asked = next((each for each in FUNCTIONS if each.name == function), None)
+        asked = next((each for each in (*FUNCTIONS, *_OF_STEPS) if each.name == function), None)
         return asked.ask(self._snapshot, name).words if asked else None
 
     def words_of(self, element: Any, fact: str = "") -> str:  # noqa: ANN401  a message
@@ -305,12 +322,18 @@ def _checked(read: Rewritten) -> cel.Expression:
     try:
         return _environment().compile(read.text)
     except (RuntimeError, ValueError, TypeError) as error:  # what the library raises for a text that it cannot read
-        wrong = _error(str(error), read.text)
+        wrong = error_of(str(error), read.text, [*GROUPS, *(function.name for function in FUNCTIONS)])
         raise ExpressionError(str(wrong), wrong.line, read.column(wrong.line, wrong.column), wrong.remedy) from error
 
 
-def _error(text: str, source: str) -> ExpressionError:
-    """The library's error as ours; where it names a name, its column is the name's."""
+def error_of(text: str, source: str, known: Sequence[str]) -> ExpressionError:
+    """The library's error as ours; where it names a name, its column is the name's.
+
+    Args:
+        text: the library's.
+        source: the expression.
+        known: the names that may stand there.
+    """
     found = _ERROR.search(text)
     if not found:
         return ExpressionError(text.partition(": ")[2] or text, 1, 1)
@@ -324,15 +347,16 @@ def _error(text: str, source: str) -> ExpressionError:
         what, remedy = f"a {kind} has no fact {name!r}", _nearest(name, names, "its facts are")
     elif missing := _UNDECLARED.search(what):
         name = missing[1].partition(".")[0]
-        known = [*GROUPS, *(function.name for function in FUNCTIONS)]
         what, remedy = f"there is no {name!r}", _nearest(name, known, "there are")
+        if name in known:
+            what, remedy = f"{name} does not take that many numbers", ""
     if name:
         text_of_line = source.split("\n")[line - 1]
         column = max(text_of_line.rfind(name, 0, column + len(name)), 0) + 1
     return ExpressionError(what, line, column, remedy)
 
 
-def _nearest(name: str, names: list[str], what: str) -> str:
+def _nearest(name: str, names: Sequence[str], what: str) -> str:
     near = get_close_matches(name, names, 1)
     return f"did you mean {near[0]!r}?" if near else f"{what} {', '.join(sorted(names))}"
 

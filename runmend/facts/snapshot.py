@@ -48,6 +48,7 @@ class Snapshot:
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
         states: how each state shows.
+        steps: an earlier step's name → what it came to: `done`, `confirmed`.
     """
 
     pods: tuple[PodFacts, ...] = ()
@@ -62,6 +63,7 @@ class Snapshot:
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None
     states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
+    steps: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
 
     def _state(self, name: str) -> State:
         """A state of that name; of another name, the one reason that it is then."""
@@ -106,6 +108,11 @@ class Snapshot:
     def is_new(self, event: EventFacts) -> bool:
         """Whether an event is new: its uid is unknown to the watermark, or its count grew since."""
         return event.count > self.counted.get(event.uid, 0)
+
+    def step(self, name: str, *, fact: str) -> Said:
+        """Whether an earlier step came to something."""
+        came_to = self.steps.get(name)
+        return Said(fact in (came_to or ()), f"{name}: {', '.join(came_to)}" if came_to else f"{name} has not run")
 
     @property
     def restarted(self) -> Said:

@@ -28,7 +28,7 @@ class State(Frozen):
     `waiting` and `terminated` are a container's reasons, `pod` is what shows it of the pod as a whole, `node` the
     expression that shows it of a node, `events` speak of it. `lingers`: a container that ended (for one of
     `terminated`, where there are any) and was started again is in it all the same, until it has run for longer than its
-    back-off. `aliases` are other words for it, in lower case. `repaired`: whether a runbook may be about it.
+    back-off. `aliases` are other words for it, in lower case.
     """
 
     name: str
@@ -39,7 +39,11 @@ class State(Frozen):
     lingers: bool = False
     events: tuple[EventSign, ...] = ()
     aliases: tuple[str, ...] = ()
-    repaired: bool = False
+
+    @property
+    def of_containers(self) -> bool:
+        """Whether containers are in it: a runbook's steps can be about those that are."""
+        return bool(self.waiting or self.terminated)
 
     def spoken_of_by(self, event: EventFacts) -> bool:
         """Whether an event speaks of this state. No event has the *reason* ImagePullBackOff."""

@@ -19,8 +19,8 @@ _PULL_WAITING = ("ImagePullBackOff", "ErrImagePull", "RegistryUnavailable", "Sig
 STATES: dict[str, State] = {
     state.name: state
     for state in (
-        State(name="ImagePullBackOff", waiting=_PULL_WAITING, events=_PULL_EVENTS, repaired=True),
-        State(name="ErrImagePull", waiting=_PULL_WAITING, events=_PULL_EVENTS, repaired=True),
+        State(name="ImagePullBackOff", waiting=_PULL_WAITING, events=_PULL_EVENTS),
+        State(name="ErrImagePull", waiting=_PULL_WAITING, events=_PULL_EVENTS),
         State(
             name="CrashLoopBackOff",
             waiting=("CrashLoopBackOff",),
@@ -65,5 +65,5 @@ STATES: dict[str, State] = {
         State(name="NetworkUnavailable", node="node.network_unavailable"),
     )
 }
-REPAIRED: tuple[str, ...] = tuple(state.name for state in STATES.values() if state.repaired)
-"""The states that a runbook may be about."""
+OF_CONTAINERS: tuple[str, ...] = tuple(state.name for state in STATES.values() if state.of_containers)
+"""The states that containers are in."""

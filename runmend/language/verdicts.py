@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
-from runmend.facts.expressions import compiled
+from runmend.facts.expressions import Judged, compiled
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot, first_few
@@ -28,6 +28,11 @@ class Live(Frozen):
     node: NodeFacts | None = None
     unknown: dict[str, str] = {}
     """Group of facts → why what it holds could not be read."""
+
+    @property
+    def in_words(self) -> str:
+        """`2 of 3 pods are Running`."""
+        return f"{sum(pod.running for pod in self.pods)} of {len(self.pods)} pods are Running"
 
 
 def restarts_of(pods: tuple[PodFacts, ...]) -> dict[str, int]:
@@ -98,9 +103,32 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
             status=Status.UNVERIFIED,
             evidence="not understood, so not checked",
         )
-    pods, younger = settled_pods(mark, live)
+    judged, younger = _judged(criterion, mark, live)
+    evidence = judged.evidence
+    if judged.holds and younger and "pods" in compiled(criterion.expression).groups:
+        # What is passed over is said: a pod that waits must not stand beside "every container has started".
+        evidence += f"; passed over, because younger: {first_few([pod.in_words for pod in younger])}"
+    status = Status.PASSED if judged.holds else Status.FAILED
+    return Verdict(text=criterion.text, line=criterion.line, status=status, evidence=evidence)
+
+
+def broken(criterion: Criterion, mark: Watermark, live: Live) -> bool:
+    """Whether a criterion that a window is held for plainly does not hold. Where it cannot be told, nothing is broken.
+
+    A window is held for what must *stay* true, and for what asks what is new since the target had settled: that never
+    becomes old again.
+    """
+    if not criterion.understood:
+        return False
     expression = compiled(criterion.expression)
-    judged = expression.judge(
+    held = criterion.must == "stay" or "restarted" in expression.groups or bool(expression.named("new"))
+    return held and _judged(criterion, mark, live)[0].holds is False
+
+
+def _judged(criterion: Criterion, mark: Watermark, live: Live) -> tuple[Judged, tuple[PodFacts, ...]]:
+    """What an expression says, and the pods that were passed over."""
+    pods, younger = settled_pods(mark, live)
+    judged = compiled(criterion.expression).judge(
         Snapshot(
             pods=pods,
             all_pods=live.pods,
@@ -113,9 +141,4 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
             states=STATES,
         )
     )
-    evidence = judged.evidence
-    if judged.holds and younger and "pods" in expression.groups:
-        # What is passed over is said: a pod that waits must not stand beside "every container has started".
-        evidence += f"; passed over, because younger: {first_few([pod.in_words for pod in younger])}"
-    status = Status.PASSED if judged.holds else Status.FAILED
-    return Verdict(text=criterion.text, line=criterion.line, status=status, evidence=evidence)
+    return judged, younger

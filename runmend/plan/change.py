@@ -45,6 +45,8 @@ class Change(Frozen):
     after: JsonValue = None
     sidecar: bool = False
     """It is of a container that stands among the init containers, and runs beside the containers."""
+    place: int | None = None
+    """Where it stood in its list, of an entry that is taken away."""
 
     @property
     def container(self) -> str:
@@ -96,7 +98,7 @@ def shown(path: Path, value: JsonValue) -> str:
     """A value for a reader: what is not there is said, and the value of an environment variable is not shown."""
     if value is None:
         return "not set"
-    if "env" in path and (path[-1] == "value" or isinstance(value, dict)):
+    if "env" in path and (path[-1] == "value" or isinstance(value, dict | list)):
         return "(a value that is not shown)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
@@ -131,8 +133,14 @@ def _between(before: Any, after: Any, path: Path) -> Iterator[Change]:  # noqa: 
         return
     olds, news = _items(before, path), _items(after, path)
     if olds is not None and news is not None and _in_one_order(list(olds), list(news)):
-        for name in [*olds, *(name for name in news if name not in olds)]:
-            yield from _between(olds.get(name), news.get(name), (*path, name))
+        for name in (name for name in olds if name in news):
+            yield from _between(olds[name], news[name], (*path, name))
+        # The last is taken away first, so that the first comes back first, to where it stood.
+        for place, name in reversed([*enumerate(olds)]):
+            if name not in news:
+                yield Change(path=(*path, name), before=olds[name], place=place)
+        for name in (name for name in news if name not in olds):
+            yield Change(path=(*path, name), after=news[name])
         return
     yield Change(path=path, before=before, after=after)
 
@@ -169,15 +177,18 @@ def value_at(root: Any, path: Path) -> Any:  # noqa: ANN401  JSON
     return root
 
 
-def with_value(root: Json, path: Path, value: JsonValue) -> Json:
-    """A copy of an object with a value put there, or taken away where it is null; what is missing is made."""
+def with_value(root: Json, path: Path, value: JsonValue, place: int | None = None) -> Json:
+    """A copy of an object with a value put there, or taken away where it is null; what is missing is made.
+
+    A new entry of a list comes to its end, or to a `place` in it.
+    """
     made = copy.deepcopy(root)
     at: Any = made
     for number, key in enumerate(path[:-1]):
         at = _entered(at, path[:number], key, make=value is not None)
         if at is None:
             return made
-    _put(at, path[:-1], path[-1], value)
+    _put(at, path[:-1], path[-1], value, place)
     return made
 
 
@@ -189,7 +200,7 @@ def _entered(at: Any, path: Path, key: str, *, make: bool) -> Any:  # noqa: ANN4
     return at.get(key)
 
 
-def _put(at: Any, path: Path, key: str, value: JsonValue) -> None:  # noqa: ANN401  JSON
+def _put(at: Any, path: Path, key: str, value: JsonValue, place: int | None) -> None:  # noqa: ANN401  JSON
     if isinstance(at, list):
         found = (_items(at, path) or {}).get(key)
         if found is not None:
@@ -197,7 +208,7 @@ def _put(at: Any, path: Path, key: str, value: JsonValue) -> None:  # noqa: ANN4
             if value is not None:
                 at[at.index(found)] = copy.deepcopy(value)
         elif value is not None:
-            at.append(copy.deepcopy(value))
+            at.insert(len(at) if place is None else place, copy.deepcopy(value))
     elif value is None:
         at.pop(key, None)
     else:
@@ -242,7 +253,7 @@ def taken_back(changes: Iterable[Change], live: Json) -> tuple[Json, tuple[Chang
     left = []
     for change in reversed(tuple(changes)):
         if stands(change, live):
-            live = with_value(live, change.path, change.before)
+            live = with_value(live, change.path, change.before, change.place)
         else:
             left.append(change)
     return live, tuple(left)

@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Literal
 
+from runmend.alerts.matchers import Matcher
 from runmend.core.frozen import Frozen
 from runmend.core.kinds import is_in_no_namespace
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
 from runmend.plan.operations import Operation
+from runmend.plan.values import Calculation
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 BUILT_IN_PLACEHOLDERS = frozenset(
@@ -22,6 +24,13 @@ BUILT_IN_PLACEHOLDERS = frozenset(
 )
 """`{pod}` is the pod of the first alert that still exists, `{deployment}` and the other kinds the target, `{container}`
 each container that a step treats, `{selector}` what chooses the target's pods."""
+DERIVED_PLACEHOLDERS = frozenset(
+    {
+        *("job", "owner", "service_account", "image", "replicas"),
+        *("current_limit", "current_request", "current_revision", "previous_revision"),
+    }
+)
+"""What `runmend.language.derived` takes from what was observed; an action's own item of such a name comes first."""
 
 
 def target_labels(kind: str) -> tuple[str, ...]:
@@ -71,6 +80,7 @@ class Step(Frozen):
     command: str
     operation: Operation
     parameters: dict[str, str] = {}
+    calculations: tuple[Calculation, ...] = ()
     required_labels: tuple[str, ...] = ()
     optional_labels: tuple[str, ...] = ()
     gate: str = ""
@@ -80,6 +90,14 @@ class Step(Frozen):
     """
     state: str | None = None
     owner: str | None = None
+    output: str = ""
+    """Another name of its result for the gates of later steps, besides its action_id."""
+    asks: tuple[str, ...] = ()
+    """The earlier steps of whose results its gate asks, by the names that it has for them."""
+    retries: int | None = None
+    """How often it is tried again at most; None: as often as its time allows."""
+    on_error: Literal["abort", "continue"] = "abort"
+    """What becomes of the run where it fails."""
     try_seconds: int = READING_SECONDS
     budget_seconds: int = BUDGET_SECONDS
 
@@ -124,17 +142,27 @@ class DiagnosticStep(Frozen):
 
 
 class Plan(Frozen):
-    """A compiled runbook. `sha256` is the digest of its file, `state` what its target must be in to be touched."""
+    """A compiled runbook. `sha256` is the digest of its file, `state` what its target must be in to be touched.
+
+    `problem` is the section for people; `problem_expression` says whether there is anything to do, where it is not the
+    state that says so. Where neither does, the steps' gates decide alone.
+    """
 
     schema_version: Literal[1] = 1
     sha256: str
     file: str
     runbook_id: str
     alertname: str
+    more_alertnames: tuple[str, ...] = ()
+    match: tuple[Matcher, ...] = ()
+    """What the labels of its alerts must be like."""
     title: str
     description: str = ""
     problem: str = ""
+    target: str = ""
+    """The kind that it is for; empty where it is for any."""
     state: str | None
+    problem_expression: str = ""
     mode: Mode | None = None
     protect_serving: bool | None = None
     diagnosis: tuple[DiagnosticStep, ...] = ()
@@ -144,13 +172,15 @@ class Plan(Frozen):
     settle_seconds: int = 600
     window_seconds: int = 300
 
-    target: str = ""
-    """The kind of its target, where that is no pod's workload: `Node`."""
-
     @property
     def changes(self) -> bool:
         """Whether any step writes."""
         return any(step.changes for step in self.steps)
+
+    @property
+    def alertnames(self) -> tuple[str, ...]:
+        """The alerts that it answers."""
+        return (self.alertname, *self.more_alertnames)
 
     @property
     def required_labels(self) -> tuple[str, ...]:

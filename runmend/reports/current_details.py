@@ -42,7 +42,10 @@ def settling(plan: Plan, target: Target, seconds: int) -> str:
 
 def in_window(plan: Plan, until: str) -> str:
     """While the window is held."""
-    return f"verification window of {duration(plan.window_seconds)}, until {until}; then {checks(plan)}"
+    return (
+        f"verification window of {duration(plan.window_seconds)}, until {until}, at once over where the fix does not "
+        f"hold: the pending activity runmend.hold says what it saw last; then {checks(plan)}"
+    )
 
 
 def checking(plan: Plan) -> str:

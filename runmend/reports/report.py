@@ -6,6 +6,7 @@ Pure: the result is all it knows.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from runmend.core.durations import took
 from runmend.core.markdown import code, one_line, plain
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
@@ -179,10 +180,18 @@ def _criteria(result: RunResult) -> Iterator[str]:
     if result.settled:
         yield f"- Settled: {plain(result.settled)}"
     if result.window_seconds is not None:
-        yield f"- The window of {duration(result.window_seconds)} has passed"
+        yield f"- {_window(result, result.window_seconds)}"
     for verdict in result.verdicts:
         said = f"{plain(verdict.text)} (line {verdict.line}): {verdict.status}: {plain(verdict.evidence)}"
         yield f"- {_VERDICT_MARKS[verdict.status]} {said}"
+
+
+def _window(result: RunResult, seconds: int) -> str:
+    if not result.window_ended_early:
+        return f"The window of {duration(seconds)} has passed"
+    if result.outcome is Outcome.CANCELLED:
+        return f"The window had lasted {took(seconds)} when the run was cancelled"
+    return f"The window ended early, after {took(seconds)}: the fix did not hold"
 
 
 def _stands(result: RunResult) -> Iterator[str]:

@@ -10,8 +10,9 @@ from runmend.runbook.conditions import in_heading
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span, texts_of
 
-RESERVED = frozenset({"action_id", "description", "command", "conditions", "approval"})
+RESERVED = frozenset({"action_id", "description", "command", "conditions", "approval", "calculation"})
 _SAME = {
+    "calculations": "calculation",
     "condition": "conditions",
     "precondition": "conditions",
     "preconditions": "conditions",

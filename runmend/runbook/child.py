@@ -3,7 +3,6 @@ by its own alarm.
 """
 
 import json
-import os
 import signal
 import sys
 from base64 import b64decode
@@ -41,8 +40,3 @@ def _answer(answer: dict[str, Any]) -> None:
     data = json.dumps(answer).encode()
     sys.stdout.buffer.write(len(data).to_bytes(LENGTH) + data)
     sys.stdout.buffer.flush()
-
-
-if __name__ == "__main__":
-    main()
-    os._exit(0)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 
-from runmend.plan.criteria import Criterion
 from runmend.plan.plan import Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
@@ -17,12 +16,14 @@ from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
 from runmend.runbook.expressions import OF_CRITERIA, OF_NODES
-from runmend.runbook.gates import compile_gates
-from runmend.runbook.header import Header, Use, read_header
-from runmend.runbook.phrases import known_states, same_state
+from runmend.runbook.gates import Compiled as Gates
+from runmend.runbook.gates import GateCompiler
+from runmend.runbook.header import Header, read_header
+from runmend.runbook.problem import problem_of
 from runmend.runbook.prose import warn_of_prose
 from runmend.runbook.steps import compile_step
 from runmend.runbook.targets import compile_target
+from runmend.runbook.workflow import Use
 
 _NAMED_MAX = 20
 
@@ -48,14 +49,14 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         raise RunbookError(report.diagnostics)
     header = read_header(document, report)
     actions = find_actions(document, report)
-    steps = _steps(header, actions, report)
+    steps, leading = _steps(header, actions, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
     warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
     target = compile_target(header, steps, report)
-    readers = OF_NODES if target else OF_CRITERIA
+    readers = OF_NODES if target == "Node" else OF_CRITERIA
     criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
     _warn_of_unread_sections(document, report)
-    state = _state(header, steps, criteria, target, report)
+    problem = problem_of(header, steps, leading, criteria, report)
     if changing and not any(criterion.understood for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
@@ -72,12 +73,15 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         sha256=hashlib.sha256(source).hexdigest(),
         file=PurePath(file).name,
         runbook_id=header.runbook_id,
-        alertname=header.alertname,
+        alertname=next(iter(header.alertnames), ""),
+        more_alertnames=header.alertnames[1:],
+        match=header.match,
         title=header.title,
         description=header.description,
         target=target,
         problem=_prose(document),
-        state=state,
+        state=problem.state,
+        problem_expression=problem.expression,
         mode=header.mode,
         protect_serving=header.protect_serving,
         diagnosis=diagnosis,
@@ -95,13 +99,22 @@ def dump_plan(plan: Plan) -> bytes:
     return json.dumps(plan.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[Step, ...]:
-    if header.workflow is None:
-        # What the workflow would run is not known: what is wrong with the actions is said all the same.
-        return tuple(step for action in actions.values() if (step := compile_step(action, report)))
+def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[tuple[Step, ...], dict[str, str]]:
+    """The steps in their order, and by action id the condition that the action itself begins with."""
+    uses = header.workflow
+    if uses is None:
+        if not actions and not report.failed:
+            report.error(
+                header.line("workflow"),
+                "the file has no action",
+                "under ## Remediation Actions write - **action_id**: `…` and - **command**: `…`",
+            )
+        uses = tuple(Use(action.action_id, action.line) for action in actions.values())
+    gates = GateCompiler(report, of_node=header.target == "Node")
     steps: list[Step] = []
-    changed: Use | None = None
-    for use in header.workflow:
+    leading: dict[str, str] = {}
+    names: list[str] = []
+    for number, use in enumerate(uses):
         action = actions.get(use.action_id)
         if action is None:
             named = [*islice(actions, _NAMED_MAX), *(["others"] if len(actions) > _NAMED_MAX else [])]
@@ -112,17 +125,12 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"correct or remove it; {known}",
             )
         elif step := compile_step(action, report):
-            gate = " && ".join(filter(None, (step.gate, compile_gates(use.gates, report))))
-            steps.append(step.model_copy(update={"gate": gate}))
-            if step.changes and changed:
-                report.error(
-                    use.line,
-                    f"a workflow may change something once; {changed.action_id} in line {changed.line} does already",
-                    "put both changes into one patch, or remove one",
-                )
-            elif step.changes:
-                changed = use
-    used = {use.action_id for use in header.workflow}
+            later = tuple(name for each in uses[number:] for name in each.names)
+            found = gates.all_of(use.gates, tuple(names), later)
+            leading[step.action_id] = step.gate
+            steps.append(_used(step, use, found, report))
+        names += use.names
+    used = {use.action_id for use in uses}
     for action in actions.values():
         if action.action_id not in used:
             report.warning(
@@ -131,7 +139,30 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"the action {action.action_id} is not in the workflow, so it never runs",
                 "add it to the workflow, or remove it",
             )
-    return tuple(steps)
+    return tuple(steps), leading
+
+
+def _used(step: Step, use: Use, gate: Gates, report: Report) -> Step:
+    """A step with what its entry of the workflow says of it."""
+    seconds = use.timeout or step.budget_seconds
+    if step.changes and seconds < step.try_seconds:
+        report.error(
+            use.timeout_line,
+            f"timeout is {seconds} s, and one try of a step that changes something takes up to {step.try_seconds} s, "
+            "because a write is waited for until it is known",
+            f"write {step.try_seconds}s or more",
+        )
+    return step.model_copy(
+        update={
+            "gate": " && ".join(filter(None, (step.gate, gate.expression))),
+            "asks": gate.asks,
+            "output": use.output,
+            "retries": use.retries,
+            "on_error": use.on_error,
+            "try_seconds": min(step.try_seconds, seconds),
+            "budget_seconds": seconds,
+        }
+    )
 
 
 def _warn_of_labels(steps: tuple[Step, ...], target: str, report: Report) -> None:
@@ -150,38 +181,6 @@ def _warn_of_labels(steps: tuple[Step, ...], target: str, report: Report) -> Non
             f"write Requires: {', '.join(f'`{name}`' for name in target_labels(target))} labels, and let the alert "
             f"carry {'both' if not target else 'it'}",
         )
-
-
-def _state(
-    header: Header, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], target: str, report: Report
-) -> str | None:
-    """The state that the target must be in to be touched: what the actions' conditions say, else what the criteria say
-    it comes from.
-    """
-    gates = [(step.state, step.line) for step in steps if step.state]
-    left = [(criterion.leaves, criterion.line) for criterion in criteria if criterion.leaves]
-    named = [*gates, *left]
-    changing = next((step for step in steps if step.changes), None)
-    if not named:
-        # A node is in no state of a pod's: its gates and conditions decide alone.
-        if changing and not target:
-            report.error(
-                changing.line,
-                f"{changing.action_id} changes something, and nothing says in which state",
-                f'begin its description with "If pod is in ImagePullBackOff,"; known states are {known_states()}',
-            )
-        return None
-    first, first_line = named[0]
-    for state, line in named[1:]:
-        if not same_state(first, state):
-            report.error(
-                line,
-                f"the state is {state} here and {first} in line {first_line}",
-                "name one; a runbook repairs one state",
-            )
-    if header.workflow is None:
-        return None
-    return first
 
 
 def _warn_of_unread_sections(document: Document, report: Report) -> None:

@@ -17,14 +17,15 @@ TOLD_MAX = 100
 
 
 class Severity(StrEnum):
-    """An error keeps a runbook from being loaded, a warning says what will not be done."""
+    """An error keeps a runbook from being loaded, a warning says what will not be done, a note how a thing was read."""
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 class Kind(StrEnum):
-    """What a warning is about: by this name a runbook's front matter can silence it."""
+    """What a warning or a note is about: by this name a runbook's front matter can silence it."""
 
     UNREAD_KEY = "unread-key"
     UNREAD_SECTION = "unread-section"
@@ -37,8 +38,11 @@ class Kind(StrEnum):
     UNUSED_SILENCE = "unused-silence"
     PROSE = "prose"
     RECOMMEND_ONLY = "recommend-only"
+    READ_AS = "read-as"
+    NO_PROBLEM = "no-problem"
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
+    DEFAULT_VALUE = "default-value"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,10 @@ class Report:
     def warning(self, kind: Kind, line: int, problem: str, remedy: str) -> None:
         """Note what will not be done, or not be read."""
         self._add(Diagnostic(self.file, line, Severity.WARNING, problem, remedy, kind))
+
+    def note(self, kind: Kind, line: int, problem: str, remedy: str) -> None:
+        """Note how a thing was read that could have been meant otherwise."""
+        self._add(Diagnostic(self.file, line, Severity.NOTE, problem, remedy, kind))
 
     def silence(self, kind: Kind, line: int) -> None:
         """Leave out warnings of a kind, as the runbook asks in a line."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from runmend.facts.expressions import ExpressionError, compiled
+from runmend.facts.expressions import GROUPS, ExpressionError, compiled
 from runmend.runbook.diagnostics import Report, listed, quoted
 
 
@@ -51,7 +51,7 @@ def check_expression(code: str, line: int, readers: Readers, report: Report, hin
         report.error(
             line,
             f"{readers.what} {quoted(code)} reads {listed(elsewhere, 'and')}, {readers.because}",
-            f"read {listed(sorted(readers.groups))}",
+            f"read {listed(sorted(readers.groups & GROUPS.keys()))}",
             column=column,
         )
         return False

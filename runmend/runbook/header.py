@@ -4,17 +4,24 @@ Every key binds, so an unknown one is an error.
 """
 
 import difflib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from runmend.alerts.matchers import Matcher, read_matcher
 from runmend.core.modes import Mode
 from runmend.core.names import identifier
 from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Document
-from runmend.runbook.gates import KEYS as GATES
-from runmend.runbook.gates import Gate, read_gates
+from runmend.runbook.gates import Gate
+from runmend.runbook.workflow import Use, read_workflow
 
-KEYS = ("runbook_id", "alertname", "title", "description", "workflow", "target", "mode", "protect_serving", "silence")
+KEYS = (
+    *("runbook_id", "alertname", "title", "description", "workflow", "match", "target", "problem", "mode"),
+    *("protect_serving", "silence"),
+)
+TARGETS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Pod", "Node")
+"""The kinds that a runbook may be for."""
 DESCRIPTIVE = frozenset(
     {
         "author",
@@ -38,17 +45,7 @@ _EXAMPLES = {
     "runbook_id": "runbook_id: RB_EXAMPLE",
     "alertname": "alertname: KubePodImagePullBackOff",
     "title": "title: What the runbook repairs",
-    "workflow": "a workflow list, one '- action_id: …' for each action, in their order",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Use:
-    """An entry of the workflow list."""
-
-    action_id: str
-    line: int
-    gates: tuple[Gate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +53,16 @@ class Header:
     """The front matter, as far as it could be read; what could not be is in the report."""
 
     runbook_id: str = ""
-    alertname: str = ""
+    alertnames: tuple[str, ...] = ()
+    match: tuple[Matcher, ...] = ()
     title: str = ""
     description: str = ""
     target: str = ""
+    problem: Gate | None = None
     mode: Mode | None = None
     protect_serving: bool | None = None
     workflow: tuple[Use, ...] | None = None
+    """None where it says nothing: every action then runs, in the order of the file."""
     lines: dict[str, int] = field(default_factory=dict)
 
     def line(self, key: str) -> int:
@@ -115,10 +115,12 @@ class _Reader:
         self._refuse_unknown_keys()
         return Header(
             runbook_id=self._runbook_id(),
-            alertname=self._text("alertname", required=True),
+            alertnames=self._alertnames(),
+            match=self._match(),
             title=self._text("title", required=True),
             description=self._text("description", required=False),
-            target=self._text("target", required=False),
+            target=self._target(),
+            problem=self._problem(),
             mode=self._mode(),
             protect_serving=self._protect_serving(),
             workflow=self._workflow(),
@@ -222,52 +224,68 @@ class _Reader:
 
     def _workflow(self) -> tuple[Use, ...] | None:
         node = self._entries.get("workflow")
-        line = self._lines.get("workflow", 1)
-        if node is None:
-            self._report.error(line, "workflow is missing", f"add {_EXAMPLES['workflow']}")
-            return None
-        if not isinstance(node, Sequence):
-            self._report.error(line, f"workflow is {node.kind}, not a list", f"write {_EXAMPLES['workflow']}")
-            return None
-        if not node.items:
-            self._report.error(line, "workflow is empty", f"write {_EXAMPLES['workflow']}")
-            return None
-        uses: dict[str, Use] = {}
-        for item in node.items:
-            use = self._use(item)
-            if use and use.action_id in uses:
-                self._report.error(
-                    use.line,
-                    f"the workflow runs {use.action_id} twice (first in line {uses[use.action_id].line})",
-                    "remove one; to repeat an action is not supported yet",
-                )
-            elif use:
-                uses[use.action_id] = use
-        return tuple(uses.values())
+        return read_workflow(node, self._lines["workflow"], self._first, self._report) if node else None
 
-    def _use(self, node: Node) -> Use | None:
-        line = self._first + node.line
-        name: Node | None = node
-        gates: list[Gate] = []
+    def _alertnames(self) -> tuple[str, ...]:
+        node = self._entries.get("alertname")
+        if not isinstance(node, Sequence):
+            name = self._text("alertname", required=True)
+            return (name,) if name else ()
+        names: list[str] = []
+        for item in node.items:
+            if isinstance(item, Scalar) and item.kind == "text" and item.value.strip():
+                names.append(" ".join(item.value.split()))
+            else:
+                self._report.error(
+                    self._first + item.line, f"an alertname is {item.kind}, not text", "write the name of an alert"
+                )
+        if not node.items:
+            self._report.error(self._lines["alertname"], "alertname is an empty list", f"add {_EXAMPLES['alertname']}")
+        return tuple(dict.fromkeys(names))
+
+    def _match(self) -> tuple[Matcher, ...]:
+        node = self._entries.get("match")
+        matchers: list[Matcher] = []
+        for text, line in self._matchers(node) if node else ():
+            try:
+                matchers.append(read_matcher(text))
+            except ValueError as error:
+                what, _, remedy = str(error).partition("; ")
+                self._report.error(
+                    line, f"match: {quoted(text)}: {what}", remedy or "correct the pattern, which is one of RE2's"
+                )
+        return tuple(dict.fromkeys(matchers))
+
+    def _matchers(self, node: Node) -> Iterator[tuple[str, int]]:
+        """The matchers as they are written; `label: value` is one that compares for being equal."""
         if isinstance(node, Mapping):
-            entries = {key.value: (key, value) for key, value in node.entries}
-            for said, (key, value) in entries.items():
-                if said in GATES:
-                    gates += read_gates(said, self._first + key.line, value, self._first, self._report)
-                elif said != "action_id":
-                    near = difflib.get_close_matches(said, ("action_id", *GATES), 1)
+            for key, value in node.entries:
+                if isinstance(value, Scalar):
+                    yield f'{key.value}="{value.value}"', self._first + key.line
+                else:
                     self._report.error(
-                        self._first + key.line,
-                        f"unknown key {quoted(said)} in the workflow",
-                        f"did you mean {near[0]}?" if near else f"remove it; known are action_id, {', '.join(GATES)}",
+                        self._first + key.line, f"match: {quoted(key.value)} is {value.kind}", "write label: value"
                     )
-            _, name = entries.get("action_id", (None, None))
-        if not isinstance(name, Scalar) or name.kind != "text":
+            return
+        for item in node.items if isinstance(node, Sequence) else (node,):
+            if isinstance(item, Scalar) and item.kind == "text":
+                yield item.value, self._first + item.line
+            else:
+                self._report.error(
+                    self._first + item.line,
+                    f"match: {item.kind} is no matcher",
+                    'write a list of matchers, for example - team="payments"',
+                )
+
+    def _target(self) -> str:
+        text = self._text("target", required=False)
+        kind = next((kind for kind in TARGETS if kind.lower() == text.lower()), "")
+        if text and not kind:
             self._report.error(
-                line,
-                "an entry of the workflow names no action",
-                "write - action_id: …, the id of an action in this file",
+                self._lines["target"], f"target: {quoted(text)} is no kind that is fixed", f"write {listed(TARGETS)}"
             )
-            return None
-        action_id = self._identifier(name.value, "action_id", self._first + name.line)
-        return Use(action_id, line, tuple(gates)) if action_id else None
+        return kind
+
+    def _problem(self) -> Gate | None:
+        text = self._text("problem", required=False)
+        return Gate("problem", text, self._lines["problem"]) if text else None

@@ -23,8 +23,12 @@ class Linted:
         return any(diagnostic.severity is Severity.ERROR for diagnostic in self.diagnostics)
 
     def strictly(self) -> "Linted":
-        """The same, with warnings as errors."""
-        return Linted(self.files, tuple(replace(each, severity=Severity.ERROR) for each in self.diagnostics))
+        """The same, with warnings as errors; a note stays one."""
+        strictly = (
+            each if each.severity is Severity.NOTE else replace(each, severity=Severity.ERROR)
+            for each in self.diagnostics
+        )
+        return Linted(self.files, tuple(strictly))
 
     def as_json(self) -> str:
         """For scripts: a list of objects with file, line, severity, problem, remedy and a warning's kind."""

@@ -4,10 +4,11 @@ is broken.
 Called by bridge and commands.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runmend.alerts.matchers import exclude_each_other
 from runmend.core.printable import in_one_line
 from runmend.plan.plan import Plan
 from runmend.runbook.compiler import Compiled, compile_runbook
@@ -37,19 +38,18 @@ def load_directory(path: Path, compiler: Compiler = compile_runbook) -> Loaded:
     """Compile every `*.md` of a directory and its subdirectories, in the order of their paths; what is hidden, and a
     README.md without front matter, is left out.
 
-    Two files with one runbook_id or one alertname: the later one is a problem.
+    Two files with one runbook_id, or with one alertname and as many matchers: the later one is a problem.
 
     Raises:
         UnreadableDirectory: there is no such directory, or it may not be read.
     """
     loaded = Loaded()
     warnings: list[Diagnostic] = []
-    first: dict[tuple[str, str], str] = {}
     for file in runbook_files(path):
         place = in_one_line(file.relative_to(path).as_posix())
         try:
             compiled = compile_file(file, compiler)
-            _refuse_duplicates(compiled, file, place, first)
+            _refuse_duplicates(compiled, file, loaded.plans, loaded.places)
         except RunbookError as error:
             loaded.problems[place] = error
             continue
@@ -80,19 +80,34 @@ def compile_file(file: Path, compiler: Compiler = compile_runbook) -> Compiled:
     return compiler(source, report.file)
 
 
-def _refuse_duplicates(compiled: Compiled, file: Path, place: str, first: dict[tuple[str, str], str]) -> None:
+def _refuse_duplicates(compiled: Compiled, file: Path, loaded: dict[str, Plan], places: dict[str, str]) -> None:
+    plan = compiled.plan
     report = Report(in_one_line(str(file)))
-    values = {"runbook_id": compiled.plan.runbook_id, "alertname": compiled.plan.alertname}
-    for key, value in values.items():
-        if (key, value) in first:
-            report.error(
-                compiled.lines.get(key, 1),
-                f"{first[key, value]} has the {key} {value} already",
-                "change or remove one of the two",
-            )
+    if plan.runbook_id in loaded:
+        report.error(
+            compiled.lines.get("runbook_id", 1),
+            f"{places[plan.runbook_id]} has the runbook_id {plan.runbook_id} already",
+            "change or remove one of the two",
+        )
+    for other, alertname in ties(plan, loaded.values()):
+        report.error(
+            compiled.lines.get("match" if plan.match else "alertname", 1),
+            f"{places[other.runbook_id]} has the alertname {alertname} already"
+            + (f", and as many matchers ({len(plan.match)})" if plan.match else ""),
+            "change or remove one of the two, or say with match: which labels its alerts have; the one with more "
+            "matchers wins",
+        )
     if report.failed:
         raise RunbookError((*report.diagnostics, *compiled.warnings))
-    first |= dict.fromkeys(values.items(), place)
+
+
+def ties(plan: Plan, others: Iterable[Plan]) -> Iterator[tuple[Plan, str]]:
+    """The plans that would answer an alert as well as this one does, each with the alert's name."""
+    for other in others:
+        if len(plan.match) == len(other.match) and not exclude_each_other(plan.match, other.match):
+            shared = next((name for name in plan.alertnames if name in other.alertnames), None)
+            if shared is not None:
+                yield other, shared
 
 
 class Catalog:
@@ -132,11 +147,12 @@ class Catalog:
     def reload(self) -> None:
         """Read the directory again. All of it changes at once."""
         loaded = self._load()
-        ids, alerts = set(loaded.plans), {plan.alertname for plan in loaded.plans.values()}
+        ids = set(loaded.plans)
         for plan in self._loaded.plans.values():
             place = self._loaded.places[plan.runbook_id]
             # A file that compiles now is right about its ids; a last good plan gives way to it.
-            if place in loaded.problems and plan.runbook_id not in ids and plan.alertname not in alerts:
+            taken = plan.runbook_id in ids or any(ties(plan, (loaded.plans[name] for name in ids)))
+            if place in loaded.problems and not taken:
                 loaded.plans[plan.runbook_id], loaded.places[plan.runbook_id] = plan, place
         self._by_alertname = _by_alertname(loaded)
         self._loaded = loaded
@@ -160,13 +176,22 @@ class Catalog:
                 self._compiler = None
 
     def for_alert(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> Plan | None:
-        """The plan that answers an alert: by its `runbook_id`, label before annotation, else by its alertname.
+        """The plan that answers an alert: by its `runbook_id`, label before annotation, else by its alertname, and of
+        several the one with the most matchers that all match its labels.
 
         An alert that names an unknown runbook_id is answered by none.
         """
         named = labels.get("runbook_id") or annotations.get("runbook_id")
-        return self._loaded.plans.get(named) if named else self._by_alertname.get(labels.get("alertname", ""))
+        if named:
+            return self._loaded.plans.get(named)
+        plans = self._by_alertname.get(labels.get("alertname", ""), ())
+        return next((plan for plan in plans if all(matcher.matches(labels) for matcher in plan.match)), None)
 
 
-def _by_alertname(loaded: Loaded) -> dict[str, Plan]:
-    return {plan.alertname: plan for plan in loaded.plans.values()}
+def _by_alertname(loaded: Loaded) -> dict[str, tuple[Plan, ...]]:
+    """The plans of each alert, the most specific first."""
+    found: dict[str, tuple[Plan, ...]] = {}
+    for plan in sorted(loaded.plans.values(), key=lambda plan: len(plan.match), reverse=True):
+        for name in plan.alertnames:
+            found[name] = (*found.get(name, ()), plan)
+    return found

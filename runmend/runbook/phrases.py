@@ -4,12 +4,12 @@ import re
 from collections.abc import Mapping
 
 from runmend.facts.states import State
-from runmend.language.states import REPAIRED, STATES
+from runmend.language.states import OF_CONTAINERS, STATES
 
 DAY = 24 * 3600
 LONGEST = 400
 """What is longer is no sentence that Runmend reads; it keeps every pattern quick, whatever the text."""
-_REPAIRED = {name: STATES[name] for name in REPAIRED}
+_OF_CONTAINERS = {name: STATES[name] for name in OF_CONTAINERS}
 _NUMBERS = {
     word: number
     for number, word in enumerate(
@@ -40,10 +40,10 @@ def sentence(text: str) -> str:
 
 def known_states() -> str:
     """The states that a runbook may be about, for a message."""
-    return ", ".join(REPAIRED)
+    return ", ".join(OF_CONTAINERS)
 
 
-def state_in(words: str, states: Mapping[str, State] = _REPAIRED) -> str | None:
+def state_in(words: str, states: Mapping[str, State] = _OF_CONTAINERS) -> str | None:
     """The state that is named, of those that may be; of `ErrImagePull or ImagePullBackOff`, which mean the same, the
     first.
 

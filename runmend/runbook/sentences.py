@@ -104,7 +104,7 @@ def _read(words: str, text: str, place: Place, *, lasting: bool) -> Read | None:
         expression = f"{form.expression} && {form.lasting}" if lasting and form.lasting else form.expression
         for name, value in values.items():
             expression = expression.replace(f"{{{name}}}", _as_asked(value) if name == "shown" else value)
-        leaves = values["state"] if form.leaves and STATES[values["state"]].repaired else None
+        leaves = values["state"] if form.leaves and STATES[values["state"]].of_containers else None
         return Read(form, expression, form.must, leaves=leaves, state=values.get("shown"), owner=values.get("owner"))
     return None
 

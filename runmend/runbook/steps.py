@@ -11,13 +11,16 @@ from runmend.plan.plan import (
     BUDGET_SECONDS,
     BUILT_IN_PLACEHOLDERS,
     CHANGING_SECONDS,
+    DERIVED_PLACEHOLDERS,
     PLACEHOLDER,
     READING_SECONDS,
     Condition,
     Step,
     fill,
 )
+from runmend.plan.values import Calculation
 from runmend.runbook.actions import RESERVED, Action, Named
+from runmend.runbook.calculations import ITEM, bound_items, compile_calculations, read_calculations
 from runmend.runbook.conditions import EXAMPLES, Meant, in_heading, leading, read_condition
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Item, texts_of_item
@@ -33,6 +36,7 @@ REMEDY = (
     "- **approval**: `none` if nothing is meant to wait"
 )
 _MOST_RESTRICTIONS = 20
+_OWN_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 
 _PARAMETER_NAME = r"letters, digits and _, not a digit first"
 _NOTHING = frozenset({"none", "n/a", "-", ""})
@@ -43,6 +47,8 @@ class _Conditions:
     """What an action's conditions come to, and what restricts it that nothing reads."""
 
     changes: bool
+    kind: str
+    """The kind of the object that the action is about."""
     required: dict[str, None] = field(default_factory=dict)
     optional: dict[str, None] = field(default_factory=dict)
     owner: str | None = None
@@ -53,7 +59,9 @@ class _Conditions:
 
 
 def compile_step(action: Action, report: Report) -> Step | None:
-    """Compile an action; None where it has no operation, which the report then says."""
+    """Compile an action; None where it has no operation, which the report then says. Its gate is the condition that its
+    description or its heading begins with.
+    """
     command = action.item("command")
     if command is None or not (command.value or command.items):
         line = command.line if command else action.line
@@ -64,16 +72,18 @@ def compile_step(action: Action, report: Report) -> Step | None:
         )
         return None
     parameters = _parameters(action, report)
-    operation = _operation(action, command, parameters, report)
-    if operation is None:
+    compiled = _operation(action, command, parameters, report)
+    if compiled is None:
         return None
+    operation, calculations = compiled
     verb = verb_of(operation)
     arguments = verb.arguments.model_validate(operation.arguments)
     changes = verb.changing is not None
-    found = _Conditions(changes)
+    found = _Conditions(changes, operation.kind)
     _read_conditions(action, found, report)
     _look_for_restrictions(action, found, report)
-    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
+    known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS}
+    known |= {calculation.name: f"{{{calculation.name}}}" for calculation in calculations}
     known |= {parameter.name: parameter.value for parameter in parameters.values()}
     images = verb.changing.images(arguments) if verb.changing and verb.changing.images else ()
     return Step(
@@ -84,6 +94,7 @@ def compile_step(action: Action, report: Report) -> Step | None:
         command=command.value,
         operation=operation,
         parameters={parameter.name: parameter.value for parameter in parameters.values()},
+        calculations=calculations,
         required_labels=tuple(found.required),
         optional_labels=tuple(found.optional),
         gate=" && ".join(found.gates),
@@ -105,7 +116,9 @@ def _budget_seconds(verb: Verb[Any], arguments: Any) -> int:  # noqa: ANN401  th
     return max(BUDGET_SECONDS, removing.seconds(arguments) + 2 * CHANGING_SECONDS) if removing else BUDGET_SECONDS
 
 
-def _operation(action: Action, command: Named, parameters: dict[str, Parameter], report: Report) -> Operation | None:
+def _operation(
+    action: Action, command: Named, parameters: dict[str, Parameter], report: Report
+) -> tuple[Operation, tuple[Calculation, ...]] | None:
     if not command.pure:
         report.error(
             command.line,
@@ -113,23 +126,26 @@ def _operation(action: Action, command: Named, parameters: dict[str, Parameter],
             "put the whole command, and nothing else, in one pair of backticks",
         )
         return None
-    values = Values(report, command.line, parameters)
+    calculated = read_calculations(action, report)
+    values = Values(report, command.line, parameters, calculated=frozenset(calculated))
     operation = parse_command(command.value, values)
-    if operation is not None:
-        for name in parameters.keys() - values.used:
-            report.warning(
-                Kind.UNUSED_ITEM,
-                parameters[name].line,
-                f"nothing in {action.action_id} uses the item {quoted(name)}",
-                f"write {{{name}}} in the command, or remove it",
-            )
-    return operation
+    if operation is None:
+        return None
+    calculations = compile_calculations(calculated, operation, parameters, values.used, report)
+    for name in parameters.keys() - values.used:
+        report.warning(
+            Kind.UNUSED_ITEM,
+            parameters[name].line,
+            f"nothing in {action.action_id} uses the item {quoted(name)}",
+            f"write {{{name}}} in the command, or remove it",
+        )
+    return operation, calculations
 
 
 def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
     parameters = {}
     for named in action.named.values():
-        if named.name in RESERVED:
+        if named.name in RESERVED | bound_items(action):
             continue
         if named.name in BUILT_IN_PLACEHOLDERS:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")
@@ -185,7 +201,7 @@ def _restrict(text: str, line: int, found: _Conditions) -> None:
 
 def _look_for_restrictions(action: Action, found: _Conditions, report: Report) -> None:
     """Look at what stands beside what is read: of a changing action a sentence that plainly restricts it."""
-    used = {*PLACEHOLDER.findall(action.value("command"))}
+    used = {*PLACEHOLDER.findall(action.value("command")), *bound_items(action)}
     free = _approval(action, report) or not found.changes
     heading, _ = in_heading(action.heading)
     texts = [("the heading", heading, action.heading_line), *(("the text", *text) for text in action.beside)]
@@ -198,7 +214,7 @@ def _look_for_restrictions(action: Action, found: _Conditions, report: Report) -
             texts.append(("the description", begins.rest if begins else named.value, named.line))
         elif named.name not in RESERVED and named.name not in used:
             texts.append(("the item", f"{named.name}: {named.marked or named.value}", named.line))
-        if named.name != "conditions" and named.items:
+        if named.name not in ("conditions", ITEM) and named.items:
             _unread(named.items[0].line, f"the list under {quoted(named.name)} is not read", report)
             texts += (("the list item", *text) for item in named.items for text in texts_of_item(item))
         for text, line in named.beside:
@@ -255,7 +271,7 @@ def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Repor
         found.optional |= dict.fromkeys(meant.labels.optional)
     elif meant.owner:
         _set_owner(meant.owner, line, found, report)
-    elif meant.state and found.changes and STATES[meant.state].repaired:
+    elif meant.state and found.changes and STATES[meant.state].of_containers:
         _set_state(meant.state, line, found, report)
     elif leads:
         found.gates.append(f"({meant.expression})")
@@ -264,11 +280,11 @@ def _apply(meant: Meant, text: str, line: int, found: _Conditions, report: Repor
 
 
 def _set_owner(kind: str, line: int, found: _Conditions, report: Report) -> None:
-    if found.changes and kind != "Deployment":
+    if found.changes and kind != found.kind and found.kind in _OWN_PODS:
         report.error(
             line,
-            f"the pod of a {kind} is never one of the Deployment that is patched",
-            "write Pod must be owned by a Deployment",
+            f"the pod of a {kind} is never one of the {found.kind} that is changed",
+            f"write Pod must be owned by a {found.kind}",
         )
     elif found.owner not in (None, kind):
         report.error(line, f"the pod cannot be owned by a {found.owner} and a {kind}", "remove one of the two")

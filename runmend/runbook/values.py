@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import islice
 
-from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, PLACEHOLDER, fill
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, DERIVED_PLACEHOLDERS, PLACEHOLDER, fill
 from runmend.runbook.diagnostics import Report, listed, quoted
 
 Validator = Callable[[str], object]
@@ -32,6 +32,13 @@ class Values:
     line: int
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
+    calculated: frozenset[str] = frozenset()
+    """The names that the action calculates: numbers, known in a run."""
+
+    @cached_property
+    def _of_run(self) -> frozenset[str]:
+        """The run's placeholders; an item or a calculation of the action comes before what is derived."""
+        return BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS - self.parameters.keys() - self.calculated
 
     def check(self, text: str, what: str, validator: Validator, built_in: tuple[str, ...] = ()) -> bool:
         """Whether `text` may stand where a `what` is expected: as a `built_in` placeholder or as a checked value.
@@ -40,7 +47,8 @@ class Values:
         what they make of the text is checked now.
         """
         names = PLACEHOLDER.findall(text)
-        unknown = [name for name in names if name not in BUILT_IN_PLACEHOLDERS and name not in self.parameters]
+        known = self._of_run | self.calculated | self.parameters.keys()
+        unknown = [name for name in names if name not in known]
         self.used.update(name for name in names if name in self.parameters)
         if unknown:
             for name in dict.fromkeys(unknown):
@@ -50,7 +58,7 @@ class Values:
                     f"known are {self._known()}; or add - **{name}**: `value`",
                 )
             return False
-        runs = [name for name in names if name in BUILT_IN_PLACEHOLDERS]
+        runs = [name for name in names if name in self._of_run]
         if runs:
             return self._check_built_in(text, what, runs[0], built_in)
         return self._check_value(text, what, validator, names)
@@ -61,7 +69,7 @@ class Values:
 
     @cached_property
     def _known_values(self) -> dict[str, str]:
-        values = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS}
+        values = {name: f"{{{name}}}" for name in self._of_run | self.calculated}
         return values | {name: known.value for name, known in self.parameters.items()}
 
     def refuse_placeholders(self, text: str, where: str) -> bool:
@@ -89,11 +97,12 @@ class Values:
         return False
 
     def _check_value(self, text: str, what: str, validator: Validator, names: list[str]) -> bool:
-        value = fill(text, {name: self.parameters[name].value for name in names})
+        known = {name: parameter.value for name, parameter in self.parameters.items()}
         try:
-            validator(value)
+            # What is calculated is a number, whichever.
+            validator(fill(text, {**dict.fromkeys(self.calculated, "1"), **known}))
         except ValueError as error:
-            alone = len(names) == 1 and text == f"{{{names[0]}}}"
+            alone = len(names) == 1 and text == f"{{{names[0]}}}" and names[0] in self.parameters
             line = self.parameters[names[0]].line if alone else self.line
             said = f"{names[0]} is used as {what}: " if alone else f"{what}: "
             self.report.error(line, f"{said}{error}", f"write {what} that Kubernetes accepts")
@@ -101,6 +110,6 @@ class Values:
         return True
 
     def _known(self) -> str:
-        known = [*sorted(BUILT_IN_PLACEHOLDERS), *islice(self.parameters, _NAMED_MAX)]
+        known = [*sorted(BUILT_IN_PLACEHOLDERS), *sorted(self.calculated), *islice(self.parameters, _NAMED_MAX)]
         more = ["others"] if len(self.parameters) > _NAMED_MAX else []
         return listed([*(f"{{{name}}}" for name in known), *more], "and")

@@ -40,6 +40,7 @@ from runmend.runs.polling import failing_task, waiting_task
 
 CALL_SECONDS: Final = timedelta(seconds=10)
 WINDOW: Final = "verification window"
+HOLD: Final = "hold"
 _Value = TypeVar("_Value")
 
 
@@ -147,6 +148,8 @@ class _Reading:
         self._converter = converter
         self._described = described
         self._history = history
+        self._broken = ""
+        """Why the last window ended early; empty where it did not."""
 
     async def progress(self) -> Progress:
         described, history = self._described, self._history
@@ -163,6 +166,10 @@ class _Reading:
         progress.events, progress.activities = history.events, len(history.activities)
         progress.skipping = tuple(history.skipping)
         for each in history.did:
+            if isinstance(each, Activity) and each.is_own(HOLD):
+                # It is part of the window, and is told there.
+                await self._watched(progress, each)
+                continue
             phase = await self._activity(progress, each) if isinstance(each, Activity) else self._window(progress, each)
             phase.kept = phase.state is State.DONE and (each.closed or 0) < history.reset
             progress.phases.append(phase)
@@ -211,12 +218,19 @@ class _Reading:
                 progress.note(steps=(*result.steps, step))
                 return _step_summary(step)
 
-    @staticmethod
-    def _window(progress: Progress, timer: Timer) -> Phase:
-        if timer.closed is None:
+    async def _watched(self, progress: Progress, watcher: Activity) -> None:
+        """Keep what ended a window early; of several, as a run that was resumed has them, the last."""
+        self._broken = ""
+        if watcher.result is not None:
+            checked = await self._decoded(watcher.result, Checked)
+            progress.note(verdicts=checked.verdicts, remarks=(*progress.result.remarks, *checked.remarks))
+            self._broken = checked.reverted or checked.failure or ""
+
+    def _window(self, progress: Progress, timer: Timer) -> Phase:
+        if timer.closed is None and not self._broken:
             return Phase(WINDOW, State.DOING, to_go(timer, datetime.now(UTC)))
         if not timer.fired:
-            return Phase(WINDOW, State.FAILED, "cancelled")
+            return Phase(WINDOW, State.FAILED, self._broken or "cancelled")
         progress.note(window_seconds=progress.plan.window_seconds)
         return Phase(WINDOW, State.DONE, f"held for {duration(progress.plan.window_seconds)}")
 

@@ -5,7 +5,6 @@ Called by `worker.py`, the commands and the demo.
 
 import asyncio
 import logging
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -16,6 +15,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.boundary import BoundedResults
+from activities.holding import Holder
 from activities.observation import Observer
 from activities.operations import Operations
 from activities.reporting import Reporter
@@ -23,7 +23,9 @@ from activities.verification import Verifier
 from runmend.core.errors import PermanentError
 from runmend.core.files import check_small
 from runmend.core.settings import Settings
-from runmend.core.telemetry import AttemptMetrics, log_to, serve_metrics
+from runmend.core.stopping import stop_on_signals
+from runmend.core.telemetry import log_to, serve_metrics
+from runmend.core.telemetry.attempts import AttemptMetrics
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
 from runmend.runs.connection import (
@@ -124,6 +126,7 @@ def build_worker(
             Observer(cluster, registry).observe,
             Operations(cluster, settings.mode_in, allowed).perform,
             verifier.settle,
+            Holder(cluster, settings.look_seconds).hold,
             verifier.check,
             Reporter(cluster, settings.mode_in, allowed).report,
         ],
@@ -162,13 +165,6 @@ async def run_worker(
         # The SDK's worker ends so, without a class of its own, where Temporal is gone before it was asked for anything,
         # and where a poll is refused for good.
         raise NoTemporal(f"the worker cannot work any more: {error.__cause__ or error}") from error
-
-
-def stop_on_signals(until: asyncio.Event) -> None:
-    """Set an event on SIGTERM and SIGINT, in the running loop."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, until.set)
 
 
 async def work(settings: Settings) -> None:

@@ -25,7 +25,7 @@ from runmend.runs.signing import HEADER
 from runmend.worker.signatures import Signatures
 from tests.builders import FALLBACK, GOOD, MISSING, an_alert
 from tests.runs import Failed
-from tests.workflow.acts import with_fallback
+from tests.workflow.acts import EMPTY, with_fallback
 from tests.workflow.scenes import nothing_written
 from tests.workflow.test_target_events import told
 from tests.world import World, a_world
@@ -122,8 +122,8 @@ async def test_what_the_installation_starts_is_done(world: World) -> None:
     events = (await handle.fetch_history()).events
     scheduled = [event.activity_task_scheduled_event_attributes for event in events]
     header = await header_of(handle)
-    assert [each.header.fields[HEADER] for each in scheduled if each.activity_type.name] == [header] * 6
-    assert len(events) <= 48
+    assert [each.header.fields[HEADER] for each in scheduled if each.activity_type.name] == [header] * 7
+    assert len(events) <= 54 + EMPTY
 
 
 async def test_a_plan_without_a_signature_is_refused_before_anything_is_read(

@@ -18,6 +18,7 @@ from runmend.runbook.loader import Catalog
 from tests.bridge.support import Calls, Installation, Requests, Told
 from tests.builders import a_runbook
 from tests.dev_server import dev_server
+from tests.kept import kept
 
 ATTRIBUTES = (
     "Target=Keyword",
@@ -28,12 +29,11 @@ ATTRIBUTES = (
 )
 
 
-@pytest.fixture(scope="session")
-def temporal() -> Iterator[str]:
+@pytest.fixture(scope="module")
+def temporal(request: pytest.FixtureRequest) -> str:
     """The address of a Temporal dev server."""
     attributes = [word for attribute in ATTRIBUTES for word in ("--search-attribute", attribute)]
-    with dev_server(*attributes) as address:
-        yield address
+    return kept(request, "temporal", lambda: dev_server(*attributes))
 
 
 @pytest.fixture

@@ -7,17 +7,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.builders import a_runbook
 from tests.cli.installation import Installation, children_of, surroundings
+from tests.kept import kept
 
 
-@pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
-    folder = tmp_path_factory.mktemp("dev")
+@pytest.fixture(scope="module")
+def installation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    return kept(request, "dev", lambda: _an_installation(tmp_path_factory.mktemp("dev")))
+
+
+@contextmanager
+def _an_installation(folder: Path) -> Iterator[Installation]:
     runbooks = folder / "runbooks"
     runbooks.mkdir()
     (runbooks / "RB_IMAGEPULL.md").write_text(a_runbook().replace("5 minutes", "1 second"), encoding="utf-8")

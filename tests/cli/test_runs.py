@@ -37,7 +37,7 @@ def test_a_run_is_started_followed_and_told(installation: Installation) -> None:
         assert line in done.stdout
     assert "## ImagePullBackOff Remediation: resolved" in done.stdout
     assert f"container app: before `{MISSING}`, after `{FALLBACK}`" in done.stdout
-    assert "48 events, 6 activities" in done.stdout
+    assert "54 events, 7 activities" in done.stdout
 
     shown = installation.run("show", f"{namespace}/web")
     assert shown.returncode == 0

@@ -284,7 +284,7 @@ async def test_after_a_failed_verification_settle_window_and_check_are_held_anew
 
     assert (result.outcome, [verdict.status for verdict in result.verdicts]) == (Outcome.RESOLVED, ["passed"] * 3)
     begun, _ = await phases(shop.run())
-    assert begun[-4:] == ["runmend.settle", WINDOW, "runmend.check", "runmend.report"]
+    assert begun[-5:] == ["runmend.settle", "runmend.hold", WINDOW, "runmend.check", "runmend.report"]
     assert begun.count(WINDOW) == 1
     assert await window_of(shop) >= timedelta(seconds=WINDOW_SECONDS)
     assert shop.images() == {"app": FALLBACK, "log": GOOD}

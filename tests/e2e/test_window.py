@@ -2,6 +2,7 @@
 nothing else."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -10,10 +11,14 @@ from tests.builders import a_deployment
 from tests.cluster.api import Json, eventually
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
-from tests.e2e.shop import FALLBACK, MISSING, PATIENCE, SPREAD, Shop
-from tests.runs import WINDOW, end, until_tried
+from tests.e2e.installation import Installation
+from tests.e2e.shop import FALLBACK, MISSING, PATIENCE, SPREAD, WINDOW_SECONDS, Shop
+from tests.runs import WINDOW, end, phases, until_tried
 
 FULL_WINDOW_SECONDS = 420
+BROKEN_SECONDS = 75
+"""By when a break must be known that came as the window had begun: one look, a second that says the same, and a slow
+machine."""
 FORCED = ("--server-side", "--field-manager=gitops", "--force-conflicts")
 
 
@@ -173,6 +178,45 @@ async def test_nodes_that_were_silent_at_the_check_and_speak_again_fail_nothing(
 
     assert (await shop.completed()).outcome == "resolved"
     eventually(lambda: built.node_is_ready(node))
+
+
+async def test_what_breaks_in_the_window_ends_it_in_real_time(
+    own: Installation, shops: Callable[[], Shop], kubectl: Kubectl
+) -> None:
+    """One container crashes, one image is put back, and one target is well: at once, and in the default distance of
+    looks."""
+    own.start_worker(RUNMEND_LOOK_SECONDS="30")
+    own.start_bridge()
+    crashes, put_back, holds = runs = [shops() for _ in range(3)]
+    for shop, broken in zip(runs, [shop.deploy(replicas=1) for shop in runs], strict=True):
+        shop.start(broken)
+    for shop in runs:
+        await shop.until(WINDOW)
+    (pod,) = crashes.until_running(1)
+    kubectl("set", "image", "-n", crashes.name, f"pod/{pod['metadata']['name']}", "app=registry.example/app:crash")
+    kubectl("set", "image", "-n", put_back.name, "deployment/web", f"app={MISSING}", "--field-manager=gitops")
+    crashed, undone = await crashes.failed(), await put_back.failed()
+
+    assert crashed.kind == "VerificationFailed"
+    lasted = crashed.result.window_seconds
+    assert lasted is not None
+    assert lasted <= BROKEN_SECONDS
+    assert crashed.result.window_ended_early
+    assert crashed.message.startswith(f"{lasted}s into the window: 'Container starts successfully': ")
+    assert f"{pod['metadata']['name']}: app restarted " in crashed.message
+    assert undone.kind == "Reverted"
+    assert (undone.result.window_seconds or WINDOW_SECONDS) <= BROKEN_SECONDS
+    assert undone.message.endswith(f"app was set to {FALLBACK} and is {MISSING} now, by field manager 'gitops'")
+    await until_tried(holds.run(), "holds: 1 of 1 pods are Running", PATIENCE)
+    assert "runmend.check" not in (await phases(holds.run()))[0]
+    assert [shop.told() for shop in runs] == [
+        ["ImagesPatched", "RemediationFailed"],
+        ["ImagesPatched", "RemediationFailed"],
+        ["ImagesPatched"],
+    ]
+    for shop in runs:
+        shop.assert_wrote(changes=1)
+    await holds.run().cancel()
 
 
 def an_autoscaler(least: int) -> Json:

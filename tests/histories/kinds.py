@@ -15,6 +15,7 @@ from tests.histories.playing import (
     Handle,
     HeldReporter,
     RefusingReporter,
+    a_worker_that_looks,
     a_worker_with,
     broken,
     cancelled,
@@ -25,7 +26,7 @@ from tests.histories.playing import (
 )
 from tests.runs import until
 from tests.temporal.support import id_of, quick, reset
-from tests.workflow.acts import WEB, Held, events_until, happens, patched, with_fallback
+from tests.workflow.acts import WEB, Held, an_event, events_until, happens, patched, with_fallback
 from tests.workflow.scenes import a_runbook, patches
 from tests.world import PATIENCE, World, a_worker
 
@@ -190,6 +191,29 @@ async def reverted_at_the_check(world: World) -> Handle:
     return await ended(world, handle, Outcome.REVERTED)
 
 
+async def failed_in_the_window(world: World) -> Handle:
+    async with a_worker_that_looks(world):
+        handle = await in_window(world, window=60)
+        an_event(world, world.pods()[0])
+        return await ended(world, handle, Outcome.VERIFICATION_FAILED)
+
+
+async def reverted_in_the_window(world: World) -> Handle:
+    async with a_worker_that_looks(world):
+        handle = await in_window(world, window=60)
+        world.set_image("app", MISSING)
+        return await ended(world, handle, Outcome.REVERTED)
+
+
+async def resolved_though_nobody_watched(world: World) -> Handle:
+    """The right to read is taken away for as long as hold asks for it."""
+    async with a_worker_that_looks(world):
+        handle = await in_window(world, window=12)
+        forbidden = 'pods is forbidden: User "runmend" cannot list resource "pods"'
+        world.faults.add("GET", "/pods", times=4, status=403, reason=forbidden)
+        return await ended(world, handle, Outcome.RESOLVED)
+
+
 async def cancelled_at_observe(world: World) -> Handle:
     await broken(world)
     with Held(world, "GET", "deployments/web") as held:
@@ -327,7 +351,9 @@ async def cancelled_while_it_reports(world: World) -> Handle:
         handle = await world.start(plan=quick(world.plan))
         await happens(reporter.reached)
         await handle.cancel()
-        await events_until(handle, "activity_task_cancel_requested")
+        await events_until(
+            handle, "activity_task_cancel_requested", count=2
+        )  # the first is hold's, at the window's end
         reporter.go.set()
         return await ended(world, handle, Outcome.RESOLVED)
 
@@ -344,7 +370,14 @@ async def joined_too_late(world: World) -> Handle:
         return await ended(world, handle, Outcome.RESOLVED)
 
 
-OWN_WORKERS: Final = (report_failed, cancelled_while_it_reports, joined_too_late)
+OWN_WORKERS: Final = (
+    failed_in_the_window,
+    reverted_in_the_window,
+    resolved_though_nobody_watched,
+    report_failed,
+    cancelled_while_it_reports,
+    joined_too_late,
+)
 """What brings a worker of its own."""
 KINDS: Final[Mapping[str, Play]] = {
     play.__name__.replace("_", "-"): play
@@ -369,6 +402,9 @@ KINDS: Final[Mapping[str, Play]] = {
         failed_at_the_check,
         reverted_at_settle,
         reverted_at_the_check,
+        failed_in_the_window,
+        reverted_in_the_window,
+        resolved_though_nobody_watched,
         cancelled_at_observe,
         cancelled_at_the_first_step,
         cancelled_at_its_write,

@@ -5,6 +5,7 @@ import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Final, TypeAlias
 from unittest.mock import patch
 
@@ -17,7 +18,7 @@ from runmend.plan.messages import ReportCall, RunResult
 from runmend.plan.plan import Plan
 from runmend.worker.assembly import build_worker
 from tests.temporal.support import quick
-from tests.world import PATIENCE, Offline, World
+from tests.world import PATIENCE, Offline, World, a_worker
 
 Handle: TypeAlias = WorkflowHandle[Any, Any]
 
@@ -87,6 +88,13 @@ class HeldReporter:
         self.reached.set()
         self.go.wait(PATIENCE)
         return f"held: {call.result.outcome}"
+
+
+@asynccontextmanager
+async def a_worker_that_looks(world: World) -> AsyncIterator[None]:
+    """A worker that looks into windows every second."""
+    async with a_worker(replace(world, settings=world.settings.model_copy(update={"look_seconds": 1}))):
+        yield
 
 
 @asynccontextmanager

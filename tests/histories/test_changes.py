@@ -10,7 +10,7 @@ from runmend.runs.compatibility import Problem, fit
 from tests.histories import stored
 from tests.histories.changes import SOURCE, changed
 
-SLEEP = r"^ +await workflow\.sleep\(.*\n"
+WINDOW = r"^ +await self\._window\(plan, call\)\n"
 SETTLE = r"^ +settled: Settled = await perform\(\n"
 REPORT = r'^ +"runmend\.report",\n'
 SETTLED = r"^ +self\._note\(settled=settled\.summary\)\n"
@@ -53,16 +53,17 @@ CHANGES = {
         " does not match activity id of activity command 'get_pod_events'",
     ),
     "window before settle": Change(
-        ((SLEEP, ""), (SETTLE, rf"{PAUSE}\g<0>")),
+        ((WINDOW, ""), (SETTLE, rf"{PAUSE}\g<0>")),
         "failed-at-settle",
         "ActivityTaskScheduled: activity runmend.settle, id 4",
         "Timer machine does not handle this event: HistoryEvent(id: {id}, ActivityTaskScheduled)",
     ),
     "no window": Change(
-        ((SLEEP, ""),),
+        ((WINDOW, ""),),
         "cancelled-in-the-window",
-        "TimerStarted: a timer of 60 s, id 1",
-        "Activity machine does not handle this event: HistoryEvent(id: {id}, TimerStarted)",
+        "ActivityTaskScheduled: activity runmend.hold, id 5",
+        "Activity type of scheduled event 'runmend.hold'"
+        " does not match activity type of activity command 'runmend.check'",
     ),
     "another timer": Change(
         ((BEFORE_REPORT, r"\1await workflow.sleep(timedelta(seconds=5))\n\g<0>"),),
@@ -79,14 +80,14 @@ CHANGES = {
     "waiting for what does not come": Change(
         ((SETTLED, r"\g<0>        await workflow.wait_condition(lambda: self._result is None)\n"),),
         "open-in-the-window",
-        "TimerStarted: a timer of 600 s, id 1",
-        "No command scheduled for event HistoryEvent(id: {id}, TimerStarted)",
+        "ActivityTaskScheduled: activity runmend.hold, id 5",
+        "No command scheduled for event HistoryEvent(id: {id}, ActivityTaskScheduled)",
     ),
     "another memo": Change(
         ((SETTLED, r"\g<0>        workflow.upsert_memo({'seen': 1})\n"),),
         "terminated-in-the-window",
-        "TimerStarted: a timer of 60 s, id 1",
-        "ModifyWorkflowPropertiesMachine does not handle HistoryEvent(id: {id}, TimerStarted)",
+        "ActivityTaskScheduled: activity runmend.hold, id 5",
+        "ModifyWorkflowPropertiesMachine does not handle HistoryEvent(id: {id}, ActivityTaskScheduled)",
     ),
     "no memo of who joined": Change(
         ((r"^ +workflow\.upsert_memo\(remember\)\n", "            pass\n"),),
@@ -134,7 +135,7 @@ UNDER_A_PATCH = {
         (BEFORE_REPORT, r'\1if workflow.patched("a-pause"):\n\1    await workflow.sleep(timedelta(seconds=5))\n\g<0>'),
     ),
     "window before settle": (
-        (SLEEP, r'        if not workflow.patched("window-first"):\n    \g<0>'),
+        (WINDOW, r'        if not workflow.patched("window-first"):\n    \g<0>'),
         (SETTLE, rf'        if workflow.patched("window-first"):\n    {PAUSE}\g<0>'),
     ),
     "no outcome to search for": ((OUTCOME, r'        if not workflow.patched("no-outcome"):\n    \g<0>'),),
@@ -186,9 +187,9 @@ async def test_a_fault_in_the_code_is_told_as_one_with_its_line() -> None:
 @pytest.mark.parametrize(
     "edit",
     [
-        (r"^( +await workflow\.sleep\(.*), summary=.*\)$", r"\1)"),
+        (r', summary=f"verification window until {until}"', ', summary=""'),
         (r"retry=STEADY", "retry=QUICK"),
-        (r"workflow\.sleep\(timedelta\(seconds=plan\.window_seconds\)", "workflow.sleep(timedelta(seconds=7)"),
+        (r"timedelta\(seconds=plan\.window_seconds\), summary", "timedelta(seconds=7), summary"),
         (r"^MOST_REMARKS = 50", "MOST_REMARKS = 5"),
         (r'"the runbook only reads"', '"it reads"'),
     ],

@@ -91,7 +91,7 @@ async def test_a_worker_that_gets_a_signal_with_a_field_of_tomorrow_drops_it() -
 async def test_a_worker_that_gets_a_result_with_a_field_of_tomorrow_fails_the_run() -> None:
     history = edited("resolved", "activity_task_completed", more, activity="runmend.settle")
 
-    await fails_the_run(history, "activity_task_completed", "runmend.settle", Settled, "a timer of 1 s, id 1")
+    await fails_the_run(history, "activity_task_completed", "runmend.settle", Settled, "activity runmend.hold, id 5")
 
 
 async def test_a_result_of_yesterday_without_a_field_that_has_a_default_is_read() -> None:

@@ -21,7 +21,8 @@ from tests.histories.kinds import KINDS
 from tests.histories.recording import MOST_BYTES, anonymous, record, traces
 
 STEPS = "observe get_pod_events patch_image"
-VERIFIED = f"{STEPS} settle window check report"
+WATCHED = f"{STEPS} settle hold window"
+VERIFIED = f"{WATCHED} check report"
 SIGNALLED, RESET, CANCEL_ASKED = (
     "workflow_execution_signaled",
     "workflow_task_failed",
@@ -61,6 +62,9 @@ EXPECTED = {
     "failed-at-the-check": Kind("VerificationFailed", VERIFIED),
     "reverted-at-settle": Kind("Reverted", f"{STEPS} settle report"),
     "reverted-at-the-check": Kind("Reverted", VERIFIED),
+    "failed-in-the-window": Kind("VerificationFailed", f"{WATCHED} report", frozenset({"timer_canceled"}), tries=2),
+    "reverted-in-the-window": Kind("Reverted", f"{WATCHED} report", frozenset({"timer_canceled"}), tries=2),
+    "resolved-though-nobody-watched": Kind("resolved", VERIFIED, frozenset({"activity_task_failed"}), tries=5),
     "cancelled-at-observe": Kind("cancelled", "observe report", frozenset({CANCEL_ASKED})),
     "cancelled-at-the-first-step": Kind("cancelled", "observe get_pod_events report", frozenset({CANCEL_ASKED})),
     "cancelled-at-its-write": Kind(
@@ -70,13 +74,11 @@ EXPECTED = {
         "cancelled", f"{STEPS} report", frozenset({CANCEL_ASKED, "activity_task_canceled"})
     ),
     "cancelled-at-settle": Kind("cancelled", f"{STEPS} settle report", frozenset({CANCEL_ASKED})),
-    "cancelled-in-the-window": Kind(
-        "cancelled", f"{STEPS} settle window report", frozenset({CANCEL_ASKED, "timer_canceled"})
-    ),
+    "cancelled-in-the-window": Kind("cancelled", f"{WATCHED} report", frozenset({CANCEL_ASKED, "timer_canceled"})),
     "cancelled-while-it-reports": Kind("resolved", VERIFIED, frozenset({CANCEL_ASKED})),
-    "terminated-in-the-window": Kind("terminated", f"{STEPS} settle window"),
+    "terminated-in-the-window": Kind("terminated", WATCHED),
     "open-at-settle": Kind("", f"{STEPS} settle"),
-    "open-in-the-window": Kind("", f"{STEPS} settle window"),
+    "open-in-the-window": Kind("", WATCHED),
     "reset-to-its-write": Kind("resolved", VERIFIED, frozenset({RESET})),
     "reset-to-settle": Kind("resolved", VERIFIED, frozenset({RESET})),
     "reset-of-a-reset": Kind("resolved", VERIFIED, frozenset({RESET})),
@@ -90,6 +92,7 @@ EXPECTED = {
 CALLS: dict[str, type[Any]] = {
     "runmend.observe": ObserveCall,
     "runmend.settle": SettleCall,
+    "runmend.hold": CheckCall,
     "runmend.check": CheckCall,
     "runmend.report": ReportCall,
 }

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,12 +14,18 @@ from runmend.core.settings import Settings
 from runmend.runs.connection import register_search_attributes
 from runmend.runs.converter import data_converter
 from tests.dev_server import dev_server
+from tests.kept import kept
 from tests.world import World, a_world_on
 
 
-@pytest.fixture(scope="session")
-def temporal() -> Iterator[str]:
+@pytest.fixture(scope="module")
+def temporal(request: pytest.FixtureRequest) -> str:
     """The address of a Temporal dev server that knows our search attributes."""
+    return kept(request, "temporal", _a_server)
+
+
+@contextmanager
+def _a_server() -> Iterator[str]:
     values = (
         "system.forceSearchAttributesCacheRefreshOnRead=true",  # a namespace that a test makes is known at once
         "system.numConsecutiveWorkflowTaskProblemsToTriggerSearchAttribute=2",  # of 5, for which 20 s are waited

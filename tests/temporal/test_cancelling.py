@@ -2,18 +2,23 @@
 
 import asyncio
 import re
+import threading
 from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowFailureError, WorkflowHandle
 from temporalio.common import SearchAttributeKey
 from temporalio.exceptions import CancelledError
 
+from runmend.core.outcomes import Outcome
+from runmend.plan.messages import ReportCall
 from runmend.reports.report import render
 from runmend.runs.timeline import progress_of
 from runmend.worker.heartbeats import INTERVAL
 from tests.builders import FALLBACK, MISSING
+from tests.histories.playing import a_worker_with
 from tests.temporal.support import quick
 from tests.workflow.acts import Held, events_of, events_until, happens, outcome_of, results
 from tests.workflow.scenes import patches
@@ -155,6 +160,37 @@ async def test_a_cancellation_is_reported_when_a_worker_is_there_again(world: Wo
         told = await cancelled(handle)
 
     assert "**cancelled by a person: nobody is here**" in told
+
+
+class Reporter:
+    """A report that is told by somebody else."""
+
+    def __init__(self) -> None:
+        self.token = b""
+        self.reached = threading.Event()
+
+    @activity.defn(name="runmend.report")
+    def report(self, _: ReportCall) -> str:
+        self.token = activity.info().task_token
+        self.reached.set()
+        activity.raise_complete_async()
+
+
+async def test_a_run_that_is_cancelled_as_its_report_is_told_ends_as_it_would_have(world: World) -> None:
+    """The worker hears of both at once."""
+    world.deploy()
+    await world.until_broken(count=2)
+    reporter = Reporter()
+    async with a_worker_with(world, reporter):
+        handle = await world.start(plan=quick(world.plan))
+        await happens(reporter.reached)
+    await handle.cancel()
+    await world.env.client.get_async_activity_handle(task_token=reporter.token).complete("told")
+    async with a_worker(world):
+        result = await world.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    assert await outcome_of(handle) == "resolved"
 
 
 async def cancelled(handle: WorkflowHandle[Any, Any]) -> str:

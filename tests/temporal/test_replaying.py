@@ -52,7 +52,7 @@ async def test_a_failed_run_that_is_reset_to_settle_holds_its_window_anew(world:
     assert (await results(again))["runmend.settle"] != (await results(handle))["runmend.settle"]
 
 
-async def test_a_recorded_history_has_48_events_and_replays(world: World) -> None:
+async def test_a_recorded_history_has_54_events_and_replays(world: World) -> None:
     world.deploy()
     await world.until_broken(count=2)
     async with a_worker(world):
@@ -62,4 +62,4 @@ async def test_a_recorded_history_has_48_events_and_replays(world: World) -> Non
     replayer = Replayer(workflows=[Remediation], data_converter=data_converter)
     history = await handle.fetch_history()
     await replayer.replay_workflow(history)
-    assert len(history.events) == 48
+    assert len(history.events) == 54

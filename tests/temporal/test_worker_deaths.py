@@ -9,9 +9,9 @@ import pytest
 from temporalio.client import WorkflowHandle
 
 from runmend.core.outcomes import Outcome
-from tests.builders import FALLBACK
+from tests.builders import FALLBACK, MISSING
 from tests.temporal.support import WorkerProcess, quick
-from tests.workflow.acts import Held, happens, results, revisions
+from tests.workflow.acts import Held, events_of, happens, results, revisions
 from tests.workflow.scenes import patches
 from tests.world import World
 
@@ -53,7 +53,7 @@ async def test_a_worker_that_is_killed_between_its_write_and_its_word_of_it_has_
     assert went_on < RECOVERY, await after(handle, death)
     scheduled = [event.activity_task_scheduled_event_attributes for event in (await handle.fetch_history()).events]
     watched = [each.heartbeat_timeout.ToSeconds() for each in scheduled if each.activity_id]
-    assert watched == [5] * 6, "every activity's worker is watched, the report's too"
+    assert watched == [5] * 7, "every activity's worker is watched, the report's too"
 
 
 async def test_a_window_outlives_the_worker_that_began_it(world: World, tmp_path: Path) -> None:
@@ -68,6 +68,27 @@ async def test_a_window_outlives_the_worker_that_began_it(world: World, tmp_path
 
     assert (result.outcome, result.window_seconds) == (Outcome.RESOLVED, 2)
     assert (len(patches(world)), revisions(world)) == (1, 2)
+
+
+async def test_a_look_into_the_window_is_made_again_by_another_worker(world: World, tmp_path: Path) -> None:
+    """The worker dies in the look that has seen what somebody put back."""
+    world.deploy()
+    await world.until_broken(count=2)
+    looks = {"RUNMEND_LOOK_SECONDS": "2"}
+    async with WorkerProcess(world, tmp_path / "kubeconfig", **looks) as worker:
+        handle = await world.start(plan=quick(world.plan, window=60))
+        await world.window(handle)
+        world.set_image("app", MISSING, manager="argocd-controller")
+        with Held(world, "GET", "deployments/web") as held:
+            await happens(held.reached)
+            await worker.end(signal.SIGKILL)
+    async with WorkerProcess(world, tmp_path / "kubeconfig", **looks):
+        failed = await world.failed(handle)
+
+    assert failed.kind == "Reverted"
+    assert "now, by field manager 'argocd-controller'" in failed.message
+    assert failed.result.window_ended_early
+    assert (len(patches(world)), (await events_of(handle)).count("activity_task_scheduled")) == (1, 6)
 
 
 async def test_a_worker_that_is_told_to_stop_finishes_its_write_and_ends_with_0(world: World, tmp_path: Path) -> None:

@@ -7,10 +7,6 @@ import pytest
 from runmend.runbook import Compiled, RunbookError, compile_runbook
 
 SEED = (Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md").read_text()
-STATES = "known states are ImagePullBackOff, ErrImagePull"
-CONDITIONS = (
-    '"Requires: `namespace`, `pod` labels", "Pod must be owned by a Deployment" or "Pod is in ImagePullBackOff"'
-)
 CRITERIA = (
     '"Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running", "Container starts successfully", '
     '"No new `ImagePullBackOff` events for 5 minutes" or "No container restarts for 5 minutes"'

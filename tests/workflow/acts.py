@@ -18,6 +18,9 @@ from tests.world import PATIENCE, World
 
 Json = dict[str, Any]
 WEB = "/apis/apps/v1/namespaces/shop/deployments/web"
+EMPTY = 3
+"""Events of a workflow task in which nothing is done. The time-skipping server adds one, now and then, where an
+activity was cancelled; what a run costs on a real server: `tests/temporal/test_replaying.py`."""
 PULL_FAILED = f'Failed to pull image "{MISSING}": not found'
 
 
@@ -190,10 +193,10 @@ async def events_of(handle: WorkflowHandle[Any, Any]) -> list[str]:
     ]
 
 
-async def events_until(handle: WorkflowHandle[Any, Any], kind: str) -> list[str]:
-    """The kinds of the history's events, once one of a kind is among them."""
+async def events_until(handle: WorkflowHandle[Any, Any], kind: str, count: int = 1) -> list[str]:
+    """The kinds of the history's events, once so many of a kind are among them."""
     deadline = asyncio.get_running_loop().time() + PATIENCE
-    while kind not in (kinds := await events_of(handle)):
+    while (kinds := await events_of(handle)).count(kind) < count:
         assert asyncio.get_running_loop().time() < deadline, f"no {kind}: {kinds}"
         await asyncio.sleep(0.02)
     return kinds

@@ -100,7 +100,7 @@ async def test_what_restricts_a_change_and_nothing_reads_makes_it_a_recommendati
 
     assert result.outcome is Outcome.RECOMMENDED
     assert result.summary.startswith(
-        "its runbook says, for a person to judge: line 47: Only on weekdays; would change container app: "
+        "the runbook restricts this step in words that could not be read: line 47: Only on weekdays; would change "
     )
-    assert result.reason == "its runbook restricts it"
+    assert result.reason == "restricted by the runbook's words"
     assert patches(world) == []

@@ -116,7 +116,7 @@ async def test_an_alert_that_joins_while_the_target_is_observed_may_name_the_con
     assert (await world.completed(handle)).outcome is Outcome.RESOLVED
 
 
-async def test_a_run_that_fails_after_its_window_costs_48_events(world: World) -> None:
+async def test_a_run_that_fails_in_its_window_costs_49_events(world: World) -> None:
     world.deploy()
     pods = await world.until_broken(count=2)
     handle = await world.start(tuple(an_alert(pod) for pod in pods))
@@ -126,7 +126,7 @@ async def test_a_run_that_fails_after_its_window_costs_48_events(world: World) -
     failed = await world.failed(handle)
 
     assert failed.kind == "Reverted"
-    assert len(await events_of(handle)) <= 48
+    assert len(await events_of(handle)) <= 49
     assert await outcome_of(handle) == "Reverted"
 
 

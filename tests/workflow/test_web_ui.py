@@ -54,6 +54,7 @@ async def test_a_runs_history_reads_in_words(world: World) -> None:
         f"get events of pod shop/{pods[0].name}",
         "patch Deployment shop/web: container app → hello-app:1.0",
         "wait until Deployment shop/web has recovered, at most 10 minutes",
+        "watch over the window",
         "check 3 criteria",
         "report: resolved",
     ]
@@ -144,7 +145,8 @@ async def test_a_runs_current_details_follow_it_and_end_as_its_report(world: Wor
     assert held.startswith(
         "## ImagePullBackOff Remediation: running\n\n**Now: verification window of 5 minutes, until "
     )
-    assert f"until {moment(until)}; then the criteria are checked: " in held
+    assert f"until {moment(until)}, at once over where the fix does not hold: " in held
+    assert "; then the criteria are checked: " in held
     assert "### What was done" in held
     await world.skip()
     result = await world.completed(handle)

@@ -4,19 +4,34 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import pytest_asyncio
-from temporalio.client import WorkflowHandle
+from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from runmend.core.outcomes import Outcome
 from runmend.facts.pod import PodFacts
 from runmend.plan.criteria import Status
 from runmend.plan.messages import RunResult
+from runmend.reports.report import render
 from tests.builders import FALLBACK, MISSING
-from tests.runs import Failed, until_tried
-from tests.workflow.acts import WEB, an_event, delete, freeze, node_is_silent, patched, scale, skip_to_end, waits
+from tests.runs import WINDOW, Failed, phases, until_tried
+from tests.workflow.acts import (
+    WEB,
+    an_event,
+    delete,
+    events_of,
+    freeze,
+    node_is_silent,
+    patched,
+    scale,
+    skip_to_end,
+    waits,
+)
 from tests.world import PATIENCE, World
 
 BACK_OFF = f'Back-off pulling image "{MISSING}"'
+LOOK, AGAIN, WHOLE = 30, 40, 300
+"""How long a window lasts that is broken at its first look, that is broken at the second in a row, and a whole one."""
 
 
 @dataclass
@@ -33,17 +48,28 @@ class Window:
         assert result.outcome is Outcome.RESOLVED
         return result
 
-    async def fails(self, kind: str = "VerificationFailed") -> Failed:
+    async def fails(self, kind: str = "VerificationFailed", *, after: int = WHOLE) -> Failed:
+        """How it fails; `after` is how long its window lasted."""
         await self.world.skip()
         failed = await self.world.failed(self.handle)
-        assert failed.kind == kind
-        assert failed.result.window_seconds == 300
+        lasted, early = failed.result.window_seconds, failed.result.window_ended_early
+        assert (failed.kind, early) == (kind, after < WHOLE)
+        # A second of the machine's own may have passed besides the skipped ones.
+        assert lasted in (after, after + 1), lasted
+        if early:
+            assert failed.message.startswith(f"{lasted}s into the window: ")
+            failed.message = failed.message.partition(": ")[2]
         assert len(failed.result.verdicts) == 3, "the evidence of every criterion"
         return failed
 
     async def put_off(self) -> None:
-        """Wait until the check has said that it will look again."""
+        """Wait until the check, or a look into the window, has said that it will look again."""
         await until_tried(self.handle, "looked at again", PATIENCE)
+
+    async def put_off_after_a_look(self) -> None:
+        """Skip to the next look into the window, which must say so."""
+        await self.world.skip(LOOK + 1)
+        await self.put_off()
 
     def younger(self) -> tuple[PodFacts, ...]:
         old = {pod.uid for pod in self.pods}
@@ -56,7 +82,7 @@ async def test_a_deployment_that_was_deleted_and_made_anew_with_the_new_image_fa
     window.world.deploy(images={"app": FALLBACK})
     await window.world.until_running(2)
 
-    failed = await window.fails()
+    failed = await window.fails(after=LOOK)
 
     assert (
         failed.message
@@ -121,7 +147,7 @@ async def test_silence_and_healthy_pods_pass(window: Window) -> None:
 async def test_a_pod_that_cannot_pull_fails_although_no_event_says_so(window: Window) -> None:
     """The kubelet rations its events: a broken pod can be silent for five minutes."""
     freeze(window.world, window.pods[0], phase="Pending", state=waits("ImagePullBackOff"))
-    failed = await window.fails()
+    failed = await window.fails(after=AGAIN)
 
     assert verdicts(failed) == [Status.FAILED] * 3
     assert evidence(failed, 1) == f"{window.pods[0].name}: app waits (ImagePullBackOff)"
@@ -129,7 +155,7 @@ async def test_a_pod_that_cannot_pull_fails_although_no_event_says_so(window: Wi
 
 async def test_a_new_event_fails_although_every_pod_is_healthy_again(window: Window) -> None:
     an_event(window.world, window.pods[1])
-    failed = await window.fails()
+    failed = await window.fails(after=AGAIN)
 
     assert verdicts(failed) == [Status.PASSED, Status.FAILED, Status.PASSED]
     assert "(count 1, 0 before)" in evidence(failed, 1)
@@ -140,7 +166,7 @@ async def test_each_of_the_four_messages_is_an_event_of_the_state(window: Window
     an_event(window.world, window.pods[0], "Error: ErrImagePull")
     an_event(window.world, window.pods[0], "Error: ImagePullBackOff")
     an_event(window.world, window.pods[0])
-    failed = await window.fails()
+    failed = await window.fails(after=AGAIN)
 
     assert evidence(failed, 1).count("(count 1, 0 before)") == 4
 
@@ -196,9 +222,9 @@ async def test_a_container_that_restarted_fails(window: Window) -> None:
     freeze(
         window.world, window.pods[0], restartCount=1, lastState={"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     )
-    failed = await window.fails()
+    failed = await window.fails(after=AGAIN)
 
-    assert verdicts(failed) == [Status.PASSED, Status.PASSED, Status.FAILED]
+    assert verdicts(failed) == [Status.PASSED, Status.UNVERIFIED, Status.FAILED]
     assert evidence(failed, 2) == f"{window.pods[0].name}: app restarted 1x (last: OOMKilled)"
 
 
@@ -260,7 +286,7 @@ async def test_a_workload_without_pods_proves_nothing(window: Window) -> None:
 
 async def test_a_deployment_that_was_deleted_fails(window: Window) -> None:
     delete(window.world, WEB)
-    failed = await window.fails()
+    failed = await window.fails(after=LOOK)
 
     assert failed.message == "Deployment shop/web no longer exists"
 
@@ -268,7 +294,7 @@ async def test_a_deployment_that_was_deleted_fails(window: Window) -> None:
 async def test_a_controller_that_puts_the_old_image_back_is_named(window: Window) -> None:
     window.world.set_image("app", MISSING, manager="argocd-controller")
     await window.world.until_broken()
-    failed = await window.fails("Reverted")
+    failed = await window.fails("Reverted", after=LOOK)
 
     assert (
         failed.message
@@ -291,3 +317,95 @@ async def test_the_window_lasts_as_long_as_the_criterion_says(window: Window) ->
     await window.world.skip(30)
 
     assert (await window.world.completed(window.handle)).window_seconds == 300
+
+
+# What ends a window early, and what does not.
+
+
+async def test_what_is_broken_for_a_moment_and_heals_ends_nothing(window: Window) -> None:
+    freeze(window.world, window.pods[0], phase="Pending", state=waits("ImagePullBackOff"))
+    await window.put_off_after_a_look()
+    freeze(window.world, window.pods[0])
+    result = await window.passes()
+
+    assert (result.window_seconds, result.window_ended_early) == (WHOLE, False)
+
+
+async def test_two_breaks_that_heal_do_not_add_up_to_one(window: Window) -> None:
+    """What counts is two looks in a row."""
+    for _ in range(2):
+        freeze(window.world, window.pods[0], phase="Pending", state=waits("ImagePullBackOff"))
+        await window.put_off_after_a_look()
+        freeze(window.world, window.pods[0])
+        await window.world.skip(AGAIN - LOOK + 1)
+        await until_tried(window.handle, "holds: 2 of 2 pods are Running", PATIENCE)
+
+    await window.passes()
+
+
+async def test_pods_that_are_all_being_replaced_break_nothing(window: Window) -> None:
+    for pod in window.pods:
+        delete(window.world, f"/api/v1/namespaces/shop/pods/{pod.name}")
+    await window.world.until(lambda: len(window.younger()) == 2, "two new pods")
+    for pod in window.younger():
+        freeze(window.world, pod, phase="Pending", state=waits("ContainerCreating"))
+    await window.world.skip(200)
+    await until_tried(window.handle, "holds: 0 of 0 pods are Running", PATIENCE)
+    for pod in window.younger():
+        node_is_silent(window.world, pod, silent=False)
+
+    assert (await window.passes()).remarks == ("2 of 2 pods are younger than the window",)
+
+
+async def test_an_api_server_that_does_not_answer_in_the_window_breaks_nothing(window: Window) -> None:
+    window.world.faults.add("GET", "deployments/web", times=1000, status=500, reason="down")
+    await window.world.skip(200)
+    await until_tried(window.handle, "down", PATIENCE)
+    window.world.faults.clear()
+
+    assert (await window.passes()).remarks == ()
+
+
+async def test_a_window_that_nobody_may_look_into_passes_and_says_so(window: Window) -> None:
+    forbidden = 'pods is forbidden: User "runmend" cannot list resource "pods"'
+    window.world.faults.add("GET", "/pods", times=1000, status=403, reason=forbidden)
+    await window.world.skip(60)
+    window.world.faults.clear()
+    result = await window.passes()
+
+    (remark,) = result.remarks
+    assert remark.startswith("nothing watched over the window to its end: hold: Forbidden: ")
+
+
+async def test_a_window_that_is_broken_costs_three_events_more_than_its_timer_and_no_check(window: Window) -> None:
+    window.world.set_image("app", MISSING, manager="argocd-controller")
+    await window.fails("Reverted", after=LOOK)
+    begun, _ = await phases(window.handle)
+    kinds = await events_of(window.handle)
+
+    assert begun[-4:] == ["runmend.settle", "runmend.hold", WINDOW, "runmend.report"]
+    assert kinds.count("timer_canceled") == 1
+
+
+async def test_the_report_of_a_broken_window_says_when_and_what(window: Window) -> None:
+    an_event(window.world, window.pods[1])
+    failed = await window.fails(after=AGAIN)
+    report = render(failed.result)
+
+    assert failed.result.reason == "criterion: No new ImagePullBackOff events for 5 minutes"
+    assert f"- The window ended early, after {failed.result.window_seconds}s: the fix did not hold" in report
+    assert "- ✗ No new ImagePullBackOff events for 5 minutes (line 51): failed: " in report
+
+
+async def test_a_run_that_is_cancelled_in_its_window_says_how_long_it_had_lasted(window: Window) -> None:
+    await window.world.skip(LOOK + 1)
+    await window.handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await window.handle.result()
+    result = RunResult.model_validate(await window.handle.query("report"))
+
+    assert result.window_seconds in (LOOK + 1, LOOK + 2)
+    assert result.window_ended_early
+    assert result.not_done == ("verification window", "check")
+    assert f"- The window had lasted {result.window_seconds}s when the run was cancelled" in render(result)
+    assert not (await window.handle.describe()).raw_description.pending_activities

@@ -1,6 +1,5 @@
 """What a process tells of itself: logs, metrics, and the metrics of Temporal's SDK."""
 
-from runmend.core.telemetry.attempts import AttemptMetrics
 from runmend.core.telemetry.logs import log_to
 from runmend.core.telemetry.metrics import METRICS, NOT_SIGNED, CannotServeMetrics, count_run, serve_metrics
 from runmend.core.telemetry.sdk import sdk_runtime
@@ -8,7 +7,6 @@ from runmend.core.telemetry.sdk import sdk_runtime
 __all__ = [
     "METRICS",
     "NOT_SIGNED",
-    "AttemptMetrics",
     "CannotServeMetrics",
     "count_run",
     "log_to",

@@ -2,7 +2,19 @@
 
 from typing import Any, Final
 
-from runmend.language.verbs import cordon, delete, drain, get_events, patch, rollout_undo, set_image
+from runmend.language.verbs import (
+    cordon,
+    delete,
+    drain,
+    get_events,
+    patch,
+    rollout_restart,
+    rollout_undo,
+    scale,
+    set_env,
+    set_image,
+    set_resources,
+)
 from runmend.language.verbs.verb import Changing, Verb
 from runmend.plan.operations import Operation
 
@@ -10,11 +22,15 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     get_events.VERB,
     patch.VERB,
     set_image.VERB,
+    set_resources.VERB,
+    set_env.VERB,
     rollout_undo.VERB,
     cordon.CORDON,
     cordon.UNCORDON,
     drain.VERB,
     delete.VERB,
+    rollout_restart.VERB,
+    scale.VERB,
 )
 BY_WORDS: Final = {verb.words: verb for verb in VERBS}
 

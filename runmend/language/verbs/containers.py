@@ -1,16 +1,29 @@
-"""The containers of a live template, for verbs that change them. Pure."""
+"""The containers of a live template, for verbs that change them: which are meant, and where they stand. Pure."""
 
 import copy
 from typing import Any
 
 from runmend.core.errors import PreconditionFailed
+from runmend.core.names import dns_label
+from runmend.core.wording import quoted
+from runmend.language.verbs.command import Command, Flag, flag
 from runmend.language.verbs.verb import Situation
-from runmend.plan.change import Json
+from runmend.plan.change import POD_SPEC, Json
 from runmend.plan.reasons import NOT_IN_TEMPLATE
 
 EACH = "{container}"
 """Stands for each container that a step treats."""
+ALL = "*"
+"""Stands for every container, init containers too: what kubectl means where none is named."""
 LISTS = ("containers", "initContainers")
+CONTAINERS = Flag("--containers", "c")
+APP = (*POD_SPEC, "containers", "app")
+"""The only container of the verbs' examples."""
+
+
+def an_example(**container: Any) -> Json:  # noqa: ANN401  JSON
+    """A workload for a verb's example: what its only container has besides its name."""
+    return {"spec": {"template": {"spec": {"containers": [{"name": APP[-1], **container}]}}}}
 
 
 def copied(situation: Situation) -> tuple[Json, dict[str, Json]]:
@@ -41,3 +54,28 @@ def found(containers: dict[str, Json], name: str, situation: Situation) -> Json:
         )
         raise PreconditionFailed(f"{says}: a patch would add it", reason=NOT_IN_TEMPLATE)
     return containers[name]
+
+
+def named_by(command: Command) -> str | None:
+    """The container that `--containers` names: `{container}`, a name, or `*`, as kubectl has it where there is none;
+    None where it is wrong, which is said.
+    """
+    name = flag(command, CONTAINERS.name, ALL)
+    if name == ALL:
+        return name
+    if ALL in name:
+        command.error(f"the container {quoted(name)} is a pattern", f"write {EACH}, a container's name, or * for all")
+        return None
+    return command.filled(name) if command.check(name, "a container's name", dns_label, ("container",)) else None
+
+
+def chosen(name: str, containers: dict[str, Json], situation: Situation) -> list[Json]:
+    """The containers that `name` stands for: those that are treated for `{container}`, all for `*`.
+
+    Raises:
+        PreconditionFailed: the template has none of that name.
+    """
+    if name == ALL:
+        return list(containers.values())
+    names = [one.container for one in situation.treated] if name == EACH else [name]
+    return [found(containers, one, situation) for one in names]

@@ -39,7 +39,7 @@ def image_of(template: str, container: str, situation: Situation) -> str:
     Raises:
         StepFailed: it is none.
     """
-    return checked(template, {**situation.values, "container": container}, "image")
+    return checked(template, situation.values_of(container), "image")
 
 
 def raise_if_already(container: Json, image: str, situation: Situation, *, named: str) -> None:

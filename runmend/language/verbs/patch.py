@@ -3,6 +3,7 @@
 import copy
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Mapping as Values
 from typing import Any, Final, Literal
 
 import jsonpatch
@@ -16,11 +17,11 @@ from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, r
 from runmend.images.references import parse_image
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
-from runmend.language.verbs.containers import EACH, LISTS, by_name, found
+from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, by_name, found
 from runmend.language.verbs.images import images_for, raise_if_already
-from runmend.language.verbs.values import checked, one_line
-from runmend.language.verbs.verb import Changing, Situation, Verb
-from runmend.plan.change import ITEM_KEYS, POD_SPEC, Json, named
+from runmend.language.verbs.values import ANY_OF_RUN, checked, one_line
+from runmend.language.verbs.verb import Changing, Example, Situation, Verb
+from runmend.plan.change import ITEM_KEYS, POD_SPEC, Change, Json, named
 from runmend.plan.operations import Operation
 from runmend.plan.reasons import NOT_IN_TEMPLATE
 
@@ -162,7 +163,7 @@ class _Reading:
         elif in_list and path[-1] == "image":
             good = self._command.check(node.value, "an image reference", parse_image)
         else:
-            good = self._command.check(node.value, f"the value of {where}", one_line, ("namespace", "pod", "container"))
+            good = self._command.check(node.value, f"the value of {where}", one_line, ANY_OF_RUN)
         self.failed = self.failed or not good
         # An image keeps its placeholder, so that a reader of the plan sees where it comes from; a name is what entries
         # are told apart by.
@@ -259,12 +260,11 @@ def _images(patch: Patch) -> tuple[tuple[str, str], ...]:
 def _effect(patch: Patch, situation: Situation) -> Json:
     if patch.type == "json":
         return _stepped(patch.body, situation)
-    body = _filled(patch.body, situation)
     if patch.type == "merge":
-        replaced: Json = _merged(situation.item, body, strategic=False)
+        replaced: Json = _merged(situation.item, _filled(patch.body, situation.values), strategic=False)
         return replaced
     _raise_if_no_help(patch, situation)
-    merged: Json = _merged(situation.item, _placed(body, situation), strategic=True)
+    merged: Json = _merged(situation.item, _placed(patch.body, situation), strategic=True)
     return merged
 
 
@@ -280,12 +280,12 @@ def _raise_if_no_help(patch: Patch, situation: Situation) -> None:
 
 
 def _placed(body: Any, situation: Situation) -> Any:  # noqa: ANN401  JSON
-    """The patch with `{container}` as each container that is treated, in the list where that stands; without containers
-    that are not treated, where some are.
+    """The patch, filled: `{container}` as each container that is treated, in the list where that stands, with its own
+    values; without containers that are not treated, where some are.
     """
     pod = _at(body, POD_SPEC)
     if not isinstance(pod, dict) or not any(listed in pod for listed in LISTS):
-        return body
+        return _filled(body, situation.values)
     template = _at(situation.item, POD_SPEC) or {}
     where = {entry["name"]: listed for listed in LISTS for entry in template.get(listed) or ()}
     treated = [one.container for one in situation.treated]
@@ -295,36 +295,28 @@ def _placed(body: Any, situation: Situation) -> Any:  # noqa: ANN401  JSON
         for name in names:
             if name not in where:
                 found({}, name, situation)
-            placed.setdefault(where[name], []).append(_with_container(entry, name))
-    made = copy.deepcopy(body)
-    inside = _at(made, POD_SPEC)
+            placed.setdefault(where[name], []).append(_filled(entry, situation.values_of(name)))
+    rest = copy.deepcopy(body)
     for listed in LISTS:
-        inside.pop(listed, None)
-    inside |= placed
+        _at(rest, POD_SPEC).pop(listed, None)
+    made = _filled(rest, situation.values)
+    _at(made, POD_SPEC).update(placed)
     return made
 
 
-def _with_container(value: Any, name: str) -> Any:  # noqa: ANN401  JSON
+def _filled(value: Any, values: Values[str, str]) -> Any:  # noqa: ANN401  JSON
+    """JSON with the placeholders of its texts filled."""
     if isinstance(value, dict):
-        return {key: _with_container(each, name) for key, each in value.items()}
+        return {key: _filled(each, values) for key, each in value.items()}
     if isinstance(value, list):
-        return [_with_container(each, name) for each in value]
-    return value.replace(EACH, name) if isinstance(value, str) else value
-
-
-def _filled(value: Any, situation: Situation) -> Any:  # noqa: ANN401  JSON
-    """JSON with the placeholders of its texts filled, `{container}` left for later."""
-    if isinstance(value, dict):
-        return {key: _filled(each, situation) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_filled(each, situation) for each in value]
-    return checked(value, {**situation.values, "container": EACH}, "text") if isinstance(value, str) else value
+        return [_filled(each, values) for each in value]
+    return checked(value, values, "text") if isinstance(value, str) else value
 
 
 def _stepped(steps: JsonValue, situation: Situation) -> Json:
     """JSON patch (RFC 6902)."""
     try:
-        made = jsonpatch.apply_patch(situation.item, _filled(steps, situation))
+        made = jsonpatch.apply_patch(situation.item, _filled(steps, situation.values))
     except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException, TypeError) as error:
         raise PreconditionFailed(
             f"the JSON patch does not fit {situation.now.target}: {error}", reason="the patch does not fit"
@@ -399,5 +391,20 @@ VERB = Verb(
     says=_says,
     example=f"kubectl patch deployment {{deployment}} -n {{namespace}} -p {EXAMPLE}",
     flags=(Flag("--patch", "p"), Flag("--type")),
-    changing=Changing(effect=_effect, fields=_fields, images=_images),
+    changing=Changing(
+        effect=_effect,
+        fields=_fields,
+        images=_images,
+        example=Example(
+            before=an_example(image="registry.example/web:1"),
+            changes=(
+                Change(
+                    path=(*APP, "image"),
+                    before="registry.example/web:1",
+                    after="registry.example/web:2",
+                ),
+            ),
+            values={"fallback_image": "registry.example/web:2"},
+        ),
+    ),
 )

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
-from runmend.core.wording import quoted
 from runmend.language.needs import Needs, Right
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
-from runmend.language.verbs.verb import Changing, Risk, Situation, Verb
-from runmend.plan.change import TEMPLATE, Json
+from runmend.language.verbs.containers import APP, an_example
+from runmend.language.verbs.values import checked, count
+from runmend.language.verbs.verb import Changing, Example, Risk, Situation, Verb
+from runmend.plan.change import TEMPLATE, Change, Json
 from runmend.plan.notes import NOTES
 from runmend.plan.operations import Operation
 
 if TYPE_CHECKING:
     from runmend.kube.client import Cluster
+    from runmend.language.target import TargetNow
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 _HASH = "pod-template-hash"
@@ -35,9 +37,9 @@ _OF_THE_DEPLOYMENT = frozenset(
 
 
 class Undo(Frozen):
-    """To which revision; 0: the one before the newest."""
+    """To which revision, a number or a placeholder for one; 0: the one before the newest."""
 
-    to_revision: int = 0
+    to_revision: str = "0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,10 @@ def _command(command: Command) -> Operation | None:
     good = no_more(words, command, f"undo the rollout of one {kind.name}")
     good = in_namespace(command, kind) and good
     number = flag(command, "--to-revision", "0")
-    if not (number.isascii() and number.isdigit() and len(number) <= 9):  # noqa: PLR2004  an int32
-        command.error(f"--to-revision {quoted(number)} is no revision's number", "write its number, or leave it out")
-        return None
+    good = command.check(number, "the number of a revision", count, ("previous_revision",)) and good
     if not good:
         return None
-    arguments = Undo(to_revision=int(number)).model_dump(mode="json")
+    arguments = Undo(to_revision=command.filled(number)).model_dump(mode="json")
     return Operation(verb=VERB.words, kind=kind.name, name=name, namespace=NAMESPACE, arguments=arguments)
 
 
@@ -79,16 +79,22 @@ def _revision(undo: Undo, cluster: "Cluster", situation: Situation) -> Revision:
         replica_set = cluster.read("ReplicaSet", target.namespace, sets[number])
         annotations = replica_set["metadata"].get("annotations") or {}
         return Revision(number, replica_set["spec"]["template"], annotations)
-    templates = dict(_controller_revisions(cluster, situation))
+    templates = dict(_controller_revisions(cluster, situation.now, situation.item))
     number = _chosen(undo, list(templates), situation)
     return Revision(number, templates[number])
 
 
-def _controller_revisions(cluster: "Cluster", situation: Situation) -> Iterator[tuple[int, Json]]:
-    target = situation.now.target
-    for found in cluster.list_of("ControllerRevision", target.namespace, situation.now.selector):
+def revisions_of(cluster: "Cluster", now: "TargetNow", workload: Json) -> list[int]:
+    """The numbers of a workload's revisions, the newest last."""
+    if now.target.kind == "Deployment":
+        return sorted(found.revision for found in now.workloads.revisions(now.target, _uid(workload)))
+    return sorted(number for number, _ in _controller_revisions(cluster, now, workload))
+
+
+def _controller_revisions(cluster: "Cluster", now: "TargetNow", workload: Json) -> Iterator[tuple[int, Json]]:
+    for found in cluster.list_of("ControllerRevision", now.target.namespace, now.selector):
         owners = found["metadata"].get("ownerReferences") or ()
-        if any(owner.get("controller") and owner["uid"] == _uid(situation.item) for owner in owners):
+        if any(owner.get("controller") and owner["uid"] == _uid(workload) for owner in owners):
             template = {key: value for key, value in found["data"]["spec"]["template"].items() if key != "$patch"}
             yield found["revision"], template
 
@@ -99,14 +105,13 @@ def _uid(workload: Json) -> str:
 
 def _chosen(undo: Undo, numbers: list[int], situation: Situation) -> int:
     ordered = sorted(numbers)
-    if undo.to_revision:
-        if undo.to_revision not in ordered:
+    if wanted := int(checked(undo.to_revision, situation.values, "count")):
+        if wanted not in ordered:
             there = ", ".join(map(str, ordered)) or "none"
             raise PreconditionFailed(
-                f"{situation.now.target} has no revision {undo.to_revision}; there is {there}",
-                reason="no such revision",
+                f"{situation.now.target} has no revision {wanted}; there is {there}", reason="no such revision"
             )
-        return undo.to_revision
+        return wanted
     if len(ordered) < 2:  # noqa: PLR2004  the newest, and one before it
         raise PreconditionFailed(
             f"{situation.now.target} has no earlier revision to go back to", reason="no earlier revision"
@@ -128,7 +133,8 @@ def _effect(_: Undo, situation: Situation) -> Json:
         own = made["metadata"].get("annotations") or {}
         kept = {key: value for key, value in own.items() if key in _OF_THE_DEPLOYMENT}
         restored = {key: value for key, value in revision.annotations.items() if key not in _OF_THE_DEPLOYMENT}
-        made["metadata"]["annotations"] = restored | kept
+        if restored | kept or own:
+            made["metadata"]["annotations"] = restored | kept
     return made
 
 
@@ -144,7 +150,7 @@ VERB = Verb(
     kinds=_KINDS,
     arguments=Undo,
     command=_command,
-    says=lambda undo: f"to revision {undo.to_revision or 'before the newest'}",
+    says=lambda undo: f"to revision {undo.to_revision}" if undo.to_revision != "0" else "to the one before the newest",
     example="kubectl rollout undo deployment/{deployment} -n {namespace}",
     flags=(Flag("--to-revision"),),
     changing=Changing(
@@ -152,6 +158,17 @@ VERB = Verb(
         fields=lambda _: (TEMPLATE, ("metadata", "annotations")),
         reads=_revision,
         risk=Risk.ROLLING,
+        example=Example(
+            earlier=an_example(image="registry.example/web:1"),
+            before=an_example(image="registry.example/web:2"),
+            changes=(
+                Change(
+                    path=(*APP, "image"),
+                    before="registry.example/web:2",
+                    after="registry.example/web:1",
+                ),
+            ),
+        ),
     ),
     needs=Needs(
         rights=(

@@ -6,10 +6,10 @@ from runmend.core.wording import quoted
 from runmend.images.references import parse_image
 from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, in_namespace, target_of
-from runmend.language.verbs.containers import EACH, LISTS, copied, found
+from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, copied, found
 from runmend.language.verbs.images import images_for, raise_if_already
-from runmend.language.verbs.verb import Changing, Situation, Verb
-from runmend.plan.change import POD_SPEC, Json, named
+from runmend.language.verbs.verb import Changing, Example, Situation, Verb
+from runmend.plan.change import POD_SPEC, Change, Json, named
 from runmend.plan.operations import Operation
 
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet")
@@ -80,5 +80,19 @@ VERB = Verb(
     command=_command,
     says=lambda arguments: ", ".join(f"container {name} → {image}" for name, image in arguments.images),
     example="kubectl set image deployment/{deployment} {container}=example.org/app:1.0 -n {namespace}",
-    changing=Changing(effect=_effect, fields=image_fields, images=lambda arguments: arguments.images),
+    changing=Changing(
+        effect=_effect,
+        fields=image_fields,
+        images=lambda arguments: arguments.images,
+        example=Example(
+            before=an_example(image="registry.example/web:1"),
+            changes=(
+                Change(
+                    path=(*APP, "image"),
+                    before="registry.example/web:1",
+                    after="example.org/app:1.0",
+                ),
+            ),
+        ),
+    ),
 )

@@ -4,15 +4,22 @@ it is before anything is sent.
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed, StepFailed
 from runmend.core.names import dns_label, dns_subdomain
+from runmend.core.quantities import quantity
 from runmend.core.wording import quoted
 from runmend.images.references import parse_image
 from runmend.plan.operations import Operation
-from runmend.plan.plan import fill
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, DERIVED_PLACEHOLDERS, fill
 from runmend.plan.reasons import OTHER_OBJECT
+
+ANY_OF_RUN: Final = tuple(sorted(BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS))
+"""The run's placeholders, where any text may stand."""
+_INT32: Final = 2**31 - 1
+_DIGITS: Final = 10
 
 
 def placeholders(target: Target, parameters: Mapping[str, str] = MappingProxyType({}), **names: str) -> dict[str, str]:
@@ -24,8 +31,8 @@ def placeholders(target: Target, parameters: Mapping[str, str] = MappingProxyTyp
 
 
 def checked(template: str, values: Mapping[str, str], kind: str) -> str:
-    """A template filled with values, and checked to be a `namespace`, an object's `name`, a `container`, an `image`, or
-    `text` in one line.
+    """A template filled with values, and checked to be a `namespace`, an object's `name`, a `container`, an `image`, a
+    `count`, a `quantity`, or `text` in one line.
 
     Raises:
         StepFailed: a value is missing, or is not what it should be.
@@ -40,6 +47,10 @@ def checked(template: str, values: Mapping[str, str], kind: str) -> str:
             case "image":
                 parse_image(value)
                 return value
+            case "count":
+                return str(count(value))
+            case "quantity":
+                return not_negative(value)
             case _:
                 return one_line(value)
     except KeyError as error:
@@ -48,6 +59,28 @@ def checked(template: str, values: Mapping[str, str], kind: str) -> str:
         ) from error
     except ValueError as error:
         raise StepFailed(f"{template!r} cannot be filled: {error}", reason="placeholder with a wrong value") from error
+
+
+def count(value: str) -> int:
+    """A number of pods, or of a revision.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not (value.isascii() and value.isdigit() and len(value) <= _DIGITS and int(value) <= _INT32):
+        raise ValueError(f"{quoted(value)} is no whole number from 0 to {_INT32}")
+    return int(value)
+
+
+def not_negative(value: str) -> str:
+    """A quantity of a resource, as it is written.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if quantity(value) < 0:
+        raise ValueError(f"{quoted(value)} is below 0")
+    return value
 
 
 def one_line(value: str) -> str:

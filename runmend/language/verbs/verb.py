@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from runmend.core.frozen import Frozen
 from runmend.language.needs import Field, Needs
 from runmend.language.verbs.command import Command, Flag
-from runmend.plan.change import Json
+from runmend.plan.change import Change, Json
 from runmend.plan.messages import Affected
 from runmend.plan.operations import Operation
 from runmend.plan.removal import How
+from runmend.plan.values import Value, known
 
 if TYPE_CHECKING:
     from runmend.kube.client import Cluster
@@ -34,7 +35,8 @@ class Situation:
     """What a verb knows when it says what it changes: all that it was given, nothing that it asks for.
 
     `values` are what placeholders stand for, `treated` the containers that `{container}` stands for, `more` what the
-    verb's own `reads` have read, `moment` when the step began, as the API writes it.
+    verb's own `reads` have read, `moment` when the step began, as the API writes it. `observed` has the values that the
+    run took from its target and calculated, each container's own among them.
     """
 
     item: Json
@@ -43,6 +45,25 @@ class Situation:
     treated: tuple[Affected, ...] = ()
     more: Any = None
     moment: str = ""
+    observed: tuple[Value, ...] = ()
+
+    def values_of(self, container: str) -> Mapping[str, str]:
+        """What placeholders stand for where a container is changed."""
+        return known(self.values, self.observed, container)
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a verb's example does: the object that it is done to, and what becomes of it.
+
+    `before` is the object as somebody creates it, `earlier` an older version of it that was rolled out first, `values`
+    what the example's placeholders stand for besides the object itself and its only container.
+    """
+
+    before: Json
+    changes: tuple[Change, ...]
+    earlier: Json | None = None
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +112,8 @@ class Changing(Generic[A]):
     """Whether an object that is already so is as good as one that was changed: a step that finds it so is done."""
     images: Callable[[A], tuple[tuple[str, str], ...]] | None = None
     """Container → image that it would write, `{container}` for each that is treated."""
+    example: Example | None = None
+    """What the verb's example does: tests run it by kubectl and by us, and compare."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from runmend.bridge import create_app, serving
-from runmend.core.settings import Settings
+from runmend.core.settings import LOOK_SECONDS, LOOK_SECONDS_MAX, Settings
 from runmend.core.telemetry import log_to
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
@@ -46,8 +46,12 @@ class Environment:
 
 
 @asynccontextmanager
-async def environment() -> AsyncIterator[Environment]:
+async def environment(*, real_time: bool) -> AsyncIterator[Environment]:
     """Start Temporal, cluster, worker and bridge; end them in reverse order.
+
+    Args:
+        real_time: whether windows are waited for; those that are skipped are not looked into, because each look would
+            be a skip of its own.
 
     Raises:
         RunmendError: something cannot be started.
@@ -69,7 +73,12 @@ async def environment() -> AsyncIterator[Environment]:
         connection = Connection.to(kubeconfig, None)
         cluster = Cluster(connection)
         stack.callback(cluster.close)
-        settings = Settings(cluster=CLUSTER, runbooks=shipped_runbooks(), web_ui=temporal.web_ui)
+        settings = Settings(
+            cluster=CLUSTER,
+            runbooks=shipped_runbooks(),
+            web_ui=temporal.web_ui,
+            look_seconds=LOOK_SECONDS if real_time else LOOK_SECONDS_MAX,
+        )
         working = await _work(stack, settings, temporal, cluster)
         app = create_app(settings, temporal.client, cluster, Catalog(settings.runbooks))
         bridge = await stack.enter_async_context(serving(app, "127.0.0.1", 0))

@@ -73,7 +73,7 @@ class _Demo:
         """Start everything, show the scenario, and end everything; where it is kept, only when cancelled."""
         ends = Text(": everything runs on this machine, and ends with it.", "dim")
         self._print(Text("Runmend's demo", "bold") + ends)
-        async with environment() as env:
+        async with environment(real_time=self._real_time) as env:
             self._print_line("✓", "Temporal", f"{env.temporal.address}, Web UI {env.temporal.web_ui}")
             self._print_line("✓", "embedded cluster", env.sandbox.url)
             self._print_line("✓", "worker, bridge", env.bridge)

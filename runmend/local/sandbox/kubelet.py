@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from runmend.local.sandbox import images
 from runmend.local.sandbox.containers import Container
 from runmend.local.sandbox.events import Recorder
+from runmend.local.sandbox.fields import managed
 from runmend.local.sandbox.resources import NODES, PODS, Object
 from runmend.local.sandbox.store import Change, Store, copied, timestamp
 
@@ -185,7 +186,9 @@ class Worker:
             return
         status = self._status(pod["status"])
         if status != pod["status"]:
-            self._store.put(PODS, pod | {"metadata": dict(pod["metadata"]), "status": status})
+            new = pod | {"metadata": dict(pod["metadata"]), "status": status}
+            new["metadata"]["managedFields"] = managed(PODS, pod, new, "kubelet", "status")
+            self._store.put(PODS, new)
 
     async def _run(self) -> None:
         await asyncio.sleep(0)

@@ -9,10 +9,12 @@ from runmend.runs.history import Activity, History
 
 OBSERVE: Final = "observe"
 SETTLE: Final = "settle"
+_HOLD: Final = "hold"
 _CHECK: Final = "check"
 _REPORT: Final = "report"
 _ALONE: Final = {
     "window": "the window alone would be the old run's, which has passed already",
+    _HOLD: "the window alone would be the old run's, which has passed already",
     _CHECK: "the check alone would judge at once, after the old run's window, and prove nothing",
     _REPORT: "the report alone would tell the same once more",
 }
@@ -53,7 +55,9 @@ def points_of(history: History) -> tuple[Activity, ...]:
     """
     latest: dict[tuple[bool, str], Activity] = {}
     for each in history.activities:
-        if not each.is_own(_CHECK, _REPORT) and (history.cancelled_at is None or each.task < history.cancelled_at):
+        if not each.is_own(_HOLD, _CHECK, _REPORT) and (
+            history.cancelled_at is None or each.task < history.cancelled_at
+        ):
             latest[each.own, each.name if each.own else each.activity_id] = each
     return tuple(sorted(latest.values(), key=lambda each: each.scheduled))
 

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from fastapi import Response
+from fastapi import Request, Response
 
 from runmend.bridge import connections, serving
 from runmend.bridge.connections import Waits
@@ -58,6 +58,27 @@ async def test_a_request_that_is_never_finished_is_a_problem_and_its_connection_
 async def test_who_sends_a_byte_now_and_then_is_no_better_off(installed: Installation) -> None:
     async with serving(installed.app, "127.0.0.1", 0) as address, attacker(address, UNFINISHED_HEADERS) as slow:
         answering = asyncio.create_task(slow.answered())
+        while not answering.done():
+            slow.writer.write(b"a")
+            await asyncio.sleep(0.05)
+
+    assert head(answering.result())[0] == 408
+
+
+@pytest.mark.usefixtures("_impatient")
+async def test_a_body_that_comes_drop_by_drop_ends_though_it_is_worked_on_meanwhile(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "_SWEEP_SECONDS", 0.01)
+
+    @installed.app.post("/read")
+    async def read(request: Request) -> None:
+        async for _ in request.stream():
+            await asyncio.sleep(0.07)
+
+    says = UNFINISHED_BODY.replace(b"/alerts", b"/read")
+    async with serving(installed.app, "127.0.0.1", 0) as address, attacker(address, says) as slow:
+        answering = asyncio.create_task(slow.answered(8))
         while not answering.done():
             slow.writer.write(b"a")
             await asyncio.sleep(0.05)
@@ -138,6 +159,24 @@ async def test_of_too_many_connections_the_one_that_waited_longest_goes_and_thos
 
     assert all(answer.endswith(b"worked") for answer in worked)
     assert ended(installed, connections.CROWDED) == 2
+
+
+async def test_a_connection_that_was_just_made_is_not_ended_for_another(
+    installed: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "YOUNG_SECONDS", PATIENCE)
+    installed.app.state.connections.most = 1
+    asks = b"GET /healthz HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n"
+    async with (
+        serving(installed.app, "127.0.0.1", 0) as address,
+        attacker(address) as young,
+        attacker(address, asks) as other,
+    ):
+        await asyncio.sleep(0.3)
+        young.writer.write(asks)
+        answers = [await each.answered() for each in (young, other)]
+
+    assert [head(answer)[0] for answer in answers] == [200, 200]
 
 
 @asynccontextmanager

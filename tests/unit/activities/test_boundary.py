@@ -7,7 +7,7 @@ import pytest
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 
-from activities.boundary import let_in, put_off, translated
+from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.serving import SILENT
 from runmend.core.errors import (
     Conflict,
@@ -128,7 +128,7 @@ def test_a_right_to_read_that_is_missing_is_asked_for_four_times_within_seven_se
 def test_refusals_are_counted_while_they_come_one_after_another() -> None:
     tries = Tries()
     assert [tries.next(Forbidden(NO_READ)) for _ in range(3)] == [1, 2, 4]
-    tries.environment.run(let_in)
+    tries.environment.run(count_anew, REFUSED)
     assert tries.next(Forbidden(NO_READ)) == 1
 
 

@@ -1,5 +1,7 @@
 """What a change puts at risk: pods that serve, and the work of init containers."""
 
+import pytest
+
 from activities.risk import Risk, risk_of
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
@@ -7,7 +9,7 @@ from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from runmend.language.verbs import verb
-from runmend.plan.change import Change
+from runmend.plan.change import POD_SPEC, Change
 from runmend.plan.messages import StepCall
 from tests.builders import deployment_facts, image_change
 from tests.unit.revisions import a_pod, a_revision
@@ -20,8 +22,17 @@ PROXY = image_change("proxy", "proxy:3", "app:2", init=True, sidecar=True)
 ENDS = "must do its work and end before the pod's containers start"
 
 
-def risk(*pods: PodFacts, available: int, protect: bool = True, changes: tuple[Change, ...] = (APP,)) -> Risk | None:
-    deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3")
+def risk(
+    *pods: PodFacts,
+    available: int,
+    protect: bool = True,
+    changes: tuple[Change, ...] = (APP,),
+    taken: int | None = 1,
+    kind: verb.Risk = verb.Risk.BY_FIELDS,
+) -> Risk | None:
+    deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3").model_copy(
+        update={"taken_at_once": taken}
+    )
     now = TargetNow(WEB, Workloads(pods, {found.uid: found for found in map(a_revision, (1, 2, 3))}), deployment)
     call = StepCall(
         step=seed_plan().steps[1],
@@ -33,7 +44,7 @@ def risk(*pods: PodFacts, available: int, protect: bool = True, changes: tuple[C
         run_id="r",
         step_id="02-patch_image",
     )
-    return risk_of(now, changes, call, verb.Risk.BY_FIELDS)
+    return risk_of(now, changes, call, kind)
 
 
 def said(*pods: PodFacts, available: int) -> str | None:
@@ -70,3 +81,41 @@ def test_where_pods_serve_and_an_init_container_would_change_both_are_said() -> 
     assert f"init container setup {ENDS}" in found.words
     assert found.reason == "pods still serve"
     assert "--to-revision=2" in found.rollback
+
+
+LIMIT = Change(path=(*POD_SPEC, "containers", "app", "resources", "limits", "memory"), before="1Gi", after="2Gi")
+LABEL = Change(path=("metadata", "labels", "tier"), after="web")
+
+
+@pytest.mark.parametrize(
+    ("taken", "words"),
+    [
+        (0, None),
+        (1, None),
+        (2, "2 of 4 replicas serve, and the rollout takes 2 at once"),
+        (None, "2 of 4 replicas serve, and Recreate takes all of them away first"),
+    ],
+)
+@pytest.mark.parametrize(("change", "kind"), [(LIMIT, verb.Risk.BY_FIELDS), (APP, verb.Risk.ROLLING)])
+def test_a_rollout_of_what_runs_already_is_a_risk_only_where_it_leaves_nobody_serving(
+    taken: int | None, words: str | None, change: Change, kind: verb.Risk
+) -> None:
+    found = risk(a_pod(2, 1), a_pod(2, 2), available=2, changes=(change,), taken=taken, kind=kind)
+
+    assert (found.words if found else None) == words
+    assert risk(a_pod(3, 1, serves=False), available=0, changes=(change,), taken=taken, kind=kind) is None
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [(1, "2 pods serve, and 1 would be left"), (2, None), (9, None), (None, "2 pods serve, and 1 would be left")],
+)
+def test_fewer_replicas_than_serve_are_a_risk(wanted: int | None, words: str | None) -> None:
+    change = Change(path=("spec", "replicas"), before=4, after=wanted)
+    found = risk(a_pod(3, 1), a_pod(3, 2), available=2, changes=(change,))
+
+    assert (found.words if found else None) == words
+
+
+def test_what_changes_no_template_is_no_risk() -> None:
+    assert risk(a_pod(3, 1), available=1, changes=(LABEL,)) is None

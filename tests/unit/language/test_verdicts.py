@@ -1,10 +1,12 @@
 """How criteria are judged against what was there when the target had settled."""
 
+from typing import Literal
+
 import pytest
 
 from runmend.facts.event import EventFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
-from runmend.language.verdicts import Live, judge, restarts_of, settled_pods, unmet
+from runmend.language.verdicts import Live, broken, judge, restarts_of, settled_pods, unmet
 from runmend.plan.criteria import Criterion, Status, Watermark
 from runmend.runbook.criteria import criterion_of
 
@@ -233,3 +235,44 @@ def test_an_old_pod_that_broke_is_not_passed_over_because_a_younger_one_makes_up
 
     assert settled_pods(mark, live) == (live.pods, ())
     assert judge(RUNNING, mark, live).status is Status.FAILED
+
+
+def expression(source: str, must: Literal["become", "stay"] = "become") -> Criterion:
+    return Criterion(text=source, line=1, expression=source, must=must)
+
+
+RESTARTED = a_pod("web-1", a_container(restarts=1))
+
+
+@pytest.mark.parametrize(
+    ("criterion", "pods", "events"),
+    [
+        (SILENT, (a_pod(),), (an_event(),)),
+        (SILENT, (a_waiting_pod(),), ()),
+        (STEADY, (RESTARTED,), ()),
+        (STARTED, (RESTARTED,), ()),
+        (expression("!events.new('BackOff')"), (a_pod(),), (an_event(),)),
+        (expression("pods.all(p, p.running)", "stay"), (a_pod("web-1", a_container(ready=False)),), ()),
+    ],
+)
+def test_what_must_stay_true_and_what_asks_what_is_new_can_be_broken_in_the_window(
+    criterion: Criterion, pods: tuple[PodFacts, ...], events: tuple[EventFacts, ...]
+) -> None:
+    assert not broken(criterion, a_mark(a_pod()), live(a_pod()))
+    assert broken(criterion, a_mark(a_pod()), live(*pods, events=events))
+
+
+@pytest.mark.parametrize(
+    "criterion",
+    [
+        RUNNING,
+        LEAVING,
+        expression("pods.all(p, p.running)"),
+        UNREAD,
+        expression("pods.all(p, p.containers.all(c, c.exit_code < 1))", "stay"),
+    ],
+    ids=["running", "leaving", "an expression", "not understood", "cannot be told"],
+)
+def test_what_must_become_true_or_cannot_be_told_is_left_to_the_check(criterion: Criterion) -> None:
+    assert not broken(criterion, a_mark(a_pod()), live(a_waiting_pod()))
+    assert judge(criterion, a_mark(a_pod()), live(a_waiting_pod())).status is not Status.PASSED

@@ -71,6 +71,15 @@ def test_what_is_missed_least_is_left_out_first_and_it_is_said() -> None:
     )
 
 
+def test_a_summary_of_any_length_is_cut_and_the_rest_stays() -> None:
+    result = bounded(a_result(summary=LONG * 20, reason=LONG, observation=an_observation(1)))
+
+    assert len(result.summary.encode()) < len(LONG)
+    assert result.observation is not None
+    assert result.observation.findings
+    assert result.remarks[-1].startswith("this result was too large: without the ends of long texts; ")
+
+
 def test_alerts_that_are_left_out_are_counted() -> None:
     result = bounded(a_result(alerts=(an_alert("web-1"),) * 100, more_alerts=7), 10_000)
 

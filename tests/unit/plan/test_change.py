@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runmend.plan.change import (
-    ITEM_KEYS,
     Change,
     as_admitted,
     as_patch,
@@ -45,11 +44,10 @@ objects = maps(trees)
 
 
 def plain(value: Any) -> Any:
-    """JSON as the API server has it: what is null is not there, and neither is what is empty for that."""
+    """JSON as the API server has it: what is null is not there."""
     if isinstance(value, dict):
-        found = {key: plain(each) for key, each in value.items()}
-        return {key: each for key, each in found.items() if each is not None and each not in ({}, [])}
-    return [plain(each) for each in value] if isinstance(value, list) else value
+        return {key: plain(each) for key, each in value.items() if each is not None}
+    return [plain(each) for each in value if each is not None] if isinstance(value, list) else value
 
 
 def workload(**container: Any) -> Json:
@@ -62,7 +60,7 @@ def test_what_was_changed_can_be_taken_back(before: Json, after: Json) -> None:
     made, left = taken_back(differences(before, after), after)
 
     assert left == ()
-    assert plain(in_order(made)) == plain(in_order(before))
+    assert made == before
 
 
 @given(objects, objects)
@@ -75,7 +73,7 @@ def test_every_difference_is_told_and_stands_in_the_other_one(before: Json, afte
     made = before
     for change in changes:
         made = with_value(made, change.path, change.after)
-    assert plain(in_order(made)) == plain(in_order(after))
+    assert made == after
 
 
 @given(objects)
@@ -84,19 +82,6 @@ def test_nothing_differs_from_itself_and_nothing_is_changed_by_looking(one: Json
 
     assert differences(one, one) == ()
     assert one == before
-
-
-def in_order(value: Any, key: str = "") -> Any:
-    """JSON whose named entries stand in the order of their names: what is put back stands at a list's end."""
-    if isinstance(value, dict):
-        return {each: in_order(below, each) for each, below in value.items()}
-    if (
-        isinstance(value, list)
-        and key in ITEM_KEYS
-        and all(isinstance(each, dict) and "name" in each for each in value)
-    ):
-        return [in_order(each) for each in sorted(value, key=lambda each: str(each["name"]))]
-    return [in_order(each) for each in value] if isinstance(value, list) else value
 
 
 def test_a_change_of_an_image_is_named_by_its_container() -> None:

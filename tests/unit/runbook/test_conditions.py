@@ -145,8 +145,7 @@ def test_what_is_wrong_with_an_expression_is_said_with_its_column() -> None:
     assert read_condition(report.lines[0].removeprefix("  - "), 1, report) == ()
     (error,) = report.diagnostics
     assert str(error) == (
-        "rb.md:1:31: error: the expression \"pods.exists(p, p.redy)\": a Pod has no fact 'redy'; did you mean "
-        "'not_ready'?"
+        "rb.md:1:31: error: the expression \"pods.exists(p, p.redy)\": a Pod has no fact 'redy'; did you mean 'ready'?"
     )
 
 

@@ -68,8 +68,8 @@ def test_gates_are_one_expression(written: str, gate: str) -> None:
         (
             "    colour: red\n",
             (
-                'rb.md:9: error: unknown key "colour" in the workflow; remove it; known are action_id, when, when_all, '
-                "when_any, unless"
+                'rb.md:9: error: unknown key "colour" in the workflow; remove it; known are action_id, output, when, '
+                "when_all, when_any, unless, retries, timeout and on_error"
             ),
         ),
     ],

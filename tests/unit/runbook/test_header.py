@@ -42,8 +42,8 @@ YAML = "correct it; put text that holds : or # in quotes"
             "retries: 3\nworkflow:\n",
             (
                 'rb.md:6: error: unknown key "retries"; remove it; '
-                "known are runbook_id, alertname, title, description, workflow, target, mode, protect_serving "
-                "and silence"
+                "known are runbook_id, alertname, title, description, workflow, match, target, problem, mode, "
+                "protect_serving and silence"
             ),
         ),
         (
@@ -90,18 +90,10 @@ YAML = "correct it; put text that holds : or # in quotes"
         ),
         (
             "workflow:\n  - action_id: get_pod_events\n  - action_id: patch_image\n",
-            "",
-            (
-                "rb.md:1: error: workflow is missing; add a workflow list, one '- action_id: …' for each action, in "
-                "their order"
-            ),
-        ),
-        (
-            "workflow:\n  - action_id: get_pod_events\n  - action_id: patch_image\n",
             "workflow: []\n",
             (
                 "rb.md:6: error: workflow is empty; write a workflow list, one '- action_id: …' for each action, in "
-                "their order"
+                "their order, or leave it out: all actions then run in their order"
             ),
         ),
         (

@@ -52,7 +52,54 @@ def test_the_later_of_two_files_with_one_id_or_one_alert_is_a_problem(tmp_path: 
     assert list(loaded.plans) == ["RB_A", "RB_D"]
     assert [str(error) for error in loaded.problems.values()] == [
         f"{tmp_path}/b.md:2: error: a.md has the runbook_id RB_A already; change or remove one of the two",
-        f"{tmp_path}/c.md:3: error: a.md has the alertname A already; change or remove one of the two",
+        (
+            f"{tmp_path}/c.md:3: error: a.md has the alertname A already; change or remove one of the two, or say with "
+            "match: which labels its alerts have; the one with more matchers wins"
+        ),
+    ]
+
+
+def matching(runbook_id: str, *matchers: str, alertname: str = "A") -> str:
+    text = a_runbook(runbook_id, alertname)
+    written = "".join(f"\n  - '{matcher}'" for matcher in matchers)
+    return text.replace("alertname:", f"match:{written}\nalertname:") if matchers else text
+
+
+def test_the_runbook_with_the_most_matchers_that_match_wins(tmp_path: Path) -> None:
+    catalog = Catalog(
+        files(
+            tmp_path,
+            any=matching("RB_ANY"),
+            shop=matching("RB_SHOP", 'namespace="shop"', alertname="[A, B]"),
+            pay=matching("RB_PAY", "namespace=pay"),
+            kube=matching("RB_KUBE", "namespace=~kube-.*", "severity!=critical"),
+            both=matching("RB_BOTH", "namespace=shop", "team=web"),
+        )
+    )
+    assert catalog.problems == {}
+
+    def answers(**labels: str) -> str:
+        plan = catalog.for_alert({"alertname": "A", **labels}, {})
+        return plan.runbook_id if plan else ""
+
+    assert answers() == answers(namespace="other") == "RB_ANY"
+    assert answers(namespace="shop") == "RB_SHOP"
+    assert answers(namespace="shop", team="web") == "RB_BOTH"
+    assert answers(namespace="pay", team="web") == "RB_PAY"
+    assert answers(namespace="kube-system") == "RB_KUBE"
+    assert answers(namespace="kube-system", severity="critical") == "RB_ANY"
+    assert answers(alertname="B", namespace="shop") == "RB_SHOP"
+    assert answers(alertname="B", namespace="pay") == ""
+
+
+def test_a_tie_is_a_problem_of_the_later_file(tmp_path: Path) -> None:
+    files(tmp_path, a=matching("RB_A", "team=web"), b=matching("RB_B", "namespace=~shop|pay"))
+
+    assert [str(each) for each in lint([tmp_path]).diagnostics] == [
+        (
+            f"{tmp_path}/b.md:3: error: a.md has the alertname A already, and as many matchers (1); change or remove "
+            "one of the two, or say with match: which labels its alerts have; the one with more matchers wins"
+        )
     ]
 
 

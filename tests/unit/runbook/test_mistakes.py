@@ -4,7 +4,7 @@ import pytest
 
 from runmend.runbook import compile_runbook
 from runmend.runbook.kubectl import SUPPORTED
-from tests.unit.runbooks import CRITERIA, SEED, STATES, changed, compiled, said
+from tests.unit.runbooks import CRITERIA, SEED, changed, compiled, said
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ from tests.unit.runbooks import CRITERIA, SEED, STATES, changed, compiled, said
             "  - Pod must be owned by a Deployment",
             "  - Pod must be owned by a StatefulSet",
             (
-                "rb.md:46: error: the pod of a StatefulSet is never one of the Deployment that is patched; "
+                "rb.md:46: error: the pod of a StatefulSet is never one of the Deployment that is changed; "
                 "write Pod must be owned by a Deployment"
             ),
         ),
@@ -169,18 +169,10 @@ def test_a_changing_runbook_needs_a_criterion_that_can_be_checked() -> None:
     ]
 
 
-def test_a_changing_runbook_must_say_in_which_state() -> None:
-    source = changed(
-        ("If pod is in ImagePullBackOff, patch", "Patch"),
-        ("Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running"),
-    )
+def test_two_states_are_a_contradiction_only_where_both_are_treated() -> None:
+    plan = compiled(("from `ImagePullBackOff` to", "from `CrashLoopBackOff` to")).plan
 
-    assert said(source) == [
-        (
-            "rb.md:40: error: patch_image changes something, and nothing says in which state; "
-            f'begin its description with "If pod is in ImagePullBackOff,"; {STATES}'
-        )
-    ]
+    assert (plan.state, plan.problem_expression) == ("ImagePullBackOff", "")
 
 
 def test_the_state_may_be_said_by_a_criterion_alone() -> None:

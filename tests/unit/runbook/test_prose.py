@@ -192,18 +192,3 @@ def test_a_restriction_without_a_criterion_is_still_an_error_of_the_criteria() -
         "rb.md:48: error: no success criterion can be checked, and the runbook changes something; "
         f"under ## Success Criteria write {CRITERIA}"
     )
-
-
-def test_a_workflow_changes_something_once() -> None:
-    action = SEED[SEED.index(ACTION) : SEED.index("## Success")].replace("`patch_image`", "`patch_again`")
-
-    assert said(
-        SEED.replace("  - action_id: patch_image\n", "  - patch_image\n  - patch_again\n").replace(
-            "## Success", f"{action}## Success"
-        )
-    ) == [
-        (
-            "rb.md:9: error: a workflow may change something once; patch_image in line 8 does already; "
-            "put both changes into one patch, or remove one"
-        )
-    ]

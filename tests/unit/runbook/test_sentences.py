@@ -11,6 +11,7 @@ from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
 from runmend.runbook.forms import FORMS, Form, Place
+from runmend.runbook.kubectl import SUPPORTED
 from runmend.runbook.phrases import seconds_in
 from runmend.runbook.sentences import read_sentence
 from tests.builders import events_query
@@ -58,7 +59,7 @@ def test_the_examples_of_a_form_are_read_by_it_and_by_none_before_it(form: Form)
         ("The pod transitions from imagepullbackoff to running.", "ImagePullBackOff"),
         ("All pods move from `ErrImagePull` to `Running`", "ErrImagePull"),
         ("Pods go back from ErrImagePull / ImagePullBackOff to Running", "ErrImagePull"),
-        ("Pods recover from CrashLoopBackOff to Ready", None),
+        ("Pods recover from CrashLoopBackOff to Ready", "CrashLoopBackOff"),
         ("Pod returns to Running", None),
         ("Pod is Running", None),
         ("The pod is in Running state", None),
@@ -242,7 +243,7 @@ def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
     assert said == [
         (
             'rb.md:4: warning: the query will be reported as not done: the verb "describe" is not supported yet; '
-            "supported are kubectl get events and kubectl patch deployment [not-diagnosed]"
+            f"supported are {SUPPORTED} [not-diagnosed]"
         )
     ]
 

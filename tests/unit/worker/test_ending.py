@@ -52,7 +52,7 @@ def test_a_temporal_that_dies_in_the_workers_first_second_is_one_line(
     async def dying(_: object) -> int:
         return await _work(RuntimeError(SAID))
 
-    monkeypatch.setattr("runmend.cli.processes.run_worker", dying)
+    monkeypatch.setattr("runmend.cli.worker.run_worker", dying)
 
     assert run(["worker"]) == 1
     assert capsys.readouterr().err == (

@@ -1,0 +1,213 @@
+"""Values that a command may hold besides the names of its target, each taken from what was observed, and those that a
+calculation makes of them.
+
+Called by the observation, once in a run: what comes of it is in the history, and a step takes it from there.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from runmend.core.quantities import Resource, Unit
+from runmend.facts.calculation import compile_calculation, number_of, text_of
+from runmend.language.verbs.containers import by_name
+from runmend.language.verbs.rollout_undo import revisions_of
+from runmend.plan.change import Json
+from runmend.plan.plan import PLACEHOLDER, Step
+from runmend.plan.values import Calculation, Value
+
+if TYPE_CHECKING:
+    from runmend.facts.pod import PodFacts
+    from runmend.kube.client import Cluster
+    from runmend.language.target import TargetNow
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a value is taken from: the target, the pod that `{pod}` stands for, and a container of the template."""
+
+    cluster: "Cluster"
+    now: "TargetNow"
+    pod: "PodFacts | None"
+    container: Json
+    resource: Resource = "memory"
+
+
+class Untold(ValueError):
+    """A value cannot be told; its message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """A value that is taken from what was observed.
+
+    `read` raises `Untold`. `unit` is None for one that is no number, `each` says that it is a container's own.
+    """
+
+    name: str
+    doc: str
+    read: Callable[[Seen], str]
+    unit: Unit | None = None
+    each: bool = False
+
+
+def _owner(seen: Seen) -> str:
+    if seen.now.target.kind == "Pod":
+        raise Untold("nothing controls the pod")
+    return seen.now.target.name
+
+
+def _of_kind(kind: str) -> Callable[[Seen], str]:
+    def read(seen: Seen) -> str:
+        if seen.now.target.kind != kind:
+            raise Untold(f"the target is a {seen.now.target.kind}")
+        return seen.now.target.name
+
+    return read
+
+
+def _pod(seen: Seen) -> "PodFacts":
+    if seen.pod is None:
+        raise Untold("the alert's pod is not there any more")
+    return seen.pod
+
+
+def _node(seen: Seen) -> str:
+    if seen.now.target.kind == "Node":
+        return seen.now.target.name
+    if not _pod(seen).node:
+        raise Untold("the pod was given to no node")
+    return _pod(seen).node
+
+
+def _quantity(which: str) -> Callable[[Seen], str]:
+    def read(seen: Seen) -> str:
+        given = ((seen.container.get("resources") or {}).get(which) or {}).get(seen.resource)
+        if given is None:
+            name = seen.container.get("name", "")
+            raise Untold(f"container {name} has no {seen.resource} {which.removesuffix('s')} in the template")
+        return text_of(number_of(str(given), seen.resource), seen.resource)
+
+    return read
+
+
+def _replicas(seen: Seen) -> str:
+    if seen.now.workload is None:
+        raise Untold(f"{seen.now.target} has no number of replicas")
+    return str(seen.now.workload.replicas)
+
+
+def _revisions(seen: Seen) -> list[int]:
+    found = revisions_of(seen.cluster, seen.now, seen.now.item) if seen.now.item else []
+    if not found:
+        raise Untold(f"{seen.now.target} keeps no revisions")
+    return found
+
+
+def _previous_revision(seen: Seen) -> str:
+    found = _revisions(seen)
+    if len(found) == 1:
+        raise Untold(f"{seen.now.target} has no earlier revision than {found[0]}")
+    return str(found[-2])
+
+
+def _image(seen: Seen) -> str:
+    image = seen.container.get("image")
+    if not image:
+        raise Untold("there is no such container in the template")
+    return str(image)
+
+
+DERIVED: Final = (
+    Derived("job", "the Job that is the run's target", _of_kind("Job")),
+    Derived("owner", "the workload that the alert's pod belongs to, by its name", _owner),
+    Derived("node", "the node that is the run's target, else the node of the alert's pod", _node),
+    Derived("service_account", "the account that the alert's pod runs as", lambda seen: _pod(seen).service_account),
+    Derived("replicas", "how many pods the target should have (`spec.replicas`)", _replicas, "count"),
+    Derived(
+        "current_revision", "the number of the target's newest revision", lambda s: str(_revisions(s)[-1]), "count"
+    ),
+    Derived("previous_revision", "the number of the revision before that", _previous_revision, "count"),
+    Derived("image", "the container's image in the template", _image, each=True),
+    Derived(
+        "current_limit",
+        "the container's memory limit in the template; its processor limit where a processor is set by it",
+        _quantity("limits"),
+        "memory",
+        each=True,
+    ),
+    Derived("current_request", "the same of what it asks for", _quantity("requests"), "memory", each=True),
+)
+_CURRENT: Final = frozenset({"current_limit", "current_request"})
+BY_NAME: Final = {derived.name: derived for derived in DERIVED}
+
+
+def units(resource: Resource) -> dict[str, Unit]:
+    """The names that a calculation may use, and their units."""
+    return {each.name: resource if each.each else each.unit for each in DERIVED if each.unit}
+
+
+def values_of(step: Step, cluster: "Cluster", now: "TargetNow", pod: str) -> tuple[Value, ...]:
+    """The values that a step's command asks for, as they are now: of each container where they are a container's own.
+
+    `pod` is the one that `{pod}` stands for.
+    """
+    asked = set(PLACEHOLDER.findall(step.operation.model_dump_json()))
+    calculations = {each.name: each for each in step.calculations}
+    plain = [BY_NAME[name] for name in sorted(asked & BY_NAME.keys() - step.parameters.keys() - calculations.keys())]
+    if not plain and not calculations:
+        return ()
+    containers = by_name(now.item) if now.item else {}
+    facts, found = now.workloads.pod(pod), []
+    for name, container in (("", {}), *containers.items()):
+        seen = Seen(cluster, now, facts, container)
+        found += [_read(each, seen, name) for each in plain if each.each == bool(name)]
+        found += _calculated(step, seen, name)
+    return tuple(found)
+
+
+def _read(derived: Derived, seen: Seen, container: str) -> Value:
+    try:
+        return Value(name=derived.name, container=container, text=derived.read(seen))
+    except Untold as error:
+        return Value(name=derived.name, container=container, words=str(error))
+
+
+def _calculated(step: Step, seen: Seen, container: str) -> Iterator[Value]:
+    """The step's calculations that are a container's own; those that are of none where there is none."""
+    known: dict[str, Value] = {}
+    for calculation in step.calculations:
+        asked = replace(seen, resource=calculation.resource)
+        operands = {
+            name: known[name] if name in known else _read(BY_NAME[name], asked, container) for name in calculation.names
+        }
+        known[calculation.name] = value = _value(calculation, operands, container)
+        if calculation.each == bool(container):
+            yield value
+
+
+def _value(calculation: Calculation, operands: Mapping[str, Value], container: str) -> Value:
+    def untold(why: str) -> Value:
+        return Value(name=calculation.name, container=container, words=why)
+
+    for name, operand in operands.items():
+        if not operand.text:
+            return untold(f"it needs {name}: {operand.words}")
+    made = compile_calculation(calculation.source, calculation.names, calculation.resource)
+    numbers = {name: number_of(operand.text, calculation.names[name]) for name, operand in operands.items()}
+    try:
+        result = made.result(numbers)
+    except ValueError as error:
+        return untold(str(error))
+    unit = calculation.unit
+    if calculation.at_least:
+        result = max(result, number_of(calculation.at_least, unit))
+    if calculation.at_most and result > (most := number_of(calculation.at_most, unit)):
+        for name in _CURRENT & numbers.keys():
+            # A bound stops what is raised; it does not take away what is there.
+            if numbers[name] >= most:
+                return untold(f"{name} is {operands[name].text} already, and the bound is {calculation.at_most}")
+        result = most
+    words = made.with_values({name: operand.text for name, operand in operands.items()})
+    text = text_of(result, unit)
+    return Value(name=calculation.name, container=container, text=text, words=f"{words}{calculation.bounds}")

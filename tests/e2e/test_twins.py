@@ -1,0 +1,174 @@
+"""Each verb's example, done by kubectl and by us to two objects that are alike: the same comes of it."""
+
+import copy
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from activities.act import act
+from runmend.alerts.alert import Target
+from runmend.core.errors import Conflict
+from runmend.core.kinds import BY_NAME
+from runmend.core.modes import Mode
+from runmend.kube.client import Cluster as Kube
+from runmend.language.verbs import VERBS
+from runmend.language.verbs.containers import APP
+from runmend.language.verbs.rollout_restart import RESTARTED_AT
+from runmend.language.verbs.verb import Example, Verb
+from runmend.plan.change import stands
+from runmend.plan.messages import StepCall, StepResult, StepStatus
+from runmend.plan.notes import NOTES
+from runmend.plan.plan import Step, fill
+from runmend.reports.target_events import Author
+from runmend.runbook.diagnostics import Report
+from runmend.runbook.kubectl import parse_command
+from runmend.runbook.shell_words import split_words
+from runmend.runbook.values import Parameter, Values
+from tests.cluster.api import Cluster, Json, Namespace, a_template, eventually
+from tests.cluster.kubectl import Kubectl
+
+WORKLOADS = ("Deployment", "StatefulSet", "DaemonSet")
+TWINS = [
+    pytest.param(verb, kind, id=f"{verb.words} of a {kind}")
+    for verb in VERBS
+    if verb.changing
+    for kind in verb.kinds
+    if kind in WORKLOADS
+]
+
+
+@pytest.fixture(scope="module")
+def shop(real: Cluster) -> Iterator[Namespace]:
+    with real.namespace() as namespace:
+        yield namespace
+
+
+@pytest.fixture(scope="module")
+def product(real: Cluster) -> Iterator[Kube]:
+    with closing(Kube.connect(kubeconfig=real.kubeconfig)) as product:
+        yield product
+
+
+@pytest.mark.parametrize(("verb", "kind"), TWINS)
+def test_kubectl_and_runmend_make_the_same_of_it(
+    verb: Verb[Any], kind: str, shop: Namespace, product: Kube, kubectl: Kubectl
+) -> None:
+    assert verb.changing
+    assert verb.changing.example, "a verb that changes something brings its example"
+    example = verb.changing.example
+    text = verb.example.replace("deployment", BY_NAME[kind].singular)
+    kubectls, ours = (f"{verb.words.replace(' ', '-')}-{kind.lower()}-{whose}" for whose in ("kubectl", "runmend"))
+    for name in (kubectls, ours):
+        made(example, kind, name, shop)
+
+    kubectl(*words(text, kind, kubectls, example, shop))
+    result = eventually(lambda: tried(product, call(text, kind, ours, example, shop)))
+
+    assert result
+    assert result.status is StepStatus.DONE, result
+    theirs = shop.get(BY_NAME[kind].plural, kubectls)
+    assert all(stands(change, theirs) or change.path == RESTARTED_AT for change in example.changes)
+    assert alike(shop.get(BY_NAME[kind].plural, ours), ours) == alike(theirs, kubectls)
+
+
+def tried(product: Kube, step: StepCall) -> StepResult | None:
+    """The step's result; None where its object's controllers were faster, and it has to be tried again."""
+    try:
+        return act(product, step, AUTHOR, may_change=True)
+    except Conflict:
+        return None
+
+
+AUTHOR = Author(runbook="RB_TWINS", workflow="twins", run="r")
+
+
+def made(example: Example, kind: str, name: str, shop: Namespace) -> None:
+    """The object, as its controller has seen it; an older version of it first, where the example has one."""
+    plural = BY_NAME[kind].plural
+    versions = [whole(given, kind, name) for given in (example.earlier, example.before) if given]
+    shop.create(plural, versions[0])
+    seen(plural, name, shop)
+    for later in versions[1:]:
+        shop.patch(plural, name, later)
+        seen(plural, name, shop)
+
+
+def seen(plural: str, name: str, shop: Namespace) -> None:
+    def is_seen() -> bool:
+        found = shop.get(plural, name)
+        return bool(found["status"].get("observedGeneration") == found["metadata"]["generation"])
+
+    eventually(is_seen)
+
+
+def whole(given: Json, kind: str, name: str) -> Json:
+    made = copy.deepcopy(given)
+    spec = made["spec"]
+    given_template = spec.get("template", {})
+    template = a_template("registry.example/web:1", name)
+    template["metadata"] |= given_template.get("metadata", {}) | {"labels": {"app": name}}
+    for container in given_template.get("spec", {}).get("containers", ()):
+        template["spec"]["containers"][0] |= container
+    spec |= {"selector": {"matchLabels": {"app": name}}, "template": template}
+    if kind == "StatefulSet":
+        spec["serviceName"] = name
+    if kind != "DaemonSet":
+        spec.setdefault("replicas", 0)
+    return {"metadata": {"name": name}, **made}
+
+
+def values(kind: str, name: str, example: Example, shop: Namespace) -> dict[str, str]:
+    return {"namespace": shop.name, kind.lower(): name, "container": APP[-1], **example.values}
+
+
+def words(text: str, kind: str, name: str, example: Example, shop: Namespace) -> list[str]:
+    filled = values(kind, name, example, shop)
+    return [fill(word, filled) for word in split_words(text)[1:]]
+
+
+def call(text: str, kind: str, name: str, example: Example, shop: Namespace) -> StepCall:
+    report = Report("rb.md")
+    own = {each: Parameter(each, value, 1) for each, value in example.values.items()}
+    operation = parse_command(text, Values(report, 1, own))
+    assert operation, report.diagnostics
+    step = Step(
+        action_id="do",
+        title="",
+        line=1,
+        command=text,
+        operation=operation,
+        parameters=dict(example.values),
+        changes=True,
+    )
+    target = Target(cluster="test", namespace=shop.name, kind=kind, name=name)
+    return StepCall(
+        step=step,
+        state=None,
+        target=target,
+        alerts=(),
+        mode=Mode.AUTO,
+        protect_serving=False,
+        run_id="r",
+        step_id="01-do",
+    )
+
+
+def alike(item: Json, name: str) -> Json:
+    """An object without what tells it from its twin: names, uids, versions, managers, our notes, moments, revisions."""
+    found: Json = json.loads(json.dumps(item).replace(name, "NAME").replace(item["metadata"]["uid"], "UID"))
+    metadata, template = found["metadata"], found["spec"]["template"]["metadata"]
+    for key in ("resourceVersion", "creationTimestamp", "managedFields"):
+        metadata.pop(key)
+    annotations = metadata.get("annotations", {})
+    annotations.pop(NOTES, None)
+    # The controller counts it up when it has made the next one.
+    annotations.pop("deployment.kubernetes.io/revision", None)
+    annotations.pop("deprecated.daemonset.template.generation", None)
+    metadata["annotations"] = annotations
+    if RESTARTED_AT[-1] in template.get("annotations", {}):
+        template["annotations"][RESTARTED_AT[-1]] = "a moment"
+    del found["status"]
+    return found
