@@ -23,7 +23,8 @@ def node_runbook(*commands: str, header: str = "", **items: str) -> bytes:
 def node_plan(*commands: str, header: str = "", **items: str) -> Plan:
     """The same, compiled; its criterion holds of any node."""
     plan = compile_runbook(node_runbook(*commands, header=header, **items), "node.md").plan
-    return plan.model_copy(update={"criteria": (Criterion(text="Nothing restarts", line=1, expression="!restarted"),)})
+    criteria = (Criterion(text="Nothing restarts", line=1, expression="!restarted"),)
+    return plan.model_copy(update={"criteria": criteria, "window_seconds": 60})
 
 
 def a_node_alert(node: str = "node-0", **labels: str) -> Alert:

@@ -16,7 +16,7 @@ from runmend.plan.messages import Options, StepStatus
 from tests.builders import GOOD, a_pod
 from tests.node_runbooks import node_plan
 from tests.runs import until_tried
-from tests.workflow.acts import Held, events_of, happens
+from tests.workflow.acts import Held, events_of, happens, skip_to_end
 from tests.workflow.test_nodes import ALERTS, NODE, unschedulable
 from tests.world import PATIENCE, World, a_world
 
@@ -57,7 +57,7 @@ async def test_a_node_is_cordoned_and_its_pods_run_elsewhere(nodes: World) -> No
 
     handle = await drained(nodes)
     await nodes.window(handle)
-    await nodes.skip()
+    await skip_to_end(nodes, handle)
     result = await nodes.completed(handle)
 
     assert result.outcome is Outcome.RESOLVED
@@ -83,7 +83,7 @@ async def test_whatever_is_lost_no_pod_is_evicted_twice(
 
     handle = await drained(nodes)
     await nodes.window(handle)
-    await nodes.skip()
+    await skip_to_end(nodes, handle)
     result = await nodes.completed(handle)
 
     assert {pod.uid for pod in result.removed} == {pod.uid for pod in there}
@@ -108,7 +108,7 @@ async def test_a_budget_is_waited_for_without_a_longer_history(nodes: World) -> 
     nodes.api.delete(f"{BUDGETS}/web").raise_for_status()
     await nodes.skip(6)
     await nodes.window(handle)
-    await nodes.skip()
+    await skip_to_end(nodes, handle)
 
     assert (await nodes.completed(handle)).outcome is Outcome.RESOLVED
 

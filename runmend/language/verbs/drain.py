@@ -158,6 +158,7 @@ VERB = Verb(
             Right("policy", ("poddisruptionbudgets",), ("list",), "To say which budget holds a pod."),
             Right("apps", ("replicasets", "deployments", "statefulsets"), ("get",), "Whether a workload still serves."),
         ),
-        writes=(Write("CREATE", "/pods/eviction"),),
+        # What runs on a node is moved whatever it is of: half a drain is none.
+        writes=(Write("CREATE", "/pods/eviction", anywhere=True),),
     ),
 )
