@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from activities.gates import skipped
 from activities.removing import go_on
 from activities.removing import tried as removals_tried
-from activities.risk import Risk, restricted, risk_of, risk_of_removal
+from activities.risk import Risk, left_running, restricted, risk_of, risk_of_removal
 from activities.serving import serving_count
 from activities.trying import Try, guarded_patch, result_of
 from runmend.alerts.alert import Target
@@ -76,7 +76,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     changing, arguments = changing_of(call.step.operation)
     situation = _situation(now, item, call)
     if changing.reads:
-        situation = _with_more(situation, changing.reads(arguments, cluster, situation))
+        situation = replace(situation, more=changing.reads(arguments, cluster, situation))
     made = changing.effect(arguments, situation)
     changes = differences(item, made)
     removing = changing.removing
@@ -93,7 +93,9 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         refused = removals_tried(cluster, removing, pods) if removing else ""
         return result_of(
             call, StepStatus.RECOMMENDED, f"{left.words}; would {would}{tried.words}{refused}", changes, left.reason
-        ).model_copy(update={"rollback": left.rollback, "refused": tried.refused})
+        ).model_copy(
+            update={"rollback": left.rollback, "refused": tried.refused, "remarks": left_running(now, changes)}
+        )
     if changes:
         item = _patched(this, changes, steps)
     if removing:
@@ -146,7 +148,8 @@ def _written(this: Try, now: TargetNow, changes: tuple[Change, ...], written: Js
             "replicas": now.workload.replicas,
             "serving": serving_count(now, now.workload),
         }
-    remarks = (*_digests_added(changes, made), *this.announce(written["metadata"]["uid"], f"changed {in_words(made)}"))
+    told = this.announce(written["metadata"]["uid"], f"changed {in_words(made)}")
+    remarks = (*_digests_added(changes, made), *left_running(now, made), *told)
     return result_of(call, StepStatus.DONE, f"changed {in_words(made)}{_calculated(call, made)}", made).model_copy(
         update={"facts": facts, "remarks": remarks}
     )
@@ -340,10 +343,6 @@ def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
         observed=call.values,
         moment=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-
-
-def _with_more(situation: Situation, more: Any) -> Situation:  # noqa: ANN401  what the verb reads
-    return replace(situation, more=more)
 
 
 def _treated(now: TargetNow, call: StepCall, operation: Operation) -> tuple[Affected, ...]:

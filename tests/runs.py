@@ -26,6 +26,11 @@ class Failed:
     message: str
     result: RunResult
 
+    @property
+    def what(self) -> str:
+        """The message, without when in its window that was."""
+        return self.message.rpartition(" into the window: ")[2]
+
 
 async def phases(handle: WorkflowHandle[Any, Any]) -> tuple[list[str], bool]:
     """The activities that were begun, by type, with "window" for the timer, in their order; and whether the run is

@@ -48,6 +48,8 @@ def code(text: str) -> str:
     shown = one_line(text)
     if not shown:
         return "none"
+    if "`" not in shown:
+        return f"`{shown}`"
     fence = "`" * (max((len(run) for run in re.findall("`+", shown)), default=0) + 1)
     pad = " " if shown.startswith("`") or shown.endswith("`") else ""
     return f"{fence}{pad}{shown}{pad}{fence}"

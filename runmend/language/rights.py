@@ -5,7 +5,7 @@ deploy/kubernetes ships what they print.
 """
 
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -126,7 +126,15 @@ def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> di
 
 def _rights(each: Collection[Right], operations: Collection[Operation]) -> tuple[Right, ...]:
     """What each run needs, and what commands need besides."""
-    return tuple(dict.fromkeys((*each, *(right for needed in _needed(operations) for right in needed.rights))))
+    return _each_once((*each, *(right for needed in _needed(operations) for right in needed.rights)))
+
+
+def _each_once(given: Iterable[Right]) -> tuple[Right, ...]:
+    """Rights without those that are there already, for whatever reason."""
+    first: dict[tuple[object, ...], Right] = {}
+    for right in given:
+        first.setdefault((right.group, right.resources, right.verbs), right)
+    return tuple(first.values())
 
 
 def writes(operations: Collection[Operation]) -> dict[str, tuple[Write, ...]]:

@@ -46,7 +46,9 @@ def outcome_line(result: RunResult) -> str:
     if result.outcome is None:
         return "running"
     said = _SAYS.get(result.outcome, result.outcome.value)
-    return ", ".join(text for text in (said, unverified_in_words(result.unverified)) if text)
+    # Of a run that failed, and maybe broke off, it says nothing that its failure does not.
+    unverified = unverified_in_words(result.unverified) if result.outcome is Outcome.RESOLVED else ""
+    return ", ".join(text for text in (said, unverified) if text)
 
 
 def searchable_reason(result: RunResult) -> str:

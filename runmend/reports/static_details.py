@@ -1,6 +1,7 @@
 """A run's summary and details as its page in the Web UI shows them before anything has happened. Pure."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 
 from runmend.alerts.alert import Alert, Target
@@ -48,19 +49,30 @@ def cut(text: str, most: int) -> str:
 
 
 def _lines(plan: Plan, target: Target, alerts: tuple[Alert, ...]) -> Iterator[str]:
-    yield f"# {plain(cut(plan.title, _TITLE_BYTES))}"
-    yield ""
-    for text in (plan.description, plan.problem):
-        if text:
-            yield from (prose(cut(text, _PROSE_BYTES)), "")
+    head, notes = _of_runbook(plan.title, plan.description, plan.problem, plan.notes)
+    yield from head
     yield f"- **Target**: {plain(str(target))} (cluster {plain(target.cluster)})"
     yield f"- **Runbook**: {code(plan.file)}, sha256 {code(plan.sha256[:_SHA256_SHOWN])}"
-    notes = cut("\n".join(" ".join(note.split()) for note in plan.notes), _PROSE_BYTES)
-    yield from (f"- **Note**: {plain(note)}" for note in notes.splitlines())
+    yield from notes
     for number, alert in enumerate(alerts[:_ALERTS_LISTED]):
         yield _alert(alert, with_labels=number < _ALERTS_WITH_LABELS)
     if len(alerts) > _ALERTS_LISTED:
         yield f"- and {len(alerts) - _ALERTS_LISTED} more alerts"
+
+
+@lru_cache(maxsize=64)
+def _of_runbook(
+    title: str, description: str, problem: str, notes: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a runbook says of itself, before the target and behind it: the same for each of the many runs that one
+    webhook may start.
+    """
+    head = [f"# {plain(cut(title, _TITLE_BYTES))}", ""]
+    for text in (description, problem):
+        if text:
+            head += (prose(cut(text, _PROSE_BYTES)), "")
+    noted = cut("\n".join(" ".join(note.split()) for note in notes), _PROSE_BYTES)
+    return tuple(head), tuple(f"- **Note**: {plain(note)}" for note in noted.splitlines())
 
 
 def _alert(alert: Alert, *, with_labels: bool) -> str:

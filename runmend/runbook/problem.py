@@ -31,15 +31,17 @@ def problem_of(
         criteria: the runbook's.
         report: takes what is wrong, and a note where nothing says what the problem is.
     """
-    said, expression = None, ""
+    treated = _treated(steps, report)
+    expression = ""
     if header.problem:
         gates = GateCompiler(report, of_node=header.target == "Node")
         read = gates.sentence(header.problem)
-        if read and read.state and STATES[read.state].of_containers:
-            said = read.state
+        named = read.state if read and read.state and STATES[read.state].of_containers else None
+        if named and (treated is None or same_state(named, treated)):
+            treated = named
         else:
             expression = gates.one(header.problem).expression
-    state = _state(said, header.line("problem"), steps, criteria, report)
+    state = treated or next((criterion.leaves for criterion in criteria if _of_containers(criterion)), None)
     changing = [step for step in steps if step.changes]
     if expression or state or not changing or header.problem:
         return Problem(state, expression)
@@ -59,17 +61,13 @@ def problem_of(
     return Problem()
 
 
-def _state(
-    said: str | None, said_line: int, steps: tuple[Step, ...], criteria: tuple[Criterion, ...], report: Report
-) -> str | None:
-    """The state that containers are treated for: as the front matter, the conditions and the criteria say it."""
-    named = [(said, said_line)] if said else []
-    named += [(step.state, step.line) for step in steps if step.state]
-    named += [
-        (criterion.leaves, criterion.line)
-        for criterion in criteria
-        if criterion.leaves and STATES[criterion.leaves].of_containers
-    ]
+def _of_containers(criterion: Criterion) -> bool:
+    return bool(criterion.leaves and STATES[criterion.leaves].of_containers)
+
+
+def _treated(steps: tuple[Step, ...], report: Report) -> str | None:
+    """The state for which the steps treat containers; a runbook has one."""
+    named = [(step.state, step.line) for step in steps if step.state]
     if not named:
         return None
     first, first_line = named[0]

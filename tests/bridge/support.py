@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -310,8 +311,20 @@ class Installation:
 
 def captured(name: str) -> dict[str, Any]:
     """A payload as a real Alertmanager sent it."""
-    payload: dict[str, Any] = json.loads((PAYLOADS / f"{name}.json").read_text())
+    payload: dict[str, Any] = json.loads(_text(name))
     return payload
+
+
+@cache
+def _text(name: str) -> bytes:
+    return (PAYLOADS / f"{name}.json").read_bytes()
+
+
+@cache
+def _an_alert() -> dict[str, Any]:
+    """The first captured one; thousands are made like it."""
+    alert: dict[str, Any] = captured("firing")["alerts"][0]
+    return alert
 
 
 def about(payload: dict[str, Any], *pods: PodFacts) -> dict[str, Any]:
@@ -326,7 +339,7 @@ def an_alert(
     pod: PodFacts | None = None, /, *, status: str = "firing", starts_at: str = STARTED_AT, **labels: str | None
 ) -> dict[str, Any]:
     """An alert like the captured ones, about a pod; a label that is None is left out."""
-    alert: dict[str, Any] = copy.deepcopy(captured("firing")["alerts"][0])
+    alert = copy.deepcopy(_an_alert())
     if pod:
         alert["labels"] |= {"namespace": pod.namespace, "pod": pod.name, "uid": pod.uid}
     merged = alert["labels"] | labels

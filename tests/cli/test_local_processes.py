@@ -90,12 +90,13 @@ async def test_a_program_that_is_not_there_is_an_error() -> None:
         await start_child("nobody", ["/nowhere/nobody"], {}, print)
 
 
-async def test_a_command_that_is_stopped_cleans_up_first() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_command_that_is_stopped_cleans_up_first(number: signal.Signals) -> None:
     done: list[str] = []
 
     async def work() -> int:
         try:
-            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), number)
             await asyncio.sleep(100)
         finally:
             await asyncio.sleep(0)

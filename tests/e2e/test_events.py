@@ -28,7 +28,7 @@ async def test_a_deployment_whose_change_was_put_back_says_so_as_a_warning(shop:
     failed = await shop.failed()
 
     assert failed.kind == "Reverted"
-    assert failed.message == f"container app was set to {FALLBACK} and is {GOOD} now, by field manager 'somebody'"
+    assert failed.what == f"container app was set to {FALLBACK} and is {GOOD} now, by field manager 'somebody'"
     (_, changed, _), (kind, reason, message) = described(kubectl, shop)
     assert (changed, kind, reason) == ("ImagesPatched", "Warning", "RemediationFailed")
     assert message.startswith(f"Reverted: {failed.message} (runbook RB_IMAGEPULL, run {shop.run().id} @ ")

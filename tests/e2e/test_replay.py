@@ -321,8 +321,8 @@ async def test_a_run_that_was_resumed_and_failed_again_is_resumed_once_more(shop
     failed_again, second = await shop.failed(), await latest(shop)
     assert failed.kind == failed_again.kind == Outcome.PRECONDITION_FAILED
     assert (
-        failed.message
-        == failed_again.message
+        failed.what
+        == failed_again.what
         == (
             f"Deployment {shop.name}/web is paused: it would take the change and replace no pod; `kubectl rollout "
             "resume` first"

@@ -54,7 +54,7 @@ async def test_an_apply_of_the_old_manifest_reverts_the_fix_and_its_field_manage
     failed = await shop.failed()
 
     assert failed.kind == "Reverted"
-    assert failed.message == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager '{manager}'"
+    assert failed.what == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager '{manager}'"
     shop.assert_wrote(changes=1)
 
 
@@ -81,7 +81,7 @@ async def test_a_rollback_takes_the_note_away_and_is_seen_all_the_same(shop: Sho
     failed = await shop.failed()
 
     assert failed.kind == "Reverted"
-    assert failed.message.startswith(
+    assert failed.what.startswith(
         f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'kubectl"
     )
 
@@ -135,8 +135,7 @@ async def test_a_deployment_that_was_replaced_by_its_old_manifest_is_reverted(sh
 
     assert failed.kind == "Reverted"
     assert (
-        failed.message
-        == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'kubectl-replace'"
+        failed.what == f"container app was set to {FALLBACK} and is {MISSING} now, by field manager 'kubectl-replace'"
     )
 
 

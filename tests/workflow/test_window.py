@@ -58,7 +58,7 @@ class Window:
         assert lasted in (after, after + 1), lasted
         if early:
             assert failed.message.startswith(f"{lasted}s into the window: ")
-            failed.message = failed.message.partition(": ")[2]
+            failed.message = failed.what
         assert len(failed.result.verdicts) == 3, "the evidence of every criterion"
         return failed
 

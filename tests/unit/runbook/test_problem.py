@@ -28,14 +28,22 @@ def test_the_front_matter_says_what_the_problem_is(written: str, state: str, exp
 def test_else_the_conditions_that_the_changing_actions_begin_with() -> None:
     plan = compiled(RUNNING, ("If pod is in ImagePullBackOff,", "If pod is in CrashLoopBackOff,")).plan
 
-    assert (plan.state, plan.problem_expression) == (None, '(waiting("CrashLoopBackOff"))')
+    assert (plan.state, plan.problem_expression) == ("CrashLoopBackOff", "")
+    assert plan.steps[1].state == "CrashLoopBackOff"
+
+
+def test_of_conditions_that_are_no_state_of_containers_any_is_the_problem() -> None:
+    plan = compiled(RUNNING, ("If pod is in ImagePullBackOff,", "If the Deployment has more than 5 replicas,")).plan
+
+    assert (plan.state, plan.problem_expression) == (None, "(workload.replicas > 5)")
     assert plan.steps[1].gate == plan.problem_expression
 
 
 def test_else_the_state_that_a_criterion_leaves() -> None:
     plan = compiled(LEADING, ("from `ImagePullBackOff` to", "from `CrashLoopBackOff` to")).plan
 
-    assert (plan.state, plan.problem_expression) == (None, 'waiting("CrashLoopBackOff")')
+    assert (plan.state, plan.problem_expression) == ("CrashLoopBackOff", "")
+    assert plan.steps[1].state is None
 
 
 def test_else_the_gates_decide_alone_and_lint_says_so() -> None:
