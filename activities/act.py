@@ -12,14 +12,14 @@ import logging
 import time
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jsonpatch
 from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from activities.gates import skipped
-from activities.risk import Risk, restricted, risk_of
+from activities.risk import Risk, left_running, restricted, risk_of
 from activities.serving import serving_count
 from runmend.core.errors import (
     Forbidden,
@@ -109,7 +109,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     changing, arguments = changing_of(call.step.operation)
     situation = _situation(now, item, call)
     if changing.reads:
-        situation = _with_more(situation, changing.reads(arguments, cluster, situation))
+        situation = replace(situation, more=changing.reads(arguments, cluster, situation))
     made = changing.effect(arguments, situation)
     changes = differences(item, made)
     if not changes:
@@ -125,7 +125,9 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
             f"{left.words}; would change {in_words(changes)}{_calculated(call, changes)}{tried.words}",
             changes,
             reason=left.reason,
-        ).model_copy(update={"rollback": left.rollback, "refused": tried.refused})
+        ).model_copy(
+            update={"rollback": left.rollback, "refused": tried.refused, "remarks": left_running(now, changes)}
+        )
     if activity.in_activity() and activity.is_cancelled():
         # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
         raise CancelledError("told to stop before the write")
@@ -153,7 +155,7 @@ def _written(this: Try, now: TargetNow, item: Json, changes: tuple[Change, ...],
             "replicas": now.workload.replicas,
             "serving": serving_count(now, now.workload),
         }
-    remarks = (*_digests_added(changes, made), *this.announce(item["metadata"]["uid"], made))
+    remarks = (*_digests_added(changes, made), *left_running(now, made), *this.announce(item["metadata"]["uid"], made))
     return _result(call, StepStatus.DONE, f"changed {in_words(made)}{_calculated(call, made)}", made).model_copy(
         update={"facts": facts, "remarks": remarks}
     )
@@ -336,10 +338,6 @@ def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
         observed=call.values,
         moment=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
-
-
-def _with_more(situation: Situation, more: Any) -> Situation:  # noqa: ANN401  what the verb reads
-    return replace(situation, more=more)
 
 
 def _treated(now: TargetNow, call: StepCall, operation: Operation) -> tuple[Affected, ...]:

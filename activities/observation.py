@@ -66,10 +66,11 @@ class Observer:
                 ),
             )
 
-    def _values(self, now: TargetNow, call: ObserveCall) -> dict[str, tuple[Value, ...]]:
+    @staticmethod
+    def _values(now: TargetNow, call: ObserveCall) -> dict[str, tuple[Value, ...]]:
         """What the steps' commands are filled with, of steps that ask for anything."""
         pod = now.first_pod(call.alerts)
-        asked = {step.action_id: values_of(step, self._cluster, now, pod) for step in call.plan.steps}
+        asked = {step.action_id: values_of(step, now, pod) for step in call.plan.steps}
         return {action_id: values for action_id, values in asked.items() if values}
 
     @staticmethod

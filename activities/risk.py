@@ -15,6 +15,7 @@ from runmend.plan.messages import StepCall
 from runmend.plan.reasons import RESTRICTED
 
 REPLICAS = ("spec", "replicas")
+ON_DELETE = "OnDelete"
 _HARMLESS = frozenset({"resources"})
 """What of a container may change without another program being run."""
 
@@ -38,13 +39,17 @@ def risk_of(now: TargetNow, changes: tuple[Change, ...], call: StepCall, kind: v
     """
     if not call.protect_serving or now.workload is None:
         return None
-    if any(change.path == REPLICAS for change in changes):
-        return _of_scaling(now, now.workload, changes)
+    return _of_scaling(now, now.workload, changes) or _of_template(now, now.workload, changes, call, kind)
+
+
+def _of_template(
+    now: TargetNow, workload: WorkloadFacts, changes: tuple[Change, ...], call: StepCall, kind: verb.Risk
+) -> Risk | None:
     if not any(change.path[: len(TEMPLATE)] == TEMPLATE for change in changes):
         return None
     if kind is verb.Risk.ROLLING or not any(_runs_another(change) for change in changes):
-        return _of_rolling(now, now.workload)
-    serve, ending = serving(now, now.workload, call.state), _ending(changes)
+        return _of_rolling(now, workload)
+    serve, ending = serving(now, workload, call.state), _ending(changes)
     if serve:
         return Risk("; ".join(filter(None, (serve.words, ending))), "pods still serve", serve.rollback)
     return Risk(ending, "an init container would change") if ending else None
@@ -58,20 +63,39 @@ def _runs_another(change: Change) -> bool:
 
 
 def _of_scaling(now: TargetNow, workload: WorkloadFacts, changes: tuple[Change, ...]) -> Risk | None:
-    wanted = next(change.after for change in changes if change.path == REPLICAS)
+    """Fewer pods than serve. Of a Deployment those that do not serve go first; of a StatefulSet those of the highest
+    numbers, whatever they do.
+    """
+    scaled = next((change for change in changes if change.path == REPLICAS), None)
+    if scaled is None:
+        return None
     # What is not said is one.
-    left = wanted if isinstance(wanted, int) else 1
+    left = scaled.after if isinstance(scaled.after, int) else 1
     serve = serving_count(now, workload)
-    return Risk(f"{serve} pods serve, and {left} would be left", "fewer pods would serve") if left < serve else None
+    fewer = left < (workload.replicas if workload.kind == "StatefulSet" else serve)
+    return Risk(f"{serve} pods serve, and {left} would be left", "fewer pods would serve") if serve and fewer else None
 
 
 def _of_rolling(now: TargetNow, workload: WorkloadFacts) -> Risk | None:
     serve = serving_count(now, workload)
-    taken = workload.taken_at_once
+    taken = 0 if workload.strategy == ON_DELETE else workload.taken_at_once
     if not serve or (taken is not None and taken < serve):
         return None
     how = "Recreate takes all of them away first" if taken is None else f"the rollout takes {taken} at once"
     return Risk(f"{serve} of {workload.replicas} replicas serve, and {how}", "a rollout would leave nobody serving")
+
+
+def left_running(now: TargetNow, changes: tuple[Change, ...]) -> tuple[str, ...]:
+    """That a change of the template replaces no pod, or not all, by the workload's own update strategy."""
+    workload = now.workload
+    if workload is None or not any(change.path[: len(TEMPLATE)] == TEMPLATE for change in changes):
+        return ()
+    if workload.strategy == ON_DELETE:
+        said = "each keeps running what it has until it is deleted"
+        return (f"{now.target} replaces no pod by itself (update strategy {ON_DELETE}): {said}",)
+    if workload.partition:
+        return (f"{now.target} replaces only the pods from number {workload.partition} on (its update's partition)",)
+    return ()
 
 
 def restricted(call: StepCall) -> Risk | None:

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING, Final
 from runmend.core.quantities import Resource, Unit
 from runmend.facts.calculation import compile_calculation, number_of, text_of
 from runmend.language.verbs.containers import by_name
-from runmend.language.verbs.rollout_undo import revisions_of
 from runmend.plan.change import Json
 from runmend.plan.plan import PLACEHOLDER, Step
 from runmend.plan.values import Calculation, Value
 
 if TYPE_CHECKING:
     from runmend.facts.pod import PodFacts
-    from runmend.kube.client import Cluster
     from runmend.language.target import TargetNow
 
 
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 class Seen:
     """What a value is taken from: the target, the pod that `{pod}` stands for, and a container of the template."""
 
-    cluster: "Cluster"
     now: "TargetNow"
     pod: "PodFacts | None"
     container: Json
@@ -97,18 +94,16 @@ def _replicas(seen: Seen) -> str:
     return str(seen.now.workload.replicas)
 
 
-def _revisions(seen: Seen) -> list[int]:
-    found = revisions_of(seen.cluster, seen.now, seen.now.item) if seen.now.item else []
-    if not found:
+def _revision(seen: Seen) -> str:
+    if seen.now.workload is None or not seen.now.workload.revision:
         raise Untold(f"{seen.now.target} keeps no revisions")
-    return found
+    return str(seen.now.workload.revision)
 
 
 def _previous_revision(seen: Seen) -> str:
-    found = _revisions(seen)
-    if len(found) == 1:
-        raise Untold(f"{seen.now.target} has no earlier revision than {found[0]}")
-    return str(found[-2])
+    if seen.now.workload is None or seen.now.workload.previous_revision is None:
+        raise Untold(f"{seen.now.target} has no earlier revision than {_revision(seen)}")
+    return str(seen.now.workload.previous_revision)
 
 
 def _image(seen: Seen) -> str:
@@ -124,9 +119,7 @@ DERIVED: Final = (
     Derived("node", "the node that is the run's target, else the node of the alert's pod", _node),
     Derived("service_account", "the account that the alert's pod runs as", lambda seen: _pod(seen).service_account),
     Derived("replicas", "how many pods the target should have (`spec.replicas`)", _replicas, "count"),
-    Derived(
-        "current_revision", "the number of the target's newest revision", lambda s: str(_revisions(s)[-1]), "count"
-    ),
+    Derived("current_revision", "the number of the target's newest revision", _revision, "count"),
     Derived("previous_revision", "the number of the revision before that", _previous_revision, "count"),
     Derived("image", "the container's image in the template", _image, each=True),
     Derived(
@@ -147,7 +140,7 @@ def units(resource: Resource) -> dict[str, Unit]:
     return {each.name: resource if each.each else each.unit for each in DERIVED if each.unit}
 
 
-def values_of(step: Step, cluster: "Cluster", now: "TargetNow", pod: str) -> tuple[Value, ...]:
+def values_of(step: Step, now: "TargetNow", pod: str) -> tuple[Value, ...]:
     """The values that a step's command asks for, as they are now: of each container where they are a container's own.
 
     `pod` is the one that `{pod}` stands for.
@@ -160,7 +153,7 @@ def values_of(step: Step, cluster: "Cluster", now: "TargetNow", pod: str) -> tup
     containers = by_name(now.item) if now.item else {}
     facts, found = now.workloads.pod(pod), []
     for name, container in (("", {}), *containers.items()):
-        seen = Seen(cluster, now, facts, container)
+        seen = Seen(now, facts, container)
         found += [_read(each, seen, name) for each in plain if each.each == bool(name)]
         found += _calculated(step, seen, name)
     return tuple(found)

@@ -47,6 +47,8 @@ class Change(Frozen):
     """It is of a container that stands among the init containers, and runs beside the containers."""
     place: int | None = None
     """Where it stood in its list, of an entry that is taken away."""
+    made: int = 0
+    """How many of the maps around it were not there before."""
 
     @property
     def container(self) -> str:
@@ -124,8 +126,13 @@ def differences(before: Json, after: Json) -> tuple[Change, ...]:
     )
 
 
-def _between(before: Any, after: Any, path: Path) -> Iterator[Change]:  # noqa: ANN401  JSON
+def _between(before: Any, after: Any, path: Path, made: int = 0) -> Iterator[Change]:  # noqa: ANN401  JSON
     if before == after:
+        return
+    if before is None and isinstance(after, dict) and after:
+        # Key by key: what others add beside it later is not ours to take away.
+        for key, value in after.items():
+            yield from _between(None, value, (*path, key), made + 1)
         return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in [*before, *(key for key in after if key not in before)]:
@@ -133,16 +140,20 @@ def _between(before: Any, after: Any, path: Path) -> Iterator[Change]:  # noqa: 
         return
     olds, news = _items(before, path), _items(after, path)
     if olds is not None and news is not None and _in_one_order(list(olds), list(news)):
-        for name in (name for name in olds if name in news):
-            yield from _between(olds[name], news[name], (*path, name))
-        # The last is taken away first, so that the first comes back first, to where it stood.
-        for place, name in reversed([*enumerate(olds)]):
-            if name not in news:
-                yield Change(path=(*path, name), before=olds[name], place=place)
-        for name in (name for name in news if name not in olds):
-            yield Change(path=(*path, name), after=news[name])
+        yield from _between_items(olds, news, path)
         return
-    yield Change(path=path, before=before, after=after)
+    yield Change(path=path, before=before, after=after, made=made)
+
+
+def _between_items(olds: dict[str, Any], news: dict[str, Any], path: Path) -> Iterator[Change]:
+    for name in (name for name in olds if name in news):
+        yield from _between(olds[name], news[name], (*path, name))
+    # The last is taken away first, so that the first comes back first, to where it stood.
+    for place, name in reversed([*enumerate(olds)]):
+        if name not in news:
+            yield Change(path=(*path, name), before=olds[name], place=place)
+    for name in (name for name in news if name not in olds):
+        yield Change(path=(*path, name), after=news[name])
 
 
 def _items(value: Any, path: Path) -> dict[str, Any] | None:  # noqa: ANN401  JSON
@@ -254,6 +265,9 @@ def taken_back(changes: Iterable[Change], live: Json) -> tuple[Json, tuple[Chang
     for change in reversed(tuple(changes)):
         if stands(change, live):
             live = with_value(live, change.path, change.before, change.place)
+            for number in range(1, change.made + 1):
+                if value_at(live, change.path[:-number]) == {}:
+                    live = with_value(live, change.path[:-number], None)
         else:
             left.append(change)
     return live, tuple(left)

@@ -18,7 +18,7 @@ class Readers:
 
 OF_CRITERIA: Final = Readers(
     "the expression",
-    frozenset({"pods", "workload", "events", "restarted"}),
+    frozenset({"pods", "workload", "node", "events", "restarted"}),
     "and a criterion speaks of the target after the change, whose pods are new",
 )
 OF_CONDITIONS: Final = Readers(

@@ -84,13 +84,6 @@ def _revision(undo: Undo, cluster: "Cluster", situation: Situation) -> Revision:
     return Revision(number, templates[number])
 
 
-def revisions_of(cluster: "Cluster", now: "TargetNow", workload: Json) -> list[int]:
-    """The numbers of a workload's revisions, the newest last."""
-    if now.target.kind == "Deployment":
-        return sorted(found.revision for found in now.workloads.revisions(now.target, _uid(workload)))
-    return sorted(number for number, _ in _controller_revisions(cluster, now, workload))
-
-
 def _controller_revisions(cluster: "Cluster", now: "TargetNow", workload: Json) -> Iterator[tuple[int, Json]]:
     for found in cluster.list_of("ControllerRevision", now.target.namespace, now.selector):
         owners = found["metadata"].get("ownerReferences") or ()

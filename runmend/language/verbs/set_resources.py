@@ -121,7 +121,7 @@ VERB = Verb(
             changes=(
                 Change(path=(*_EXAMPLE, "limits", "memory"), before="256Mi", after="512Mi"),
                 Change(path=(*_EXAMPLE, "limits", "cpu"), before="1", after="0.5"),
-                Change(path=(*_EXAMPLE, "requests"), after={"memory": "256Mi"}),
+                Change(path=(*_EXAMPLE, "requests", "memory"), after="256Mi", made=1),
             ),
         ),
     ),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.risk import Risk, risk_of
+from activities.risk import Risk, left_running, risk_of
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.facts.pod import PodFacts
@@ -29,9 +29,11 @@ def risk(
     changes: tuple[Change, ...] = (APP,),
     taken: int | None = 1,
     kind: verb.Risk = verb.Risk.BY_FIELDS,
+    strategy: str = "RollingUpdate",
+    kind_of_workload: str = "Deployment",
 ) -> Risk | None:
     deployment = deployment_facts(revision=3, replicas=4, available=available, image="app:3").model_copy(
-        update={"taken_at_once": taken}
+        update={"taken_at_once": taken, "strategy": strategy, "kind": kind_of_workload}
     )
     now = TargetNow(WEB, Workloads(pods, {found.uid: found for found in map(a_revision, (1, 2, 3))}), deployment)
     call = StepCall(
@@ -119,3 +121,40 @@ def test_fewer_replicas_than_serve_are_a_risk(wanted: int | None, words: str | N
 
 def test_what_changes_no_template_is_no_risk() -> None:
     assert risk(a_pod(3, 1), available=1, changes=(LABEL,)) is None
+
+
+def replicas(count: int) -> Change:
+    return Change(path=("spec", "replicas"), before=4, after=count)
+
+
+def test_a_stateful_set_takes_the_highest_numbers_whether_or_not_they_serve() -> None:
+    found = risk(available=2, changes=(replicas(3),), kind_of_workload="StatefulSet")
+
+    assert found
+    assert found.words == "2 pods serve, and 3 would be left"
+    assert risk(available=0, changes=(replicas(3),), kind_of_workload="StatefulSet") is None
+    assert risk(available=2, changes=(replicas(5),), kind_of_workload="StatefulSet") is None
+
+
+def test_a_change_of_the_number_hides_no_other_one() -> None:
+    found = risk(available=2, changes=(replicas(5), APP))
+
+    assert found
+    assert found.reason == "pods still serve"
+
+
+def test_what_is_replaced_only_when_it_is_deleted_is_no_risk_and_is_said() -> None:
+    assert risk(available=1, changes=(LIMIT,), strategy="OnDelete") is None
+
+    (said,) = told(strategy="OnDelete")
+    assert said.startswith("Deployment shop/web replaces no pod by itself (update strategy OnDelete): ")
+    assert told(partition=3) == (
+        "Deployment shop/web replaces only the pods from number 3 on (its update's partition)",
+    )
+    assert told() == ()
+    assert left_running(TargetNow(WEB, Workloads((), {}), deployment_facts()), (replicas(5),)) == ()
+
+
+def told(**facts: object) -> tuple[str, ...]:
+    now = TargetNow(WEB, Workloads((), {}), deployment_facts().model_copy(update=facts))
+    return left_running(now, (LIMIT,))

@@ -44,9 +44,10 @@ def observed(made: Step, *limits: str | None, revisions: int = 2, pod: str = "we
     item = a_workload(containers)
     item["metadata"]["uid"] = "web"
     sets = {found.uid: found for found in map(a_revision, range(1, revisions + 1))}
-    now = TargetNow(WEB, Workloads((POD,), sets), facts.deployment(item), item)
-    cluster: Any = None
-    return {f"{value.name}/{value.container}".strip("/"): value for value in values_of(made, cluster, now, pod)}
+    workloads = Workloads((POD,), sets)
+    workload = facts.deployment(item).model_copy(update={"revision": revisions})
+    now = TargetNow(WEB, workloads, workloads.with_revisions(workload), item)
+    return {f"{value.name}/{value.container}".strip("/"): value for value in values_of(made, now, pod)}
 
 
 def env(*names: str) -> str:

@@ -112,7 +112,7 @@ def test_a_change_of_an_image_is_named_by_its_container() -> None:
         (
             {"spec": {"template": {"metadata": {}}}},
             {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "now"}}}}},
-            'template.metadata.annotations: not set → {"kubectl.kubernetes.io/restartedAt": "now"}',
+            "template.metadata.annotations[kubectl.kubernetes.io/restartedAt]: not set → now",
         ),
         (
             {"metadata": {"labels": {"a.b/c": "1"}}},
@@ -184,6 +184,23 @@ def test_what_somebody_else_has_changed_since_is_left() -> None:
 
     assert left == (image,)
     assert (value_at(made, (*APP, "image")), made["spec"]["replicas"]) == ("theirs:1", 2)
+
+
+def test_what_somebody_else_has_put_beside_it_since_is_left() -> None:
+    changes = differences({"metadata": {}}, {"metadata": {"annotations": {"ours": "1"}}})
+
+    assert taken_back(changes, {"metadata": {"annotations": {"ours": "1", "theirs": "2"}}}) == (
+        {"metadata": {"annotations": {"theirs": "2"}}},
+        (),
+    )
+    assert taken_back(changes, {"metadata": {"annotations": {"ours": "1"}}}) == ({"metadata": {}}, ())
+
+
+def test_an_entry_that_comes_back_stands_where_it_stood() -> None:
+    before = workload(env=[{"name": name, "value": "1"} for name in "abcd"])
+    after = workload(env=[{"name": name, "value": "1"} for name in "ce"])
+
+    assert taken_back(differences(before, after), after) == (before, ())
 
 
 def test_the_patch_by_hand_names_the_entries_of_lists() -> None:
