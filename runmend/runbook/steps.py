@@ -144,8 +144,9 @@ def _operation(
 
 def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
     parameters = {}
+    not_values = RESERVED | bound_items(action)
     for named in action.named.values():
-        if named.name in RESERVED | bound_items(action):
+        if named.name in not_values:
             continue
         if named.name in BUILT_IN_PLACEHOLDERS:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")
