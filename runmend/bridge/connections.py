@@ -256,7 +256,9 @@ class Connection(H11Protocol):
         """End it, with a word where the other side may listen."""
         begun = waits is Waits.BODY or (waits is Waits.HEADERS and self.conn.trailing_data[0])
         if begun:
-            self.refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, _LATE[waits]))
+            # A sender repeats after a 503, and not after a 408: a slow one may well have alerts to tell.
+            late = {"Retry-After": _RETRY_SECONDS}
+            self.refuse(Problem(HTTPStatus.SERVICE_UNAVAILABLE, _LATE[waits], headers=late))
         else:
             self.abort()
 

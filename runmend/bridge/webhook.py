@@ -353,7 +353,8 @@ def _first(error: ValidationError) -> str:
     """The first thing that is wrong; without the input, which may be megabytes of somebody else's text."""
     found = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(_shown(str(part)) for part in found["loc"])
-    return f"{where}: {found['msg']}" if where else found["msg"]
+    says = found["msg"].removeprefix("Value error, ")
+    return f"{where}: {says}" if where else says
 
 
 def _shown(value: object) -> str:

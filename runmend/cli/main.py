@@ -508,7 +508,9 @@ def run(argv: Sequence[str]) -> int:
     except TyperException as error:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "runmend"
-        return _fail(f"{error.format_message().rstrip('.')}; see `{command} --help`", USAGE)
+        return _fail(
+            f"{error.format_message().replace('Value error, ', '').rstrip('.')}; see `{command} --help`", USAGE
+        )
     except (typer.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except BrokenPipeError:

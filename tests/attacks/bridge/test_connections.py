@@ -49,7 +49,7 @@ async def test_a_request_that_is_never_finished_is_a_problem_and_its_connection_
     async with serving(installed.app, "127.0.0.1", 0) as address, attacker(address, says) as slow:
         status, headers = head(answer := await slow.answered())
 
-    assert (status, headers["content-type"], headers["connection"]) == (408, "application/problem+json", "close")
+    assert (status, headers["content-type"], headers["connection"]) == (503, "application/problem+json", "close")
     assert json.loads(answer.partition(b"\r\n\r\n")[2])["detail"].startswith(f"The request's {why} did not come within")
     assert ended(installed, why) == 1
 
@@ -62,7 +62,7 @@ async def test_who_sends_a_byte_now_and_then_is_no_better_off(installed: Install
             slow.writer.write(b"a")
             await asyncio.sleep(0.05)
 
-    assert head(answering.result())[0] == 408
+    assert head(answering.result())[0] == 503
 
 
 @pytest.mark.usefixtures("_impatient")
@@ -83,7 +83,7 @@ async def test_a_body_that_comes_drop_by_drop_ends_though_it_is_worked_on_meanwh
             slow.writer.write(b"a")
             await asyncio.sleep(0.05)
 
-    assert head(answering.result())[0] == 408
+    assert head(answering.result())[0] == 503
 
 
 @pytest.mark.usefixtures("_impatient")
