@@ -21,6 +21,7 @@ from runmend.facts.workload import WorkloadFacts
 from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
+from runmend.kube import facts
 from runmend.kube.client import Cluster, Json
 from runmend.kube.facts import REVISION
 
@@ -74,9 +75,11 @@ class StubCluster(Cluster):
 
     def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
         """No other workload than the Deployment."""
-        if kind != "Deployment":
-            raise NotFound(f"{kind} {namespace}/{name}")
-        return self.deployment(namespace, name)
+        return facts.workload(kind, self.read(kind, namespace, name))
+
+    def deployment(self, namespace: str, name: str) -> WorkloadFacts:
+        """The same."""
+        return self.workload("Deployment", namespace, name)
 
     def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:  # noqa: ARG002
         """None: a Deployment keeps none."""

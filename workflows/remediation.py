@@ -204,7 +204,8 @@ class Remediation:
         )
 
     async def _observe(self, given: RunInput) -> Observation:
-        call = ObserveCall(plan=given.plan, target=given.target, alerts=self._alerts)
+        alerts = given.with_labels(self._alerts, [given.plan.problem_expression])
+        call = ObserveCall(plan=given.plan, target=given.target, alerts=alerts)
         self._show_now(current_details.observing(given.target))
         observation: Observation = await perform(
             "runmend.observe",

@@ -42,9 +42,8 @@ def load_settings(*, runbooks: Path | None = None) -> Settings:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False)[0]
         name = f"{PREFIX}{'_'.join(str(part) for part in first['loc']).upper()}"
-        raise Misconfigured(
-            f"{name}={first['input']!s:.80}: {first['msg'].removeprefix('Value error, ')}; docs/settings.md says what it may be"
-        ) from error
+        says = first["msg"].removeprefix("Value error, ")
+        raise Misconfigured(f"{name}={first['input']!s:.80}: {says}; docs/settings.md says what it may be") from error
     except SettingsError as error:
         raise Misconfigured(f"{error}; docs/settings.md says what each setting may be") from error
 

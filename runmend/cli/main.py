@@ -84,6 +84,7 @@ class Trouble(StrEnum):
 
 _RUNBOOKS: Final = "The directory of runbooks, instead of RUNMEND_RUNBOOKS."
 _ONLY_OF: Final = "Only what the runbooks of this directory need. Without it: what any runbook can need."
+_EXPLAIN = "Say for a reader what it reads, what it may change and when, and how success is judged."
 _OUTPUT: Final = "text, or json for a script."
 _OUTCOME: Final = "Only runs that ended so, or are running; repeat it. A wrong one is answered with the list of them."
 _RUNBOOK_ID: Final = "Only runs of this runbook, by its runbook_id."
@@ -120,12 +121,14 @@ def _lint(
 @app.command("compile", rich_help_panel="Runbooks")
 def _compile(
     file: Annotated[Path, typer.Argument(help="The runbook.")],
+    *,
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+    explain: Annotated[bool, typer.Option("--explain", help=_EXPLAIN)] = False,
 ) -> int:
     """Show what a runbook compiles to: the plan that a run would interpret. The same file gives the same bytes."""
     from runmend.cli.runbooks import compile_one
 
-    return compile_one(file, as_json=output is Format.JSON)
+    return compile_one(file, as_json=output is Format.JSON, explained=explain)
 
 
 @app.command("facts", rich_help_panel="Runbooks")

@@ -12,6 +12,7 @@ from runmend.cli.context import NotFoundHere, counted, load_settings
 from runmend.plan.plan import Plan, Step
 from runmend.reports.report import duration
 from runmend.runbook import SIZE_MAX, RunbookError, Severity, compile_runbook, dump_plan, lint, read_file
+from runmend.runbook.explain import explain
 from runmend.runs.terminal import console
 
 
@@ -40,8 +41,8 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool, strict: bool = False)
     return int(linted.failed)
 
 
-def compile_one(file: Path, *, as_json: bool) -> int:
-    """Print the plan of a runbook, or all that is wrong with it."""
+def compile_one(file: Path, *, as_json: bool, explained: bool = False) -> int:
+    """Print the plan of a runbook, or explain it; or say all that is wrong with it."""
     try:
         source = read_file(file, SIZE_MAX + 1)
     except OSError as error:
@@ -56,7 +57,7 @@ def compile_one(file: Path, *, as_json: bool) -> int:
         sys.stdout.write(dump_plan(compiled.plan).decode())
     else:
         out = console()
-        for line in _in_words(compiled.plan):
+        for line in explain(compiled.plan) if explained else _in_words(compiled.plan):
             out.print(line, markup=False)
     return 0
 

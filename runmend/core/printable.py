@@ -13,7 +13,8 @@ def printable(text: str) -> str:
 
     The escapes are JSON's own, so JSON stays JSON and means the same.
     """
-    if text.isprintable():
+    # Nearly always, and each line of a log comes through here.
+    if text.replace("\n", "").replace("\t", "").isprintable():
         return text
     return "".join(char if _is_shown(char) or char in "\n\t" else _escape(char) for char in text)
 

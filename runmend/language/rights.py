@@ -5,7 +5,7 @@ deploy/kubernetes ships what they print.
 """
 
 import textwrap
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -101,9 +101,17 @@ def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> di
     given = [*_OF_EACH_RUN, *named, *(right for needed in _needed(operations) for right in needed.rights)]
     return {
         BRIDGE: _OF_THE_BRIDGE,
-        WORKER: tuple(dict.fromkeys(given)),
+        WORKER: _each_once(given),
         SECRETS: (Right("", ("secrets",), ("get",)),),
     }
+
+
+def _each_once(given: Iterable[Right]) -> tuple[Right, ...]:
+    """Rights without those that are there already, for whatever reason."""
+    first: dict[tuple[object, ...], Right] = {}
+    for right in given:
+        first.setdefault((right.group, right.resources, right.verbs), right)
+    return tuple(first.values())
 
 
 def writes(operations: Collection[Operation]) -> dict[str, tuple[Write, ...]]:

@@ -22,7 +22,7 @@ _UNVERIFIED = re.compile(r"(?:^|; )([0-9]+) criteri(?:on|a) unverified$")
 
 def keyword(text: str, most: int = KEYWORD_BYTES) -> str:
     """A text as every visibility store takes it for a search attribute: printable, and at most 250 bytes."""
-    shown = "".join(char if char.isprintable() else "?" for char in text)
+    shown = text if text.isprintable() else "".join(char if char.isprintable() else "?" for char in text)
     return shown.encode()[:most].decode(errors="ignore")
 
 

@@ -1,6 +1,6 @@
 """What passes between a run's workflow, its activities, and whoever starts or reads it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -34,6 +34,15 @@ class RunInput(Frozen):
     target: Target
     alerts: tuple[Alert, ...]
     options: Options = Options()
+
+    def with_labels(self, alerts: tuple[Alert, ...], asked: Iterable[str]) -> tuple[Alert, ...]:
+        """Alerts, which are handed on in brief, with all labels that the input has of them where an expression that is
+        asked may name any.
+        """
+        if not any("alert" in expression for expression in asked):
+            return alerts
+        whole = {alert.episode: alert for alert in self.alerts}
+        return tuple(whole.get(alert.episode, alert) for alert in alerts)
 
 
 class Joining(Frozen):
@@ -153,12 +162,10 @@ class StepCall(Frozen):
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
-        if "alert" in step.gate:
-            # A gate may name any label, and alerts are handed on in brief.
-            whole = {alert.episode: alert for alert in given.alerts}
-            alerts = tuple(whole.get(alert.episode, alert) for alert in alerts)
         came_to = {result.action_id: result.came_to for result in results}
         named = {name: each.action_id for each in plan.steps[: number - 1] for name in (each.action_id, each.output)}
+        asked = (step.gate, plan.problem_expression, *(condition.expression for condition in step.conditions))
+        alerts = given.with_labels(alerts, asked)
         protect = plan.protect_serving if plan.protect_serving is not None else given.options.protect_serving
         return cls(
             step=step,

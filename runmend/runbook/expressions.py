@@ -18,12 +18,12 @@ class Readers:
 
 OF_CRITERIA: Final = Readers(
     "the expression",
-    frozenset({"pods", "workload", "events", "restarted"}),
+    frozenset({"pods", "workload", "node", "events", "restarted"}),
     "and a criterion speaks of the target after the change, whose pods are new",
 )
 OF_CONDITIONS: Final = Readers(
     "the expression",
-    frozenset({"pods", "pod", "container", "workload", "node", "alert"}),
+    frozenset(GROUPS) - {"events", "restarted"},
     "and what is new is not known before the target has settled",
 )
 

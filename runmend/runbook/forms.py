@@ -5,6 +5,7 @@ stand, and examples, each of which is a test. Patterns are matched whole, agains
 `phrases.LONGEST` characters.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -43,6 +44,17 @@ _COMPARED = (
     r"(?P<compared>at least|at most|more than|fewer than|less than|above|over|below|under|exactly|exceeds|"
     r"greater than|higher than|lower than)"
 )
+NODE_WELL: Final = {
+    **dict.fromkeys(("ready", "healthy", "ready=true", "ready = true"), "node.ready"),
+    **dict.fromkeys(("schedulable", "uncordoned"), "node.schedulable"),
+    "available": "node.takes_pods",
+}
+"""What a node may be, and the fact that says so."""
+_NODE = r"(?:(?:the|affected|target|its|alerts?) )*node(?:s? (?:status|state|condition|conditions))?"
+_NODE_IS = rf"(?:(?:has )?{_MOVE}to |{_BECOME}|reports |shows )"
+_NODE_WORDS = "|".join(map(re.escape, NODE_WELL))
+_NODE_WELL = rf"(?:in )?(?:a |the )?(?P<node_well>{_NODE_WORDS})(?: (?:state|status))?(?: again)?"
+_NODE_STATE = rf"(?:in |under )?(?:the )?(?P<node>not ready|(?:memory|disk|pid) pressure|{STATE})(?: state| status)?"
 _SOME = "pods.size() > 0"
 _ALL_RUN = f"{_SOME} && pods.all(p, p.running)"
 _STARTED = f"{_SOME} && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
@@ -227,6 +239,60 @@ FORMS: Final = (
         ("Restart count stays below 3 for 5 minutes",),
         must="stay",
     ),
+    Form(
+        rf"{_NODE} (?:has )?{_MOVE}from {_NODE_STATE} to {_NODE_WELL}",
+        "{node_well} && !({node})",
+        ("Node moves from NotReady to Ready", "Node transitions from `SchedulingDisabled` to schedulable"),
+        where="criterion",
+    ),
+    Form(
+        rf"{_NODE} {_NODE_IS}{_NODE_WELL}",
+        "{node_well}",
+        ("Node is Ready", "Node is schedulable again", "Node condition is `Ready=True`", "Node returns to Ready"),
+        lasting="",
+    ),
+    Form(
+        rf"{_NODE} {_NODE_IS}{_NODE_WELL} and (?P<node_also>{_NODE_WORDS})",
+        "{node_well} && {node_also}",
+        ("Node is Ready and schedulable",),
+        lasting="",
+    ),
+    Form(
+        rf"{_NODE} {_STAY}{_NODE_WELL}",
+        "{node_well}",
+        ("Node stays Ready for 10 minutes",),
+        must="stay",
+    ),
+    Form(
+        rf"{_NODE} (?:is |has )?(?:no longer|not|no)(?: longer)? {_NODE_STATE}",
+        "!({node})",
+        ("Node is no longer NotReady", "Node is not under DiskPressure", "Node has no MemoryPressure"),
+        lasting="",
+    ),
+    Form(
+        rf"{_NODE} (?:is |has )(?:not under|no) (?:any )?(?:resource )?pressure",
+        "!node.under_pressure",
+        ("Node has no resource pressure",),
+        lasting="",
+    ),
+    Form(
+        rf"{_NODE} (?:is|becomes|reports|has|stays|remains)(?: currently| still)?(?: under)? {_NODE_STATE}",
+        "{node}",
+        (
+            "Node is NotReady",
+            "Node is cordoned",
+            "Node has DiskPressure",
+            "Node is under memory pressure",
+            "Node is unhealthy",
+        ),
+    ),
+    Form(
+        rf"(?:new )?pods? (?:can|could|may|are able to) be (?:scheduled|placed) (?:to|on|onto) {_NODE}(?: again)?|"
+        rf"{_NODE} (?:accepts?|takes?) new pods(?: again)?",
+        "node.takes_pods",
+        ("New pods can be scheduled to the node", "Node accepts new pods"),
+        lasting="",
+    ),
     # Conditions: what may hold before anything is done.
     Form(
         rf"(?:(?:the|a|any|affected|pods?) )*(?:pod|container|its container|init container)s?(?: status| state)? {_IS}"
@@ -313,7 +379,7 @@ FORMS: Final = (
     Form(
         rf"{_WHOSE}(?:deployment|workload) has (?:a|any) previous revision|"
         r"(?:there is )?a previous revision(?: exists)?",
-        "workload.revision > 1",
+        "workload.previous_revision != null",
         ("The Deployment has a previous revision", "There is a previous revision"),
         where="condition",
     ),

@@ -13,7 +13,7 @@ from runmend.core.names import dns_label
 from runmend.facts.states import State
 from runmend.language.states import STATES
 from runmend.runbook.diagnostics import quoted
-from runmend.runbook.forms import FORMS, Form, Must, Place
+from runmend.runbook.forms import FORMS, NODE_WELL, Form, Must, Place
 from runmend.runbook.labels import Labels, labels_in
 from runmend.runbook.phrases import DURATION, number_in, seconds_in, sentence, state_in
 
@@ -38,6 +38,24 @@ _COMPARED: Final = {
     **dict.fromkeys(("fewer than", "less than", "below", "under", "lower than"), "<"),
     **dict.fromkeys(("exactly",), "=="),
 }
+_PRESSURES: Final = {
+    "pressure": "node.under_pressure",
+    "memorypressure": "node.memory_pressure",
+    "diskpressure": "node.disk_pressure",
+    "pidpressure": "node.pid_pressure",
+}
+_NODE: Final = {
+    **dict.fromkeys(("ready",), "node.ready"),
+    **dict.fromkeys(("notready", "unready"), "!node.ready"),
+    **dict.fromkeys(("healthy",), "node.ready && !node.under_pressure"),
+    **dict.fromkeys(("unhealthy", "nothealthy"), "!(node.ready && !node.under_pressure)"),
+    **dict.fromkeys(("schedulable", "uncordoned", "notcordoned"), "node.schedulable"),
+    **dict.fromkeys(("cordoned", "unschedulable", "notschedulable", "schedulingdisabled"), "!node.schedulable"),
+    **_PRESSURES,
+    **{f"under{words}": fact for words, fact in _PRESSURES.items()},
+    **{f"{word}{words}": f"!{fact}" for words, fact in _PRESSURES.items() for word in ("no", "notunder")},
+}
+"""What is said of a node, without its spaces, and the expression that it stands for."""
 _PREPOSITION = (
     r"(?:(?:for|during|over|throughout)(?: at least)?(?: the)?(?: (?:next|following|last))?(?: a period of)?|"
     r"in the (?:next|following|last))"
@@ -115,6 +133,14 @@ def _as_asked(state: str) -> str:
     return f'waiting("{state}")' if known.waiting or known.pod else f'terminated("{state}")'
 
 
+def _of_a_node(words: str) -> str | None:
+    """The expression that shows what is said of a node: in words, or by the name of a state."""
+    if said := _NODE.get(words.replace(" ", "")):
+        return said
+    state = state_in(words.replace("not ready", "notready"), _asked("node"))
+    return STATES[state].node if state else None
+
+
 def _number(text: str) -> str | None:
     number = number_in(text)
     return None if number is None else str(number)
@@ -130,13 +156,15 @@ def _namespace(text: str) -> str | None:
 _SHOWN: Final[dict[str, Callable[[State], bool]]] = {
     "event": lambda state: bool(state.events),
     "ended": lambda state: bool(state.terminated),
-    "state": lambda state: bool(state.waiting or state.pod),
+    "state": lambda state: bool(state.waiting or state.pod or state.lingers),
+    "node": lambda state: bool(state.node),
     "shown": lambda state: bool(state.waiting or state.pod or state.terminated),
 }
 _NOT_SHOWN: Final = {
     "event": "asks for events, and none speaks of",
     "ended": "asks for containers that end, and none ends for",
     "state": "asks for containers that wait, and none waits in",
+    "node": "asks for a node, and none is in",
     "shown": "asks for pods or containers, and none is in",
 }
 
@@ -153,10 +181,13 @@ _VALUES: Final[dict[str, Callable[[str], str | None]]] = {
     "owner": OWNERS.get,
     "phase": str.capitalize,
     "namespace": _namespace,
+    "node": _of_a_node,
     "state": lambda words: state_in(words, _asked("state")),
     "event": lambda words: state_in(words, _asked("event")),
     "ended": lambda words: state_in(words, _asked("ended")),
     "shown": lambda words: state_in(words, _asked("shown")),
+    "node_well": NODE_WELL.get,
+    "node_also": NODE_WELL.get,
 }
 """What a pattern's group stands for in the expression; None where its words are nothing that it can be."""
 
@@ -173,7 +204,7 @@ def wrong_state(text: str, place: Place = "criterion") -> tuple[str, str] | None
             found = pattern.fullmatch(each) if form.may_stand(place) else None
             for name in _SHOWN if found else ():
                 named = found.groupdict().get(name) if found else None
-                if not named or state_in(named, _asked(name)) is not None:
+                if not named or _VALUES[name](named) is not None:
                     continue
                 word = next((word for word in text.split() if sentence(word) == named), named)
                 known = state_in(named, STATES)

@@ -3,11 +3,12 @@
 The sandbox deletes at once; what a finalizer holds is read here as the API server gives it.
 """
 
+from datetime import datetime
+
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.workload import WorkloadFacts
-from runmend.kube.client import Cluster
+from runmend.kube.client import Cluster, Json
 from tests.runs import Failed
 from tests.workflow.acts import happens, hold_settle
 from tests.workflow.scenes import nothing_written
@@ -20,12 +21,14 @@ DELETING = "the target is being deleted"
 def deletion(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The Deployments whose deletion has begun, by name."""
     begun: list[str] = []
-    read = Cluster.workload
+    read = Cluster.look_at
 
-    def workload(self: Cluster, kind: str, namespace: str, name: str) -> WorkloadFacts:
-        return read(self, kind, namespace, name).model_copy(update={"deleting": name in begun})
+    def look_at(self: Cluster, kind: str, namespace: str, name: str) -> tuple[Json, datetime | None]:
+        item, told = read(self, kind, namespace, name)
+        ending = {"deletionTimestamp": "2026-11-28T17:00:00Z"} if name in begun else {}
+        return item | {"metadata": item["metadata"] | ending}, told
 
-    monkeypatch.setattr(Cluster, "workload", workload)
+    monkeypatch.setattr(Cluster, "look_at", look_at)
     return begun
 
 
@@ -73,4 +76,4 @@ async def test_a_deployment_whose_deletion_begins_in_the_window_is_not_resolved(
 
     said = told(await world.failed(handle), Outcome.VERIFICATION_FAILED)
 
-    assert said == "Deployment shop/web is being deleted: what was changed goes with it"
+    assert said == "30s into the window: Deployment shop/web is being deleted: what was changed goes with it"

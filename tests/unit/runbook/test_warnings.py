@@ -106,7 +106,7 @@ KINDS = listed([*Kind], "and")
             (
                 'rb.md:53: warning: the criterion "Pod is no longer in Sadness" names an unknown state "Sadness", so '
                 "it will be reported as unverified; states that may stand there are ImagePullBackOff, ErrImagePull, "
-                "CrashLoopBackOff, ContainerCreating, CreateContainerConfigError, CreateContainerError, "
+                "CrashLoopBackOff, OOMKilled, ContainerCreating, CreateContainerConfigError, CreateContainerError, "
                 "RunContainerError, InvalidImageName, ErrImageNeverPull, Unschedulable, Evicted"
             ),
             "unverified-criterion",

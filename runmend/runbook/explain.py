@@ -1,0 +1,150 @@
+"""A compiled runbook for who has to approve it: what starts it, what is read, what may be changed and when, how success
+is judged, what stays manual, and what only recommends. Pure.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from runmend.core.wording import listed
+from runmend.facts.expressions import compiled
+from runmend.facts.units import duration_in_words
+from runmend.language.needs import Field
+from runmend.language.verbs import changing_of, verb_of
+from runmend.plan.operations import Operation
+from runmend.plan.plan import Plan, Step
+
+
+@dataclass(slots=True)
+class Part:
+    """One part of the explanation: its heading and its lines, each at its depth."""
+
+    heading: str
+    lines: list[tuple[int, str]] = field(default_factory=list)
+
+    def say(self, text: str, depth: int = 0) -> None:
+        """One line more."""
+        self.lines.append((depth, text))
+
+
+def explain(plan: Plan) -> Iterator[str]:
+    """The explanation, line by line."""
+    yield f"{plan.runbook_id}: {plan.title}"
+    for part in (_starts(plan), _reads(plan), _changes(plan), _judges(plan), _manual(plan), _recommends(plan)):
+        yield ""
+        yield part.heading
+        for depth, text in part.lines or [(0, "nothing")]:
+            yield f"{'  ' * (depth + 1)}{text}"
+
+
+def _starts(plan: Plan) -> Part:
+    part = Part("What starts it")
+    labels = f" with the labels {listed(plan.required_labels, 'and')}" if plan.required_labels else ""
+    part.say(f"the alert {listed(plan.alertnames)}{labels}")
+    if plan.match:
+        part.say(f"whose labels match {listed([str(matcher) for matcher in plan.match], 'and')}")
+    if plan.problem_expression:
+        part.say(f"there is something to do where {plan.problem_expression}")
+    elif plan.state:
+        part.say(f"there is something to do where a container is in {plan.state}")
+    elif plan.changes:
+        part.say("nothing says what the problem is: the steps' own gates decide")
+    return part
+
+
+def _reads(plan: Plan) -> Part:
+    part = Part("What is read")
+    part.say("the target, its pods of every revision, and what controls them")
+    named = {group for source in _expressions(plan) for group in compiled(source).groups}
+    if "node" in named:
+        part.say("the node of the alert's pod, because an expression names it")
+    for diagnostic in plan.diagnosis:
+        if diagnostic.query:
+            part.say(f"line {diagnostic.line}: {diagnostic.query.verb} {_says(diagnostic.query)}".rstrip())
+    for step in plan.steps:
+        if not step.changes:
+            part.say(f"line {step.line}: {step.action_id}: {step.command}")
+            _gates(step, part)
+    return part
+
+
+def _says(operation: Operation) -> str:
+    verb = verb_of(operation)
+    return str(verb.says(verb.arguments.model_validate(operation.arguments)))
+
+
+def _changes(plan: Plan) -> Part:
+    part = Part("What may be changed")
+    for step in plan.steps:
+        if not step.changes:
+            continue
+        changing, arguments = changing_of(step.operation)
+        part.say(f"line {step.line}: {step.action_id}: {step.command}")
+        fields = [_shown(each) for each in changing.fields(arguments)]
+        if fields:
+            part.say(f"of the {step.operation.kind}: {listed(fields, 'and')}; it can be taken back", 1)
+        _gates(step, part)
+        if step.on_error == "continue":
+            part.say("where it fails, the run goes on", 1)
+    return part
+
+
+def _gates(step: Step, part: Part) -> None:
+    if step.state:
+        part.say(f"only containers that are in {step.state}", 1)
+    if step.gate:
+        part.say(f"only when {step.gate}", 1)
+    if step.owner:
+        part.say(f"only where the pod is owned by a {step.owner}", 1)
+    for condition in step.conditions:
+        part.say(f'line {condition.line}: allowed if "{condition.text}"', 1)
+        part.say(condition.expression, 2)
+
+
+def _judges(plan: Plan) -> Part:
+    part = Part("How success is judged")
+    if not plan.changes:
+        return part
+    for criterion in plan.criteria:
+        if criterion.understood:
+            part.say(f'line {criterion.line}: "{criterion.text}"')
+            part.say(f"must {criterion.must} true: {criterion.expression}", 1)
+    settle, window = (
+        duration_in_words(timedelta(seconds=seconds)) for seconds in (plan.settle_seconds, plan.window_seconds)
+    )
+    part.say(f"what must become true is waited for, {settle} at most; then all of it must hold for {window}")
+    return part
+
+
+def _manual(plan: Plan) -> Part:
+    part = Part("What stays manual")
+    for diagnostic in plan.diagnosis:
+        for point in diagnostic.points:
+            if point.probe is None:
+                part.say(f'line {point.line}: "{point.text}" is reported as not done')
+    for criterion in plan.criteria:
+        if not criterion.understood:
+            part.say(f'line {criterion.line}: "{criterion.text}" is reported as unverified')
+    return part
+
+
+def _recommends(plan: Plan) -> Part:
+    part = Part("What only recommends, and why")
+    if plan.mode:
+        part.say(f"the runbook's mode is {plan.mode}")
+    for step in plan.steps:
+        for restriction in step.restrictions:
+            part.say(f"{step.action_id}: {restriction}")
+    return part
+
+
+def _expressions(plan: Plan) -> Iterator[str]:
+    for step in plan.steps:
+        yield from filter(None, (step.gate, *(condition.expression for condition in step.conditions)))
+    yield from (criterion.expression for criterion in plan.criteria if criterion.understood)
+
+
+def _shown(path: Field) -> str:
+    """`spec.template.spec.containers[*].image`."""
+    parts = (f"[{key}]" if key == "*" or "." in key or "/" in key else f".{key}" for key in path)
+    return "".join(parts).removeprefix(".")

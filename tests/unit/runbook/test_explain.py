@@ -1,0 +1,59 @@
+"""`runmend compile --explain`: a runbook told to who has to approve it."""
+
+from runmend.runbook import compile_runbook
+from runmend.runbook.explain import explain
+from tests.unit.runbooks import SEED, compiled
+
+IMAGES = "spec.template.spec.containers[*].image and spec.template.spec.initContainers[*].image"
+OWNED = "  - Pod must be owned by a Deployment\n"
+
+
+def explained(*changes: tuple[str, str]) -> str:
+    return "\n".join(explain(compiled(*changes).plan))
+
+
+def part(text: str, heading: str) -> list[str]:
+    (found,) = [each for each in text.split("\n\n") if each.splitlines()[0] == heading]
+    return [line.strip() for line in found.splitlines()[1:]]
+
+
+def test_the_shipped_runbook_says_what_it_reads_and_changes_and_how_it_is_judged() -> None:
+    text = "\n".join(explain(compile_runbook(SEED.encode(), "rb.md").plan))
+
+    assert text.startswith("RB_IMAGEPULL: ImagePullBackOff Remediation\n")
+    assert part(text, "What starts it") == [
+        "the alert KubePodImagePullBackOff with the labels namespace and pod",
+        "there is something to do where a container is in ImagePullBackOff",
+    ]
+    assert "line 33: get_pod_events: kubectl get events -n {namespace} --field-selector involvedObject.name={pod}" in (
+        part(text, "What is read")
+    )
+    assert part(text, "What may be changed")[1:] == [
+        f"of the Deployment: {IMAGES}; it can be taken back",
+        "only containers that are in ImagePullBackOff",
+        "only where the pod is owned by a Deployment",
+    ]
+    judged = part(text, "How success is judged")
+    assert 'line 50: "Pod transitions from ImagePullBackOff to Running"' in judged
+    assert judged[-1] == "what must become true is waited for, 10m 00s at most; then all of it must hold for 5m 00s"
+    assert part(text, "What stays manual") == ["nothing"]
+    assert part(text, "What only recommends, and why") == ["nothing"]
+
+
+def test_sentence_and_expression_stand_side_by_side() -> None:
+    changed = part(explained((OWNED, f"{OWNED}  - The Deployment is not paused\n")), "What may be changed")
+
+    at = changed.index('line 47: allowed if "The Deployment is not paused"')
+    assert changed[at + 1] == "!workload.paused"
+
+
+def test_what_nothing_reads_is_manual_unverified_or_recommended() -> None:
+    text = explained(
+        (OWNED, f"{OWNED}  - Only on weekdays\n"),
+        ("- Container starts", "- Users are happy\n- Container starts"),
+        ("   - Verify image name", "   - Ask the vendor\n   - Verify image name"),
+    )
+
+    assert any('"Users are happy" is reported as unverified' in line for line in part(text, "What stays manual"))
+    assert any('"Ask the vendor" is reported as not done' in line for line in part(text, "What stays manual"))
+    assert part(text, "What only recommends, and why") == ["patch_image: line 48: Only on weekdays"]
