@@ -125,6 +125,14 @@ class StubCluster(Cluster):
         """The same, at no time that would be known."""
         return self.read(kind, namespace, name), None
 
+    def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
+        """Nothing is deleted here."""
+        raise AssertionError(f"{kind} {namespace}/{name} was to be deleted")
+
+    def evict(self, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
+        """Nothing is evicted here."""
+        raise AssertionError(f"{namespace}/{name} was to be evicted")
+
     def list_of(self, *_: object, **__: object) -> tuple[Json, ...]:
         """None."""
         return ()

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from runmend.core.frozen import Frozen
 from runmend.language.verbs.command import Command, no_more, node_of
-from runmend.language.verbs.verb import Changing, Situation, Verb
-from runmend.plan.change import Json
+from runmend.language.verbs.verb import Changing, Example, Situation, Verb
+from runmend.plan.change import Change, Json
 from runmend.plan.operations import Operation
 
 KINDS = ("Node",)
@@ -15,6 +15,10 @@ FIELDS = (("spec", "unschedulable"),)
 
 class OneNode(Frozen):
     """Its command says no more than the node."""
+
+
+CORDONED = Example(before={"spec": {}}, changes=(Change(path=("spec", "unschedulable"), after=True),))
+"""What cordoning makes of a node."""
 
 
 def _command(words: str) -> Callable[[Command], Operation | None]:
@@ -48,7 +52,9 @@ CORDON = Verb(
     arguments=OneNode,
     command=_command("cordon"),
     example="kubectl cordon {node}",
-    changing=Changing(effect=lambda _, situation: cordoned(situation.item), fields=lambda _: FIELDS, repeatable=True),
+    changing=Changing(
+        effect=lambda _, situation: cordoned(situation.item), fields=lambda _: FIELDS, repeatable=True, example=CORDONED
+    ),
 )
 UNCORDON = Verb(
     words="uncordon",
@@ -57,5 +63,12 @@ UNCORDON = Verb(
     arguments=OneNode,
     command=_command("uncordon"),
     example="kubectl uncordon {node}",
-    changing=Changing(effect=_uncordoned, fields=lambda _: FIELDS, repeatable=True),
+    changing=Changing(
+        effect=_uncordoned,
+        fields=lambda _: FIELDS,
+        repeatable=True,
+        example=Example(
+            before={"spec": {"unschedulable": True}}, changes=(Change(path=("spec", "unschedulable"), before=True),)
+        ),
+    ),
 )

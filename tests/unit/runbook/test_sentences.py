@@ -346,9 +346,7 @@ def test_a_sentence_about_a_node(text: str, expression: str) -> None:
     compiled(read.expression)
 
 
-@pytest.mark.parametrize(
-    "text", ["Node is happy", "Node is CrashLoopBackOff", "Node moves from Ready to NotReady"]
-)
+@pytest.mark.parametrize("text", ["Node is happy", "Node is CrashLoopBackOff", "Node moves from Ready to NotReady"])
 def test_what_no_node_can_be_is_not_understood(text: str) -> None:
     assert read_sentence(text) is None
 
