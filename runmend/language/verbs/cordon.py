@@ -5,12 +5,15 @@ from collections.abc import Callable
 
 from runmend.core.frozen import Frozen
 from runmend.language.verbs.command import Command, no_more, node_of
-from runmend.language.verbs.verb import Changing, Situation, Verb
-from runmend.plan.change import Json
+from runmend.language.verbs.verb import Changing, Example, Situation, Verb
+from runmend.plan.change import Change, Json
 from runmend.plan.operations import Operation
 
 KINDS = ("Node",)
 FIELDS = (("spec", "unschedulable"),)
+
+
+CORDONS = Change(path=FIELDS[0], after=True)
 
 
 class OneNode(Frozen):
@@ -48,7 +51,12 @@ CORDON = Verb(
     arguments=OneNode,
     command=_command("cordon"),
     example="kubectl cordon {node}",
-    changing=Changing(effect=lambda _, situation: cordoned(situation.item), fields=lambda _: FIELDS, repeatable=True),
+    changing=Changing(
+        effect=lambda _, situation: cordoned(situation.item),
+        fields=lambda _: FIELDS,
+        repeatable=True,
+        example=Example(before={"spec": {}}, changes=(CORDONS,)),
+    ),
 )
 UNCORDON = Verb(
     words="uncordon",
@@ -57,5 +65,12 @@ UNCORDON = Verb(
     arguments=OneNode,
     command=_command("uncordon"),
     example="kubectl uncordon {node}",
-    changing=Changing(effect=_uncordoned, fields=lambda _: FIELDS, repeatable=True),
+    changing=Changing(
+        effect=_uncordoned,
+        fields=lambda _: FIELDS,
+        repeatable=True,
+        example=Example(
+            before={"spec": {"unschedulable": True}}, changes=(Change(path=FIELDS[0], before=True, after=None),)
+        ),
+    ),
 )

@@ -8,9 +8,9 @@ from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
 from runmend.language.needs import Needs, Right, Write
 from runmend.language.verbs.command import Command, Flag, flag, no_more, node_of
-from runmend.language.verbs.cordon import FIELDS, KINDS, cordoned
+from runmend.language.verbs.cordon import CORDONS, FIELDS, KINDS, cordoned
 from runmend.language.verbs.pods import controller, has_ended, is_deleting, is_mirror, loses_data
-from runmend.language.verbs.verb import Changing, Chosen, Removing, Situation, Verb
+from runmend.language.verbs.verb import Changing, Chosen, Example, Removing, Situation, Verb
 from runmend.plan.change import Json
 from runmend.plan.operations import Operation
 from runmend.plan.removal import How, named
@@ -143,6 +143,7 @@ VERB = Verb(
         effect=lambda _, situation: cordoned(situation.item),
         fields=lambda _: FIELDS,
         repeatable=True,
+        example=Example(before={"spec": {}}, changes=(CORDONS,)),
         removing=Removing(
             how=How.EVICT,
             reads=_reads,

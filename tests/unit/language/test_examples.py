@@ -64,6 +64,9 @@ def done(verb: Verb[Any], item: Json) -> Json:
 
 @pytest.mark.parametrize("verb", CHANGING, ids=lambda verb: verb.words)
 def test_every_verb_that_changes_something_has_its_example(verb: Verb[Any]) -> None:
+    assert verb.changing
+    if verb.changing.removing and verb.kinds == ("Pod",):
+        return  # it changes no object: tests/workflow/test_deleted_pods.py has what it does
     _, example = parts(verb)
 
     assert example.changes
