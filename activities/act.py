@@ -42,7 +42,7 @@ from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_w
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import ChangeNote, notes_in
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import DELETING, GONE, NOT_ALLOWED, OWNER, PAUSED
+from runmend.plan.reasons import BY_MODE, DELETING, GONE, NOT_ALLOWED, OWNER, PAUSED
 from runmend.plan.removal import named
 from runmend.plan.values import known
 from runmend.reports.target_events import Author
@@ -159,7 +159,7 @@ def _left(risk: Risk | None, call: StepCall) -> Risk | None:
     """Why a change is left to a person; None where it is made."""
     if risk:
         return risk
-    return Risk("the mode is recommend", "the mode is recommend") if call.mode is Mode.RECOMMEND else None
+    return Risk(BY_MODE, BY_MODE) if call.mode is Mode.RECOMMEND else None
 
 
 class _Tried(NamedTuple):

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
-from runmend.facts.expressions import Judged, compiled
+from runmend.facts.expressions import compiled
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot, first_few
@@ -103,7 +103,8 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
             status=Status.UNVERIFIED,
             evidence="not understood, so not checked",
         )
-    judged, younger = _judged(criterion, mark, live)
+    snapshot, younger = _snapshot(mark, live)
+    judged = compiled(criterion.expression).judge(snapshot)
     evidence = judged.evidence
     if judged.holds and younger and "pods" in compiled(criterion.expression).groups:
         # What is passed over is said: a pod that waits must not stand beside "every container has started".
@@ -122,23 +123,21 @@ def broken(criterion: Criterion, mark: Watermark, live: Live) -> bool:
         return False
     expression = compiled(criterion.expression)
     held = criterion.must == "stay" or "restarted" in expression.groups or bool(expression.named("new"))
-    return held and _judged(criterion, mark, live)[0].holds is False
+    return held and expression.holds(_snapshot(mark, live)[0]) is False
 
 
-def _judged(criterion: Criterion, mark: Watermark, live: Live) -> tuple[Judged, tuple[PodFacts, ...]]:
-    """What an expression says, and the pods that were passed over."""
+def _snapshot(mark: Watermark, live: Live) -> tuple[Snapshot, tuple[PodFacts, ...]]:
+    """What an expression is asked about, and the pods that are passed over."""
     pods, younger = settled_pods(mark, live)
-    judged = compiled(criterion.expression).judge(
-        Snapshot(
-            pods=pods,
-            all_pods=live.pods,
-            workload=live.workload,
-            node=live.node,
-            unknown=live.unknown,
-            events=live.events,
-            counted=mark.events,
-            restarts=mark.restarts,
-            states=STATES,
-        )
+    snapshot = Snapshot(
+        pods=pods,
+        all_pods=live.pods,
+        workload=live.workload,
+        node=live.node,
+        unknown=live.unknown,
+        events=live.events,
+        counted=mark.events,
+        restarts=mark.restarts,
+        states=STATES,
     )
-    return judged, younger
+    return snapshot, younger

@@ -28,6 +28,7 @@ from runmend.language.target import TargetNow
 from runmend.plan.change import in_words
 from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus
 from runmend.plan.plan import Plan, Step
+from runmend.plan.reasons import BY_MODE
 from runmend.plan.removal import named
 from runmend.reports.target_events import Author
 from runmend.runs.replaying.again import options_for
@@ -144,6 +145,8 @@ class _Steps:
             result = act(self.cluster, trying, author, may_change=may_change(self.settings, call.target))
         except (*_ENDINGS, NotYet, Forbidden, Invalid, NotFound) as error:
             return _ending(named, error)
+        if result.refused and call.mode is not Mode.RECOMMEND and result.reason == BY_MODE:
+            return f"{named}: would fail, the API server refuses it: {result.refused}", True
         return f"{named}: {_would(result, call.mode)}", False
 
     def _call(self, number: int) -> StepCall:
@@ -173,7 +176,7 @@ class _Steps:
 
 
 def _would(result: StepResult, mode: Mode) -> str:
-    said = result.summary.removeprefix("the mode is recommend; ")
+    said = result.summary.removeprefix(f"{BY_MODE}; ")
     if result.status is StepStatus.SKIPPED:
         return f"would be skipped: {said}"
     if result.status is StepStatus.NOT_NEEDED:
