@@ -20,8 +20,8 @@ NODE: Json = {
 CORDONED: Json = NODE | {"spec": NODE["spec"] | {"unschedulable": True}}
 
 
-def made(verb: str, item: Json) -> Json:
-    changing, arguments = changing_of(Operation(verb=verb, kind="Node", name="{node}"))
+def made(verb: str, item: Json, **arguments_: Any) -> Json:
+    changing, arguments = changing_of(Operation(verb=verb, kind="Node", name="{node}", arguments=arguments_))
     now: Any = SimpleNamespace()
     result: Json = changing.effect(arguments, Situation(item, now, {}))
     return result
@@ -95,6 +95,11 @@ def test_rights_on_nodes_are_roles_of_their_own() -> None:
 
 
 def test_every_verb_s_example_compiles_to_it() -> None:
-    for words in ("cordon", "uncordon"):
-        (step,) = node_plan(BY_WORDS[words].example).steps
+    for words in ("cordon", "uncordon", "drain"):
+        verb = BY_WORDS[words]
+        (step,) = node_plan(verb.example).steps
         assert step.operation.verb == words
+        assert verb.changing
+        assert verb.changing.example
+        item = NODE | verb.changing.example.before
+        assert differences(item, made(words, item, **step.operation.arguments)) == verb.changing.example.changes
