@@ -25,8 +25,10 @@ _DRY_RUN: Final = (
 def needs_of(operation: Operation) -> Needs:
     """What a command needs besides what each run does: its verb's own, and what it writes of its object."""
     verb = verb_of(operation)
+    if verb.reading:
+        return Needs(rights=(*verb.needs.rights, *verb.reading.rights(operation)))
     if verb.changing is None:
-        return verb.needs
+        raise TypeError(f"{verb.words} neither reads nor changes anything")
     kind = BY_NAME[operation.kind]
     fields = verb.changing.fields(verb.arguments.model_validate(operation.arguments))
     return Needs(
@@ -98,12 +100,19 @@ SECRETS: Final = "read-secrets"
 def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> dict[str, tuple[Right, ...]]:
     """Role → its rights, for runbooks that hold these commands, and whose expressions name these groups of facts."""
     named = [right for group, rights in _OF_GROUPS.items() if group in groups for right in rights]
-    given = [*_OF_EACH_RUN, *named, *(right for needed in _needed(operations) for right in needed.rights)]
+    others = [right for needed in _needed(operations) for right in needed.rights if not _given(right, _OF_EACH_RUN)]
+    given = [*_OF_EACH_RUN, *named, *others]
     return {
         BRIDGE: _OF_THE_BRIDGE,
         WORKER: _each_once(given),
         SECRETS: (Right("", ("secrets",), ("get",)),),
     }
+
+
+def _given(right: Right, by: Collection[Right]) -> bool:
+    """Whether others give all that a right does."""
+    pairs = {(other.group, resource, verb) for other in by for resource in other.resources for verb in other.verbs}
+    return all((right.group, resource, verb) in pairs for resource in right.resources for verb in right.verbs)
 
 
 def _each_once(given: Iterable[Right]) -> tuple[Right, ...]:

@@ -193,8 +193,8 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             "kubectl get events --{flag} x",
             "the placeholder {flag} stands in a flag's name; write it out; a placeholder fills a value",
         ),
-        ("kubectl get", f'the verb "get" is not supported yet; {SUPPORTED}'),
-        ("kubectl get pods -n {namespace}", f'the verb "get pods" is not supported yet; {SUPPORTED}'),
+        ("kubectl get", "kubectl get names no resource; write kubectl get pod"),
+        ("kubectl top pods -n {namespace}", f'the verb "top" is not supported yet; {SUPPORTED}'),
         (
             f"{EVENTS} web-1.17",
             '"web-1.17" is one word too many; narrow the events with --field-selector involvedObject.name={pod}',
