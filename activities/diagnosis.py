@@ -8,6 +8,7 @@ Nothing here stops a remediation: what cannot be told is reported as unknown.
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+from activities.reading import read
 from runmend.core.errors import NotFound, RunmendError
 from runmend.facts.event import EventFacts
 from runmend.facts.pod import PodFacts
@@ -18,14 +19,15 @@ from runmend.images.references import InvalidImageReference, parse_image
 from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
-from runmend.language.verbs.get_events import read_events
-from runmend.language.verbs.values import placeholders
 from runmend.plan.messages import Affected, Finding, ObserveCall
+from runmend.plan.operations import Operation
 from runmend.plan.plan import DiagnosticStep, Probe, SubPoint
 
 MOST_IMAGES = 6
 """How many images' registries are asked: they are asked at once, and each may take five seconds."""
 
+_LINES_SHOWN = 3
+"""How many of the lines that a query has read a finding tells."""
 MOST_SECRETS = 10
 """How many pull secrets of a pod are read: it may name any number, each with a megabyte."""
 
@@ -74,31 +76,28 @@ class Diagnosis:
         return tuple(found)
 
     def _step(self, step: DiagnosticStep, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
-        found = [self._events(step)] if step.query else []
+        found = [self._query(step, step.query)] if step.query else []
         return found + [finding for point in step.points for finding in self._point(point, images, asked)]
 
-    def _events(self, step: DiagnosticStep) -> Finding:
-        values = placeholders(self._call.target, pod=self._now.first_pod(self._call.alerts))
-        if step.query is None:
-            raise AssertionError("asked only where the step has a query")
+    def _query(self, step: DiagnosticStep, query: Operation) -> Finding:
         try:
-            events = read_events(self._cluster, step.query, values)
+            found = read(self._cluster, query, self._now, self._call.alerts, state=self._call.plan.state)
         except RunmendError as error:
             return Finding(about=step.name, line=step.line, found=f"unknown: {error}")
-        self.causes = classified(events)
+        causes = classified(found.events)
+        self.causes |= causes
         said = [
             f"{cause.in_words} (reported {count}x)"
             if not step.look_for or cause is Cause.OTHER or {cause, cause.kind} & {*step.look_for}
             else f"{cause.in_words}, which the runbook does not look for ({count}x)"
-            for cause, count in self.causes.items()
+            for cause, count in causes.items()
         ]
-        if not said:
-            return Finding(
-                about=step.name, line=step.line, found=f"{len(events)} events, none of a failed pull", ok=None
-            )
-        example = next(event.message for event in events if says_why(event.message))
-        found = f"{', '.join(said)}; the runtime says: {essence(example)}"
-        return Finding(about=step.name, line=step.line, found=found, ok=False)
+        if said:
+            example = next(event.message for event in found.events if says_why(event.message))
+            whole = f"{', '.join(said)}; the runtime says: {essence(example)}"
+            return Finding(about=step.name, line=step.line, found=whole, ok=False)
+        newest = found.findings[-_LINES_SHOWN:]
+        return Finding(about=step.name, line=step.line, found=" | ".join((found.summary, *newest)))
 
     def _point(self, point: SubPoint, images: tuple[str, ...], asked: dict[str, RegistryAnswer]) -> list[Finding]:
         match point.probe:

@@ -9,18 +9,18 @@ from activities.act import act
 from activities.boundary import translated
 from activities.diagnosis import classified
 from activities.gates import skipped
+from activities.reading import read
 from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed
 from runmend.core.modes import Mode, strictest
 from runmend.kube.client import Cluster
-from runmend.language.states import STATES
 from runmend.language.target import TargetNow
-from runmend.language.verbs.get_events import query_of, read_events
-from runmend.language.verbs.values import placeholders
 from runmend.plan.messages import StepCall, StepResult, StepStatus
-from runmend.plan.operations import Operation
 from runmend.plan.reasons import OWNER
 from runmend.reports.target_events import Author
+
+_ANSWER_SECONDS = 15
+"""What a reading step keeps of its time for the API server's answers, and does not wait away."""
 
 
 class Operations:
@@ -45,50 +45,38 @@ class Operations:
         with translated():
             call = activity.payload_converter().from_payload(args[0].payload, StepCall)
             if not call.step.changes:
-                return self._get_events(call, call.step.operation)
+                return self._read(call)
             strict = call.model_copy(update={"mode": strictest(call.mode, self._mode_in(call.target.namespace))})
             info = activity.info()
             author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
             return act(self._cluster, strict, author, may_change=self._may_change(call.target))
 
-    def _get_events(self, call: StepCall, operation: Operation) -> StepResult:
-        if call.step.owner and call.step.owner != call.target.kind:
+    def _read(self, call: StepCall) -> StepResult:
+        step = call.step
+        if step.owner and step.owner != call.target.kind:
             raise PreconditionFailed(
-                f"the pod must be owned by a {call.step.owner}, and the target is {call.target}",
+                f"the pod must be owned by a {step.owner}, and the target is {call.target}",
                 reason=f"{OWNER}{call.target.kind}",
             )
         now = TargetNow.read(self._cluster, call.target)
         if not_run := skipped(self._cluster, now, call):
             return not_run
-        pod = now.first_pod(call.alerts)
-        values = placeholders(call.target, call.step.parameters, pod=pod)
-        events = read_events(self._cluster, operation, values)
-        selector = query_of(operation).field_selector
-        about_pod = any(term.field == "involvedObject.name" for term in selector)
-        where = f"pod {pod}" if about_pod else f"namespace {call.target.namespace}"
-        own = {pod, *(each.name for each in now.pods)}
-        state = STATES.get(call.state or "")
-        facts: dict[str, str | int] = {"events": len(events)}
-        for event in events:
-            facts[f"reason {event.reason}"] = int(facts.get(f"reason {event.reason}", 0)) + event.count
-        if state is None:
-            return StepResult(
-                action_id=call.step.action_id, status=StepStatus.DONE, summary=f"{len(events)} events", facts=facts
-            )
-        # Others of the namespace have their own troubles.
-        targets = events if about_pod else tuple(event for event in events if event.object_name in own)
-        speaking = [event for event in targets if state.spoken_of_by(event)]
-        causes = classified(targets)
-        facts |= {"matching": len(speaking), **{str(cause): count for cause, count in causes.items()}}
-        why = f" ({', '.join(causes)})" if causes else ""
-        whose = "" if about_pod else " of the target"
-        found = f"{len(events)} events of {where}, {len(speaking)} of them of {state.name}{whose}"
-        confirmed = bool(speaking)
-        says = (
-            f"{found}: confirmed{why}"
-            if confirmed
-            else f"{found}: not confirmed by events, which expire and are rationed"
+        found = read(
+            self._cluster,
+            step.operation,
+            now,
+            call.alerts,
+            state=call.state,
+            parameters=step.parameters,
+            seconds=step.try_seconds - _ANSWER_SECONDS,
         )
+        causes = classified(found.events)
+        why = f" ({', '.join(causes)})" if causes and found.confirmed else ""
         return StepResult(
-            action_id=call.step.action_id, status=StepStatus.DONE, summary=says, confirmed=confirmed, facts=facts
+            action_id=step.action_id,
+            status=StepStatus.DONE,
+            summary=f"{found.summary}{why}",
+            confirmed=found.confirmed,
+            facts={**found.facts, **{str(cause): count for cause, count in causes.items()}},
+            findings=found.findings,
         )

@@ -58,7 +58,7 @@ class Reporter:
         """Tell of the end on the target, where something was meant to be changed; a remark, where that could not be
         done.
         """
-        if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED):
+        if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.OBSERVED):
             return ""
         uid = result.observation.target_uid if result.observation else ""
         recommends = strictest(result.mode, self._mode_in(result.target.namespace)) is Mode.RECOMMEND

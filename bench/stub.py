@@ -13,7 +13,7 @@ import jsonpatch
 from runmend.core.errors import NotFound
 from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
-from runmend.facts.object import Owner
+from runmend.facts.object import ObjectFacts, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.facts.revision import RevisionFacts
@@ -132,6 +132,18 @@ class StubCluster(Cluster):
     def evict(self, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
         """Nothing is evicted here."""
         raise AssertionError(f"{namespace}/{name} was to be evicted")
+
+    def facts_of(self, kind: str, namespace: str, name: str) -> ObjectFacts:
+        """Of the Deployment."""
+        return facts.facts_of(kind, self.read(kind, namespace, name))
+
+    def facts_of_all(self, kind: str, namespace: str, selector: str = "") -> tuple[ObjectFacts, ...]:  # noqa: ARG002
+        """None."""
+        return ()
+
+    def log(self, namespace: str, pod: str, container: str, **_: object) -> str:
+        """Nothing has started."""
+        raise NotFound(f"log of {container} of pod {namespace}/{pod}")
 
     def list_of(self, *_: object, **__: object) -> tuple[Json, ...]:
         """None."""

@@ -179,11 +179,7 @@ class Remediation:
             outcome = Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
             return Ending(outcome, result.summary, result.reason)
         if not given.plan.changes:
-            return Ending(
-                Outcome.RECOMMENDED,
-                "this runbook only reads; what it found is for a person to act on",
-                "the runbook only reads",
-            )
+            return Ending(Outcome.OBSERVED, self._found(), "the runbook only reads")
         if not (self._acted(given.plan) or self._so_far.uncertain_step):
             raise self._unhandled(given.plan)
         return await self._verify(given)
@@ -340,6 +336,11 @@ class Remediation:
             raise RunFailed(Outcome.REVERTED, f"{where}{checked.reverted}", checked.reason)
         if checked.failure:
             raise RunFailed(Outcome.VERIFICATION_FAILED, f"{where}{checked.failure}", checked.reason)
+
+    def _found(self) -> str:
+        """What a runbook that only reads has read."""
+        read = "; ".join(step.summary for step in self._so_far.steps if step.status is StepStatus.DONE)
+        return "this runbook only reads; what it found is for a person to act on" + (f": {read}" if read else "")
 
     def _proved(self, plan: Plan) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)

@@ -112,7 +112,7 @@ class _Judge:
         self._full = Ruling(Answer.BUSY, full, run, run_id)
         self._held: Ruling | None = None
         if latest.closed_at is not None and latest.left_trouble and now < (until := latest.closed_at + settings.hold):
-            ended = "failed" if latest.failed else "only recommended"
+            ended = "failed" if latest.failed else f"only {latest.outcome}"
             why = f"run {run_id} dealt with the same trouble and {ended}, at {latest.closed_at:%Y-%m-%dT%H:%M:%SZ}"
             self._held = Ruling(Answer.HELD, f"{why}; held until {until:%Y-%m-%dT%H:%M:%SZ}", run, run_id)
 

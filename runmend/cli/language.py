@@ -1,15 +1,25 @@
-"""`runmend facts` and `runmend sentences`: what a runbook may be written with, printed from the tables themselves."""
+"""`runmend facts`, `runmend sentences` and `runmend verbs`: what a runbook may be written with, printed from the tables
+themselves.
+"""
 
 import json
 import sys
 from collections.abc import Iterator
 from typing import Any
 
+from runmend.core.kinds import BY_NAME
+from runmend.core.wording import listed
 from runmend.facts.expressions import GROUPS, reference
 from runmend.facts.schema import MODELS, described
+from runmend.language.rights import needs_of
 from runmend.language.states import STATES
+from runmend.language.verbs import VERBS
+from runmend.language.verbs.verb import Verb
+from runmend.runbook.diagnostics import Report
 from runmend.runbook.forms import FORMS, Form, Place
+from runmend.runbook.kubectl import parse_command
 from runmend.runbook.sentences import Read, read_sentence
+from runmend.runbook.values import Parameter, Values
 
 
 def print_facts(*, as_json: bool) -> int:
@@ -58,6 +68,40 @@ def _without_expression(read: Read) -> str:
         return f"the target is a {read.owner}"
     asked = read.labels.required if read.labels else ()
     return f"the alert carries {', '.join(asked) or 'any labels'}"
+
+
+def print_verbs(*, as_json: bool) -> int:
+    """Print each verb: how it is written, to what it is done, what it does, and what it needs."""
+    rows = [verb_row(verb) for verb in VERBS]
+    if as_json:
+        sys.stdout.write(json.dumps(rows, indent=2) + "\n")
+        return 0
+    for row in rows:
+        sys.stdout.write(f"kubectl {row['verb']}: {row['summary']}\n")
+        sys.stdout.writelines(f"    {name}: {row[name]}\n" for name in ("kinds", "flags", "undo", "rights", "example"))
+    return 0
+
+
+def verb_row(verb: Verb[Any]) -> dict[str, str]:
+    """A verb in words; its rights are those that its example needs besides what every run does."""
+    values = Values(Report("example"), 1, {name: Parameter(name, "a:1", 1) for name in ("fallback_image",)})
+    operation = parse_command(verb.example, values)
+    assert operation is not None, verb.example  # noqa: S101  a test holds it
+    rights = (
+        f"{', '.join(right.verbs)} {'/'.join(filter(None, (right.group, *right.resources)))}"
+        for right in needs_of(operation).rights
+    )
+    within = ("--namespace",) if any(BY_NAME[kind].namespaced for kind in verb.kinds) else ()
+    undo = "can be undone" if verb.changing and verb.changing.undoable else "cannot be undone"
+    return {
+        "verb": verb.words,
+        "summary": verb.summary,
+        "kinds": listed([BY_NAME[kind].singular for kind in verb.kinds]),
+        "flags": ", ".join((*within, *(flag.name for flag in verb.flags))) or "none",
+        "undo": undo if verb.changing else "only reads",
+        "rights": "; ".join(dict.fromkeys(rights)) or "none",
+        "example": verb.example,
+    }
 
 
 def _facts(

@@ -27,6 +27,7 @@ _STYLES: Final = {
     Outcome.RESOLVED: "green",
     Outcome.NOT_NEEDED: "green",
     Outcome.RECOMMENDED: "yellow",
+    Outcome.OBSERVED: "yellow",
     RUNNING: "cyan",
 }
 STUCK: Final = f"{RUNNING}, stuck"

@@ -141,6 +141,16 @@ def _facts(
     return print_facts(as_json=output is Format.JSON)
 
 
+@app.command("verbs", rich_help_panel="Runbooks")
+def _verbs(
+    output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,
+) -> int:
+    """List the verbs: kinds of objects, flags, whether what they change can be undone, and their rights."""
+    from runmend.cli.language import print_verbs
+
+    return print_verbs(as_json=output is Format.JSON)
+
+
 @app.command("sentences", rich_help_panel="Runbooks")
 def _sentences(
     output: Annotated[Format, typer.Option("--format", "-o", help=_OUTPUT)] = Format.TEXT,

@@ -5,13 +5,14 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """How a run ended. Only the first three complete the workflow; the others fail it under this name as the error's
+    """How a run ended. Only the first four complete the workflow; the others fail it under this name as the error's
     type.
     """
 
     RESOLVED = "resolved"
     NOT_NEEDED = "not_needed"
     RECOMMENDED = "recommended"
+    OBSERVED = "observed"
     PRECONDITION_FAILED = "PreconditionFailed"
     STEP_FAILED = "StepFailed"
     UNHANDLED = "Unhandled"
@@ -22,7 +23,7 @@ class Outcome(StrEnum):
     @property
     def completes(self) -> bool:
         """Whether the workflow completes under this outcome."""
-        return self in (Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED)
+        return self in (Outcome.RESOLVED, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.OBSERVED)
 
 
 def in_words(outcome: str) -> str:

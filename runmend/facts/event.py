@@ -22,5 +22,9 @@ class EventFacts(Frozen):
     """The name of the object that it is about."""
     object_uid: str
     """The uid of the object that it is about."""
+    last_seen: str = ""
+    """When it last happened (`series.lastObservedTime`, `lastTimestamp`, `eventTime`), by the clock of whoever told of
+    it; compare it with none.
+    """
     new: bool = False
     """Whether it is new since the target had settled: its uid is unknown, or its count grew since."""

@@ -122,6 +122,22 @@ class WorkloadFacts(ObjectFacts):
         """How many pods it lacks: those that it should have, without those that are available; never below 0."""
         return max(self.replicas - self.available, 0)
 
+    @property
+    def in_words(self) -> str:
+        """`web: 1 of 2 available, 2 updated, revision 3`, and what is the matter with its rollout; of a Job how many
+        pods have ended.
+        """
+        said = [f"{self.available} of {self.replicas} {'run' if self.kind == 'Job' else 'available'}"]
+        if self.kind == "Job":
+            said.append(f"{self.succeeded} succeeded, {self.failed} failed")
+        elif self.kind != "ReplicaSet":
+            said.append(f"{self.updated} updated")
+        said += [f"revision {self.revision}"] if self.revision else []
+        said += ["paused"] if self.paused else []
+        said += ["Terminating"] if self.deleting else []
+        said += [self.stalled] if self.stalled else []
+        return f"{self.name}: {', '.join(said)}"
+
     def image_of(self, container: str) -> str | None:
         """The template's image of a container or init container, None where the template has none of that name."""
         return self.containers.get(container) or self.init_containers.get(container)

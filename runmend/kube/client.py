@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -28,12 +29,13 @@ from runmend.core.errors import (
 from runmend.core.kinds import BY_NAME
 from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
+from runmend.facts.object import ObjectFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts
 from runmend.kube import facts
-from runmend.kube.connection import Connection
+from runmend.kube.connection import Answer, Connection
 from runmend.kube.refusals import refused_by
 
 Json = dict[str, Any]
@@ -49,6 +51,8 @@ WRITE_SECONDS = (3.0, 40.0)
 after 34, whatever it still waits for: only then is it known whether anything was written.
 """
 LONGEST_TEXT = 500
+LOG_BYTES: Final = 500_000
+"""The most of a container's log that is read."""
 PAGE = 500
 """The most items of a list that are asked for in one answer."""
 LIST_TRIES = 3
@@ -157,6 +161,15 @@ class Cluster:
         names = {"namespace": namespace} if namespace else {}
         return self._list(path, names, _untimed(dict), metadata_only=metadata_only, **chosen)
 
+    def facts_of(self, kind: str, namespace: str, name: str) -> ObjectFacts:
+        """What is known of an object of a kind of `runmend.core.kinds`."""
+        return facts.facts_of(kind, *self.look_at(kind, namespace, name))
+
+    def facts_of_all(self, kind: str, namespace: str, selector: str = "") -> tuple[ObjectFacts, ...]:
+        """What is known of those that a label selector chooses."""
+        path, within = BY_NAME[kind].path.removesuffix("/{name}"), _within(kind, namespace)
+        return self._list(path, within, partial(facts.facts_of, kind), labelSelector=selector)
+
     def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
         """An object of a kind that keeps pods, one of `WORKLOADS`, as it is now."""
         return facts.workload(kind, *self.look_at(kind, namespace, name))
@@ -177,6 +190,27 @@ class Cluster:
         """The events of a namespace, those that a field selector chooses."""
         path, read = "/api/v1/namespaces/{namespace}/events", _untimed(facts.event)
         return self._list(path, {"namespace": namespace}, read, fieldSelector=field_selector)
+
+    def log(
+        self,
+        namespace: str,
+        pod: str,
+        container: str,
+        *,
+        lines: int,
+        since_seconds: int | None = None,
+        previous: bool = False,
+    ) -> str:
+        """The last lines that a container of a pod has written; with `previous` those of the one that ran before it.
+
+        At most `LOG_BYTES` of them: the API server leaves out what follows.
+        """
+        query = {"container": container, "tailLines": str(lines), "limitBytes": str(LOG_BYTES)}
+        query |= {"sinceSeconds": str(since_seconds)} if since_seconds else {}
+        query |= {"previous": "true"} if previous else {}
+        names = {"namespace": namespace, "name": pod}
+        answer = self._answer("GET", f"{_PODS}/{{name}}/log", names, query, accept="*/*")
+        return answer.body.decode(errors="replace")
 
     def deployment(self, namespace: str, name: str) -> WorkloadFacts:
         """A Deployment as it is now."""
@@ -317,6 +351,26 @@ class Cluster:
         accept: str = _JSON,
     ) -> tuple[Json, datetime | None]:
         """What the API server answers, and when it did so by its own clock; None where it does not tell."""
+        answer = self._answer(method, path, names, query, body, seconds=seconds, accept=accept)
+        parsed = _parsed(answer.body)
+        if parsed is None:
+            raise ServerError(
+                f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
+            )
+        return parsed, _told(answer.headers.get("Date"))
+
+    def _answer(
+        self,
+        method: str,
+        path: str,
+        names: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        body: Json | list[Json] | None = None,
+        *,
+        seconds: tuple[float, float] | float | None = None,
+        accept: str = _JSON,
+    ) -> Answer:
+        """The API server's answer, which is a success."""
         quoted = {}
         for key, name in (names or {}).items():
             # Percent-encoding leaves these as they are, and a path is made shorter by them: `..` for a namespace lists
@@ -342,16 +396,11 @@ class Cluster:
                 raise Unreachable(f"{said}; {_WAITS}", reason="a write was not answered in time") from error
             raise Unreachable(said) from error
         status, retry_after = answer.status, answer.headers.get("Retry-After")
-        parsed = _parsed(answer.body)
         if status >= 300:  # noqa: PLR2004  what is not a success
             kind = next((part for part in reversed(path.split("/")) if not part.startswith("{")), path)
             subject = f"{method} {' '.join((kind, '/'.join((names or {}).values()))).strip()}"
-            raise error_for(status, parsed, retry_after, subject)
-        if parsed is None:
-            raise ServerError(
-                f"the API server at {self.host} answered {method} {path} with something that is not a JSON object"
-            )
-        return parsed, _told(answer.headers.get("Date"))
+            raise error_for(status, _parsed(answer.body), retry_after, subject)
+        return answer
 
 
 def _untimed(read: Callable[[Json], T]) -> Callable[[Json, datetime | None], T]:
@@ -371,8 +420,12 @@ def _delete_options(uid: str, options: Json, *, dry_run: bool) -> Json:
     return {"preconditions": {"uid": uid}, **options} | ({"dryRun": ["All"]} if dry_run else {})
 
 
+def _within(kind: str, namespace: str) -> dict[str, str]:
+    return {"namespace": namespace} if BY_NAME[kind].namespaced else {}
+
+
 def _names(kind: str, namespace: str, name: str) -> dict[str, str]:
-    return {"namespace": namespace, "name": name} if BY_NAME[kind].namespaced else {"name": name}
+    return {**_within(kind, namespace), "name": name}
 
 
 def cut(text: str, longest: int = LONGEST_TEXT) -> str:

@@ -28,8 +28,10 @@ OWNERS_OF_PODS: Final = ("Deployment", "StatefulSet", "DaemonSet")
 def needs_of(operation: Operation) -> Needs:
     """What a command needs besides what each run does: its verb's own, and what it writes of its object."""
     verb = verb_of(operation)
+    if verb.reading:
+        return Needs(rights=(*verb.needs.rights, *verb.reading.rights(operation)))
     if verb.changing is None:
-        return verb.needs
+        raise TypeError(f"{verb.words} neither reads nor changes anything")
     # What is done to pods is noted on what owns them.
     names = OWNERS_OF_PODS if operation.kind == "Pod" else (operation.kind,)
     kinds = [BY_NAME[name] for name in names]
@@ -126,7 +128,14 @@ def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> di
 
 def _rights(each: Collection[Right], operations: Collection[Operation]) -> tuple[Right, ...]:
     """What each run needs, and what commands need besides."""
-    return _each_once((*each, *(right for needed in _needed(operations) for right in needed.rights)))
+    more = (right for needed in _needed(operations) for right in needed.rights if not _given(right, each))
+    return _each_once((*each, *more))
+
+
+def _given(right: Right, by: Collection[Right]) -> bool:
+    """Whether others give all that a right does."""
+    pairs = {(other.group, resource, verb) for other in by for resource in other.resources for verb in other.verbs}
+    return all((right.group, resource, verb) in pairs for resource in right.resources for verb in right.verbs)
 
 
 def _each_once(given: Iterable[Right]) -> tuple[Right, ...]:

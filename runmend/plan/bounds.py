@@ -4,7 +4,7 @@ Temporal refuses a payload of more than 2 MB, and fails the workflow's task that
 the run stays open, and keeps its target from every other.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from runmend.plan.messages import RunResult
@@ -15,6 +15,10 @@ ALERTS_BYTES: Final = 100_000
 CONTAINERS_BYTES: Final = 160_000
 """And how many, so that one that names a container which is not named yet is kept."""
 TEXT_BYTES: Final = 20_000
+FINDING_LINES: Final = 30
+FINDING_BYTES: Final = 300
+FINDINGS_BYTES: Final = 4_000
+"""How much of what a step read is kept: lines, bytes of each, bytes together."""
 _FEW: Final = 20
 _EVIDENCE_BYTES: Final = 500
 _CUT: Final = "…"
@@ -34,6 +38,17 @@ def bounded(result: RunResult, most: int = RESULT_BYTES) -> RunResult:
         return result
     said = f"this result was too large: without {', '.join(left_out)}; the run's history has what was found"
     return result.model_copy(update={"remarks": (*result.remarks, said)})
+
+
+def last_lines(lines: Iterable[str], most: int = FINDING_LINES, size: int = FINDINGS_BYTES) -> tuple[str, ...]:
+    """The last of a step's findings, each cut, and what they hold together too."""
+    kept: list[str] = []
+    for line in reversed([_cut(line, FINDING_BYTES) for line in lines][-most:]):
+        size -= len(line.encode())
+        if size < 0:
+            break
+        kept.insert(0, line)
+    return tuple(kept)
 
 
 def _texts(result: RunResult) -> RunResult:
@@ -56,7 +71,8 @@ def _observation(result: RunResult) -> RunResult:
 
 def _steps(result: RunResult) -> RunResult:
     steps = tuple(
-        step.model_copy(update={"facts": {}, "remarks": (), "summary": _cut(step.summary)}) for step in result.steps
+        step.model_copy(update={"facts": {}, "findings": (), "remarks": (), "summary": _cut(step.summary)})
+        for step in result.steps
     )
     return result.model_copy(update={"steps": steps})
 

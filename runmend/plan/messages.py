@@ -205,7 +205,9 @@ class StepResult(Frozen):
     """The pods that it took away, which cannot be undone."""
     confirmed: bool | None = None
     """For a reading step: whether what it read confirms the runbook's state; None where that is not its question."""
-    facts: dict[str, str | int] = {}
+    facts: dict[str, str | int | bool] = {}
+    findings: tuple[str, ...] = ()
+    """For a reading step: what it read, in lines, the newest last."""
     recovered: bool = False
     """The change had been made by an earlier try whose answer was lost."""
     reason: str = ""

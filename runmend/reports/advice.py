@@ -106,7 +106,7 @@ def _paused(result: RunResult) -> Iterator[Advice]:
 
 
 def _scaled_down(result: RunResult) -> Iterator[Advice]:
-    wanted = max((int(step.facts.get("replicas", 0)) for step in result.steps), default=0) or 1
+    wanted = max((int(step.facts.get("replicas", 0)) for step in result.steps if step.changes), default=0) or 1
     command = kubectl(result.target, "scale", resource(result.target), f"--replicas={wanted}")
     yield Advice("If it is to run, scale it up:", command)
     yield Advice(f"Then {_replay(result)} verifies the change anew.")

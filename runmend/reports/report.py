@@ -29,6 +29,7 @@ _SAYS = {
     Outcome.RESOLVED: "resolved",
     Outcome.NOT_NEEDED: "not needed",
     Outcome.RECOMMENDED: "recommended, nothing changed",
+    Outcome.OBSERVED: "observed, the runbook only reads",
     Outcome.CANCELLED: "cancelled",
 }
 _MEANS = {
@@ -39,6 +40,7 @@ _MEANS = {
     Outcome.VERIFICATION_FAILED: "the change was made, nobody put it back, and the problem is not proven gone",
 }
 _MOST_ALERTS = 20
+_MOST_FINDINGS = 5
 
 
 def outcome_line(result: RunResult) -> str:
@@ -110,6 +112,7 @@ def _lines(result: RunResult, now: str, *, advise: bool) -> Iterator[str]:
     yield from _about(result)
     yield from _diagnosis(result)
     yield from _steps(result)
+    yield from _findings(result)
     yield from _criteria(result)
     if result.remarks:
         yield from ("", "### Remarks", "")
@@ -169,6 +172,17 @@ def _steps(result: RunResult) -> Iterator[str]:
         yield f"{number}. {plain(step.action_id)}: {step.status.replace('_', ' ')}: {said}"
     if result.failed_step:
         yield f"{len(result.steps) + 1}. {plain(result.failed_step)}: failed"
+
+
+def _findings(result: RunResult) -> Iterator[str]:
+    """The last lines of what each step has read."""
+    if any(step.findings for step in result.steps):
+        yield from ("", "### What was read", "")
+    for step in result.steps:
+        shown = step.findings[-_MOST_FINDINGS:]
+        yield from (f"- {plain(step.action_id)}: {plain(line)}" for line in shown)
+        if more := len(step.findings) - len(shown):
+            yield f"- {plain(step.action_id)}: {more} more {'line' if more == 1 else 'lines'} in the run's result"
 
 
 def _change(change: Change) -> str:

@@ -197,7 +197,7 @@ def _read_query(text: str, line: int, draft: _Draft, report: Report) -> None:
                 f"the query will be reported as not done: {diagnostic.problem}",
                 diagnostic.remedy,
             )
-    if operation is not None and not verb_of(operation).changing and draft.query is None:
+    if operation is not None and verb_of(operation).reading and draft.query is None:
         draft.query = operation
         return
     if operation is not None:

@@ -119,8 +119,8 @@ class Latest:
 
     @property
     def left_trouble(self) -> bool:
-        """Whether it ended with the trouble still there: it failed, or was only meant to recommend."""
-        return self.failed or self.outcome == Outcome.RECOMMENDED
+        """Whether it ended with the trouble still there: it failed, or was only meant to recommend, or to read."""
+        return self.failed or self.outcome in (Outcome.RECOMMENDED, Outcome.OBSERVED)
 
     @property
     def was_to_recommend(self) -> bool:

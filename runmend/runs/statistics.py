@@ -18,7 +18,7 @@ REPEATED: Final = 2
 _FAILURES: Final = frozenset(
     {outcome.value for outcome in Outcome if not outcome.completes} - {Outcome.CANCELLED} | {FAILED, TIMED_OUT}
 )
-_NEEDED: Final = frozenset({Outcome.RESOLVED, Outcome.RECOMMENDED} | _FAILURES)
+_NEEDED: Final = frozenset({Outcome.RESOLVED, Outcome.RECOMMENDED, Outcome.OBSERVED} | _FAILURES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Tally:
     resolved: int = 0
     not_needed: int = 0
     recommended: int = 0
+    observed: int = 0
+    """By runbooks that only read."""
     failed: int = 0
     """Ended without having done its work; the two below say how and why."""
     cancelled: int = 0
@@ -87,6 +89,7 @@ def tally(name: str, runs: list[Row]) -> Tally:
         "resolved": outcomes[Outcome.RESOLVED],
         "not_needed": outcomes[Outcome.NOT_NEEDED],
         "recommended": outcomes[Outcome.RECOMMENDED],
+        "observed": outcomes[Outcome.OBSERVED],
         "failed": len(failures),
         "cancelled": outcomes[Outcome.CANCELLED] + outcomes[TERMINATED],
         "running": outcomes[RUNNING],

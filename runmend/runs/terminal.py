@@ -99,7 +99,7 @@ def print_report(out: Console, result: RunResult, *, advise: bool = True) -> Non
 def print_verdict(out: Console, result: RunResult) -> None:
     """How the run ended, in one line of one colour; it stands last."""
     good = result.outcome is not None and result.outcome.completes
-    plainly = good and result.outcome is not Outcome.RECOMMENDED and outcome_line(result) in ("resolved", "not needed")
+    plainly = good and outcome_line(result) in ("resolved", "not needed")
     style = "green" if plainly else "yellow" if good or result.outcome is Outcome.CANCELLED else "red"
     line = Text(verdict_line(result), f"bold {'cyan' if result.outcome is None else style}")
     if out.is_terminal:

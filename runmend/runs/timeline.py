@@ -102,7 +102,7 @@ class Progress:
 
     @property
     def completed(self) -> bool:
-        """Whether it ended well: resolved, not needed, or recommended."""
+        """Whether it ended well: resolved, not needed, recommended, or observed."""
         return self.closed and self.result.outcome is not None and self.result.outcome.completes
 
     @property

@@ -1,14 +1,21 @@
-"""`runmend facts` and `runmend sentences`."""
+"""`runmend facts`, `runmend sentences` and `runmend verbs`."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runmend.cli.language import verb_row
 from runmend.cli.main import run
 from runmend.facts.expressions import FUNCTIONS, GROUPS, compiled
 from runmend.facts.schema import MODELS, facts_of
 from runmend.language.states import STATES
+from runmend.language.verbs import VERBS
+from runmend.language.verbs.verb import Verb
 from runmend.runbook.forms import FORMS
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_every_group_function_state_and_fact_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -46,6 +53,25 @@ def test_every_sentence_is_listed_with_its_expression(capsys: pytest.CaptureFixt
             compiled(expression)
 
 
+def test_every_verb_is_listed_with_what_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["verbs"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+
+    heads = [line for line in lines if not line.startswith(" ")]
+    assert heads == [f"kubectl {verb.words}: {verb.summary}" for verb in VERBS]
+    about_logs = lines.index(next(head for head in heads if head.startswith("kubectl logs:")))
+    assert "    rights: get, list pods; get pods/log" in lines[about_logs : about_logs + 6]
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
+def test_the_table_of_verbs_in_the_documentation_is_what_is_read(verb: Verb[Any]) -> None:
+    row = verb_row(verb)
+    flags = ", ".join(f"`{flag}`" for flag in row["flags"].split(", "))
+    text = (DOCS / "runbooks.md").read_text(encoding="utf-8")
+
+    assert f"| `kubectl {row['verb']}` | {row['summary']} | {row['kinds']} | {flags} |\n" in text
+
+
 def test_both_are_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["facts", "--format", "json"]) == 0
     facts = json.loads(capsys.readouterr().out)
@@ -53,6 +79,9 @@ def test_both_are_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert run(["sentences", "-o", "json"]) == 0
     rows = json.loads(capsys.readouterr().out)
+
+    assert run(["verbs", "-o", "json"]) == 0
+    assert [row["verb"] for row in json.loads(capsys.readouterr().out)] == [verb.words for verb in VERBS]
     assert rows[0] == {
         "sentence": "Pod transitions from `ImagePullBackOff` to `Running`",
         "place": "criterion",

@@ -132,20 +132,21 @@ def test_stats_tell_runbooks_reasons_and_the_worst_targets() -> None:
     [first, _, above, heads, runbook, _, _, why, _, _, target, _, offenders] = said.splitlines()
 
     assert first == "4 runs of cluster prod since 2026-11-23 00:00 UTC"
-    assert above.split() == ["NOT", "MEDIAN"]
+    assert above.split() == ["NOT", "RECOM-", "CAN-", "MEDIAN"]
     assert heads.split() == [
         "RUNBOOK",
         "RUNS",
         "RESOLVED",
         "NEEDED",
-        "RECOMMENDED",
+        "MENDED",
+        "OBSERVED",
         "FAILED",
-        "CANCELLED",
+        "CELLED",
         "RUNNING",
         "TO",
         "FIX",
     ]
-    assert runbook.split() == ["RB_A", "4", "1", "0", "0", "2", "0", "1", "5m", "00s"]
+    assert runbook.split() == ["RB_A", "4", "1", "0", "0", "0", "2", "0", "1", "5m", "00s"]
     assert why.split() == ["RB_A", "2", "Forbidden"]
     assert target.split() == ["Deployment", "shop/web", "3", "1", "0", "2", "11-23", "00:00"]
     assert offenders == "1 target of 1 had more than one run with something to fix, or that failed"
@@ -173,6 +174,7 @@ def test_stats_in_json_have_all_targets_and_every_number() -> None:
         "resolved": 1,
         "not_needed": 1,
         "recommended": 0,
+        "observed": 0,
         "failed": 1,
         "cancelled": 0,
         "running": 0,
@@ -219,6 +221,6 @@ def test_a_filter_that_cannot_be_is_answered_with_what_can(
 def test_a_wrong_outcome_is_answered_with_the_right_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", "--outcome", "fixed"]) == 2
     assert (
-        "'fixed' is not an outcome; the outcomes are resolved, not_needed, recommended, PreconditionFailed, "
+        "'fixed' is not an outcome; the outcomes are resolved, not_needed, recommended, observed, PreconditionFailed, "
         in capsys.readouterr().err
     )

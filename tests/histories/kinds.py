@@ -120,10 +120,10 @@ async def recommended_by_mode(world: World) -> Handle:
     return await ended(world, await world.start(options=Options(mode=Mode.RECOMMEND)), Outcome.RECOMMENDED)
 
 
-async def recommended_by_a_reading_runbook(world: World) -> Handle:
+async def observed_by_a_reading_runbook(world: World) -> Handle:
     await broken(world)
     reading = a_runbook(("  - action_id: patch_image\n", ""))
-    return await ended(world, await world.start(plan=reading), Outcome.RECOMMENDED)
+    return await ended(world, await world.start(plan=reading), Outcome.OBSERVED)
 
 
 async def failed_at_observe(world: World) -> Handle:
@@ -391,7 +391,7 @@ KINDS: Final[Mapping[str, Play]] = {
         not_needed_after_a_second_look,
         recommended_while_it_serves,
         recommended_by_mode,
-        recommended_by_a_reading_runbook,
+        observed_by_a_reading_runbook,
         failed_at_observe,
         failed_at_the_first_step,
         failed_at_a_precondition,

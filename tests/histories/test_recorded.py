@@ -51,7 +51,7 @@ EXPECTED = {
     "not-needed-after-a-second-look": Kind("not_needed", "observe observe report", frozenset({MEMO})),
     "recommended-while-it-serves": Kind("recommended", f"{STEPS} report"),
     "recommended-by-mode": Kind("recommended", f"{STEPS} report"),
-    "recommended-by-a-reading-runbook": Kind("recommended", "observe get_pod_events report"),
+    "observed-by-a-reading-runbook": Kind("observed", "observe get_pod_events report"),
     "failed-at-observe": Kind("StepFailed", "observe report"),
     "failed-at-the-first-step": Kind("StepFailed", "observe get_pod_events report"),
     "failed-at-a-precondition": Kind("PreconditionFailed", f"{STEPS} report"),

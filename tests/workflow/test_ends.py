@@ -10,7 +10,7 @@ from runmend.plan.criteria import Status
 from runmend.plan.messages import Options, RunInput
 from runmend.plan.plan import Plan
 from runmend.reports.report import outcome_line, render
-from tests.builders import GOOD, an_alert
+from tests.builders import GOOD, MISSING, an_alert
 from tests.workflow.acts import reason_of
 from tests.workflow.scenes import a_runbook, nothing_written
 from tests.world import World
@@ -54,15 +54,19 @@ async def test_a_criterion_that_cannot_be_read_is_unverified_and_never_passed(
     )
 
 
-async def test_a_runbook_that_only_reads_ends_recommended(world: World) -> None:
+async def test_a_runbook_that_only_reads_ends_observed_with_what_it_found(world: World) -> None:
     world.deploy(replicas=1)
     await world.until_broken()
 
     result = await world.completed(await world.start(plan=a_runbook(("  - action_id: patch_image\n", ""))))
 
-    assert result.outcome is Outcome.RECOMMENDED
-    assert result.summary == "this runbook only reads; what it found is for a person to act on"
-    assert [(step.action_id, step.confirmed) for step in result.steps] == [("get_pod_events", True)]
+    (step,) = result.steps
+    assert result.outcome is Outcome.OBSERVED
+    assert result.summary == f"this runbook only reads; what it found is for a person to act on: {step.summary}"
+    assert (step.action_id, step.confirmed) == ("get_pod_events", True)
+    (pulled,) = [line for line in step.findings if f'Failed to pull image "{MISSING}"' in line]
+    assert pulled.startswith("Warning Failed (1x) Pod web-")
+    assert "### What was read" in render(result)
     assert nothing_written(world)
 
 

@@ -22,4 +22,5 @@ def event(item: Json) -> EventFacts:
         object_kind=involved.get("kind") or "",
         object_name=involved.get("name") or "",
         object_uid=involved.get("uid") or "",
+        last_seen=series.get("lastObservedTime") or item.get("lastTimestamp") or item.get("eventTime") or "",
     )

@@ -5,21 +5,29 @@ from typing import Any, Final
 from runmend.language.verbs import (
     cordon,
     delete,
+    describe,
     drain,
+    get,
     get_events,
+    logs,
     patch,
     rollout_restart,
+    rollout_status,
     rollout_undo,
     scale,
     set_env,
     set_image,
     set_resources,
 )
-from runmend.language.verbs.verb import Changing, Verb
+from runmend.language.verbs.verb import Changing, Reading, Verb
 from runmend.plan.operations import Operation
 
 VERBS: Final[tuple[Verb[Any], ...]] = (
+    get.VERB,
     get_events.VERB,
+    describe.VERB,
+    logs.VERB,
+    rollout_status.VERB,
     patch.VERB,
     set_image.VERB,
     set_resources.VERB,
@@ -50,3 +58,15 @@ def changing_of(operation: Operation) -> tuple[Changing[Any], Any]:
     if verb.changing is None:
         raise TypeError(f"{operation.verb} only reads")
     return verb.changing, verb.arguments.model_validate(operation.arguments)
+
+
+def reading_of(operation: Operation) -> tuple[Reading[Any], Any]:
+    """How a command reads, and its arguments.
+
+    Raises:
+        TypeError: its verb changes something.
+    """
+    verb = verb_of(operation)
+    if verb.reading is None:
+        raise TypeError(f"{operation.verb} does not only read")
+    return verb.reading, verb.arguments.model_validate(operation.arguments)

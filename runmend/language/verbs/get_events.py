@@ -1,7 +1,7 @@
 """`kubectl get events`: the events of the alert's namespace, those that a field selector chooses."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 from runmend.core.errors import StepFailed
@@ -12,7 +12,7 @@ from runmend.core.wording import listed, quoted
 from runmend.facts.event import EventFacts
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, Validator, flag, in_namespace, no_more
 from runmend.language.verbs.values import checked
-from runmend.language.verbs.verb import Verb
+from runmend.language.verbs.verb import Asked, Read, Reading, Verb
 from runmend.plan.operations import Operation
 
 if TYPE_CHECKING:
@@ -101,24 +101,56 @@ def _term(text: str, command: Command) -> FieldTerm | None:
     return FieldTerm(field=name, operator="!=" if found["operator"] == "!=" else "=", value=command.filled(value))
 
 
-def query_of(operation: Operation) -> EventQuery:
-    """What a command of this verb asks for."""
-    return EventQuery.model_validate(operation.arguments)
-
-
-def read_events(cluster: "Cluster", operation: Operation, values: Mapping[str, str]) -> tuple[EventFacts, ...]:
-    """The events that a command asks for."""
-    namespace = checked(operation.namespace, values, "namespace")
-    terms = []
-    for term in query_of(operation).field_selector:
-        value = checked(term.value, values, "name") if term.value.startswith("{") else term.value
+def _selected(query: EventQuery, asked: Asked) -> list[tuple[str, str, str]]:
+    """The terms of the selector, filled."""
+    found: list[tuple[str, str, str]] = []
+    for term in query.field_selector:
+        value = checked(term.value, asked.values, "name") if term.value.startswith("{") else term.value
         if not _PLAIN.fullmatch(value):
             raise StepFailed(
                 f"the field selector's value {quoted(value)} holds a character that selectors give a meaning to",
                 reason="placeholder with a wrong value",
             )
-        terms.append(f"{term.field}{term.operator}{value}")
-    return cluster.events(namespace, ",".join(terms))
+        found.append((term.field, term.operator, value))
+    return found
+
+
+def _read(query: EventQuery, cluster: "Cluster", asked: Asked) -> Read:
+    namespace = checked(asked.operation.namespace, asked.values, "namespace")
+    terms = _selected(query, asked)
+    events = cluster.events(namespace, ",".join(f"{name}{operator}{value}" for name, operator, value in terms))
+    named = next((value for name, operator, value in terms if (name, operator) == (f"{_OBJECT}.name", "=")), "")
+    pod = asked.values.get("pod", "")
+    where = f"pod {named}" if named == pod else named
+    found = f"{len(events)} events of {where or f'namespace {namespace}'}"
+    facts: dict[str, str | int | bool] = {"events": len(events), **counted(events)}
+    # Others of the namespace have their own troubles.
+    own = {pod, *(each.name for each in asked.now.pods)}
+    targets = events if named else tuple(event for event in events if event.object_name in own)
+    findings = told(events)
+    if asked.state is None:
+        return Read(found, facts, findings, targets)
+    speaking = sum(map(asked.state.spoken_of_by, targets))
+    whose = "" if named else " of the target"
+    says = "confirmed" if speaking else "not confirmed by events, which expire and are rationed"
+    summary = f"{found}, {speaking} of them of {asked.state.name}{whose}: {says}"
+    return Read(summary, facts | {"matching": speaking}, findings, targets, confirmed=bool(speaking))
+
+
+def counted(events: Iterable[EventFacts]) -> dict[str, int]:
+    """How often each reason was told, as facts: `reason Failed`."""
+    found: dict[str, int] = {}
+    for event in events:
+        found[f"reason {event.reason}"] = found.get(f"reason {event.reason}", 0) + event.count
+    return found
+
+
+def told(events: Iterable[EventFacts]) -> tuple[str, ...]:
+    """Events in lines, the newest last."""
+    return tuple(
+        f"{event.type} {event.reason} ({event.count}x) {event.object_kind} {event.object_name}: {event.message}"
+        for event in sorted(events, key=lambda event: event.last_seen)
+    )
 
 
 def _says(query: EventQuery) -> str:
@@ -135,4 +167,5 @@ VERB = Verb(
     says=_says,
     example="kubectl get events -n {namespace} --field-selector involvedObject.name={pod}",
     flags=(Flag("--field-selector"),),
+    reading=Reading(_read),
 )

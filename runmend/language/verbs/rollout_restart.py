@@ -48,6 +48,7 @@ VERB = Verb(
         effect=_effect,
         fields=lambda _: (RESTARTED_AT,),
         risk=Risk.ROLLING,
+        undoable=False,
         example=Example(
             before={"spec": {"template": {"metadata": {"annotations": {"build": "7"}}}}},
             changes=(Change(path=RESTARTED_AT, after=MOMENT),),

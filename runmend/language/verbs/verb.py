@@ -1,4 +1,4 @@
-"""What a verb is: how its command is written, what it reads and changes, what it puts at risk, and what it needs."""
+"""What a verb is: how its command is written, what it reads or changes, what it puts at risk, and what it needs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from runmend.core.frozen import Frozen
-from runmend.language.needs import Field, Needs
+from runmend.facts.event import EventFacts
+from runmend.facts.states import State
+from runmend.language.needs import Field, Needs, Right
 from runmend.language.verbs.command import Command, Flag
 from runmend.plan.change import Change, Json
 from runmend.plan.messages import Affected
@@ -114,6 +116,50 @@ class Changing(Generic[A]):
     """Container → image that it would write, `{container}` for each that is treated."""
     example: Example | None = None
     """What the verb's example does: tests run it by kubectl and by us, and compare."""
+    undoable: bool = True
+    """Whether what was there can be put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a verb that reads is asked.
+
+    `operation` is its command, `now` the run's target, `values` what placeholders stand for, `container` the container
+    that is spoken of (empty where nobody knows), `state` what the runbook is about, and `seconds` for how long it may
+    wait for something.
+    """
+
+    operation: Operation
+    now: "TargetNow"
+    values: Mapping[str, str]
+    container: str = ""
+    state: State | None = None
+    seconds: float = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What a verb has read: in one sentence, as facts that later steps may name, and in lines, the newest last.
+
+    `events` are those of the target's troubles among them, for who can tell more of them; `confirmed` whether they
+    confirm the runbook's state, None where that is not the question.
+    """
+
+    summary: str
+    facts: Mapping[str, str | int | bool] = field(default_factory=dict)
+    findings: tuple[str, ...] = ()
+    events: tuple[EventFacts, ...] = ()
+    confirmed: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading(Generic[A]):
+    """How a verb reads: `read` asks the API server and changes nothing, `rights` is what that needs in RBAC for a
+    command.
+    """
+
+    read: Callable[[A, "Cluster", Asked], Read]
+    rights: Callable[[Operation], tuple[Right, ...]] = field(default=lambda _: ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +183,7 @@ class Verb(Generic[A]):
     flags: tuple[Flag, ...] = ()
     changing: Changing[A] | None = None
     """None for a verb that only reads."""
+    reading: Reading[A] | None = None
+    """None for a verb that changes something."""
     needs: Needs = field(default_factory=Needs)
-    """What it needs in RBAC besides what each run does; what it writes follows from `changing`."""
+    """What it needs in RBAC besides what each run does; what it reads and writes follows from the two above."""

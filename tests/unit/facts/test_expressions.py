@@ -138,7 +138,7 @@ def test_a_verdict_comes_with_what_was_seen(source: str, holds: object, evidence
         ("pod.name > 3", "found no matching overload for '_>_' applied to '(string, int)'", (1, 10), ""),
         ("pod.", "Syntax error: no viable alternative", (1, 5), ""),
         ("waiting(3)", "found no matching overload for 'waiting' applied to '(int)'", (1, 8), ""),
-        ("events.all(e, e.ready)", "a Event has no fact 'ready'", (1, 17), "its facts are count, message, "),
+        ("events.all(e, e.ready)", "a Event has no fact 'ready'", (1, 17), "its facts are count, last_seen, message, "),
         ("", "Syntax error: mismatched input '<EOF>'", (1, 1), ""),
         ("a" * 2001, "the expression has 2001 characters, and at most 2000 are read", (1, 1), ""),
         ("pod.ready\x1b[2J", "the expression holds a character that cannot be seen", (1, 1), ""),

@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runmend.alerts.alert import Target
 from runmend.core.errors import StepFailed
-from runmend.language.verbs.get_events import read_events
+from runmend.kube.owners import Workloads
+from runmend.language.target import TargetNow
+from runmend.language.verbs import reading_of
 from runmend.language.verbs.values import checked
+from runmend.language.verbs.verb import Asked as Question
 from runmend.plan.operations import Operation
 from tests.builders import events_query
 
@@ -47,6 +51,12 @@ class Asked:
     def events(self, namespace: str, field_selector: str = "") -> tuple[()]:
         self.queries.append((namespace, field_selector))
         return ()
+
+
+def read_events(cluster: Any, operation: Operation, values: dict[str, str]) -> None:
+    reading, arguments = reading_of(operation)
+    now = TargetNow(Target(cluster="test", namespace="shop", kind="Deployment", name="web"), Workloads((), {}), None)
+    reading.read(arguments, cluster, Question(operation, now, values))
 
 
 def asked(values: dict[str, str], operation: Operation = QUERY) -> list[tuple[str, str]]:

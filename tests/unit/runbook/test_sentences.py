@@ -236,13 +236,13 @@ def test_a_diagnostic_point_is_a_probe_or_manual(text: str, probe: Probe | None)
 
 
 def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
-    (step,), said = diagnosed("- **Look**\n  - Query: `kubectl describe pod {pod}`")
+    (step,), said = diagnosed("- **Look**\n  - Query: `kubectl top pod {pod}`")
 
     assert step.query is None
-    assert [(point.text, point.probe) for point in step.points] == [("Query: kubectl describe pod {pod}", None)]
+    assert [(point.text, point.probe) for point in step.points] == [("Query: kubectl top pod {pod}", None)]
     assert said == [
         (
-            'rb.md:4: warning: the query will be reported as not done: the verb "describe" is not supported yet; '
+            'rb.md:4: warning: the query will be reported as not done: the verb "top" is not supported yet; '
             f"supported are {SUPPORTED} [not-diagnosed]"
         )
     ]

@@ -13,7 +13,7 @@ from runmend.runs.statistics import Stats, Tally, count
 from runmend.runs.visibility import Row
 from tests.unit.rows import a_row, some_rows
 
-PARTS = ("resolved", "not_needed", "recommended", "failed", "cancelled", "running", "other")
+PARTS = ("resolved", "not_needed", "recommended", "observed", "failed", "cancelled", "running", "other")
 ADDED = ("runs", *PARTS, "replays", "trouble")
 
 
@@ -68,6 +68,7 @@ def test_repeat_offenders_are_the_targets_with_two_troubles_or_more_the_worst_fi
         ("resolved", "resolved", 1),
         ("not_needed", "not_needed", 0),
         ("recommended", "recommended", 1),
+        ("observed", "observed", 1),
         ("PreconditionFailed", "failed", 1),
         ("StepFailed", "failed", 1),
         ("Reverted", "failed", 1),
