@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
-from activities.verification import events_asked_for, failed_of, lost, problem_back
+from activities.verification import besides_of, events_asked_for, failed_of, lost, own_uids, place_of, problem_back
 from runmend.core.errors import NotYet, Reverted, VerificationFailed
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
@@ -51,7 +51,7 @@ class Holder:
             if final := reverted(now, call.changes) or lost(now, call.watermark):
                 return _ended(call, live, final)
             now.raise_if_lagging()
-            failure = _failure(call, live)
+            failure = _failure(now, call, live)
             if failure is None:
                 count_anew(REFUSED, BROKEN)
                 raise NotYet(f"holds: {live.in_words}", delay=self._every)
@@ -67,18 +67,21 @@ class Holder:
         """
         now = TargetNow.look(self._cluster, call.target)
         pods = tuple(pod.if_heard_of for pod in now.workloads.pods_of(call.target))
-        uids = {pod.uid for pod in pods} | set(call.watermark.pods)
+        uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
+        besides = besides_of(self._cluster, now, call.criteria)
         live = Live(
             pods=tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods),
-            events=events_asked_for(self._cluster, call.criteria, call.target.namespace, uids),
+            events=events_asked_for(self._cluster, call.criteria, place_of(now), uids),
             workload=now.workload,
+            node=besides.node,
+            unknown=dict(besides.unknown),
         )
         return now, live
 
 
-def _failure(call: CheckCall, live: Live) -> VerificationFailed | None:
+def _failure(now: TargetNow, call: CheckCall, live: Live) -> VerificationFailed | None:
     """What does not hold; None where all does, or where there is no pod that could show it."""
-    if not live.pods:
+    if now.has_pods and not live.pods:
         return None
     mark = call.watermark
     failed = [judge(criterion, mark, live) for criterion in call.criteria if broken(criterion, mark, live)]

@@ -5,9 +5,11 @@ from collections.abc import Iterable
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import compiled
+from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot, first_few
 from runmend.facts.workload import WorkloadFacts
+from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 
@@ -23,6 +25,9 @@ class Live(Frozen):
     pods: tuple[PodFacts, ...]
     events: tuple[EventFacts, ...]
     workload: WorkloadFacts | None = None
+    node: NodeFacts | None = None
+    unknown: dict[str, str] = {}
+    """Group of facts → why what it holds could not be read."""
 
     @property
     def in_words(self) -> str:
@@ -43,11 +48,25 @@ def event_names(criteria: Iterable[Criterion]) -> frozenset[str]:
     return frozenset(names | every)
 
 
-def unmet(criterion: Criterion, pods: tuple[PodFacts, ...], workload: WorkloadFacts | None = None) -> str | None:
+def unmet(
+    criterion: Criterion,
+    pods: tuple[PodFacts, ...],
+    workload: WorkloadFacts | None = None,
+    besides: Besides = Besides(),  # noqa: B008  an immutable value
+) -> str | None:
     """What a criterion that must *become* true still waits for; None where it holds, or is of the other kind."""
     if criterion.must != "become" or not criterion.understood:
         return None
-    judged = compiled(criterion.expression).judge(Snapshot(pods=pods, all_pods=pods, workload=workload, states=STATES))
+    judged = compiled(criterion.expression).judge(
+        Snapshot(
+            pods=pods,
+            all_pods=pods,
+            workload=workload,
+            node=besides.node,
+            unknown=besides.unknown,
+            states=STATES,
+        )
+    )
     return None if judged.holds else judged.evidence
 
 
@@ -114,6 +133,8 @@ def _snapshot(mark: Watermark, live: Live) -> tuple[Snapshot, tuple[PodFacts, ..
         pods=pods,
         all_pods=live.pods,
         workload=live.workload,
+        node=live.node,
+        unknown=live.unknown,
         events=live.events,
         counted=mark.events,
         restarts=mark.restarts,

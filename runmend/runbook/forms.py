@@ -54,7 +54,7 @@ _NODE = r"(?:(?:the|affected|target|its|alerts?) )*node(?:s? (?:status|state|con
 _NODE_IS = rf"(?:(?:has )?{_MOVE}to |{_BECOME}|reports |shows )"
 _NODE_WORDS = "|".join(map(re.escape, NODE_WELL))
 _NODE_WELL = rf"(?:in )?(?:a |the )?(?P<node_well>{_NODE_WORDS})(?: (?:state|status))?(?: again)?"
-_NODE_STATE = rf"(?:in |under )?(?:the )?(?P<node>not ready|{STATE})(?: state| status)?"
+_NODE_STATE = rf"(?:in |under )?(?:the )?(?P<node>not ready|(?:memory|disk|pid) pressure|{STATE})(?: state| status)?"
 _SOME = "pods.size() > 0"
 _ALL_RUN = f"{_SOME} && pods.all(p, p.running)"
 _STARTED = f"{_SOME} && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
@@ -276,9 +276,15 @@ FORMS: Final = (
         lasting="",
     ),
     Form(
-        rf"{_NODE} (?:is|becomes|reports|has|stays|remains)(?: currently| still)? {_NODE_STATE}",
+        rf"{_NODE} (?:is|becomes|reports|has|stays|remains)(?: currently| still)?(?: under)? {_NODE_STATE}",
         "{node}",
-        ("Node is NotReady", "Node is cordoned", "Node has DiskPressure", "Node is unschedulable"),
+        (
+            "Node is NotReady",
+            "Node is cordoned",
+            "Node has DiskPressure",
+            "Node is under memory pressure",
+            "Node is unhealthy",
+        ),
     ),
     Form(
         rf"(?:new )?pods? (?:can|could|may|are able to) be (?:scheduled|placed) (?:to|on|onto) {_NODE}(?: again)?|"
@@ -382,33 +388,6 @@ FORMS: Final = (
         r"not (?:complete|completed|finished))",
         f"!({_ROLLED_OUT})",
         ("A rollout is in progress", "The rollout has not completed"),
-        where="condition",
-    ),
-    Form(
-        r"(?:the |affected )*nodes? (?:is|are|must be|becomes?|stays?|remains?) (?:back |again )*"
-        r"(?P<node>ready|healthy|schedulable|uncordoned|not cordoned)(?: again)?",
-        "{node}",
-        ("Node is Ready", "The node is schedulable", "Node is not cordoned"),
-        where="condition",
-    ),
-    Form(
-        r"(?:the |affected )*nodes? (?:is|are) (?:in )?(?P<node>not ?ready|unready|unhealthy|not healthy|cordoned|"
-        r"unschedulable|not schedulable|schedulingdisabled|under (?:memory |disk |pid )?pressure|"
-        r"not under (?:memory |disk |pid )?pressure|(?:memory|disk|pid)pressure)(?: state)?",
-        "{node}",
-        ("Node is NotReady", "The node is cordoned", "Node is under memory pressure", "Node is not under pressure"),
-        where="condition",
-    ),
-    Form(
-        r"(?:the |affected )*nodes? (?:has|have) (?P<node>(?:no )?(?:memory |disk |pid )?pressure)",
-        "{node}",
-        ("The node has no pressure",),
-        where="condition",
-    ),
-    Form(
-        r"(?:new )?pods can be scheduled (?:to|on) (?:the |affected )*node|(?:the |affected )*node takes (?:new )?pods",
-        "node.takes_pods",
-        ("New pods can be scheduled to the node",),
         where="condition",
     ),
     Form(

@@ -133,7 +133,11 @@ def _as_asked(state: str) -> str:
     return f'waiting("{state}")' if known.waiting or known.pod else f'terminated("{state}")'
 
 
-def _of_a_node(state: str | None) -> str | None:
+def _of_a_node(words: str) -> str | None:
+    """The expression that shows what is said of a node: in words, or by the name of a state."""
+    if said := _NODE.get(words.replace(" ", "")):
+        return said
+    state = state_in(words.replace("not ready", "notready"), _asked("node"))
     return STATES[state].node if state else None
 
 
@@ -177,12 +181,11 @@ _VALUES: Final[dict[str, Callable[[str], str | None]]] = {
     "owner": OWNERS.get,
     "phase": str.capitalize,
     "namespace": _namespace,
-    "node": lambda words: _NODE.get(words.replace(" ", "")),
+    "node": _of_a_node,
     "state": lambda words: state_in(words, _asked("state")),
     "event": lambda words: state_in(words, _asked("event")),
     "ended": lambda words: state_in(words, _asked("ended")),
     "shown": lambda words: state_in(words, _asked("shown")),
-    "node": lambda words: _of_a_node(state_in(words.replace("not ready", "notready"), _asked("node"))),
     "node_well": NODE_WELL.get,
     "node_also": NODE_WELL.get,
 }
