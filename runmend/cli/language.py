@@ -19,10 +19,12 @@ def print_facts(*, as_json: bool) -> int:
         kind: [{"name": fact.name, "type": fact.type, "means": means} for fact, means in described(model)]
         for kind, model in MODELS.items()
     }
+    states = [{"name": state.name, "type": "", "means": state.in_words} for state in STATES.values()]
     if as_json:
-        sys.stdout.write(json.dumps({"names": names, "states": list(STATES), "kinds": kinds}, indent=2) + "\n")
+        told = [{"name": row["name"], "means": row["means"]} for row in states]
+        sys.stdout.write(json.dumps({"names": names, "states": told, "kinds": kinds}, indent=2) + "\n")
         return 0
-    sys.stdout.writelines(f"{line}\n" for line in _facts(names, kinds))
+    sys.stdout.writelines(f"{line}\n" for line in _facts(names, states, kinds))
     return 0
 
 
@@ -58,15 +60,18 @@ def _without_expression(read: Read) -> str:
     return f"the alert carries {', '.join(asked) or 'any labels'}"
 
 
-def _facts(names: list[dict[str, str]], kinds: dict[str, list[dict[str, str]]]) -> Iterator[str]:
+def _facts(
+    names: list[dict[str, str]], states: list[dict[str, str]], kinds: dict[str, list[dict[str, str]]]
+) -> Iterator[str]:
     yield "names that an expression begins with"
     yield from _table(names)
     yield ""
-    yield f"states: {', '.join(STATES)}"
-    owners = {group.of: name for name, group in GROUPS.items()}
+    yield "states, and what shows each"
+    yield from _table(states)
     for kind, facts in kinds.items():
+        groups = [name for name, group in GROUPS.items() if group.of == kind]
         yield ""
-        yield f"{kind}" + (f" ({owners[kind]})" if kind in owners else "")
+        yield f"{kind}" + (f" ({', '.join(groups)})" if groups else "")
         yield from _table(facts)
 
 

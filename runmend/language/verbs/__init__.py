@@ -3,6 +3,9 @@
 from typing import Any, Final
 
 from runmend.language.verbs import (
+    cordon,
+    delete,
+    drain,
     get_events,
     patch,
     rollout_restart,
@@ -22,6 +25,10 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     set_resources.VERB,
     set_env.VERB,
     rollout_undo.VERB,
+    cordon.CORDON,
+    cordon.UNCORDON,
+    drain.VERB,
+    delete.VERB,
     rollout_restart.VERB,
     scale.VERB,
 )
