@@ -10,7 +10,7 @@ from runmend.language.needs import Needs, Right, Write
 from runmend.language.verbs.command import Command, Flag, flag, no_more, node_of
 from runmend.language.verbs.cordon import CORDONED, FIELDS, KINDS, cordoned
 from runmend.language.verbs.pods import controller, has_ended, is_deleting, is_mirror, loses_data
-from runmend.language.verbs.verb import Changing, Chosen, Example, Removing, Situation, Verb
+from runmend.language.verbs.verb import Changing, Chosen, Removing, Situation, Verb
 from runmend.plan.change import Json
 from runmend.plan.operations import Operation
 from runmend.plan.removal import How, named
