@@ -52,7 +52,10 @@ def test_the_spellings_of_one_command_are_one_operation(command: str, arguments:
         ("scale deployment/{deployment} --replicas=many -n {namespace}", "a number of pods"),
         ("scale deployment/{deployment} --replicas=-1 -n {namespace}", "a number of pods"),
         ("scale deployment/{deployment} --replicas=9999999999 -n {namespace}", "a number of pods"),
-        ("scale deployment/{deployment} --replicas=3 --timeout=1m -n {namespace}", "unknown flag"),
+        (
+            "scale deployment/{deployment} --replicas=3 --timeout=1m -n {namespace}",
+            "--timeout is not a flag of kubectl scale",
+        ),
         ("scale deployment/{deployment} web --replicas=3 -n {namespace}", "one word too many"),
         ("rollout restart deployment/{deployment}", "the command says no namespace"),
         ("rollout restart deployment -n {namespace}", "the command names no Deployment"),
