@@ -1,13 +1,13 @@
 # Needs a Python of 3.11 or newer and make; everything else goes into .venv. e2e and cluster need Go as well, and keep what they build in
 # ~/.cache/runmend-tests: docs/testing.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e cluster histories hashes digests check bench clean
+.PHONY: help setup demo test e2e crash cluster histories hashes digests check bench clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 # Which Python makes .venv; empty: the first that fits. `make setup PYTHON=/opt/python3.12/bin/python3`
 PYTHON ?=
-# Passed to the command of demo, test, e2e, cluster and bench: `make demo ARGS="--scenario bad-rollout"`
+# Passed to the command of demo, test, e2e, crash, cluster and bench: `make demo ARGS="--scenario bad-rollout"`
 ARGS ?=
 
 # How many processes run the tests; they wait more than they work. `make test WORKERS=0` runs them in one.
@@ -42,7 +42,10 @@ test: $(STAMP) ## the tests
 e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with Go where that was not done yet
 	@$(BIN)/python -m tests.cluster build
 	@$(BIN)/pytest --numprocesses=$(CLUSTERS) --dist=loadscope --no-loadscope-reorder --cluster=built \
-		tests/e2e tests/contract $(ARGS)
+		tests/e2e tests/contract tests/crash $(ARGS)
+
+crash: $(STAMP) ## kill a run's worker before and after every request to the API server, one run each; minutes
+	@$(BIN)/python -m tests.crash $(ARGS)
 
 cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C
 	@$(BIN)/python -m tests.cluster run $(ARGS)

@@ -6,21 +6,20 @@ written. What was written is told on the object as an event, also where an earli
 before it told.
 """
 
-import copy
 import json
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
-
-import jsonpatch
-from temporalio import activity
-from temporalio.exceptions import CancelledError
+from typing import Any, NamedTuple
 
 from activities.gates import skipped
-from activities.risk import Risk, left_running, restricted, risk_of
+from activities.removing import go_on
+from activities.removing import tried as removals_tried
+from activities.risk import Risk, left_running, restricted, risk_of, risk_of_removal
 from activities.serving import serving_count
+from activities.trying import Try, guarded_patch, result_of
+from runmend.alerts.alert import Target
 from runmend.core.errors import (
     Forbidden,
     Invalid,
@@ -36,48 +35,19 @@ from runmend.kube.managers import manager_of
 from runmend.language.target import TargetNow
 from runmend.language.verbs import changing_of
 from runmend.language.verbs.containers import EACH
+from runmend.language.verbs.pods import removed
 from runmend.language.verbs.values import placeholders, raise_if_other
-from runmend.language.verbs.verb import Situation
+from runmend.language.verbs.verb import Removing, Situation
 from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, shown, stands, value_at
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
-from runmend.plan.notes import NOTES, ChangeNote, notes_in, with_note
+from runmend.plan.notes import ChangeNote, notes_in
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import DELETING, NOT_ALLOWED, OWNER, PAUSED
+from runmend.plan.reasons import BY_MODE, DELETING, GONE, NOT_ALLOWED, OWNER, PAUSED
+from runmend.plan.removal import named
 from runmend.plan.values import known
-from runmend.reports.target_events import Announcement, Author, Fact, announce
+from runmend.reports.target_events import Author
 
 log = logging.getLogger("runmend.changes")
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """One try of a step: what it is to do, whose run it is, whether it may write, and when it began (monotonic)."""
-
-    cluster: Cluster
-    call: StepCall
-    author: Author
-    may_write: bool
-    began: float
-
-    def announce(self, uid: str, changes: tuple[Change, ...]) -> tuple[str, ...]:
-        """Tell of a change on its object, where this try may write at all; remarks, where that could not be done.
-
-        It takes half of what is left of the try's time at most: the step's result, which the run waits for, comes after
-        it.
-        """
-        if not self.may_write:
-            return ()
-        left = self.call.step.try_seconds - (time.monotonic() - self.began)
-        told = Announcement(
-            fact=Fact.CHANGED,
-            target=self.call.target,
-            uid=uid,
-            words=f"changed {in_words(changes)}",
-            author=self.author,
-            step=self.call.step_id,
-        )
-        remark = announce(self.cluster, told, left / 2)
-        return (remark,) if remark else ()
 
 
 def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -> StepResult:
@@ -87,7 +57,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         cluster: where.
         call: the step.
         author: the run, by its original execution run id, as the call has it.
-        may_change: whether anything may be changed in the target's namespace.
+        may_change: whether the target may be changed, by the worker's own settings.
 
     Raises:
         CancelledError: the activity was told to stop before it wrote.
@@ -97,14 +67,11 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     """
     this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic())
     now = TargetNow.look(cluster, call.target)
-    if earlier := _earlier_try(this, now):
-        return earlier
+    if note := written_before(now, call, author.workflow):
+        return _earlier_try(this, now, note)
     now.raise_if_lagging()
-    gone = now.problem_gone(call.state, call.alerts) if call.state else None
-    if gone:
-        return _result(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    if not_run := skipped(cluster, now, call):
-        return not_run
+    if nothing := _nothing_to_do(cluster, now, call):
+        return nothing
     item = _changeable(now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
     situation = _situation(now, item, call)
@@ -112,41 +79,67 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         situation = replace(situation, more=changing.reads(arguments, cluster, situation))
     made = changing.effect(arguments, situation)
     changes = differences(item, made)
-    if not changes:
+    removing = changing.removing
+    pods = removing.chosen(arguments, situation, removing.reads(arguments, cluster, situation)).pods if removing else ()
+    if not changes and not pods:
         return _already(call, repeatable=changing.repeatable)
     _raise_if_paused(now, changes)
-    steps = guarded_patch(item, made, _note(call, author, changes))
-    risk = restricted(call) or risk_of(now, changes, call, changing.risk)
+    note = this.note(changes)
+    steps = guarded_patch(item, made, note)
+    risk = restricted(call) or risk_of(now, changes, call, changing.risk) or risk_of_removal(cluster, now, pods, call)
     if left := _left(risk, call):
         tried = _tried(cluster, call, steps, whatever=bool(risk))
-        return _result(
-            call,
-            StepStatus.RECOMMENDED,
-            f"{left.words}; would change {in_words(changes)}{_calculated(call, changes)}{tried.words}",
-            changes,
-            reason=left.reason,
+        would = _would(call, changes, pods, removing)
+        refused = removals_tried(cluster, removing, pods) if removing else ""
+        return result_of(
+            call, StepStatus.RECOMMENDED, f"{left.words}; would {would}{tried.words}{refused}", changes, left.reason
         ).model_copy(
             update={"rollback": left.rollback, "refused": tried.refused, "remarks": left_running(now, changes)}
         )
-    if activity.in_activity() and activity.is_cancelled():
-        # The run was cancelled, or this try is over for Temporal (this worker was paused): another speaks for the step.
-        raise CancelledError("told to stop before the write")
-    target = call.target
-    written = cluster.patch(target.kind, target.namespace, target.name, steps)
-    log.info("changed", extra={"object": str(target), "changes": in_words(changes)})
-    return _written(this, now, item, changes, written)
+    if changes:
+        item = _patched(this, changes, steps)
+    if removing:
+        return go_on(this, replace(situation, item=item), note, removing, arguments)
+    return _written(this, now, changes, item)
 
 
-def _written(this: Try, now: TargetNow, item: Json, changes: tuple[Change, ...], written: Json) -> StepResult:
-    """The result of a write, by what the API server answered."""
-    call = this.call
+def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
+    """The result where the problem is gone, or the step's gate does not hold."""
+    if gone := now.problem_gone(call.state, call.alerts):
+        return result_of(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
+    return skipped(cluster, now, call)
+
+
+def _would(call: StepCall, changes: tuple[Change, ...], pods: tuple[Json, ...], removing: Removing[Any] | None) -> str:
+    """What is only recommended, in words."""
+    said = [f"change {in_words(changes)}{_calculated(call, changes)}"] if changes else []
+    if removing:
+        which = named(removed(pod) for pod in pods) or "no pod"
+        said.append(f"{removing.how} {which}, which cannot be undone")
+    return ", and ".join(said)
+
+
+def _patched(this: Try, changes: tuple[Change, ...], steps: list[Json]) -> Json:
+    """The object as it was written.
+
+    Raises:
+        StepFailed: it was written otherwise.
+    """
+    written = this.patch(steps)
+    log.info("changed", extra={"object": str(this.call.target), "changes": in_words(changes)})
     if altered := [change for change in changes if not stands(change, written)]:
         said = ", ".join(f"{each.named} became {shown(each.path, value_at(written, each.path))}" for each in altered)
         raise StepFailed(
-            f"{in_words(changes)} was written, and something on the way to {call.target} (an admission webhook) "
+            f"{in_words(changes)} was written, and something on the way to {this.call.target} (an admission webhook) "
             f"altered it: {said}",
             reason="altered by an admission webhook",
         )
+    return written
+
+
+def _written(this: Try, now: TargetNow, changes: tuple[Change, ...], written: Json) -> StepResult:
+    """The result of a write, by what the API server answered."""
+    call = this.call
     made = tuple(as_admitted(change, written) for change in changes)
     facts: dict[str, str | int] = {}
     if now.workload:
@@ -155,8 +148,9 @@ def _written(this: Try, now: TargetNow, item: Json, changes: tuple[Change, ...],
             "replicas": now.workload.replicas,
             "serving": serving_count(now, now.workload),
         }
-    remarks = (*_digests_added(changes, made), *left_running(now, made), *this.announce(item["metadata"]["uid"], made))
-    return _result(call, StepStatus.DONE, f"changed {in_words(made)}{_calculated(call, made)}", made).model_copy(
+    told = this.announce(written["metadata"]["uid"], f"changed {in_words(made)}")
+    remarks = (*_digests_added(changes, made), *left_running(now, made), *told)
+    return result_of(call, StepStatus.DONE, f"changed {in_words(made)}{_calculated(call, made)}", made).model_copy(
         update={"facts": facts, "remarks": remarks}
     )
 
@@ -165,7 +159,7 @@ def _left(risk: Risk | None, call: StepCall) -> Risk | None:
     """Why a change is left to a person; None where it is made."""
     if risk:
         return risk
-    return Risk("the mode is recommend", "the mode is recommend") if call.mode is Mode.RECOMMEND else None
+    return Risk(BY_MODE, BY_MODE) if call.mode is Mode.RECOMMEND else None
 
 
 class _Tried(NamedTuple):
@@ -205,12 +199,6 @@ def _tried(cluster: Cluster, call: StepCall, steps: list[Json], *, whatever: boo
     return _Tried(" (accepted by a dry run)")
 
 
-def _result(
-    call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = (), reason: str = ""
-) -> StepResult:
-    return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
-
-
 def _calculated(call: StepCall, changes: tuple[Change, ...]) -> str:
     """What was calculated for a change, with its operands, behind its words; empty where nothing was."""
     changed = {change.container for change in changes}
@@ -226,24 +214,25 @@ def _already(call: StepCall, *, repeatable: bool) -> StepResult:
     said = f"{call.target} is already so: {call.step.operation.verb} {call.step.says}".rstrip()
     if not repeatable:
         raise PreconditionFailed(f"{said}, and the problem is there all the same", reason="already so")
-    return _result(call, StepStatus.DONE, f"{said}; nothing was written", reason="already so")
+    return result_of(call, StepStatus.DONE, f"{said}; nothing was written", reason="already so")
 
 
-def _earlier_try(this: Try, now: TargetNow) -> StepResult | None:
-    """The result of an earlier try of this very step, from the note that it left; None where it left none."""
-    call = this.call
-    changes = written_before(now, call, this.author.workflow)
-    if changes is None or now.item is None:
-        return None
-    remarks = this.announce(now.item["metadata"]["uid"], changes)
-    if lost := reverted(now, changes):
+def _earlier_try(this: Try, now: TargetNow, note: ChangeNote) -> StepResult:
+    """The result of an earlier try of this very step, from the note that it left; what it left undone is done."""
+    call, changes, item = this.call, note.changes, now.item or {}
+    changing, arguments = changing_of(call.step.operation)
+    lost = reverted(now, changes)
+    if changing.removing and not lost:
+        return go_on(this, _situation(now, item, call), note, changing.removing, arguments)
+    remarks = this.announce(item["metadata"]["uid"], f"changed {in_words(changes)}")
+    if lost:
         raise lost
     said = f"changed {in_words(changes)}{_calculated(call, changes)} (by an earlier try, whose answer was lost)"
-    result = _result(call, StepStatus.DONE, said, changes)
+    result = result_of(call, StepStatus.DONE, said, changes)
     return result.model_copy(update={"recovered": True, "remarks": remarks})
 
 
-def written_before(now: TargetNow, call: StepCall, workflow_id: str) -> tuple[Change, ...] | None:
+def written_before(now: TargetNow, call: StepCall, workflow_id: str) -> ChangeNote | None:
     """What this very step of this run has written, from the note that it left, whether or not it stands; None where it
     left none.
 
@@ -257,7 +246,9 @@ def written_before(now: TargetNow, call: StepCall, workflow_id: str) -> tuple[Ch
     carried += [found.annotations for found in now.workloads.revisions(call.target, uid)]
     notes = (note for annotations in carried for note in notes_in(annotations))
     note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
-    return tuple(as_admitted(change, now.item) for change in note.changes) if note else None
+    if note is None:
+        return None
+    return note.model_copy(update={"changes": tuple(as_admitted(change, now.item) for change in note.changes)})
 
 
 def reverted(now: TargetNow, changes: tuple[Change, ...]) -> Reverted | None:
@@ -296,14 +287,21 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
     """The object as it is, if it is what the command names and may be changed at all."""
     if not may_change:
         raise PreconditionFailed(
-            f"namespace {call.target.namespace} is not one where this installation changes anything "
-            "(RUNMEND_NAMESPACES)",
+            _not_allowed(call.target),
             reason=NOT_ALLOWED,
         )
     operation = call.step.operation
-    if now.item is None or operation.kind != call.target.kind:
+    if now.gone:
+        raise PreconditionFailed(f"{call.target} no longer exists", reason=GONE)
+    of_its_pods = operation.kind == "Pod"
+    if now.item is None or (operation.kind != call.target.kind and not of_its_pods):
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""
+        if of_its_pods:
+            raise PreconditionFailed(
+                f"pods of {call.target} are not deleted{chain}: nothing is known that would make them anew",
+                reason=f"{OWNER}{call.target.kind}",
+            )
         says = f"{call.target} has no controller" if call.target.kind == "Pod" else f"the pod is owned by {call.target}"
         raise PreconditionFailed(
             f"the pod must be owned by a {operation.kind}, and {says}{chain}", reason=f"{OWNER}{call.target.kind}"
@@ -312,8 +310,15 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
         raise PreconditionFailed(
             f"{call.target} is being deleted, so its controller would do nothing about the change", reason=DELETING
         )
-    raise_if_other(operation, call.target, placeholders(call.target, call.step.parameters))
+    if not of_its_pods:
+        raise_if_other(operation, call.target, placeholders(call.target, call.step.parameters))
     return now.item
+
+
+def _not_allowed(target: Target) -> str:
+    if target.namespace:
+        return f"namespace {target.namespace} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
+    return f"{target} is not one that this installation changes (RUNMEND_NODES)"
 
 
 def _raise_if_paused(now: TargetNow, changes: tuple[Change, ...]) -> None:
@@ -372,24 +377,3 @@ def _treated(now: TargetNow, call: StepCall, operation: Operation) -> tuple[Affe
         )
         for name in names
     )
-
-
-def _note(call: StepCall, author: Author, changes: tuple[Change, ...]) -> ChangeNote:
-    return ChangeNote(workflow=author.workflow, run=call.run_id, step=call.step_id, changes=changes)
-
-
-def guarded_patch(item: Json, made: Json, note: ChangeNote) -> list[Json]:
-    """The JSON patch that makes an object so, guarded by the version that was read, with our note in it.
-
-    Raises:
-        PreconditionFailed: the change is too large for a note.
-    """
-    noted = copy.deepcopy(made)
-    metadata = noted["metadata"]
-    try:
-        said = with_note(item["metadata"].get("annotations") or {}, note)
-    except ValueError as error:
-        raise PreconditionFailed(str(error), reason="too large a change") from error
-    metadata["annotations"] = {**(metadata.get("annotations") or {}), NOTES: said}
-    guard = {"op": "replace", "path": "/metadata/resourceVersion", "value": item["metadata"]["resourceVersion"]}
-    return [guard, *jsonpatch.make_patch(item, noted).patch]

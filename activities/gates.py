@@ -81,7 +81,7 @@ def snapshot_of(
     affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
-    besides = Besides.read(cluster, asked, pod.node if pod else "")
+    besides = Besides.read(cluster, asked, now.node_of(pod))
     return Snapshot(
         pods=pods,
         all_pods=pods,

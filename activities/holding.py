@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
-from activities.verification import events_asked_for, failed_of, lost, problem_back
+from activities.verification import besides_of, events_asked_for, failed_of, lost, own_uids, place_of, problem_back
 from runmend.core.errors import NotYet, Reverted, VerificationFailed
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
@@ -47,48 +47,51 @@ class Holder:
         with translated():
             if activity.info().attempt == 1:
                 raise NotYet("the window has begun, as settle left the target", delay=self._every)
-            now, live, verdicts = self._look(call)
+            now, live = self._look(call)
             if final := reverted(now, call.changes) or lost(now, call.watermark):
-                return _ended(call, final, verdicts)
+                return _ended(call, live, final)
             now.raise_if_lagging()
-            failure = _failure(call, live, verdicts)
+            failure = _failure(now, call, live)
             if failure is None:
                 count_anew(REFUSED, BROKEN)
                 raise NotYet(f"holds: {live.in_words}", delay=self._every)
             if again := put_off(BROKEN, self._again):
                 raise NotYet(f"{failure}; looked at again", delay=again, reason=failure.reason)
-            return _ended(call, failure, verdicts)
+            return _ended(call, live, failure)
 
-    def _look(self, call: CheckCall) -> tuple[TargetNow, Live, tuple[Verdict, ...]]:
-        """The target as it is, what of it is judged, and how.
+    def _look(self, call: CheckCall) -> tuple[TargetNow, Live]:
+        """The target as it is, and what of it is judged.
 
         A pod that is younger than the window counts once it runs: until then it is on its way, or takes another's
         place. Nothing but a node's own silence speaks against a pod's readiness: that says nothing of the pod.
         """
         now = TargetNow.look(self._cluster, call.target)
         pods = tuple(pod.if_heard_of for pod in now.workloads.pods_of(call.target))
-        uids = {pod.uid for pod in pods} | set(call.watermark.pods)
+        uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
+        besides = besides_of(self._cluster, now, call.criteria)
         live = Live(
             pods=tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods),
-            events=events_asked_for(self._cluster, call.criteria, call.target.namespace, uids),
+            events=events_asked_for(self._cluster, call.criteria, place_of(now), uids),
             workload=now.workload,
+            node=besides.node,
+            unknown=dict(besides.unknown),
         )
-        return now, live, tuple(judge(criterion, call.watermark, live) for criterion in call.criteria)
+        return now, live
 
 
-def _failure(call: CheckCall, live: Live, verdicts: tuple[Verdict, ...]) -> VerificationFailed | None:
+def _failure(now: TargetNow, call: CheckCall, live: Live) -> VerificationFailed | None:
     """What does not hold; None where all does, or where there is no pod that could show it."""
-    if not live.pods:
+    if now.has_pods and not live.pods:
         return None
-    judged = zip(call.criteria, verdicts, strict=True)
-    failed = [verdict for criterion, verdict in judged if broken(criterion, call.watermark, live)]
+    mark = call.watermark
+    failed = [judge(criterion, mark, live) for criterion in call.criteria if broken(criterion, mark, live)]
     return failed_of(failed) or problem_back(call.state, live.pods)
 
 
-def _ended(call: CheckCall, why: Reverted | VerificationFailed, verdicts: tuple[Verdict, ...]) -> Checked:
+def _ended(call: CheckCall, live: Live, why: Reverted | VerificationFailed) -> Checked:
     undone = isinstance(why, Reverted)
     return Checked(
-        verdicts=tuple(map(_so_far, call.criteria, verdicts)),
+        verdicts=tuple(_so_far(criterion, judge(criterion, call.watermark, live)) for criterion in call.criteria),
         failure=None if undone else str(why),
         reverted=str(why) if undone else None,
         reason=why.reason,

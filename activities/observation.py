@@ -32,7 +32,7 @@ class Observer:
         with translated():
             now = TargetNow.read(self._cluster, call.target)
             affected = now.affected(call.plan.state) if call.plan.state else ()
-            gone = now.problem_gone(call.plan.state, call.alerts) if call.plan.state else None
+            gone = now.problem_gone(call.plan.state, call.alerts)
             if call.plan.problem_expression and not gone:
                 problem = compiled(call.plan.problem_expression)
                 snapshot = snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {})

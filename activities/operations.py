@@ -10,6 +10,7 @@ from activities.boundary import translated
 from activities.diagnosis import classified
 from activities.gates import skipped
 from activities.reading import read
+from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed
 from runmend.core.modes import Mode, strictest
 from runmend.kube.client import Cluster
@@ -28,11 +29,11 @@ class Operations:
     Args:
         cluster: where.
         mode_in: the worker's own mode in a namespace: the strictest of it and the run's wins.
-        may_change: whether anything may be changed in a namespace, by the worker's own settings.
+        may_change: whether a target may be changed, by the worker's own settings.
     """
 
     def __init__(
-        self, cluster: Cluster, mode_in: Callable[[str], Mode | None], may_change: Callable[[str], bool]
+        self, cluster: Cluster, mode_in: Callable[[str], Mode | None], may_change: Callable[[Target], bool]
     ) -> None:
         self._cluster = cluster
         self._mode_in = mode_in
@@ -48,7 +49,7 @@ class Operations:
             strict = call.model_copy(update={"mode": strictest(call.mode, self._mode_in(call.target.namespace))})
             info = activity.info()
             author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
-            return act(self._cluster, strict, author, may_change=self._may_change(call.target.namespace))
+            return act(self._cluster, strict, author, may_change=self._may_change(call.target))
 
     def _read(self, call: StepCall) -> StepResult:
         step = call.step

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from temporalio import activity
 
 from activities.boundary import translated
+from runmend.alerts.alert import Target
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
 from runmend.core.telemetry import count_run
@@ -29,11 +30,11 @@ class Reporter:
     Args:
         cluster: where the targets are.
         mode_in: the worker's own mode in a namespace; in the mode recommend nothing is written.
-        may_change: whether anything may be changed in a namespace, by the worker's own settings.
+        may_change: whether a target may be changed, by the worker's own settings.
     """
 
     def __init__(
-        self, cluster: Cluster, mode_in: Callable[[str], Mode | None], may_change: Callable[[str], bool]
+        self, cluster: Cluster, mode_in: Callable[[str], Mode | None], may_change: Callable[[Target], bool]
     ) -> None:
         self._cluster = cluster
         self._mode_in = mode_in
@@ -60,9 +61,8 @@ class Reporter:
         if result.outcome in (None, Outcome.NOT_NEEDED, Outcome.RECOMMENDED, Outcome.OBSERVED):
             return ""
         uid = result.observation.target_uid if result.observation else ""
-        namespace = result.target.namespace
-        recommends = strictest(result.mode, self._mode_in(namespace)) is Mode.RECOMMEND
-        silent = recommends or not self._may_change(namespace)
+        recommends = strictest(result.mode, self._mode_in(result.target.namespace)) is Mode.RECOMMEND
+        silent = recommends or not self._may_change(result.target)
         if silent or not uid:
             return ""
         info = activity.info()

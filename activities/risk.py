@@ -4,15 +4,22 @@ The changed fields say it, whatever the verb: another image, command or environm
 replicas do; a rollout of anything else is a risk only where it leaves nobody serving meanwhile.
 """
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from activities.serving import serving, serving_count
+from runmend.core.errors import NotFound
+from runmend.core.kinds import BY_NAME
 from runmend.facts.workload import WorkloadFacts
+from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
 from runmend.language.verbs import verb
-from runmend.plan.change import POD_SPEC, TEMPLATE, Change
+from runmend.language.verbs.pods import controller, has_ended, is_ready, removed
+from runmend.plan.change import POD_SPEC, TEMPLATE, Change, Json
 from runmend.plan.messages import StepCall
 from runmend.plan.reasons import RESTRICTED
+from runmend.plan.removal import named
 
 REPLICAS = ("spec", "replicas")
 ON_DELETE = "OnDelete"
@@ -53,6 +60,45 @@ def _of_template(
     if serve:
         return Risk("; ".join(filter(None, (serve.words, ending))), "pods still serve", serve.rollback)
     return Risk(ending, "an init container would change") if ending else None
+
+
+def risk_of_removal(cluster: Cluster, now: TargetNow, pods: Collection[Json], call: StepCall) -> Risk | None:
+    """What taking pods away would put at risk: what nothing makes anew, and who serves alone."""
+    if not call.protect_serving or not pods:
+        return None
+    bare = [removed(pod) for pod in pods if not controller(pod) and not has_ended(pod)]
+    if bare:
+        return Risk(
+            f"nothing would make these anew, they have no controller: {named(bare)}", "pods without a controller"
+        )
+    served: dict[tuple[str, str, str], int] = Counter()
+    for pod in pods:
+        if is_ready(pod) and controller(pod)["kind"] != "Job":
+            owner = controller(pod)
+            served[pod["metadata"]["namespace"], owner["kind"], owner["name"]] += 1
+    if now.workload:
+        count = serving_count(now, now.workload)
+        alone = [str(now.target)] if served and count <= sum(served.values()) else []
+    else:
+        alone = [
+            f"{kind} {namespace}/{name}"
+            for (namespace, kind, name), count in served.items()
+            if _ready_replicas(cluster, namespace, kind, name) <= count
+        ]
+    return Risk(f"nobody would be left serving of {named(alone)}", "nobody would be left serving") if alone else None
+
+
+def _ready_replicas(cluster: Cluster, namespace: str, kind: str, name: str) -> int:
+    """How many pods of a workload are Ready; of all its revisions. None, where nobody can tell."""
+    if kind not in BY_NAME:
+        return 0
+    try:
+        item = cluster.read(kind, namespace, name)
+    except NotFound:
+        return 0
+    ready = int((item.get("status") or {}).get("readyReplicas") or 0)
+    above = controller(item)
+    return max(ready, _ready_replicas(cluster, namespace, above["kind"], above["name"])) if above else ready
 
 
 def _runs_another(change: Change) -> bool:

@@ -11,12 +11,15 @@ from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.diagnosis import classified
 from activities.missing_pods import Lacking, why_no_pods
+from activities.moved import not_running
 from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
+from runmend.facts.expressions import compiled
 from runmend.facts.pod import PodFacts
 from runmend.facts.states import EventSign
 from runmend.kube.client import Cluster
+from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import (
@@ -32,7 +35,9 @@ from runmend.language.verdicts import (
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
+from runmend.reports.target_events import OF_NO_NAMESPACE
 
+NOT_RUNNING = "what was moved does not run"
 FEW_PODS = 20
 """The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
 
@@ -59,22 +64,18 @@ class Verifier:
                 # Quickly at first, because most pods are up within seconds.
                 delay = timedelta(seconds=min(activity.info().attempt, 5))
                 raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
-            uids = {pod.uid for pod in now.pods}
+            uids = {pod.uid for pod in now.pods} | own_uids(now)
             mark = Watermark(
-                uid=now.workload.uid if now.workload else "",
+                uid=now.own_uid,
                 pods={pod.uid: pod.name for pod in now.pods},
                 running=sum(pod.running for pod in now.pods),
                 events={
                     event.uid: event.count
-                    for event in events_asked_for(self._cluster, call.criteria, call.target.namespace, uids)
+                    for event in events_asked_for(self._cluster, call.criteria, place_of(now), uids)
                 },
                 restarts=restarts_of(now.pods),
             )
-            count = len(now.pods)
-            return Settled(
-                watermark=mark,
-                summary=f"{mark.running} of {count} pods are Running, nothing of an older revision is left",
-            )
+            return Settled(watermark=mark, summary=_settled(now, mark))
 
     @activity.defn(name="runmend.check", no_thread_cancel_exception=True)
     def check(self, call: CheckCall) -> Checked:
@@ -88,10 +89,21 @@ class Verifier:
         with translated():
             now = TargetNow.read(self._cluster, call.target)
             pods = now.workloads.pods_of(call.target)
-            uids = {pod.uid for pod in pods} | set(call.watermark.pods)
-            events = events_asked_for(self._cluster, call.criteria, call.target.namespace, uids)
-            live = Live(pods=pods, events=events, workload=now.workload)
+            uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
+            events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
+            besides = besides_of(self._cluster, now, call.criteria)
+            live = Live(
+                pods=pods,
+                events=events,
+                workload=now.workload,
+                node=besides.node,
+                unknown=dict(besides.unknown),
+            )
             checked = _judged(now, call, live)
+            if not (now.has_pods or checked.failure) and (idle := list(not_running(self._cluster, call.removed))):
+                checked = checked.model_copy(
+                    update={"failure": f"what was moved does not run: {'; '.join(idle[:5])}", "reason": NOT_RUNNING}
+                )
             heard = live.model_copy(update={"pods": tuple(pod.if_heard_of for pod in pods)})
             silence_alone = checked.failure and not checked.reverted and not _judged(now, call, heard).failure
             if silence_alone and (again := put_off("silent", SILENT)):
@@ -118,6 +130,30 @@ def events_asked_for(
     ]
     events = events_of(cluster, namespace, uids, {sign.reason for sign in signs}, types)
     return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
+
+
+def besides_of(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]) -> Besides:
+    """What the criteria ask for besides the target's pods."""
+    expressions = [compiled(criterion.expression) for criterion in criteria if criterion.understood]
+    return Besides.read(cluster, expressions, now.node_of(next(iter(now.pods), None)))
+
+
+def own_uids(now: TargetNow) -> set[str]:
+    """By which uids events name the target itself, where it is what the criteria speak of: the kubelet gives a node
+    its name for one.
+    """
+    return set() if now.has_pods else {now.own_uid, now.target.name}
+
+
+def place_of(now: TargetNow) -> str:
+    """Where events about the target are."""
+    return now.target.namespace or OF_NO_NAMESPACE
+
+
+def _settled(now: TargetNow, mark: Watermark) -> str:
+    if not now.has_pods:
+        return f"{now.target} is as the criteria say"
+    return f"{mark.running} of {len(now.pods)} pods are Running, nothing of an older revision is left"
 
 
 def events_of(
@@ -159,7 +195,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
         raise VerificationFailed(f"{call.target} no longer exists", reason=GONE)
     if undone := reverted(now, call.changes):
         raise undone
-    if now.workload and call.uid and call.changes and now.workload.uid != call.uid:
+    if now.own_uid and call.uid and call.changes and now.own_uid != call.uid:
         raise VerificationFailed(
             f"{call.target} was deleted and made anew before it had settled: what was changed no longer exists",
             reason=GONE,
@@ -167,7 +203,9 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     _raise_if_hopeless(now, call)
     causes = _causes(cluster, now, call)
     refused = None if causes else why_no_pods(cluster, now)
-    missing = _missing(now, call, causes, refused)
+    missing = _missing(now, call, besides_of(cluster, now, call.criteria), causes, refused)
+    if not now.has_pods:
+        missing = "; ".join(filter(None, (missing, *not_running(cluster, call.removed)))) or None
     if missing is None:
         return now, None
     pulled = f"{NEW_IMAGE}{', '.join(causes)}" if causes else ""
@@ -191,7 +229,7 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
     """End at once when a container that this run did not change waits in the bad state: no waiting will start the
     pod.
     """
-    if now.workload and now.workload.deleting:
+    if now.deleting:
         raise VerificationFailed(
             f"{call.target} is being deleted, so its controller replaces no pod any more", reason=DELETING
         )
@@ -216,13 +254,18 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
 
 
 def _missing(
-    now: TargetNow, call: SettleCall, causes: tuple[str, ...] = (), refused: Lacking | None = None
+    now: TargetNow,
+    call: SettleCall,
+    besides: Besides,
+    causes: tuple[str, ...] = (),
+    refused: Lacking | None = None,
 ) -> str | None:
     """What the target still lacks to have settled, as far as it can be seen.
 
     Args:
         now: the target.
         call: what is waited for.
+        besides: what the criteria ask for besides it.
         causes: why images cannot be pulled.
         refused: why pods are missing, where somebody says it.
     """
@@ -240,7 +283,7 @@ def _missing(
     wanted = now.workload.replicas if now.workload else len(current)
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
-        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.workload))]
+        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.workload, besides))]
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
     if refused and not any(refused.words in said for said in lacking):
@@ -274,7 +317,7 @@ def _failure(
     if found := lost(now, mark) or failed_of(verdicts) or problem_back(call.state, live.pods):
         return found
     running = sum(pod.running for pod in live.pods)
-    if running < max(mark.running, 1):
+    if now.has_pods and running < max(mark.running, 1):
         said = f"{running} pods are Running, {mark.running} were when the target had settled"
         return VerificationFailed(said, reason="fewer pods are Running")
     return None
@@ -298,11 +341,11 @@ def lost(now: TargetNow, mark: Watermark) -> VerificationFailed | None:
     """Whether the object that was changed is gone, or going."""
     if now.gone:
         return VerificationFailed(f"{now.target} no longer exists", reason=GONE)
-    if now.workload and mark.uid and now.workload.uid != mark.uid:
+    if now.own_uid and mark.uid and now.own_uid != mark.uid:
         return VerificationFailed(
             f"{now.target} was deleted and made anew in the window: what was changed no longer exists", reason=GONE
         )
-    if now.workload and now.workload.deleting:
+    if now.deleting:
         return VerificationFailed(f"{now.target} is being deleted: what was changed goes with it", reason=DELETING)
     return None
 

@@ -65,7 +65,7 @@ class StubCluster(Cluster):
         revisions = 2 if self._image(namespace) else 1
         return tuple(_replica_set(namespace, revision) for revision in range(1, revisions + 1))
 
-    def pod(self, namespace: str, name: str, *, metadata_only: bool = False) -> PodFacts:  # noqa: ARG002
+    def pod(self, namespace: str, name: str, **_: object) -> PodFacts:
         """One of the two."""
         return next(pod for pod in self.pods(namespace) if pod.name == name)
 
@@ -114,7 +114,7 @@ class StubCluster(Cluster):
             _event(broken, 2, "Failed", "Error: ErrImagePull"),
         )
 
-    def read(self, kind: str, namespace: str, name: str) -> Json:
+    def read(self, kind: str, namespace: str, name: str, **_: object) -> Json:
         """The Deployment, with the annotations that a patch left."""
         if kind != "Deployment":
             raise NotFound(f"{kind} {namespace}/{name}")
@@ -137,7 +137,15 @@ class StubCluster(Cluster):
         """Nothing has started."""
         raise NotFound(f"log of {container} of pod {namespace}/{pod}")
 
-    def list_of(self, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:  # noqa: ARG002
+    def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
+        """Nothing is deleted here."""
+        raise AssertionError(f"{kind} {namespace}/{name} was to be deleted")
+
+    def evict(self, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
+        """Nothing is evicted here."""
+        raise AssertionError(f"{namespace}/{name} was to be evicted")
+
+    def list_of(self, *_: object, **__: object) -> tuple[Json, ...]:
         """None."""
         return ()
 

@@ -15,10 +15,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 ROOT = Path(__file__).parents[1]
 _LONGEST_REQUEST = 1 << 20
@@ -32,30 +34,61 @@ def run_command(
     Raises:
         TimeoutExpired: it takes longer than `timeout` seconds; it is killed.
     """
-    request = json.dumps({"argv": arguments, "env": env, "cwd": str(cwd)}).encode()
-    with (
-        tempfile.TemporaryFile() as out,
-        tempfile.TemporaryFile() as err,
-        socket.socket(socket.AF_UNIX) as connection,
-    ):
-        connection.settimeout(timeout)
-        connection.connect(_server())
-        socket.send_fds(connection, [len(request).to_bytes(4, "big")], [out.fileno(), err.fileno()])
-        connection.sendall(request)
-        with connection.makefile("r", encoding="ascii") as answers:
-            pid = int(answers.readline())
-            try:
-                code = int(answers.readline())
-            except BaseException as error:
-                # As `subprocess.run` does, whatever keeps the answer from being waited for.
-                os.kill(pid, signal.SIGKILL)
-                if isinstance(error, TimeoutError):
-                    raise subprocess.TimeoutExpired(arguments, timeout) from None
-                raise
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        try:
+            with started_command(arguments, env, (out.fileno(), err.fileno()), cwd, timeout) as command:
+                code = command.ended()
+        except TimeoutError:
+            raise subprocess.TimeoutExpired(arguments, timeout) from None
         for each in (out, err):
             each.seek(0)
         said = (out.read().decode(), err.read().decode())
     return subprocess.CompletedProcess(arguments, code, *said)
+
+
+@dataclass
+class Started:
+    """A command that was started."""
+
+    pid: int
+    _answers: TextIO
+    _code: int | None = None
+
+    def ended(self) -> int:
+        """Its exit code, once it has ended."""
+        if self._code is None:
+            self._code = int(self._answers.readline())
+        return self._code
+
+    def kill(self) -> None:
+        """SIGKILL, unless it was seen to end."""
+        if self._code is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+@contextmanager
+def started_command(
+    arguments: tuple[str, ...], env: dict[str, str], outputs: tuple[int, int], cwd: Path = ROOT, timeout: float = 60
+) -> Iterator[Started]:
+    """Start `runmend ARGUMENTS`, which writes to two open files. It is killed at the end of the block, as
+    `subprocess.run` does, where it was not seen to end.
+
+    Raises:
+        TimeoutError: it is waited for longer than `timeout` seconds.
+    """
+    request = json.dumps({"argv": arguments, "env": env, "cwd": str(cwd)}).encode()
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(timeout)
+        connection.connect(_server())
+        socket.send_fds(connection, [len(request).to_bytes(4, "big")], list(outputs))
+        connection.sendall(request)
+        with connection.makefile("r", encoding="ascii") as answers:
+            command = Started(int(answers.readline()), answers)
+            try:
+                yield command
+            finally:
+                with suppress(ProcessLookupError):
+                    command.kill()
 
 
 @cache

@@ -116,7 +116,7 @@ class Remediation:
         if joining.more:
             self._remark(f"{joining.more} more alerts resolved meanwhile than are named here")
         for alert in joining.alerts:
-            self._remark(f"alert {alert.name} for pod {alert.pod} resolved meanwhile")
+            self._remark(f"alert {alert.name} for {' '.join(alert.about)} resolved meanwhile")
         self._show_what_came()
 
     def _dropped(self, joining: Joining) -> bool:
@@ -180,7 +180,7 @@ class Remediation:
             return Ending(outcome, result.summary, result.reason)
         if not given.plan.changes:
             return Ending(Outcome.OBSERVED, self._found(), "the runbook only reads")
-        if not (self._changes or self._so_far.uncertain_step):
+        if not (self._acted(given.plan) or self._so_far.uncertain_step):
             raise self._unhandled(given.plan)
         return await self._verify(given)
 
@@ -253,6 +253,11 @@ class Remediation:
         end_if_cancelled()
         return result
 
+    def _acted(self, plan: Plan) -> bool:
+        """Whether a changing step was done: it changed something, or found it as it would have made it."""
+        done = {step.action_id for step in self._so_far.steps if step.status is StepStatus.DONE}
+        return any(step.changes and step.action_id in done for step in plan.steps)
+
     def _may_have_written(self, given: RunInput, step: Step, why: str) -> None:
         self._note(uncertain_step=step.action_id)
         self._remarks += (f"{step.action_id} may have written all the same: {why}; look at {given.target}",)
@@ -265,7 +270,14 @@ class Remediation:
         self._show_now(current_details.settling(plan, target, patience))
         settled: Settled = await perform(
             "runmend.settle",
-            SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=changes, uid=uid),
+            SettleCall(
+                state=plan.state,
+                criteria=plan.criteria,
+                target=target,
+                changes=changes,
+                uid=uid,
+                removed=self._so_far.removed,
+            ),
             Settled,
             Outcome.VERIFICATION_FAILED,
             summary=f"wait until {target} has recovered, at most {duration(patience)}",
@@ -275,7 +287,12 @@ class Remediation:
         self._note(settled=settled.summary)
         end_if_cancelled()
         call = CheckCall(
-            state=plan.state, criteria=plan.criteria, target=target, changes=changes, watermark=settled.watermark
+            state=plan.state,
+            criteria=plan.criteria,
+            target=target,
+            changes=changes,
+            watermark=settled.watermark,
+            removed=self._so_far.removed,
         )
         await self._window(plan, call)
         self._show_now(current_details.checking(plan))

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from typing import Final
 
 from runmend.core.frozen import Frozen
+from runmend.core.kinds import is_in_no_namespace
 
 NAME_BYTES: Final = 500
 """The most bytes of a name that a run keeps of an alert; the longest of an object's has 253."""
-_LOOKED_AT: Final = ("alertname", "namespace", "pod", "container")
+_LOOKED_AT: Final = ("alertname", "namespace", "pod", "container", "node")
 _BYTES_A_CHARACTER: Final = 6
 """As JSON, at most."""
 _FNV_OFFSET: Final = 0xCBF29CE484222325
@@ -84,22 +85,48 @@ class Alert(Frozen):
         """The container that the alert speaks of, empty where it names none."""
         return self.labels.get("container", "")
 
+    @property
+    def node(self) -> str:
+        """The node that the alert speaks of, empty where it names none."""
+        return self.labels.get("node", "")
+
+    @property
+    def about(self) -> tuple[str, str]:
+        """What it speaks of, and its name: `("pod", "web-1")`; a node where it names no pod."""
+        return ("node", self.node) if self.node and not self.pod else ("pod", self.pod)
+
 
 class Target(Frozen):
-    """The object that gets fixed: a pod's owning workload, or a bare pod."""
+    """The object that gets fixed: a pod's owning workload, a bare pod, or a node."""
 
     cluster: str
-    namespace: str
+    namespace: str = ""
+    """Empty for a kind that is in no namespace."""
     kind: str
     name: str
 
     @property
     def workflow_id(self) -> str:
         """The lock: one remediation at a time for a target."""
-        return f"{self.cluster}/{self.namespace}/{self.kind}/{self.name}"
+        return "/".join(filter(None, (self.cluster, self.namespace, self.kind, self.name)))
+
+    @classmethod
+    def of(cls, workflow_id: str) -> "Target | None":
+        """The target of a workflow id; None where it is none of a target."""
+        match workflow_id.split("/"):
+            case [cluster, namespace, kind, name]:
+                return cls(cluster=cluster, namespace=namespace, kind=kind, name=name)
+            case [cluster, kind, name] if is_in_no_namespace(kind):
+                return cls(cluster=cluster, kind=kind, name=name)
+        return None
+
+    @property
+    def short(self) -> str:
+        """`shop/web`; `Node/worker-1` for what is in no namespace, which no namespace can be called."""
+        return f"{self.namespace or self.kind}/{self.name}"
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}"
+        return f"{self.kind} {self.short}" if self.namespace else f"{self.kind} {self.name}"
 
 
 def _cut(text: str) -> str:

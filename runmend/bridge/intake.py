@@ -9,7 +9,7 @@ comes again.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,9 +25,18 @@ from runmend.bridge.webhook import TooLarge, Webhook
 from runmend.core.errors import RunmendError, TemporaryError
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
-from runmend.kube.owners import FEW, Workloads
+from runmend.kube.owners import FEW, Workloads, uids_of
 from runmend.runbook.loader import Catalog
-from runmend.runs.routing import PodGone, Routed, Unrouted, check_place, check_pod, check_target
+from runmend.runs.routing import (
+    NodeGone,
+    PodGone,
+    Routed,
+    Unrouted,
+    check_node,
+    check_place,
+    check_pod,
+    check_target,
+)
 from runmend.runs.starting import RESOLVED_MAX, OpenRun, PlanTooLarge, Starter, Told
 
 CLUSTER_CALLS_AT_ONCE: Final = 8
@@ -114,7 +123,7 @@ class Intake:
             except Unrouted as why:
                 taking.rule([index], Ruling(Answer.UNROUTED, str(why)))
             else:
-                places[alert.namespace].append(routed)
+                places[routed.place].append(routed)
         if len(places) > NAMESPACES_MAX:
             raise TooLarge(f"its alerts are about {len(places)} namespaces, and at most {NAMESPACES_MAX} are looked at")
         few = FEW if sum(map(len, places.values())) <= NAMED_MAX else FEW_OF_MANY
@@ -145,12 +154,11 @@ class Intake:
                 located.put_nowait(None)
 
     async def _locate(self, namespace: str, firing: list[Routed], few: int, taking: _Taking) -> dict[Target, _Located]:
-        """The targets of a namespace's alerts."""
+        """The targets of a namespace's alerts; of nodes' where it is empty."""
         located: dict[Target, _Located] = {}
+        find = partial(self._pods, namespace) if namespace else self._nodes
         try:
-            names = {routed.alert.pod for routed in firing}
-            read = partial(Workloads.named, self._cluster, namespace, names, few=few, metadata_only=True)
-            workloads = await anyio.to_thread.run_sync(read, limiter=self._threads)
+            target_of = await anyio.to_thread.run_sync(partial(find, firing, few), limiter=self._threads)
         except RunmendError as error:
             _log.warning("cluster did not answer", extra={"kube_namespace": namespace, "error": str(error)})
             taking.fail((routed.index for routed in firing), error)
@@ -159,15 +167,32 @@ class Intake:
         for routed in firing:
             await breath()
             try:
-                pod = check_pod(routed.alert, routed.subject, workloads)
-                target = check_target(workloads.target_of(pod, self._settings.cluster))
+                target, uid = target_of(routed)
             except PodGone as why:
                 taking.rule([routed.index], Ruling(Answer.POD_GONE, str(why)))
+            except NodeGone as why:
+                taking.rule([routed.index], Ruling(Answer.NODE_GONE, str(why)))
             except Unrouted as why:
                 taking.rule([routed.index], Ruling(Answer.UNROUTED, str(why)))
             else:
-                located.setdefault(target, _Located(workloads.target_uid(pod), [])).alerts.append(routed)
+                located.setdefault(target, _Located(uid, [])).alerts.append(routed)
         return located
+
+    def _pods(self, namespace: str, firing: list[Routed], few: int) -> Callable[[Routed], tuple[Target, str]]:
+        """Reads the pods of a namespace's alerts; tells what each alert's target is, and its uid."""
+        names = {routed.alert.pod for routed in firing}
+        workloads = Workloads.named(self._cluster, namespace, names, few=few, metadata_only=True)
+
+        def target_of(routed: Routed) -> tuple[Target, str]:
+            pod = check_pod(routed.alert, routed.subject, workloads)
+            return check_target(workloads.target_of(pod, self._settings.cluster)), workloads.target_uid(pod)
+
+        return target_of
+
+    def _nodes(self, firing: list[Routed], few: int) -> Callable[[Routed], tuple[Target, str]]:
+        """The same for the alerts of nodes."""
+        uids = uids_of(self._cluster, "Node", {routed.alert.node for routed in firing}, few=few)
+        return lambda routed: check_node(routed.alert, uids, self._settings.cluster)
 
     async def _target(self, target: Target, found: _Located, taking: _Taking) -> None:
         lock = self._locks.setdefault(target, asyncio.Lock())

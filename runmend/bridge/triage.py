@@ -25,6 +25,7 @@ class Answer(StrEnum):
 
     UNROUTED = "unrouted"
     POD_GONE = "pod gone"
+    NODE_GONE = "node gone"
     KNOWN = "known"
     BUSY = "busy"
     HELD = "held"

@@ -29,10 +29,12 @@ def print_facts(*, as_json: bool) -> int:
         kind: [{"name": fact.name, "type": fact.type, "means": means} for fact, means in described(model)]
         for kind, model in MODELS.items()
     }
+    states = [{"name": state.name, "type": "", "means": state.in_words} for state in STATES.values()]
     if as_json:
-        sys.stdout.write(json.dumps({"names": names, "states": list(STATES), "kinds": kinds}, indent=2) + "\n")
+        told = [{"name": row["name"], "means": row["means"]} for row in states]
+        sys.stdout.write(json.dumps({"names": names, "states": told, "kinds": kinds}, indent=2) + "\n")
         return 0
-    sys.stdout.writelines(f"{line}\n" for line in _facts(names, kinds))
+    sys.stdout.writelines(f"{line}\n" for line in _facts(names, states, kinds))
     return 0
 
 
@@ -89,27 +91,31 @@ def verb_row(verb: Verb[Any]) -> dict[str, str]:
         f"{', '.join(right.verbs)} {'/'.join(filter(None, (right.group, *right.resources)))}"
         for right in needs_of(operation).rights
     )
-    undo = "can be undone" if verb.changing and verb.changing.undoable else "cannot be undone"
+    changing = verb.changing
+    undoable = changing is not None and changing.undoable and changing.removing is None
     return {
         "verb": verb.words,
         "summary": verb.summary,
         "kinds": listed([BY_NAME[kind].singular for kind in verb.kinds]),
         "flags": ", ".join(("--namespace", *(flag.name for flag in verb.flags))),
-        "undo": undo if verb.changing else "only reads",
+        "undo": ("can be undone" if undoable else "cannot be undone") if changing else "only reads",
         "rights": "; ".join(dict.fromkeys(rights)) or "none",
         "example": verb.example,
     }
 
 
-def _facts(names: list[dict[str, str]], kinds: dict[str, list[dict[str, str]]]) -> Iterator[str]:
+def _facts(
+    names: list[dict[str, str]], states: list[dict[str, str]], kinds: dict[str, list[dict[str, str]]]
+) -> Iterator[str]:
     yield "names that an expression begins with"
     yield from _table(names)
     yield ""
-    yield f"states: {', '.join(STATES)}"
-    owners = {group.of: name for name, group in GROUPS.items()}
+    yield "states, and what shows each"
+    yield from _table(states)
     for kind, facts in kinds.items():
+        groups = [name for name, group in GROUPS.items() if group.of == kind]
         yield ""
-        yield f"{kind}" + (f" ({owners[kind]})" if kind in owners else "")
+        yield f"{kind}" + (f" ({', '.join(groups)})" if groups else "")
         yield from _table(facts)
 
 

@@ -13,6 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from runmend.cli.context import NotFoundHere, asking, load_settings, temporal_client
 from runmend.core.durations import took
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.outcomes import Outcome, in_words
 from runmend.core.settings import Settings
 from runmend.runs.terminal import console
@@ -99,7 +100,8 @@ async def _called(client: Client, settings: Settings, where: str, run: str) -> l
     queries = [Wanted().query(settings)]
     if slash:
         try:
-            queries.insert(0, Wanted(namespace=namespace).query(settings))
+            named = Wanted(target=where) if is_in_no_namespace(namespace) else Wanted(namespace=namespace)
+            queries.insert(0, named.query(settings))
         except ValueError as error:
             raise NotFoundHere(str(error)) from error
     for query in queries:

@@ -12,15 +12,25 @@ from runmend.alerts.labels import subject_of
 from runmend.cli.context import Misconfigured, NotFoundHere, load_settings, temporal_client
 from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import follow_started
-from runmend.cli.targets import Named, pod_of
+from runmend.cli.targets import Named, pod_of, refuse_another_cluster
 from runmend.core.errors import PermanentError
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.modes import Mode, strictest
 from runmend.core.settings import SYSTEM_NAMESPACES, Settings
 from runmend.kube.client import Cluster
-from runmend.kube.owners import Workloads
+from runmend.kube.owners import Workloads, uids_of
 from runmend.plan.plan import Plan
 from runmend.runbook import SIZE_MAX, RunbookError, compile_runbook, load_directory, read_file
-from runmend.runs.routing import PodGone, Routed, Unrouted, check_place, check_pod, check_target
+from runmend.runs.routing import (
+    NodeGone,
+    PodGone,
+    Routed,
+    Unrouted,
+    check_node,
+    check_place,
+    check_pod,
+    check_target,
+)
 from runmend.runs.starting import Latest, Starter
 from runmend.runs.terminal import link
 
@@ -45,12 +55,13 @@ async def run_runbook(runbook: str, asked: Asked, *, runbooks: Path | None) -> i
     plan, mode, named = find_plan(runbook, settings.runbooks), asked.mode, asked.target
     labels = dict(asked.labels)
     if named:
-        # What is checked of a pod before the first request fits a target's name as well.
-        labels |= {"namespace": named.namespace, "pod": named.name}
+        refuse_another_cluster(named, settings.cluster)
+        _refuse_another_kind(named, plan)
+        labels |= named.labels
     routed = _routed(plan, labels, settings)
     cluster = Cluster.connect(context=settings.kube_context)
     try:
-        if named:
+        if named and named.namespace:
             workloads = Workloads.of(cluster, named.namespace)
             routed = _routed(plan, labels | {"pod": pod_of(workloads, named, plan.state, settings.cluster)}, settings)
         target, uid = _target(cluster, routed, settings)
@@ -134,11 +145,22 @@ def _routed(plan: Plan, given: Mapping[str, str], settings: Settings) -> Routed:
     try:
         return check_place(0, made, subject, plan, settings, {})
     except Unrouted as error:
-        raise Refused(f"{error}; {_remedy(labels, settings)}") from error
+        raise Refused(f"{error}; {_remedy(labels, plan, settings)}") from error
 
 
-def _remedy(labels: Mapping[str, str], settings: Settings) -> str:
+def _refuse_another_kind(named: Named, plan: Plan) -> None:
+    if bool(named.namespace) == is_in_no_namespace(plan.target):
+        fixes, write = (f"a {plan.target}", f"{plan.target}/NAME") if plan.target else ("workloads", "NAMESPACE/NAME")
+        raise Refused(f"{plan.runbook_id} fixes {fixes}, and {named} is none; write {write}")
+
+
+def _remedy(labels: Mapping[str, str], plan: Plan, settings: Settings) -> str:
     """What helps where a place is refused."""
+    if is_in_no_namespace(plan.target):
+        node = labels.get("node", "")
+        if node and not settings.may_change_node(node):
+            return f"if {node} may be changed, add it to RUNMEND_NODES, the worker's too"
+        return "name the target, such as Node/worker-1, or give its label with -l node=NAME"
     namespace = labels.get("namespace", "")
     if namespace and not settings.may_change(namespace):
         whole = " by its full name" if namespace in SYSTEM_NAMESPACES else ""
@@ -149,6 +171,8 @@ def _remedy(labels: Mapping[str, str], settings: Settings) -> str:
 def _target(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Target, str]:
     """What is to be fixed, and its uid."""
     alert = routed.alert
+    if is_in_no_namespace(routed.plan.target):
+        return _node(cluster, alert, settings)
     workloads = Workloads.named(cluster, alert.namespace, [alert.pod])
     try:
         pod = check_pod(alert, routed.subject, workloads)
@@ -160,6 +184,15 @@ def _target(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Targe
         return check_target(workloads.target_of(pod, settings.cluster)), workloads.target_uid(pod)
     except PodGone as error:
         raise NotFoundHere(f"{error}; `kubectl get pods -n {alert.namespace}` shows those there are") from error
+    except Unrouted as error:
+        raise Refused(str(error)) from error
+
+
+def _node(cluster: Cluster, alert: Alert, settings: Settings) -> tuple[Target, str]:
+    try:
+        return check_node(alert, uids_of(cluster, "Node", [alert.node]), settings.cluster)
+    except NodeGone as error:
+        raise NotFoundHere(f"{error}; `kubectl get nodes` shows those there are") from error
     except Unrouted as error:
         raise Refused(str(error)) from error
 
@@ -185,7 +218,7 @@ async def _start(
 
 def _refuse_another(latest: Latest | None, plan: Plan, target: Target) -> None:
     if latest is not None and latest.open and latest.runbook_id != plan.runbook_id:
-        short = f"{target.namespace}/{target.name}"
+        short = target.short
         raise Refused(
             f"a run of {latest.runbook_id} is open for {target}, one at a time; wait for it (`runmend show "
             f"{short}`), or end it (`runmend cancel {short} --reason …`)"

@@ -84,8 +84,9 @@ async def follow_to_end(client: Client, settings: Settings, workflow_id: str, ru
         with asking(), Screen(out) as screen:
             progress = await follow(client, workflow_id, run_id, screen)
     except asyncio.CancelledError:
-        namespace, _, name = workflow_id.split("/")[-3:]
-        sys.stderr.write(f"the run goes on; `runmend show {namespace}/{name}` tells how\n")
+        target = Target.of(workflow_id)
+        called = target.short if target else workflow_id
+        sys.stderr.write(f"the run goes on; `runmend show {called}` tells how\n")
         raise
     out.print()
     print_run(out, progress, settings, client.namespace)
@@ -144,7 +145,7 @@ def _kin(progress: Progress, latest: str) -> Iterator[str]:
 def _short(progress: Progress, run_id: str) -> str:
     """What `runmend show` takes for a run of the same target."""
     target = progress.result.target
-    return f"{target.namespace}/{target.name}@{short_run(run_id)}"
+    return f"{target.short}@{short_run(run_id)}"
 
 
 def _print(progress: Progress, settings: Settings, namespace: str, latest: str, *, as_json: bool) -> None:

@@ -7,17 +7,20 @@ from typing import Final
 from runmend.alerts.alert import Target
 from runmend.alerts.labels import OBJECTS, WORKLOADS, subject_of
 from runmend.cli.context import NotFoundHere
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.names import dns_label, dns_subdomain
 from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
 
-_WRITE: Final = "write NAMESPACE/NAME, such as shop/web, or labels with -l"
+_WRITE: Final = "write NAMESPACE/NAME, such as shop/web, or Node/NAME, or labels with -l"
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """A target as a person names it; `kind` and `cluster` are empty where none is said."""
+    """A target as a person names it; `kind` and `cluster` are empty where none is said, `namespace` where it is in
+    none.
+    """
 
     namespace: str
     name: str
@@ -25,7 +28,14 @@ class Named:
     cluster: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.namespace}/{self.name}".lstrip()
+        return f"{self.kind} {self.namespace}/{self.name}".lstrip() if self.namespace else f"{self.kind} {self.name}"
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """What an alert's labels would say of it; what is checked of a pod fits a workload's name as well."""
+        if self.namespace:
+            return {"namespace": self.namespace, "pod": self.name}
+        return {self.kind.lower(): self.name}
 
     def fits(self, target: Target) -> bool:
         """Whether that may be meant."""
@@ -37,7 +47,7 @@ def named_target(called: str, labels: Mapping[str, str]) -> Named | None:
     pod is named, or nothing is.
 
     Args:
-        called: `shop/web`, or a whole workflow id; empty: the labels say.
+        called: `shop/web`, `Node/worker-1`, or a whole workflow id; empty: the labels say.
         labels: as they are given.
 
     Raises:
@@ -52,6 +62,10 @@ def named_target(called: str, labels: Mapping[str, str]) -> Named | None:
         raise ValueError(f"{called} and the label {twice[0]} both say what is to be fixed; leave one of them out")
     try:
         match called.split("/"):
+            case [kind, name] if is_in_no_namespace(kind):
+                return Named("", dns_subdomain(name), kind)
+            case [cluster, kind, name] if cluster and is_in_no_namespace(kind):
+                return Named("", dns_subdomain(name), kind, cluster)
             case [namespace, name]:
                 return Named(dns_label(namespace), dns_subdomain(name))
             case [cluster, namespace, kind, name] if cluster and kind:
@@ -59,6 +73,12 @@ def named_target(called: str, labels: Mapping[str, str]) -> Named | None:
     except ValueError as error:
         raise ValueError(f"{called!r} is not a target ({error}); {_WRITE}") from error
     raise ValueError(f"{called!r} is not a target; {_WRITE}")
+
+
+def refuse_another_cluster(named: Named, cluster: str) -> None:
+    """Raise `NotFoundHere` where a target is named in another cluster than the installation's."""
+    if named.cluster not in ("", cluster):
+        raise NotFoundHere(f"{named} is named in cluster {named.cluster}, and RUNMEND_CLUSTER is {cluster}")
 
 
 def pod_of(workloads: Workloads, named: Named, state: str | None, cluster: str) -> str:
@@ -71,10 +91,8 @@ def pod_of(workloads: Workloads, named: Named, state: str | None, cluster: str) 
         cluster: the installation's.
 
     Raises:
-        NotFoundHere: there is no such target that has a pod, or more than one; or it is another cluster's.
+        NotFoundHere: there is no such target that has a pod, or more than one.
     """
-    if named.cluster not in ("", cluster):
-        raise NotFoundHere(f"{named} is named in cluster {named.cluster}, and RUNMEND_CLUSTER is {cluster}")
     targets = dict.fromkeys(workloads.target_of(pod, cluster) for pod in workloads.pods)
     fitting = [target for target in targets if named.fits(target) and workloads.pods_of(target)]
     if not fitting and (pod := workloads.pod(named.name)) and pod.owner:

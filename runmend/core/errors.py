@@ -51,6 +51,12 @@ class Throttled(TemporaryError):
     reason = "the API server asks to slow down"
 
 
+class HeldByBudget(TemporaryError):
+    """A PodDisruptionBudget does not let a pod be evicted now (429)."""
+
+    reason = "a PodDisruptionBudget holds a pod"
+
+
 class Conflict(TemporaryError):
     """The object changed since it was read (409)."""
 

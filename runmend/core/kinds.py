@@ -22,6 +22,11 @@ class Kind:
         return f"{root}{'/namespaces/{namespace}' if self.namespaced else ''}/{self.plural}/{{name}}"
 
     @property
+    def everywhere(self) -> str:
+        """The same in no namespace: where a list of it asks for every namespace."""
+        return self.path.replace("/namespaces/{namespace}", "")
+
+    @property
     def singular(self) -> str:
         """`deployment`."""
         return self.name.lower()
@@ -48,7 +53,13 @@ KINDS: Final = (
     Kind("Job", "jobs", "batch"),
     Kind("Event", "events", short=("ev",)),
     Kind("Node", "nodes", short=("no",), namespaced=False),
+    Kind("PodDisruptionBudget", "poddisruptionbudgets", "policy", short=("pdb",)),
 )
 """Every kind that a command may name."""
 BY_NAME: Final = {kind.name: kind for kind in KINDS}
 BY_WORD: Final = {word: kind for kind in KINDS for word in kind.words}
+
+
+def is_in_no_namespace(name: str) -> bool:
+    """Whether objects of a kind are in no namespace; a kind that is not known here is in one."""
+    return name in BY_NAME and not BY_NAME[name].namespaced

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     namespaces: str = "*"
     """Where anything is changed: names and globs, separated by commas; empty: nowhere. The system's namespaces only by
     their full names."""
+    nodes: str = ""
+    """Which nodes are changed, and have their pods moved away: names and globs, separated by commas; empty: none.
+    `namespaces` says nothing of nodes."""
     mode: Mode | None = None
     """What runs may do by themselves; the strictest of installation, runbook and run wins. None: says nothing."""
     auto_namespaces: str = ""
@@ -161,11 +164,17 @@ class Settings(BaseSettings):
 
     def may_change(self, namespace: str) -> bool:
         """Whether anything may be changed in a namespace."""
-        return _is_among(namespace, self.namespaces)
+        return namespace != "" and _is_among(namespace, self.namespaces)
+
+    def may_change_node(self, name: str) -> bool:
+        """Whether a node may be changed."""
+        return any(fnmatchcase(name, pattern) for pattern in _parted(self.nodes))
 
     def mode_in(self, namespace: str) -> Mode | None:
-        """What runs in a namespace may do by themselves, as the installation says; None: it says nothing."""
-        return None if _is_among(namespace, self.auto_namespaces) else self.mode
+        """What runs in a namespace (for targets in none, where it is empty) may do by themselves, as the installation
+        says; None: it says nothing.
+        """
+        return None if namespace and _is_among(namespace, self.auto_namespaces) else self.mode
 
 
 def networks_in(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
@@ -177,9 +186,13 @@ def networks_in(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
     return tuple(ip_network(each.strip()) for each in text.split(",") if each.strip())
 
 
+def _parted(patterns: str) -> list[str]:
+    return [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
+
+
 def _is_among(namespace: str, patterns: str) -> bool:
     """Whether a list of names and globs has a namespace; those of the system only by their full names."""
-    allowed = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
+    allowed = _parted(patterns)
     if namespace in SYSTEM_NAMESPACES:
         return namespace in allowed
     return any(fnmatchcase(namespace, pattern) for pattern in allowed)

@@ -5,10 +5,11 @@ Called by the runbooks' compiler, which wants errors early, and by the activitie
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache, lru_cache, partial
+from functools import cache, cached_property, lru_cache, partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -171,8 +172,12 @@ class Expression:
         self.source = source
         self._compiled = compiled
         self._tree = Node.parse(compiled.serialize())
+        self._parts: dict[int, tuple[cel.Expression, set[str]]] = {}
+        """Its parts that were evaluated before, each with the names that it reads."""
+        self._named: dict[str, frozenset[str]] = {}
+        self._reads_each: dict[str, bool] = {}
 
-    @property
+    @cached_property
     def groups(self) -> frozenset[str]:
         """The groups of facts that it reads (what none names need not be fetched), and `steps` for earlier ones."""
         names = {node.path[0] for node in self._tree if node.kind == "ident"} & set(GROUPS)
@@ -186,6 +191,11 @@ class Expression:
 
     def reads_each(self, group: str) -> bool:
         """Whether it looks at the objects of a list themselves, and not only by a function that is asked of them."""
+        if group not in self._reads_each:
+            self._reads_each[group] = self._looks_at_each(group)
+        return self._reads_each[group]
+
+    def _looks_at_each(self, group: str) -> bool:
         asked = {
             node.operands[0].expr.id
             for node in self._tree
@@ -195,25 +205,38 @@ class Expression:
 
     def named(self, function: str) -> frozenset[str]:
         """The names that a function is asked for: `ImagePullBackOff` of `events.new("ImagePullBackOff")`."""
-        return frozenset(
-            str(node.operands[-1].constant)
-            for node in self._tree
-            if node.function == function and node.operands[-1].kind == "const"
-        )
+        if function not in self._named:
+            self._named[function] = frozenset(
+                str(node.operands[-1].constant)
+                for node in self._tree
+                if node.function == function and node.operands[-1].kind == "const"
+            )
+        return self._named[function]
 
-    @property
+    @cached_property
     def facts(self) -> frozenset[str]:
         """The facts that it names, whatever they are facts of: `running` of `pods.all(p, p.running)`."""
         return frozenset(str(node.expr.select.field) for node in self._tree if node.kind == "select")
 
     def judge(self, snapshot: Snapshot) -> Judged:
         """Whether it holds of a snapshot, and what was seen. Nothing of the snapshot is changed; nothing is raised."""
+        with self._asking(snapshot) as reader:
+            return Judged(holds=self._value(reader), evidence=explain(self._tree, reader))
+
+    def holds(self, snapshot: Snapshot) -> bool | None:
+        """The same without what was seen, which costs most; None where it cannot be told."""
+        with self._asking(snapshot) as reader:
+            return self._value(reader)
+
+    def _value(self, reader: "_Reader") -> bool | None:
+        value = reader.value(self._tree, {})
+        return value if isinstance(value, bool) else None
+
+    @contextmanager
+    def _asking(self, snapshot: Snapshot) -> Iterator["_Reader"]:
         token = _asked.set(snapshot)
         try:
-            reader = _Reader(snapshot, self.groups, self.facts)
-            value = reader.value(self._tree, {})
-            holds = value if isinstance(value, bool) else None
-            return Judged(holds=holds, evidence=explain(self._tree, reader))
+            yield _Reader(snapshot, self.groups, self.facts, self._parts)
         finally:
             _asked.reset(token)
 
@@ -221,10 +244,16 @@ class Expression:
 class _Reader(Reader):
     """Values of an expression's parts, of one snapshot."""
 
-    def __init__(self, snapshot: Snapshot, groups: frozenset[str], facts: frozenset[str]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        groups: frozenset[str],
+        facts: frozenset[str],
+        parts: dict[int, tuple[cel.Expression, set[str]]],
+    ) -> None:
         self._snapshot = snapshot
         self._data = {name: value for name in groups if (value := _group(snapshot, name, facts)) is not None}
-        self._parts: dict[int, tuple[cel.Expression, set[str]]] = {}
+        self._parts = parts
         self._left = _MOST_READ
         alone = filter(None, (snapshot.pod, snapshot.workload, snapshot.node))
         on_node = snapshot.node.pods if snapshot.node else ()

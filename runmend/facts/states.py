@@ -45,6 +45,18 @@ class State(Frozen):
         """Whether containers are in it: a runbook's steps can be about those that are."""
         return bool(self.waiting or self.terminated)
 
+    @property
+    def in_words(self) -> str:
+        """What shows it: `a container waits for CrashLoopBackOff`."""
+        shown = [
+            f"a container waits for {' or '.join(self.waiting)}" if self.waiting else "",
+            f"a container has ended for {' or '.join(self.terminated)}" if self.terminated else "",
+            {"unschedulable": "no node takes a pod", "evicted": "its node has evicted a pod", "": ""}[self.pod],
+            self.node,
+            "or one that was started again has not yet run for longer than its back-off" if self.lingers else "",
+        ]
+        return ", ".join(text for text in shown if text)
+
     def spoken_of_by(self, event: EventFacts) -> bool:
         """Whether an event speaks of this state. No event has the *reason* ImagePullBackOff."""
         return any(sign.matches(event) for sign in self.events)

@@ -16,6 +16,7 @@ import urllib3
 from runmend.core.errors import (
     Conflict,
     Forbidden,
+    HeldByBudget,
     Invalid,
     NotFound,
     PermanentError,
@@ -140,18 +141,25 @@ class Cluster:
         answer, _ = self._ask("GET", path, names, accept=_METADATA if metadata_only else _JSON)
         return facts.replica_set(answer)
 
-    def read(self, kind: str, namespace: str, name: str) -> Json:
+    def read(self, kind: str, namespace: str, name: str, *, metadata_only: bool = False) -> Json:
         """An object as the API server has it, of a kind of `runmend.core.kinds`."""
-        return self.look_at(kind, namespace, name)[0]
+        accept = _METADATA if metadata_only else _JSON
+        return self._ask("GET", BY_NAME[kind].path, _names(kind, namespace, name), accept=accept)[0]
 
     def look_at(self, kind: str, namespace: str, name: str) -> tuple[Json, datetime | None]:
         """The same, and when the API server told it by its own clock; None where it does not tell."""
         return self._ask("GET", BY_NAME[kind].path, _names(kind, namespace, name))
 
-    def list_of(self, kind: str, namespace: str, selector: str) -> tuple[Json, ...]:
-        """The objects of a kind of `runmend.core.kinds` that a label selector chooses, as the API server has them."""
-        path = BY_NAME[kind].path.removesuffix("/{name}")
-        return self._list(path, {"namespace": namespace}, _untimed(dict), labelSelector=selector)
+    def list_of(
+        self, kind: str, namespace: str, selector: str = "", *, fields: str = "", metadata_only: bool = False
+    ) -> tuple[Json, ...]:
+        """The objects of a kind of `runmend.core.kinds` that a label selector and a field selector choose, as the API
+        server has them; of every namespace where none is named.
+        """
+        path = (BY_NAME[kind].path if namespace else BY_NAME[kind].everywhere).removesuffix("/{name}")
+        chosen = {"labelSelector": selector, "fieldSelector": fields}
+        names = {"namespace": namespace} if namespace else {}
+        return self._list(path, names, _untimed(dict), metadata_only=metadata_only, **chosen)
 
     def facts_of(self, kind: str, namespace: str, name: str) -> ObjectFacts:
         """What is known of an object of a kind of `runmend.core.kinds`."""
@@ -230,6 +238,45 @@ class Cluster:
         query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
         path = BY_NAME[kind].path
         return self._send("PATCH", path, _names(kind, namespace, name), query, steps, seconds=WRITE_SECONDS)
+
+    def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:
+        """Delete one object, the one of this uid; False where that is gone already.
+
+        Args:
+            kind: of `runmend.core.kinds`.
+            namespace: empty for a kind that is in none.
+            name: the object's.
+            uid: which it must have; another one of the same name is left.
+            options: DeleteOptions besides: the grace period.
+            dry_run: whether the API server only checks it.
+
+        Raises:
+            Conflict: the one of that name is another one now, or was just changed.
+        """
+        body = _delete_options(uid, options, dry_run=dry_run)
+        return self._gone_or("DELETE", BY_NAME[kind].path, _names(kind, namespace, name), body)
+
+    def evict(self, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:
+        """Evict a pod, the one of this uid; False where that is gone already.
+
+        Raises:
+            HeldByBudget: a PodDisruptionBudget does not allow it now; the message names it.
+            Conflict: as for `delete`.
+        """
+        body = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": _delete_options(uid, options, dry_run=dry_run),
+        }
+        return self._gone_or("POST", f"{_PODS}/{{name}}/eviction", {"namespace": namespace, "name": name}, body)
+
+    def _gone_or(self, method: str, path: str, names: Mapping[str, str], body: Json) -> bool:
+        try:
+            self._send(method, path, names, None, body, seconds=WRITE_SECONDS)
+        except NotFound:
+            return False
+        return True
 
     def create_event(self, namespace: str, event: Json, *, seconds: float) -> bool:
         """Create an event, and wait for no longer; False where there is one of its name already, which stays as it
@@ -373,6 +420,10 @@ def _within(kind: str, namespace: str) -> dict[str, str]:
     return {"namespace": namespace} if BY_NAME[kind].namespaced else {}
 
 
+def _delete_options(uid: str, options: Json, *, dry_run: bool) -> Json:
+    return {"preconditions": {"uid": uid}, **options} | ({"dryRun": ["All"]} if dry_run else {})
+
+
 def _names(kind: str, namespace: str, name: str) -> dict[str, str]:
     return {**_within(kind, namespace), "name": name}
 
@@ -413,8 +464,8 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
         if retry_after and retry_after.isascii() and retry_after.isdigit()
         else None
     )
-    if status == 409 and body and body.get("reason") == "AlreadyExists":  # noqa: PLR2004  the other 409 is a conflict
-        return AlreadyExists(message)
+    if special := _special(status, body, message):
+        return special
     refused = f"refused: {kind}" if (kind := refused_by(str(said))) else None
     if status in _ERRORS:
         return _ERRORS[status](message, reason="not authenticated" if status == 401 else refused)  # noqa: PLR2004
@@ -427,6 +478,27 @@ def error_for(status: int, body: Json | None, retry_after: str | None, subject: 
             return ServerError(message, delay=delay, reason=refused)
         case _:
             return Invalid(message, reason=refused)
+
+
+def _special(status: int, body: Json | None, message: str) -> RunmendError | None:
+    """The error where a status has more than one meaning, and this is not the common one."""
+    if status == 409 and body and body.get("reason") == "AlreadyExists":  # noqa: PLR2004  the other 409 is a conflict
+        return AlreadyExists(message)
+    if status == 429 and (budget := _budget(body)):  # noqa: PLR2004  the other 429 asks to slow down
+        return HeldByBudget(budget)
+    return None
+
+
+def _budget(body: Json | None) -> str:
+    """What the API server says of the budget that holds a pod; empty where it is none that does."""
+    details = (body or {}).get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    said = [
+        cut(str(cause.get("message", "")))
+        for cause in causes or ()
+        if isinstance(cause, dict) and cause.get("reason") == "DisruptionBudget"
+    ]
+    return "; ".join(said)
 
 
 _ERRORS: dict[int, type[RunmendError]] = {401: Forbidden, 403: Forbidden, 404: NotFound, 409: Conflict, 410: Expired}

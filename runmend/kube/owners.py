@@ -227,6 +227,17 @@ def _number_of(pod: PodFacts) -> float:
     return int(number) if number.isascii() and number.isdigit() else math.inf
 
 
+def uids_of(cluster: Cluster, kind: str, names: Collection[str], *, few: int = FEW) -> dict[str, str]:
+    """Name → uid of the objects of these names that there are, of a kind that is in no namespace; all of them where
+    more than `few` are named.
+    """
+    if len(names) > few:
+        found = cluster.list_of(kind, "", metadata_only=True)
+    else:
+        found = tuple(_there(partial(cluster.read, kind, "", metadata_only=True), names))
+    return {each["metadata"]["name"]: each["metadata"]["uid"] for each in found}
+
+
 def _there(get: Callable[[str], T], names: Iterable[str]) -> list[T]:
     """What `get` makes of each name, those left out that are not there."""
     found = []

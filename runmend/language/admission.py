@@ -59,11 +59,11 @@ spec:
       expression: |-
         params.metadata.?annotations[?'{annotation}'].orValue('').split(',').map(name, name.trim())
 {variables}  validations:
-    - expression: request.?namespace.orValue('') != params.metadata.name
+    - expression: {anywhere}request.?namespace.orValue('') != params.metadata.name
       message: Runmend changes nothing in its own namespace
       reason: Forbidden
     - expression: |-
-        !(request.?namespace.orValue('') in {system}) || request.namespace in variables.systemNamespaces
+        {anywhere}!(request.?namespace.orValue('') in {system}) || request.namespace in variables.systemNamespaces
       message: Runmend changes nothing in a namespace of the system that {annotation} does not name
       reason: Forbidden
     - expression: |-
@@ -102,11 +102,13 @@ def policy_yaml(operations: Collection[Operation]) -> str:
     """The policy and its binding as a file for `kubectl apply`, for runbooks that hold these commands."""
     of_accounts = writes(operations)
     asked = {account: [_asked(write) for write in written] for account, written in of_accounts.items()}
+    everywhere = sorted({_asked(write) for written in of_accounts.values() for write in written if write.anywhere})
     updates = [write for written in of_accounts.values() for write in written if write.operation == "UPDATE"]
     return _POLICY.format(
         annotation=SYSTEM_NAMESPACES,
         accounts=list(of_accounts),
         label=HELD,
+        anywhere=f"variables.asked in {everywhere} || " if everywhere else "",
         system=list(_OF_THE_SYSTEM),
         written=asked,
         variables="".join(map(_VARIABLE.format, *zip(*_variables(updates).items(), strict=True))) if updates else "",

@@ -26,6 +26,8 @@ class Write:
     operation: Literal["CREATE", "UPDATE", "DELETE"]
     kind: str
     fields: tuple[Field, ...] = ()
+    anywhere: bool = False
+    """Whether it is done in the system's namespaces, and in the installation's own, as well."""
 
 
 @dataclass(frozen=True, slots=True)

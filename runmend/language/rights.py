@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 from typing import Final
 
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import BY_NAME, is_in_no_namespace
 from runmend.language.needs import Needs, Right, Write
 from runmend.language.verbs import verb_of
 from runmend.plan.notes import NOTES
@@ -22,6 +22,9 @@ _DRY_RUN: Final = (
 )
 
 
+OWNERS_OF_PODS: Final = ("Deployment", "StatefulSet", "DaemonSet")
+
+
 def needs_of(operation: Operation) -> Needs:
     """What a command needs besides what each run does: its verb's own, and what it writes of its object."""
     verb = verb_of(operation)
@@ -29,11 +32,16 @@ def needs_of(operation: Operation) -> Needs:
         return Needs(rights=(*verb.needs.rights, *verb.reading.rights(operation)))
     if verb.changing is None:
         raise TypeError(f"{verb.words} neither reads nor changes anything")
-    kind = BY_NAME[operation.kind]
+    # What is done to pods is noted on what owns them.
+    names = OWNERS_OF_PODS if operation.kind == "Pod" else (operation.kind,)
+    kinds = [BY_NAME[name] for name in names]
     fields = verb.changing.fields(verb.arguments.model_validate(operation.arguments))
     return Needs(
-        rights=(*verb.needs.rights, Right(kind.group, (kind.plural,), ("patch",), _DRY_RUN)),
-        writes=(*verb.needs.writes, Write("UPDATE", f"{kind.group}/{kind.plural}", (*fields, _NOTE))),
+        rights=(*verb.needs.rights, *(Right(kind.group, (kind.plural,), ("patch",), _DRY_RUN) for kind in kinds)),
+        writes=(
+            *verb.needs.writes,
+            *(Write("UPDATE", f"{kind.group}/{kind.plural}", (*fields, _NOTE)) for kind in kinds),
+        ),
     )
 
 
@@ -87,6 +95,10 @@ _OF_CHANGING: Final = Needs(
     writes=(Write("CREATE", "/events"),),
 )
 """What every run needs that may change something."""
+_OF_NODES: Final = (Right("", ("nodes",), ("get",)),)
+_OF_NODES_BRIDGE: Final = (
+    Right("", ("nodes",), ("get", "list"), "Whether an alert's node is there: by name where a webhook tells of few."),
+)
 _OF_THE_BRIDGE: Final = (
     Right("", ("pods",), ("get", "list")),
     Right("apps", ("replicasets",), ("get", "list")),
@@ -94,19 +106,30 @@ _OF_THE_BRIDGE: Final = (
 
 WORKER: Final = "worker"
 BRIDGE: Final = "bridge"
+WORKER_NODES: Final = "worker-nodes"
+BRIDGE_NODES: Final = "bridge-nodes"
 SECRETS: Final = "read-secrets"
 
 
 def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> dict[str, tuple[Right, ...]]:
     """Role → its rights, for runbooks that hold these commands, and whose expressions name these groups of facts."""
     named = [right for group, rights in _OF_GROUPS.items() if group in groups for right in rights]
-    others = [right for needed in _needed(operations) for right in needed.rights if not _given(right, _OF_EACH_RUN)]
-    given = [*_OF_EACH_RUN, *named, *others]
-    return {
+    of_nodes = [operation for operation in operations if is_in_no_namespace(operation.kind)]
+    others = [operation for operation in operations if operation not in of_nodes]
+    found = {
         BRIDGE: _OF_THE_BRIDGE,
-        WORKER: _each_once(given),
+        WORKER: _rights((*_OF_EACH_RUN, *named), others),
         SECRETS: (Right("", ("secrets",), ("get",)),),
     }
+    if of_nodes:
+        found |= {BRIDGE_NODES: _OF_NODES_BRIDGE, WORKER_NODES: _rights(_OF_NODES, of_nodes)}
+    return found
+
+
+def _rights(each: Collection[Right], operations: Collection[Operation]) -> tuple[Right, ...]:
+    """What each run needs, and what commands need besides."""
+    asked = (right for needed in _needed(operations) for right in needed.rights)
+    return _each_once((*each, *(right for right in asked if not _given(right, each))))
 
 
 def _given(right: Right, by: Collection[Right]) -> bool:
@@ -151,6 +174,10 @@ _WHY: Final = {
     BRIDGE: "The bridge finds out which workload owns an alert's pod: by name where a webhook tells of few, by lists "
     "where of many.",
     WORKER: "RBAC cannot say which fields of an object may be changed: admission-policy.yaml does.",
+    BRIDGE_NODES: "The bridge finds out whether an alert's node is there. Nothing here binds it: ../components/nodes "
+    "does.",
+    WORKER_NODES: "For runbooks that fix nodes, which are in no namespace: pods are looked at and moved away in all of "
+    "them, and events about a node are in the namespace default. Nothing here binds it: ../components/nodes does.",
     SECRETS: "Whether a pull secret is there, is valid, and has credentials for the image's registry. RBAC knows no "
     '"only pull secrets", so this is the right to read every Secret where it is bound. Nothing here binds it: '
     "../namespace-with-secrets and ../components/read-secrets do.",

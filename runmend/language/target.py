@@ -3,19 +3,18 @@
 Called by observation, by every changing step and by verification, which must see a target in the same way.
 """
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
 
 from runmend.alerts.alert import Alert, Target
-from runmend.core.errors import NotFound, NotYet
+from runmend.core.errors import NotYet
 from runmend.facts.pod import PodFacts
 from runmend.facts.workload import WorkloadFacts
-from runmend.kube import facts
 from runmend.kube.client import WORKLOADS, Cluster, Json
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
+from runmend.language.targets import READERS, read
 from runmend.plan.messages import Affected
 from runmend.plan.reasons import GONE, NO_POD, OTHER_STATE, PROBLEM_GONE
 
@@ -42,7 +41,7 @@ class TargetNow:
     workloads: Workloads
     workload: WorkloadFacts | None
     item: Json | None = None
-    """The workload as the API server has it."""
+    """The object as the API server has it, of a kind that may be changed."""
 
     @classmethod
     def read(cls, cluster: Cluster, target: Target) -> "TargetNow":
@@ -58,16 +57,9 @@ class TargetNow:
 
     @classmethod
     def look(cls, cluster: Cluster, target: Target) -> "TargetNow":
-        """Read it as it is, whether or not its controller has acted: a get, and by its selector its pods and its
-        revisions.
-        """
-        item, workload = None, None
-        if target.kind in WORKLOADS:
-            with suppress(NotFound):
-                item, told = cluster.look_at(target.kind, target.namespace, target.name)
-                workload = facts.workload(target.kind, item, told)
-        workloads = Workloads.of_target(cluster, target, workload)
-        return cls(target, workloads, workload and workloads.with_revisions(workload), item)
+        """Read it as it is, whether or not its controller has acted."""
+        found = read(cluster, target)
+        return cls(target, found.workloads, found.workload, found.item)
 
     @property
     def selector(self) -> str:
@@ -91,24 +83,51 @@ class TargetNow:
 
     @property
     def gone(self) -> bool:
-        """Whether it is a workload that does not exist any more. What has pods is one of another API's kind, called by
-        the same name; a Deployment's pods are left behind when it is deleted without them.
+        """Whether it is a workload or a node that does not exist any more. What has pods is one of another API's kind,
+        called by the same name; a Deployment's pods are left behind when it is deleted without them.
         """
         kind = self.target.kind
+        if not self.has_pods:
+            return self.item is None
         return self.workload is None and kind in WORKLOADS and (kind == "Deployment" or not self.pods)
 
     @property
     def uid(self) -> str:
-        """The target's own uid: its workload's, or what its pods say of what controls them; empty where it is
-        gone.
-        """
-        if self.workload or self.gone:
-            return self.workload.uid if self.workload else ""
+        """The target's own uid: the object's, or what its pods say of what controls them; empty where it is gone."""
+        if self.own_uid or self.gone:
+            return self.own_uid
         pod = next(iter(self.pods), None)
         if pod is None:
             return ""
         chain = self.workloads.controllers(pod)
         return chain[-1].uid if chain else pod.uid
+
+    @property
+    def own_uid(self) -> str:
+        """The uid of the object itself, where it was read."""
+        if self.workload:
+            return self.workload.uid
+        return str(self.item["metadata"]["uid"]) if self.item else ""
+
+    @property
+    def deleting(self) -> bool:
+        """Whether the object itself is being deleted, as far as it was read."""
+        if self.workload:
+            return self.workload.deleting
+        return bool(self.item and "deletionTimestamp" in self.item["metadata"])
+
+    @property
+    def has_pods(self) -> bool:
+        """Whether it is pods that show how it is; a node shows it itself."""
+        return self.target.kind not in READERS
+
+    def node_of(self, pod: PodFacts | None) -> str:
+        """The node that expressions speak of: the target itself, where it is one, else a pod's; empty where there is
+        none.
+        """
+        if self.target.kind == "Node":
+            return self.target.name
+        return pod.node if pod else ""
 
     def affected(self, state: str) -> tuple[Affected, ...]:
         """The containers that are in a state, each with the pods in which it is."""
@@ -161,13 +180,16 @@ class TargetNow:
                     found.append(c.reason or "terminated")
         return tuple(dict.fromkeys(found))
 
-    def problem_gone(self, state: str, alerts: tuple[Alert, ...]) -> Gone | None:
+    def problem_gone(self, state: str | None, alerts: tuple[Alert, ...]) -> Gone | None:
         """Why there is nothing to do: nobody waits in the state, or none that the alerts name does.
 
-        None where there is something.
+        None where there is something; without a state, wherever the target is there.
         """
         if self.gone:
             return Gone(f"{self.target} no longer exists", GONE)
+        return self._out_of(state, alerts) if state else None
+
+    def _out_of(self, state: str, alerts: tuple[Alert, ...]) -> Gone | None:
         affected = self.affected(state)
         pods = self.pods
         if not affected:

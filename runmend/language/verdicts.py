@@ -4,10 +4,12 @@ from collections.abc import Iterable
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
-from runmend.facts.expressions import Judged, compiled
+from runmend.facts.expressions import compiled
+from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot, first_few
 from runmend.facts.workload import WorkloadFacts
+from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 
@@ -23,6 +25,9 @@ class Live(Frozen):
     pods: tuple[PodFacts, ...]
     events: tuple[EventFacts, ...]
     workload: WorkloadFacts | None = None
+    node: NodeFacts | None = None
+    unknown: dict[str, str] = {}
+    """Group of facts → why what it holds could not be read."""
 
     @property
     def in_words(self) -> str:
@@ -43,11 +48,25 @@ def event_names(criteria: Iterable[Criterion]) -> frozenset[str]:
     return frozenset(names | every)
 
 
-def unmet(criterion: Criterion, pods: tuple[PodFacts, ...], workload: WorkloadFacts | None = None) -> str | None:
+def unmet(
+    criterion: Criterion,
+    pods: tuple[PodFacts, ...],
+    workload: WorkloadFacts | None = None,
+    besides: Besides = Besides(),  # noqa: B008  an immutable value
+) -> str | None:
     """What a criterion that must *become* true still waits for; None where it holds, or is of the other kind."""
     if criterion.must != "become" or not criterion.understood:
         return None
-    judged = compiled(criterion.expression).judge(Snapshot(pods=pods, all_pods=pods, workload=workload, states=STATES))
+    judged = compiled(criterion.expression).judge(
+        Snapshot(
+            pods=pods,
+            all_pods=pods,
+            workload=workload,
+            node=besides.node,
+            unknown=besides.unknown,
+            states=STATES,
+        )
+    )
     return None if judged.holds else judged.evidence
 
 
@@ -84,7 +103,8 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
             status=Status.UNVERIFIED,
             evidence="not understood, so not checked",
         )
-    judged, younger = _judged(criterion, mark, live)
+    snapshot, younger = _snapshot(mark, live)
+    judged = compiled(criterion.expression).judge(snapshot)
     evidence = judged.evidence
     if judged.holds and younger and "pods" in compiled(criterion.expression).groups:
         # What is passed over is said: a pod that waits must not stand beside "every container has started".
@@ -103,21 +123,21 @@ def broken(criterion: Criterion, mark: Watermark, live: Live) -> bool:
         return False
     expression = compiled(criterion.expression)
     held = criterion.must == "stay" or "restarted" in expression.groups or bool(expression.named("new"))
-    return held and _judged(criterion, mark, live)[0].holds is False
+    return held and expression.holds(_snapshot(mark, live)[0]) is False
 
 
-def _judged(criterion: Criterion, mark: Watermark, live: Live) -> tuple[Judged, tuple[PodFacts, ...]]:
-    """What an expression says, and the pods that were passed over."""
+def _snapshot(mark: Watermark, live: Live) -> tuple[Snapshot, tuple[PodFacts, ...]]:
+    """What an expression is asked about, and the pods that are passed over."""
     pods, younger = settled_pods(mark, live)
-    judged = compiled(criterion.expression).judge(
-        Snapshot(
-            pods=pods,
-            all_pods=live.pods,
-            workload=live.workload,
-            events=live.events,
-            counted=mark.events,
-            restarts=mark.restarts,
-            states=STATES,
-        )
+    snapshot = Snapshot(
+        pods=pods,
+        all_pods=live.pods,
+        workload=live.workload,
+        node=live.node,
+        unknown=live.unknown,
+        events=live.events,
+        counted=mark.events,
+        restarts=mark.restarts,
+        states=STATES,
     )
-    return judged, younger
+    return snapshot, younger

@@ -55,7 +55,7 @@ class Watermark(Frozen):
     """
 
     uid: str = ""
-    """The Deployment's own; empty for a target of another kind."""
+    """The object's own, where it is read; empty for a target of another kind."""
     pods: dict[str, str]
     """uid → name of the target's pods."""
     running: int

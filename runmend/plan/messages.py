@@ -13,6 +13,7 @@ from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.plan import Plan, Step
 from runmend.plan.reasons import CANCELLED, NO_REASON
+from runmend.plan.removal import Removed
 from runmend.plan.values import Value
 
 JOIN_SIGNAL = "alerts"
@@ -200,6 +201,8 @@ class StepResult(Frozen):
     status: StepStatus
     summary: str
     changes: tuple[Change, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    """The pods that it took away, which cannot be undone."""
     confirmed: bool | None = None
     """For a reading step: whether what it read confirms the runbook's state; None where that is not its question."""
     facts: dict[str, str | int | bool] = {}
@@ -235,6 +238,8 @@ class SettleCall(Frozen):
     changes: tuple[Change, ...]
     uid: str = ""
     """The target's own uid when it was observed; another of the same name is not what was changed."""
+    removed: tuple[Removed, ...] = ()
+    """The pods that were taken away: what controls them has to run again."""
 
 
 class Settled(Frozen):
@@ -252,6 +257,7 @@ class CheckCall(Frozen):
     target: Target
     changes: tuple[Change, ...]
     watermark: Watermark
+    removed: tuple[Removed, ...] = ()
 
 
 class Checked(Frozen):
@@ -339,6 +345,11 @@ class RunResult(Frozen):
     def changes(self) -> tuple[Change, ...]:
         """What its steps have changed."""
         return tuple(change for step in self.steps if step.status is StepStatus.DONE for change in step.changes)
+
+    @property
+    def removed(self) -> tuple[Removed, ...]:
+        """The pods that its steps have taken away."""
+        return tuple(pod for step in self.steps if step.status is StepStatus.DONE for pod in step.removed)
 
     @property
     def unverified(self) -> int:

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from runmend.core.frozen import Frozen
 from runmend.plan.change import Change
+from runmend.plan.removal import Removed
 
 NOTES: Final = "runmend.io/changes"
 """The annotation that makes changes recognisable; on the object, never on its pod template."""
@@ -25,7 +26,9 @@ class ChangeNote(Frozen):
     workflow: str
     run: str
     step: str
-    changes: tuple[Change, ...]
+    changes: tuple[Change, ...] = ()
+    removes: tuple[Removed, ...] | None = None
+    """The pods that it takes away, each by its uid; null where it takes none away, or has not chosen them yet."""
 
     def is_by(self, workflow: str, run: str, step: str) -> bool:
         """Whether this step of this run left the note."""
@@ -46,12 +49,14 @@ def notes_in(annotations: Mapping[str, str]) -> tuple[ChangeNote, ...]:
 
 
 def with_note(annotations: Mapping[str, str], note: ChangeNote) -> str:
-    """The annotation with one more note, the oldest left out where they become too many.
+    """The annotation with one more note, in the place of an older one of the same step; the oldest are left out where
+    they become too many.
 
     Raises:
         ValueError: the note alone is too long.
     """
-    notes = (*notes_in(annotations), note)[-MOST_NOTES:]
+    before = (each for each in notes_in(annotations) if not each.is_by(note.workflow, note.run, note.step))
+    notes = (*before, note)[-MOST_NOTES:]
     while True:
         told: list[Any] = [each.model_dump(mode="json", exclude_defaults=True) for each in notes]
         text = json.dumps(told, separators=(",", ":"), ensure_ascii=False)

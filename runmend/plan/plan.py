@@ -11,6 +11,7 @@ from typing import Literal
 
 from runmend.alerts.matchers import Matcher
 from runmend.core.frozen import Frozen
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
@@ -18,9 +19,11 @@ from runmend.plan.operations import Operation
 from runmend.plan.values import Calculation
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
-BUILT_IN_PLACEHOLDERS = frozenset({"namespace", "pod", "container", "deployment", "statefulset", "daemonset", "node"})
+BUILT_IN_PLACEHOLDERS = frozenset(
+    {"namespace", "pod", "container", "deployment", "statefulset", "daemonset", "node", "selector"}
+)
 """`{pod}` is the pod of the first alert that still exists, `{deployment}` and the other kinds the target, `{container}`
-each container that a step treats."""
+each container that a step treats, `{selector}` what chooses the target's pods."""
 DERIVED_PLACEHOLDERS = frozenset(
     {
         *("job", "owner", "service_account", "image", "replicas"),
@@ -29,9 +32,16 @@ DERIVED_PLACEHOLDERS = frozenset(
 )
 """What `runmend.language.derived` takes from what was observed; an action's own item of such a name comes first."""
 
-TARGET_LABELS = ("namespace", "pod")
-"""The labels by which a run finds what it fixes: an alert without them starts none, whatever its runbook requires."""
 
+def target_labels(kind: str) -> tuple[str, ...]:
+    """The labels by which a run finds what it fixes, by the kind of its target (empty: a pod's workload): an alert
+    without them starts none, whatever its runbook requires.
+    """
+    return (kind.lower(),) if is_in_no_namespace(kind) else ("namespace", "pod")
+
+
+BUDGET_SECONDS = 300
+"""How long all tries of a step may take together."""
 READING_SECONDS = 30
 CHANGING_SECONDS = 90
 """How long one try of a step may take. A changing one reads, then waits for the API server, which asks admission
@@ -89,7 +99,7 @@ class Step(Frozen):
     on_error: Literal["abort", "continue"] = "abort"
     """What becomes of the run where it fails."""
     try_seconds: int = READING_SECONDS
-    budget_seconds: int = 300
+    budget_seconds: int = BUDGET_SECONDS
 
     changes: bool = False
     """Whether it writes."""

@@ -66,7 +66,7 @@ def _about_the_end(result: RunResult) -> tuple[Advice, ...]:
 
 
 def _replay(result: RunResult, *more: str) -> str:
-    return code(" ".join(("runmend replay", f"{result.target.namespace}/{result.target.name}", *more)))
+    return code(" ".join(("runmend replay", result.target.short, *more)))
 
 
 def _gone(_: RunResult) -> Iterator[Advice]:
@@ -112,9 +112,11 @@ def _scaled_down(result: RunResult) -> Iterator[Advice]:
     yield Advice(f"Then {_replay(result)} verifies the change anew.")
 
 
-def _namespace(result: RunResult) -> Iterator[Advice]:
+def _place(result: RunResult) -> Iterator[Advice]:
+    target = result.target
+    named, setting = (target.namespace, "RUNMEND_NAMESPACES") if target.namespace else (target.name, "RUNMEND_NODES")
     yield Advice(
-        f"If {plain(result.target.namespace)} may be changed, name it in `RUNMEND_NAMESPACES` of the worker; then "
+        f"If {plain(named)} may be changed, name it in `{setting}` of the worker; then "
         f"{_replay(result)} goes on where the run failed."
     )
 
@@ -175,7 +177,7 @@ _ABOUT: Final[Mapping[str, Callable[[RunResult], Iterator[Advice]]]] = {
     OWNER: _other_owner,
     PAUSED: _paused,
     SCALED_DOWN: _scaled_down,
-    NOT_ALLOWED: _namespace,
+    NOT_ALLOWED: _place,
     NOT_SIGNED: _not_signed,
     ALREADY: _runbook,
     OTHER_OBJECT: _runbook,

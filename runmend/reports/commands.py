@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from runmend.alerts.alert import Target
 from runmend.plan.change import Change, as_patch
 
+UNSCHEDULABLE = ("spec", "unschedulable")
+
 
 def kubectl(target: Target, *words: str) -> str:
     """`kubectl WORDS -n NAMESPACE`, each word quoted where a shell would read it otherwise."""
-    return shlex.join(("kubectl", *words, "-n", target.namespace))
+    return shlex.join(("kubectl", *words, *(("-n", target.namespace) if target.namespace else ())))
 
 
 def resource(target: Target) -> str:
@@ -32,5 +34,8 @@ def _by_hand(target: Target, changes: tuple[Change, ...], *, back: bool) -> str:
     if changes and all(change.of_image for change in changes):
         images = ((change.container, change.before if back else change.after) for change in changes)
         return kubectl(target, "set", "image", resource(target), *(f"{name}={image}" for name, image in images))
+    if [change.path for change in changes] == [UNSCHEDULABLE]:
+        wanted = changes[0].before if back else changes[0].after
+        return kubectl(target, "cordon" if wanted else "uncordon", target.name)
     patch = json.dumps(as_patch(changes, back=back), ensure_ascii=False, separators=(",", ":"))
     return kubectl(target, "patch", resource(target), "-p", patch)

@@ -64,7 +64,7 @@ def step_summary(step: Step, target: Target, observation: Observation, mode: Mod
     `patch Deployment shop/web: container app → hello-app:1.0`; "dry run: …" where the run's mode says so.
     """
     if not step.changes:
-        where = f"of pod {target.namespace}/{observation.pod}" if observation.pod else f"in {target.namespace}"
+        where = f"of pod {target.namespace}/{observation.pod}" if observation.pod else f"of {target}"
         return f"{step.operation.verb} {where}"
     parts = [
         f"{one.named} → {short_name(image)}" for one in observation.affected if (image := step.image_for(one.container))

@@ -15,6 +15,7 @@ from runmend.plan.change import Change, shown
 from runmend.plan.criteria import Status
 from runmend.plan.messages import Finding, RunResult, StepStatus
 from runmend.plan.reasons import DELETING, GONE
+from runmend.plan.removal import named
 from runmend.reports.advice import advice_for
 from runmend.reports.commands import restore
 
@@ -132,7 +133,8 @@ def _about(result: RunResult) -> Iterator[str]:
         yield f"- Began {moment(result.began)}"
     for alert in result.alerts[:_MOST_ALERTS]:
         container = f", container {plain(alert.container)}" if alert.container else ""
-        yield f"- Alert: {plain(alert.name)} for pod {plain(alert.pod)}{container}"
+        kind, name = alert.about
+        yield f"- Alert: {plain(alert.name)} for {kind} {plain(name)}{container}"
     if (more := max(0, len(result.alerts) - _MOST_ALERTS) + result.more_alerts) > 0:
         yield f"- and {more} more {'alert' if more == 1 else 'alerts'}"
 
@@ -165,7 +167,7 @@ def _steps(result: RunResult) -> Iterator[str]:
     for number, step in enumerate(result.steps, 1):
         # In one line: the Web UI shows a nested list as a run of words.
         changes = "; ".join(_change(change) for change in step.changes)
-        plainly = step.status is StepStatus.DONE and changes and not step.recovered
+        plainly = step.status is StepStatus.DONE and changes and not (step.recovered or step.removed)
         said = changes if plainly else plain(step.summary)
         yield f"{number}. {plain(step.action_id)}: {step.status.replace('_', ' ')}: {said}"
     if result.failed_step:
@@ -230,6 +232,9 @@ def _advice(result: RunResult) -> Iterator[str]:
             yield from ("", each.says)
             if each.command:
                 yield from _command(each.command)
+    if removed := result.removed:
+        yield from ("", "### What cannot be undone", "")
+        yield f"- {len(removed)} pod{'' if len(removed) == 1 else 's'} taken away: {plain(named(removed))}"
     if result.outcome not in (None, Outcome.REVERTED) and result.reason not in (GONE, DELETING) and result.changes:
         yield from ("", "### How to restore what was there", "", "With it comes back what was wrong before.")
         yield from _command(restore(result.target, result.changes))

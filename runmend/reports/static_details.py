@@ -77,7 +77,8 @@ def _of_runbook(
 
 def _alert(alert: Alert, *, with_labels: bool) -> str:
     """In one line: the Web UI shows a nested list as a run of words."""
-    where = f"pod {code(alert.pod)}" + (f", container {code(alert.container)}" if alert.container else "")
+    kind, name = alert.about
+    where = f"{kind} {code(name)}" + (f", container {code(alert.container)}" if alert.container else "")
     said = (
         f"- **Alert**: {code(alert.name)}, {where}, since {code(alert.starts_at)}, fingerprint "
         f"{code(alert.fingerprint)}"

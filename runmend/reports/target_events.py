@@ -29,10 +29,14 @@ TRIES = 2
 API_VERSIONS = {
     **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps/v1"),
     "Job": "batch/v1",
-    **dict.fromkeys(("Pod", "ReplicationController"), "v1"),
+    **dict.fromkeys(("Pod", "ReplicationController", "Node"), "v1"),
 }
 """Of the kinds that own pods; a custom resource's is left out, which the API server accepts and `kubectl describe` does
 not look at."""
+
+
+OF_NO_NAMESPACE = "default"
+"""Where events are that are about objects in no namespace."""
 
 
 class Fact(StrEnum):
@@ -80,20 +84,22 @@ class Announcement:
         author = f" (runbook {self.author.runbook}, run {self.author.workflow} @ {self.author.run})"
         return _within(f"{_within(self.words, LONGEST_MESSAGE - len(author.encode()))}{author}", LONGEST_MESSAGE)
 
+    @property
+    def namespace(self) -> str:
+        """Where the event is."""
+        return self.target.namespace or OF_NO_NAMESPACE
+
     def event(self, now: datetime) -> Json:
         """The event as the API takes it."""
-        involved = {
-            "kind": self.target.kind,
-            "namespace": self.target.namespace,
-            "name": self.target.name,
-            "uid": self.uid,
-        }
+        involved = {"kind": self.target.kind, "name": self.target.name, "uid": self.uid} | (
+            {"namespace": self.target.namespace} if self.target.namespace else {}
+        )
         version = API_VERSIONS.get(self.target.kind)
         moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": self.name, "namespace": self.target.namespace},
+            "metadata": {"name": self.name, "namespace": self.namespace},
             "involvedObject": involved | ({"apiVersion": version} if version else {}),
             "type": "Warning" if self.fact is Fact.FAILED else "Normal",
             "reason": self.fact.value,
@@ -125,7 +131,7 @@ def announce(cluster: Cluster, told: Announcement, seconds: float = PATIENCE_SEC
         if left <= 0:
             break
         try:
-            created = cluster.create_event(told.target.namespace, event, seconds=left)
+            created = cluster.create_event(told.namespace, event, seconds=left)
         except (Unreachable, ServerError) as error:
             why = str(error)
         except RunmendError as error:

@@ -9,18 +9,20 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 
-from runmend.plan.plan import TARGET_LABELS, Plan, Step
+from runmend.plan.plan import Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
+from runmend.runbook.expressions import OF_CRITERIA, OF_NODES
 from runmend.runbook.gates import Compiled as Gates
 from runmend.runbook.gates import GateCompiler
 from runmend.runbook.header import Header, read_header
 from runmend.runbook.problem import problem_of
 from runmend.runbook.prose import warn_of_prose
 from runmend.runbook.steps import compile_step
+from runmend.runbook.targets import compile_target
 from runmend.runbook.workflow import Use
 
 _NAMED_MAX = 20
@@ -50,7 +52,9 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     steps, leading = _steps(header, actions, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
     warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
-    criteria = compile_criteria(document, report, changes=bool(changing))
+    target = compile_target(header, steps, report)
+    readers = OF_NODES if target == "Node" else OF_CRITERIA
+    criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
     _warn_of_unread_sections(document, report)
     problem = problem_of(header, steps, leading, criteria, report)
     if changing and not any(criterion.understood for criterion in criteria):
@@ -61,7 +65,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
             f"under ## Success Criteria write {EXAMPLES}",
         )
     diagnosis = compile_diagnosis(document, report)
-    _warn_of_labels(steps, report)
+    _warn_of_labels(steps, target, report)
     if report.failed:
         raise RunbookError(report.diagnostics)
     report.warn_of_idle_silences()
@@ -74,8 +78,8 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         match=header.match,
         title=header.title,
         description=header.description,
+        target=target,
         problem=_prose(document),
-        target=header.target,
         state=problem.state,
         problem_expression=problem.expression,
         mode=header.mode,
@@ -161,20 +165,21 @@ def _used(step: Step, use: Use, gate: Gates, report: Report) -> Step:
     )
 
 
-def _warn_of_labels(steps: tuple[Step, ...], report: Report) -> None:
+def _warn_of_labels(steps: tuple[Step, ...], target: str, report: Report) -> None:
     """Say which labels an alert must carry besides those that the runbook asks for."""
     asking = next((step for step in steps if step.required_labels), None)
     if asking is None:
         return
     required = {label for step in steps for label in step.required_labels}
-    if missing := [name for name in TARGET_LABELS if name not in required]:
+    if missing := [name for name in target_labels(target) if name not in required]:
         asked = listed([*dict.fromkeys(label for step in steps for label in step.required_labels)], "and")
         report.warning(
             Kind.MISSING_LABEL,
             asking.line,
             f"the conditions require {asked}; an alert without {listed(missing, 'or')} starts no run either, because "
-            "a run finds what it fixes by its pod",
-            "write Requires: `namespace`, `pod` labels, and let the alert carry both",
+            f"a run finds what it fixes by its {target.lower() or 'pod'}",
+            f"write Requires: {', '.join(f'`{name}`' for name in target_labels(target))} labels, and let the alert "
+            f"carry {'both' if not target else 'it'}",
         )
 
 

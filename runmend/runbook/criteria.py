@@ -8,7 +8,7 @@ from functools import partial
 from runmend.plan.criteria import Criterion
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
-from runmend.runbook.expressions import OF_CRITERIA, check_expression
+from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression
 from runmend.runbook.phrases import DAY, seconds_in
 from runmend.runbook.sentences import nearest, read_sentence, wrong_state
 
@@ -56,9 +56,13 @@ class _Said:
     behind: str = ""
 
 
-def compile_criteria(document: Document, report: Report, *, changes: bool) -> tuple[Criterion, ...]:
-    """Compile the section Success Criteria of a runbook; `changes` says whether it changes anything."""
-    criteria = tuple(_compile(item, report) for item in _sentences(document, report, changes=changes))
+def compile_criteria(
+    document: Document, report: Report, *, changes: bool, readers: Readers = OF_CRITERIA
+) -> tuple[Criterion, ...]:
+    """Compile the section Success Criteria of a runbook; `changes` says whether it changes anything, `readers` what
+    criteria of its target may read.
+    """
+    criteria = tuple(_compile(item, readers, report) for item in _sentences(document, report, changes=changes))
     deadlines = [criterion for criterion in criteria if criterion.within]
     for other in deadlines[1:]:
         if other.within != deadlines[0].within:
@@ -180,8 +184,8 @@ def _whole(item: Item) -> str:
     return " / ".join([*texts, *(_whole(child) for child in item.items)])
 
 
-def _compile(item: _Said, report: Report) -> Criterion:
-    criterion = _expression(item, report) if item.code else criterion_of(item.text, item.line)
+def _compile(item: _Said, readers: Readers, report: Report) -> Criterion:
+    criterion = _expression(item, readers, report) if item.code else criterion_of(item.text, item.line)
     if criterion is None:
         wrong = wrong_state(item.text)
         report.warning(
@@ -202,9 +206,9 @@ def _compile(item: _Said, report: Report) -> Criterion:
     return criterion
 
 
-def _expression(item: _Said, report: Report) -> Criterion:
+def _expression(item: _Said, readers: Readers, report: Report) -> Criterion:
     """A criterion that is written as an expression, with "for …" or "within …" behind it."""
-    if not check_expression(item.code, item.line, OF_CRITERIA, report):
+    if not check_expression(item.code, item.line, readers, report):
         return Criterion(text=item.text, line=item.line)
     named = _BEHIND.fullmatch(item.behind)
     seconds = seconds_in(named["duration"]) if named else None

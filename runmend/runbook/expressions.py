@@ -21,6 +21,12 @@ OF_CRITERIA: Final = Readers(
     frozenset({"pods", "workload", "node", "events", "restarted"}),
     "and a criterion speaks of the target after the change, whose pods are new",
 )
+OF_NODES: Final = Readers(
+    "the expression",
+    frozenset({"node", "events"}),
+    "and what the runbook fixes is a node, which has no pods of its own",
+)
+"""Criteria of a runbook that fixes nodes."""
 OF_CONDITIONS: Final = Readers(
     "the expression",
     frozenset(GROUPS) - {"events", "restarted"},

@@ -1,11 +1,14 @@
 """From an action as it is written to a step of the plan: its operation, its labels, its gates."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from runmend.language.states import STATES
 from runmend.language.verbs import verb_of
+from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
 from runmend.plan.plan import (
+    BUDGET_SECONDS,
     BUILT_IN_PLACEHOLDERS,
     CHANGING_SECONDS,
     DERIVED_PLACEHOLDERS,
@@ -100,10 +103,17 @@ def compile_step(action: Action, report: Report) -> Step | None:
         state=found.state,
         owner=found.owner,
         try_seconds=CHANGING_SECONDS if changes else READING_SECONDS,
+        budget_seconds=_budget_seconds(verb, arguments),
         changes=changes,
         images=tuple((fill(name, known), fill(image, known)) for name, image in images),
         says=verb.says(arguments),
     )
+
+
+def _budget_seconds(verb: Verb[Any], arguments: Any) -> int:  # noqa: ANN401  the verb's
+    """For how long a step is tried: until its last try can say by itself that its time is over."""
+    removing = verb.changing.removing if verb.changing else None
+    return max(BUDGET_SECONDS, removing.seconds(arguments) + 2 * CHANGING_SECONDS) if removing else BUDGET_SECONDS
 
 
 def _operation(
@@ -134,8 +144,9 @@ def _operation(
 
 def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
     parameters = {}
+    not_values = RESERVED | bound_items(action)
     for named in action.named.values():
-        if named.name in RESERVED | bound_items(action):
+        if named.name in not_values:
             continue
         if named.name in BUILT_IN_PLACEHOLDERS:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")

@@ -9,11 +9,12 @@ from typing import Final
 
 from runmend.alerts.alert import NAME_BYTES, Alert, Target
 from runmend.alerts.labels import EXPORTED, WORKLOADS, Subject
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.names import dns_label, dns_subdomain, quoted
 from runmend.core.settings import Settings
 from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
-from runmend.plan.plan import TARGET_LABELS, Plan
+from runmend.plan.plan import Plan, target_labels
 from runmend.runs.starting import ALERT_MAX, WORKFLOW_ID_MAX
 
 
@@ -25,6 +26,10 @@ class PodGone(ValueError):
     """The alert's pod is not there any more."""
 
 
+class NodeGone(ValueError):
+    """The alert's node is not there any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Routed:
     """A firing alert that has a runbook, with the labels that a run can carry. `index` is its place in the webhook."""
@@ -33,6 +38,16 @@ class Routed:
     alert: Alert
     plan: Plan
     subject: Subject
+
+    @property
+    def place(self) -> str:
+        """The namespace of its target; empty where that is in none."""
+        return "" if is_in_no_namespace(self.plan.target) else self.alert.namespace
+
+
+def may_change(settings: Settings, target: Target) -> bool:
+    """Whether a target may be changed: by its namespace, or by its own name where it is in none."""
+    return settings.may_change(target.namespace) if target.namespace else settings.may_change_node(target.name)
 
 
 def check_place(
@@ -59,26 +74,62 @@ def check_place(
         asked = labels.get("runbook_id") or notes.get("runbook_id")
         what = f"runbook_id {quoted(asked)}" if asked else f"alertname {quoted(labels.get('alertname', ''))}"
         raise Unrouted(f"no runbook is loaded for {what}")
-    for name in dict.fromkeys((*plan.required_labels, *TARGET_LABELS)):
-        if not labels.get(name):
-            required = name in plan.required_labels
-            who = f"{plan.runbook_id} requires it" if required else "every run finds what it fixes by it"
-            raise Unrouted(f"the label {name} is missing; {who}{_why_missing(name, subject)}")
-    if subject.kind and subject.kind not in WORKLOADS and subject.from_exporter:
+    _refuse_missing(labels, subject, plan)
+    if subject.kind and subject.kind not in (*WORKLOADS, plan.target) and subject.from_exporter:
         raise Unrouted(_exporters(f"{subject.kind} {quoted(subject.name)}", labels))
-    for name, check in _CHECKS.items():
+    checks = _CHECKS | ({"node": dns_subdomain} if plan.target == "Node" else {})
+    for name, check in checks.items():
         if value := labels.get(name):
             try:
                 check(value)
             except ValueError as error:
                 raise Unrouted(f"the label {name}: {error}") from error
+    _refuse_another_cluster(labels, settings)
+    if plan.target == "Node":
+        if not settings.may_change_node(labels["node"]):
+            raise Unrouted(f"RUNMEND_NODES does not allow changes of node {labels['node']}")
+        alert = _of_node(alert, plan)
+    elif not settings.may_change(labels["namespace"]):
+        raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {labels['namespace']}")
+    return Routed(index, alert.within(ALERT_MAX, plan.required_labels), plan, subject)
+
+
+def _refuse_missing(labels: Mapping[str, str], subject: Subject, plan: Plan) -> None:
+    for name in dict.fromkeys((*plan.required_labels, *target_labels(plan.target))):
+        if not labels.get(name):
+            required = name in plan.required_labels
+            who = f"{plan.runbook_id} requires it" if required else "every run finds what it fixes by it"
+            raise Unrouted(f"the label {name} is missing; {who}{_why_missing(name, subject)}")
+
+
+def _refuse_another_cluster(labels: Mapping[str, str], settings: Settings) -> None:
     if settings.cluster_label is not None and labels.get(settings.cluster_label) != settings.cluster:
         given = labels.get(settings.cluster_label)
         said = f"is {quoted(given)}" if given else "is missing"
         raise Unrouted(f"the label {settings.cluster_label} {said}; this installation's cluster is {settings.cluster}")
-    if not settings.may_change(labels["namespace"]):
-        raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {labels['namespace']}")
-    return Routed(index, alert.within(ALERT_MAX, plan.required_labels), plan, subject)
+
+
+def _of_node(alert: Alert, plan: Plan) -> Alert:
+    """A node's alert without what the scraper says of itself: `namespace`, `pod` and `container` are not the node's."""
+    strange = {"namespace", "pod", "container"} - set(plan.required_labels)
+    return alert.model_copy(update={"labels": {n: value for n, value in alert.labels.items() if n not in strange}})
+
+
+def check_node(alert: Alert, uids: Mapping[str, str], cluster: str) -> tuple[Target, str]:
+    """The alert's node as a target, and its uid.
+
+    Args:
+        alert: whose.
+        uids: name → uid of the nodes that are there, as far as they were asked for.
+        cluster: the installation's.
+
+    Raises:
+        NodeGone: there is none.
+        Unrouted: its name is too long.
+    """
+    if alert.node not in uids:
+        raise NodeGone(f"there is no node {alert.node}")
+    return check_target(Target(cluster=cluster, kind="Node", name=alert.node)), uids[alert.node]
 
 
 def check_pod(alert: Alert, subject: Subject, workloads: Workloads) -> PodFacts:
@@ -127,7 +178,12 @@ def _short(value: str) -> str:
     return value
 
 
-_CHECKS: Final = {"alertname": _short, "namespace": dns_label, "pod": dns_subdomain, "container": dns_label}
+_CHECKS: Final = {
+    "alertname": _short,
+    "namespace": dns_label,
+    "pod": dns_subdomain,
+    "container": dns_label,
+}
 """What the labels that a run looks at have to be."""
 
 
@@ -145,6 +201,6 @@ def _why_missing(name: str, subject: Subject) -> str:
 
 def _exporters(about: str, labels: Mapping[str, str]) -> str:
     return (
-        f"the alert is about {about}, which no runbook can fix yet without a pod of its own; the label pod, "
+        f"the alert is about {about}, which this runbook cannot fix without a pod of its own; the label pod, "
         f"{quoted(labels.get('pod', ''))}, names the exporter"
     )

@@ -385,9 +385,10 @@ def _attributes(target: Target, alerts: tuple[Alert, ...]) -> TypedSearchAttribu
     name = next((alert.name for alert in alerts if alert.name), "")
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(_TARGET, keyword(str(target))),
-        SearchAttributePair(_KUBE_NAMESPACE, target.namespace),
         SearchAttributePair(_FINGERPRINTS, with_fingerprints((), alerts)),
     ]
+    if target.namespace:
+        pairs.append(SearchAttributePair(_KUBE_NAMESPACE, target.namespace))
     if name:
         pairs.append(SearchAttributePair(_ALERT_NAME, keyword(name)))
     return TypedSearchAttributes(pairs)

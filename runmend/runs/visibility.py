@@ -18,7 +18,9 @@ from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 from temporalio.common import SearchAttributeKey
 from temporalio.service import RPCError, RPCStatusCode
 
+from runmend.alerts.alert import Target
 from runmend.core.errors import TemporaryError
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
 from runmend.plan.attributes import KUBE_NAMESPACE, OUTCOME, REASON, unverified_in
@@ -53,7 +55,6 @@ _NAMED: Final = {
 }
 OUTCOMES: Final = tuple(dict.fromkeys([*(outcome.value for outcome in Outcome), *_NAMED]))
 """What a list can be filtered by."""
-_WORKFLOW_ID_PARTS: Final = 4
 _SHORT_RUN: Final = 8
 _REFUSED: Final = "'\"\\"
 
@@ -88,9 +89,9 @@ class Row:
 
     @property
     def short(self) -> str:
-        """`shop/web`."""
-        parts = self.workflow_id.split("/")
-        return f"{parts[-3]}/{parts[-1]}" if len(parts) == _WORKFLOW_ID_PARTS else parts[-1]
+        """`shop/web`, `Node/worker-1`."""
+        target = Target.of(self.workflow_id)
+        return target.short if target else self.workflow_id.rpartition("/")[2]
 
     @property
     def kind(self) -> str:
@@ -120,8 +121,8 @@ class Row:
 class Wanted:
     """What is asked for; an empty part asks for nothing in particular.
 
-    `outcomes` are of `OUTCOMES`. `target` is a workflow id, `Deployment shop/web`, `shop/web` or `shop/`; without a
-    slash it is a part of a namespace's or a target's name.
+    `outcomes` are of `OUTCOMES`. `target` is a workflow id, `Deployment shop/web`, `shop/web`, `Node/worker-1` or
+    `shop/`; without a slash it is a part of a namespace's or a target's name.
 
     Raises:
         ValueError: a value cannot stand in a query, or has a wildcard in it, which the store would take for a
@@ -163,18 +164,21 @@ class Wanted:
             yield f"{KUBE_NAMESPACE} = {quoted(self.namespace)}"
         if workflow_id := self._workflow_id(settings.cluster):
             yield f"WorkflowId = {quoted(workflow_id)}"
-        elif namespace := self.target.rpartition("/")[0]:
+        elif (namespace := self.target.rpartition("/")[0]) and not is_in_no_namespace(namespace):
             yield f"{KUBE_NAMESPACE} = {quoted(namespace)}"
         if self.since:
             yield f"StartTime >= {_moment(self.since)}"
 
     def _workflow_id(self, cluster: str) -> str:
         """The one that `target` names, empty where it is only a part of names."""
-        kind, space, rest = self.target.partition(" ")
-        namespace, slash, name = rest.partition("/")
-        if kind and space and slash:
-            return f"{cluster}/{namespace}/{kind}/{name}"
-        return self.target if self.target.count("/") == _WORKFLOW_ID_PARTS - 1 else ""
+        kind, _, rest = self.target.partition(" ")
+        if kind and "/" in rest:
+            namespace, _, name = rest.partition("/")
+            return Target(cluster=cluster, namespace=namespace, kind=kind, name=name).workflow_id
+        kind, _, name = self.target.replace(" ", "/", 1).partition("/")
+        if name and "/" not in name and is_in_no_namespace(kind):
+            return Target(cluster=cluster, kind=kind, name=name).workflow_id
+        return self.target if Target.of(self.target) else ""
 
 
 def short_run(run_id: str) -> str:
@@ -287,10 +291,9 @@ async def rows(client: Client, query: str, page_size: int = PAGE, limit: int | N
 def row_of(run: WorkflowExecution) -> Row:
     """A run as one row."""
     status = run.status or WorkflowExecutionStatus.RUNNING
-    parts = run.id.split("/")
     return Row(
         outcome=_outcome_in_words(status, run.typed_search_attributes.get(_OUTCOME)),
-        target=f"{parts[-2]} {parts[-3]}/{parts[-1]}" if len(parts) == _WORKFLOW_ID_PARTS else run.id,
+        target=str(Target.of(run.id) or run.id),
         runbook_id=run.workflow_type,
         reason=run.typed_search_attributes.get(_REASON) or "",
         started=run.start_time,

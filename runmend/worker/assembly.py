@@ -8,6 +8,7 @@ import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -34,6 +35,7 @@ from runmend.runs.connection import (
     runtime_for,
     warn_of_short_retention,
 )
+from runmend.runs.routing import may_change
 from runmend.runs.signing import keys_of
 from runmend.worker.heartbeats import INTERVAL, Heartbeats
 from runmend.worker.signatures import Signatures
@@ -115,18 +117,18 @@ def build_worker(
         WrongPlanKeys: the file of keys cannot be used.
     """
     registry = registry or registry_for(settings)
-    verifier = Verifier(cluster)
+    verifier, allowed = Verifier(cluster), partial(may_change, settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[Remediation],
         activities=[
             Observer(cluster, registry).observe,
-            Operations(cluster, settings.mode_in, settings.may_change).perform,
+            Operations(cluster, settings.mode_in, allowed).perform,
             verifier.settle,
             Holder(cluster, settings.look_seconds).hold,
             verifier.check,
-            Reporter(cluster, settings.mode_in, settings.may_change).report,
+            Reporter(cluster, settings.mode_in, allowed).report,
         ],
         # Signatures first: what somebody brought gets no metric of its own names.
         interceptors=[Signatures(keys_of(settings)), AttemptMetrics(), BoundedResults(), Heartbeats()],

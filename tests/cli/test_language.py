@@ -24,8 +24,9 @@ def test_every_group_function_state_and_fact_is_listed(capsys: pytest.CaptureFix
 
     first = [line.split()[0] for line in lines if line.startswith("  ")]
     facts = [fact.name for model in MODELS.values() for fact in facts_of(model)]
-    assert first == [*GROUPS, *(function.example for function in FUNCTIONS), *facts]
-    assert f"states: {', '.join(STATES)}" in lines
+    assert first == [*GROUPS, *(function.example for function in FUNCTIONS), *STATES, *facts]
+    assert "Pod (pods, pod)" in lines
+    assert [name for name, state in STATES.items() if not state.in_words] == []
 
 
 def test_every_sentence_is_listed_with_its_expression(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from runmend.cli.context import NotFoundHere
 from runmend.cli.running import overruling
-from runmend.cli.targets import Named, named_target, pod_of
+from runmend.cli.targets import Named, named_target, pod_of, refuse_another_cluster
 from runmend.core.modes import Mode
 from runmend.facts.object import Owner
 from runmend.facts.pod import ContainerFacts, PodFacts
@@ -156,5 +156,7 @@ def test_a_name_of_several_kinds_is_refused_with_what_names_them_whole() -> None
 
 
 def test_a_target_of_another_cluster_is_refused() -> None:
+    named = named_target("stage/shop/Deployment/web", {})
+    assert named
     with pytest.raises(NotFoundHere, match="is named in cluster stage, and RUNMEND_CLUSTER is prod"):
-        pod("stage/shop/Deployment/web", a_pod("a", NEW))
+        refuse_another_cluster(named, "prod")

@@ -222,7 +222,11 @@ def shipped_rights(kubectl: Kubectl, folder: Path) -> None:
         kubectl,
         folder,
         resources=["deploy/base"],
-        components=["deploy/components/whole-cluster", "deploy/components/read-secrets"],
+        components=[
+            "deploy/components/whole-cluster",
+            "deploy/components/nodes",
+            "deploy/components/read-secrets",
+        ],
     )
     rights = [each for each in yaml.safe_load_all(text) if each["kind"] in RIGHTS]
     kubectl("apply", "-f", "-", text="\n---\n".join(json.dumps(each) for each in rights))

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from activities.act import guarded_patch
+from activities.trying import guarded_patch
 from runmend.core.errors import Forbidden
 from runmend.kube import facts
 from runmend.kube.client import Cluster as Kube

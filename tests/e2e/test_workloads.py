@@ -5,10 +5,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from activities.verification import settling
 from runmend.alerts.alert import Target
 from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster as Product
 from runmend.language.target import TargetNow
+from runmend.plan.messages import SettleCall
+from runmend.runbook.criteria import criterion_of
 from tests.cluster.api import Cluster, Json, Namespace, a_template, eventually
 
 GOOD, BROKEN = "registry.example/app:1", "registry.example/app:missing"
@@ -75,6 +78,14 @@ def numbers(now: TargetNow) -> tuple[int, int | None]:
     return now.workload.revision, now.workload.previous_revision
 
 
+def lacking(product: Product, now: TargetNow) -> str:
+    """What it has not settled for; empty where it has."""
+    running = criterion_of("Pod is Running", 1)
+    assert running
+    _, found = settling(product, SettleCall(state=None, criteria=(running,), target=now.target, changes=()))
+    return found.words if found else ""
+
+
 @pytest.mark.parametrize(
     ("kind", "plural", "spec"),
     [
@@ -106,6 +117,9 @@ def test_current_pods_affected_containers_and_revisions_follow_the_controller(
     assert broken.workload
     assert not broken.workload.rolled_out
     assert broken.uid == broken.workload.uid
+    lacks = lacking(product, broken)
+    assert "running is false (Pending, app waits (" in lacks
+    assert "left of an older revision: web-" in lacks
 
     # An undo: the first revision is the newest again, and pods that were never replaced are of it.
     with_image(namespace, plural, GOOD)
@@ -115,6 +129,7 @@ def test_current_pods_affected_containers_and_revisions_follow_the_controller(
     assert numbers(last) == (3, 2)
     assert images(last) == {GOOD}
     assert {pod.uid for pod in first.pods} & {pod.uid for pod in last.pods}
+    eventually(lambda: lacking(product, last) == "")
 
 
 def test_pods_of_a_stateful_set_below_its_partition_are_current(namespace: Namespace, product: Product) -> None:

@@ -42,7 +42,7 @@ async def test_a_run_that_is_cancelled_while_it_writes_tells_in_its_history_what
     assert "### What was not done\n\n- settle\n- verification window\n- check\n" in told
     assert told.endswith(f"kubectl set image deployment/web app={MISSING} -n shop\n```")
     written = (await results(handle))["patch_image"]
-    assert [(change["container"], change["after"]) for change in written["changes"]] == [("app", FALLBACK)]
+    assert [(change["path"][-2], change["after"]) for change in written["changes"]] == [("app", FALLBACK)]
     assert world.images() == {"app": FALLBACK}
     assert "timer_started" not in await events_of(handle)
 

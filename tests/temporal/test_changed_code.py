@@ -30,7 +30,7 @@ PAUSED = (
 PATCHED = (PAUSED[0], r'\1if workflow.patched("a-pause"):\n\1    await workflow.sleep(timedelta(seconds=1))\n\g<0>')
 DEPRECATED = (PAUSED[0], r'\1workflow.deprecate_patch("a-pause")\n\1await workflow.sleep(timedelta(seconds=1))\n\g<0>')
 OF_TOMORROW = (r"^( +)SettleCall\((.*)\),$", r'\1SettleCall(\2).model_dump(mode="json") | {"of_tomorrow": 1},')
-NO_WINDOW = (r"^ +await workflow\.sleep\(.*\n", "")
+NO_WINDOW = (r"^ +await self\._window\(.*\n", "")
 
 
 @asynccontextmanager

@@ -117,7 +117,7 @@ async def test_what_the_api_server_does_not_accept_is_told(world: World) -> None
     rehearsal = await told(world, handle, rehearse_resume, await point_of(world, handle))
 
     assert rehearsal.fails
-    assert rehearsal.lines[-1].startswith("2 patch_image: would fail, StepFailed: Invalid: ")
+    assert rehearsal.lines[-1].startswith("2 patch_image: would fail, the API server refuses it: ")
 
 
 async def test_an_installation_that_recommends_is_told_to_recommend(world: World) -> None:

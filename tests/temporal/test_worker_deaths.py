@@ -56,20 +56,6 @@ async def test_a_worker_that_is_killed_between_its_write_and_its_word_of_it_has_
     assert watched == [5] * 7, "every activity's worker is watched, the report's too"
 
 
-async def test_a_window_outlives_the_worker_that_began_it(world: World, tmp_path: Path) -> None:
-    world.deploy()
-    await world.until_broken(count=2)
-    async with WorkerProcess(world, tmp_path / "kubeconfig") as worker:
-        handle = await world.start(plan=quick(world.plan, window=2))
-        await world.window(handle)
-        await worker.end(signal.SIGKILL)
-    async with WorkerProcess(world, tmp_path / "kubeconfig"):
-        result = await world.completed(handle, TAKEN_OVER)
-
-    assert (result.outcome, result.window_seconds) == (Outcome.RESOLVED, 2)
-    assert (len(patches(world)), revisions(world)) == (1, 2)
-
-
 async def test_a_look_into_the_window_is_made_again_by_another_worker(world: World, tmp_path: Path) -> None:
     """The worker dies in the look that has seen what somebody put back."""
     world.deploy()

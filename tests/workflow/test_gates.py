@@ -104,3 +104,36 @@ async def test_what_restricts_a_change_and_nothing_reads_makes_it_a_recommendati
     )
     assert result.reason == "restricted by the runbook's words"
     assert patches(world) == []
+
+
+async def test_gates_read_the_node_the_alert_s_labels_and_ages_and_only_those_that_name_them(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    plan = gated(
+        "    when: \"alert.severity == 'critical' || container.limits.memory < 256Mi\"\n",
+        "    when: \"node.takes_pods && alert.severity == 'warning' && pod.age < 1h && !('team' in alert)\"\n",
+    )
+    handle = await world.start(plan=plan)
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert [step.status for step in result.steps] == ["skipped", "done"]
+    assert result.steps[0].summary == (
+        'its gate cannot be told: alert.severity is "warning"; '
+        "container.limits.memory: a fact that is not there (null) was compared"
+    )
+    assert world.images() == {"app": FALLBACK}
+    # By the step whose gate names it, and by nothing else of the run.
+    assert len([request for request in world.faults.requests if "/nodes/" in request.path]) == 1
+
+
+async def test_a_gate_about_a_node_that_may_not_be_read_lets_nothing_through_and_says_why(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    world.faults.add("GET", "/api/v1/nodes/", status=403, times=99)
+    failed = await world.failed(await world.start(plan=gated(changing="    when: node.ready\n")))
+
+    assert failed.kind == "Unhandled"
+    assert "its gate cannot be told: node.ready: node node-0 could not be read: GET nodes node-0: 403" in failed.message
+    assert nothing_written(world)

@@ -3,7 +3,10 @@
 from typing import Any, Final
 
 from runmend.language.verbs import (
+    cordon,
+    delete,
     describe,
+    drain,
     get,
     get_events,
     logs,
@@ -30,6 +33,10 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     set_resources.VERB,
     set_env.VERB,
     rollout_undo.VERB,
+    cordon.CORDON,
+    cordon.UNCORDON,
+    drain.VERB,
+    delete.VERB,
     rollout_restart.VERB,
     scale.VERB,
 )

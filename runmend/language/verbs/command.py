@@ -11,6 +11,7 @@ from runmend.core.kinds import BY_NAME, BY_WORD, Kind
 from runmend.core.wording import listed, quoted
 
 NAMESPACE = "{namespace}"
+NODE = "{node}"
 Validator = Callable[[str], object]
 """Raises ValueError, with a message that quotes the value, where it is not what it should be."""
 
@@ -97,6 +98,25 @@ def target_of(command: Command, kinds: tuple[str, ...], does: str) -> tuple[Kind
             remedy if name else f"write kubectl {does} {kind.singular} {expected}",
         )
     return kind, name, tuple(rest)
+
+
+def node_of(command: Command, does: str) -> tuple[str, tuple[str, ...]] | None:
+    """The node that a command changes, `NAME` or `node/NAME`, and the words behind it: the run's own target."""
+    write = f"write kubectl {does} {NODE}: a run changes its own target only, which nobody else changes meanwhile"
+    if not command.words:
+        command.error(f"kubectl {does} names no node", write)
+        return None
+    first, *rest = command.words
+    word, slash, name = first.partition("/")
+    if slash and kind_of(word, command, ("Node",), f"kubectl {does}") is None:
+        return None
+    if (name if slash else word) != NODE:
+        command.error(f"the node is {first[:60]!r}", write)
+        return None
+    if "--namespace" in command.flags:
+        command.error("a node is in no namespace", "leave -n out")
+        return None
+    return NODE, tuple(rest)
 
 
 def in_namespace(command: Command, kind: Kind) -> bool:

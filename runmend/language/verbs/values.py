@@ -26,7 +26,8 @@ def placeholders(target: Target, parameters: Mapping[str, str] = MappingProxyTyp
     """What a command's placeholders stand for: the target's, the action's own parameters, and what is named besides
     (pod, container).
     """
-    return {**parameters, "namespace": target.namespace, target.kind.lower(): target.name, **names}
+    place = {"namespace": target.namespace} if target.namespace else {}
+    return {**parameters, **place, target.kind.lower(): target.name, **names}
 
 
 def checked(template: str, values: Mapping[str, str], kind: str) -> str:
@@ -97,8 +98,9 @@ def raise_if_other(operation: Operation, target: Target, values: Mapping[str, st
     """Raise `PreconditionFailed` where a command names another object than the run's target."""
     name = checked(operation.name, values, "name")
     namespace = checked(operation.namespace, values, "namespace") if operation.namespace else target.namespace
-    if (operation.kind, namespace, name) != (target.kind, target.namespace, target.name):
+    named = target.model_copy(update={"kind": operation.kind, "namespace": namespace, "name": name})
+    if named != target:
         raise PreconditionFailed(
-            f"the command names {operation.kind} {namespace}/{name}, and the target of this run is {target}",
+            f"the command names {named}, and the target of this run is {target}",
             reason=OTHER_OBJECT,
         )

@@ -13,6 +13,7 @@ from runmend.language.verbs.command import Command, Flag
 from runmend.plan.change import Change, Json
 from runmend.plan.messages import Affected
 from runmend.plan.operations import Operation
+from runmend.plan.removal import How
 from runmend.plan.values import Value, known
 
 if TYPE_CHECKING:
@@ -68,15 +69,45 @@ class Example:
 
 
 @dataclass(frozen=True, slots=True)
+class Chosen:
+    """Which pods a verb takes away, and those that it leaves, each with why: `shop/web-1 (DaemonSet)`."""
+
+    pods: tuple[Json, ...]
+    left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Removing(Generic[A]):
+    """How a verb takes pods away, once its object is as `effect` has it. That cannot be undone.
+
+    `chosen` is pure: which of the pods that `reads` has read; it raises `PreconditionFailed` where some may not be
+    taken away.
+    """
+
+    how: How
+    reads: Callable[[A, "Cluster", Situation], tuple[Json, ...]]
+    chosen: Callable[[A, Situation, tuple[Json, ...]], Chosen]
+    grace_seconds: Callable[[A], int | None]
+    """What they are given to end; None: as each of them says."""
+    seconds: Callable[[A], int]
+    """For how long it is tried, and waited for."""
+
+
+def _as_it_is(_: object, situation: Situation) -> Json:
+    return situation.item
+
+
+@dataclass(frozen=True, slots=True)
 class Changing(Generic[A]):
-    """How a verb changes its object.
+    """How a verb changes its object, and what besides.
 
     `effect` is pure: the object as it shall be; it raises `PreconditionFailed` where it may not become so. `fields` are
     those that it may write.
     """
 
-    effect: Callable[[A, Situation], Json]
-    fields: Callable[[A], tuple[Field, ...]]
+    effect: Callable[[A, Situation], Json] = _as_it_is
+    fields: Callable[[A], tuple[Field, ...]] = lambda _: ()
+    removing: Removing[A] | None = None
     reads: Callable[[A, "Cluster", Situation], Any] | None = None
     risk: Risk = Risk.BY_FIELDS
     repeatable: bool = False

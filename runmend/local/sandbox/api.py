@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runmend.local.sandbox import patches
+from runmend.local.sandbox.budgets import holding
 from runmend.local.sandbox.defaults import admit_pod, fill, inject, quality_of_service, random_suffix
 from runmend.local.sandbox.fields import managed
 from runmend.local.sandbox.pages import Page, Pages
@@ -16,6 +17,7 @@ from runmend.local.sandbox.status import (
     already_exists,
     bad_request,
     forbidden,
+    held_by_budget,
     invalid,
     modified,
     not_found,
@@ -202,6 +204,15 @@ class Api:
         if not write.dry_run:
             self.store.drop(at.resource, obj)
         return obj if at.resource == PODS else success(at.resource, at.name, metadata["uid"])
+
+    def evict(self, at: Address, options: Object, write: Write) -> Object:
+        """Delete a pod, where no budget holds it."""
+        pod = self.get(at)
+        _check_preconditions(at, pod["metadata"], options.get("preconditions") or {})
+        if "deletionTimestamp" not in pod["metadata"] and (causes := list(holding(self.store, pod))):
+            raise held_by_budget(causes)
+        self.delete(Address(at.resource, at.namespace, at.name), options, write)
+        return {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "code": 201}
 
     def _given(self, at: Address, body: Object) -> Object:
         resource = at.resource

@@ -30,7 +30,9 @@ class Kubelets:
             store.put(NODES, _node(name, number))
 
     def on_change(self, change: Change) -> None:
-        """A pod came, changed or went."""
+        """A pod came, changed or went; or a node changed, which may take pods now that none took before."""
+        if change.resource == NODES and change.old and change.old["spec"] != (change.new or {}).get("spec"):
+            self._look_again()
         if change.resource != PODS:
             return
         if change.new is None:
@@ -42,6 +44,12 @@ class Kubelets:
             worker.on_change(pod)
         elif change.old is None:
             asyncio.get_running_loop().call_soon(self._schedule, pod["metadata"]["namespace"], pod["metadata"]["name"])
+
+    def _look_again(self) -> None:
+        for pod in list(self._store.each(PODS)):
+            if not pod["spec"].get("nodeName") and "deletionTimestamp" not in pod["metadata"]:
+                name = pod["metadata"]["namespace"], pod["metadata"]["name"]
+                asyncio.get_running_loop().call_soon(self._schedule, *name)
 
     async def stop(self) -> None:
         """End every pod's tasks."""
@@ -70,11 +78,14 @@ class Kubelets:
             worker.start()
 
     def _fits(self, pod: Object, name: str) -> bool:
-        labels = (self._store.find(NODES, "", name) or {"metadata": {}})["metadata"].get("labels") or {}
+        node = self._store.find(NODES, "", name) or {"metadata": {}, "spec": {}}
+        labels = node["metadata"].get("labels") or {}
+        if node["spec"].get("unschedulable"):
+            return False
         return all(labels.get(key) == value for key, value in (pod["spec"].get("nodeSelector") or {}).items())
 
     def _leave(self, pod: Object) -> None:
-        """Say that no node fits. Nobody looks again, because no node of a sandbox changes."""
+        """Say that no node fits."""
         count = len(self._nodes)
         why = (
             f"0/{count} nodes are available: {count} node(s) didn't match Pod's node affinity/selector. no new "

@@ -55,6 +55,7 @@ STATEFUL_SETS = Resource(
     "statefulsets", "StatefulSet", "apps", status=True, generated=True, scaled=True, short=("sts",)
 )
 DAEMON_SETS = Resource("daemonsets", "DaemonSet", "apps", status=True, generated=True, short=("ds",))
+BUDGETS = Resource("poddisruptionbudgets", "PodDisruptionBudget", "policy", status=True, generated=True, short=("pdb",))
 CONTROLLER_REVISIONS = Resource("controllerrevisions", "ControllerRevision", "apps")
 JOBS = Resource("jobs", "Job", "batch", status=True, generated=True)
 
@@ -71,6 +72,7 @@ RESOURCES = (
     DAEMON_SETS,
     CONTROLLER_REVISIONS,
     JOBS,
+    BUDGETS,
 )
 GROUPS = tuple(sorted({resource.group for resource in RESOURCES if resource.group}))
 TEMPLATED = (DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS)

@@ -17,6 +17,7 @@ import yaml
 from starlette.types import ASGIApp
 
 from runmend.local.sandbox.api import Api
+from runmend.local.sandbox.budgets import Budgets
 from runmend.local.sandbox.certificates import HOST, authority_pem, server_context
 from runmend.local.sandbox.defaults import fill
 from runmend.local.sandbox.deployments import Deployments
@@ -123,7 +124,7 @@ class Sandbox:
         store = Store()
         api = Api(store)
         kubelets = Kubelets(store, self._nodes)
-        for controller in (Deployments(store), ReplicaSets(api), Collector(api), kubelets):
+        for controller in (Deployments(store), ReplicaSets(api), Collector(api), kubelets, Budgets(store)):
             store.listeners.append(controller.on_change)
         for name in _NAMESPACES:
             namespace = {"metadata": {"name": name}}

@@ -97,7 +97,7 @@ class Server:
         return await self._verb(request, at)
 
     async def _verb(self, request: Request, at: Address) -> Response:
-        if at.subresource in ("scale", "log"):
+        if at.subresource in ("scale", "log", "eviction"):
             return await self._subresource(request, at)
         match request.method, bool(at.name):
             case "GET", named:
@@ -161,7 +161,9 @@ class Server:
         return self._one(at, self._api.patch(at, patch, write, strategic=kind == STRATEGIC_MERGE))
 
     async def _subresource(self, request: Request, at: Address) -> Response:
-        """The Scale of an object, or what a pod has written."""
+        """The Scale of an object, what a pod has written, or its eviction."""
+        if at.subresource == "eviction":
+            return await self._eviction(request, at)
         if at.subresource == "log":
             if request.method != "GET":
                 raise method_not_allowed()
@@ -184,6 +186,16 @@ class Server:
         except ValueError as error:
             raise (bad_request if request.method == "PUT" else unreadable)(str(error)) from None
         return _json(self._api.scale(at, replicas, version, write))
+
+    async def _eviction(self, request: Request, at: Address) -> Response:
+        """What becomes of a pod that is to be evicted."""
+        if request.method != "POST":
+            raise method_not_allowed()
+        body = _sent(_content_type(request), await request.body(), at.resource)
+        options = body.get("deleteOptions") or {}
+        asked = _write(request, "CreateOptions")
+        write = Write(asked.manager, dry_run=asked.dry_run or options.get("dryRun") == ["All"])
+        return _json(self._api.evict(at, options, write), HTTPStatus.CREATED)
 
     def _watch(self, request: Request, at: Address) -> Response:
         """What changes, an event on each line, until the client leaves or the time that it named is over."""
@@ -379,7 +391,12 @@ def _address(path: str) -> Address | None:
 
 
 def _subresources(resource: Resource) -> tuple[str, ...]:
-    served = (("status", resource.status), ("scale", resource.scaled), ("log", resource == PODS))
+    served = (
+        ("status", resource.status),
+        ("scale", resource.scaled),
+        ("log", resource == PODS),
+        ("eviction", resource == PODS),
+    )
     return tuple(name for name, is_served in served if is_served)
 
 

@@ -67,6 +67,13 @@ def forbidden(resource: Resource, name: str, why: str, *causes: Cause) -> Refuse
     return Refused(HTTPStatus.FORBIDDEN, "Forbidden", f'{resource.qualified} "{name}" is forbidden: {why}', details)
 
 
+def held_by_budget(causes: list[str]) -> Refused:
+    """429, for a pod that a PodDisruptionBudget does not let be evicted."""
+    listed = [{"reason": "DisruptionBudget", "message": cause} for cause in causes]
+    message = "Cannot evict pod as it would violate the pod's disruption budget."
+    return Refused(HTTPStatus.TOO_MANY_REQUESTS, "TooManyRequests", message, {"causes": listed})
+
+
 def no_such_path() -> Refused:
     """404 for a resource that is not served."""
     return Refused(HTTPStatus.NOT_FOUND, "NotFound", "the server could not find the requested resource", {})

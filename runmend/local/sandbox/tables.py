@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from runmend.local.sandbox.resources import (
+    BUDGETS,
     CONTROLLER_REVISIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -244,6 +245,13 @@ _COLUMNS: Final[dict[Resource, tuple[Column, ...]]] = {
         Column("Available", lambda obj: _status(obj, "numberAvailable")),
         _AGE,
         *_IMAGES,
+    ),
+    BUDGETS: (
+        _NAME,
+        Column("Min Available", lambda obj: obj["spec"].get("minAvailable", "N/A")),
+        Column("Max Unavailable", lambda obj: obj["spec"].get("maxUnavailable", "N/A")),
+        Column("Allowed Disruptions", lambda obj: _status(obj, "disruptionsAllowed")),
+        _AGE,
     ),
     CONTROLLER_REVISIONS: (
         _NAME,

@@ -75,7 +75,7 @@ def refuse_without_labels(past: Past, plan: Plan) -> None:
     for alert in past.alerts:
         if missing := [name for name in plan.required_labels if name not in alert.labels]:
             raise NotReplayed(
-                f"the runbook requires the label {missing[0]} now, which the run's alert for pod {alert.pod} "
+                f"the runbook requires the label {missing[0]} now, which the run's alert for {' '.join(alert.about)} "
                 "does not carry; "
                 f"`runmend run {plan.runbook_id}` takes labels"
             )

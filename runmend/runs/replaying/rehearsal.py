@@ -28,10 +28,13 @@ from runmend.language.target import TargetNow
 from runmend.plan.change import in_words
 from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus
 from runmend.plan.plan import Plan, Step
+from runmend.plan.reasons import BY_MODE
+from runmend.plan.removal import named
 from runmend.reports.target_events import Author
 from runmend.runs.replaying.again import options_for
 from runmend.runs.replaying.points import OBSERVE, SETTLE, Point
 from runmend.runs.replaying.reading import Past
+from runmend.runs.routing import may_change
 
 _MOST_PODS = 5
 _NO_RUN = "dry run"
@@ -116,7 +119,7 @@ class _Steps:
                 f"  {one.named} waits ({one.reason}), image {one.image}, in {len(one.pods)} of {len(now.pods)} pods",
                 False,
             )
-        gone = now.problem_gone(state, self.past.alerts) if state else None
+        gone = now.problem_gone(state, self.past.alerts)
         if looks and gone:
             yield f"observe: {gone.words}; the run would end here, not_needed", False
             return
@@ -139,9 +142,11 @@ class _Steps:
         try:
             if earlier := self._written_before(now, call):
                 return f"{named}: {earlier}", False
-            result = act(self.cluster, trying, author, may_change=self.settings.may_change(call.target.namespace))
+            result = act(self.cluster, trying, author, may_change=may_change(self.settings, call.target))
         except (*_ENDINGS, NotYet, Forbidden, Invalid, NotFound) as error:
             return _ending(named, error)
+        if result.refused and call.mode is not Mode.RECOMMEND and result.reason == BY_MODE:
+            return f"{named}: would fail, the API server refuses it: {result.refused}", True
         return f"{named}: {_would(result, call.mode)}", False
 
     def _call(self, number: int) -> StepCall:
@@ -159,16 +164,19 @@ class _Steps:
         Raises:
             Reverted: it has, and somebody has put the old value back.
         """
-        changes = written_before(now, call, self.past.workflow_id)
-        if changes is None:
+        note = written_before(now, call, self.past.workflow_id)
+        if note is None:
             return ""
-        if lost := reverted(now, changes):
+        if lost := reverted(now, note.changes):
             raise lost
-        return f"has written already, and would write nothing: {in_words(changes)}"
+        words = [f"has written already, and would write nothing: {in_words(note.changes)}"] if note.changes else []
+        if note.removes:
+            words.append(f"would take away what is left of {named(note.removes)}")
+        return "; ".join(words)
 
 
 def _would(result: StepResult, mode: Mode) -> str:
-    said = result.summary.removeprefix("the mode is recommend; ")
+    said = result.summary.removeprefix(f"{BY_MODE}; ")
     if result.status is StepStatus.SKIPPED:
         return f"would be skipped: {said}"
     if result.status is StepStatus.NOT_NEEDED:

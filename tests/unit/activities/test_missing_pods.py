@@ -95,6 +95,16 @@ def test_its_events_are_asked_where_it_says_nothing_itself_or_may_not_be_read(fo
     assert cluster.asked == ["web-2", "involvedObject.uid=rs-2,reason=FailedCreate"]
 
 
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_a_workload_that_makes_its_pods_itself_is_asked_by_its_events(kind: str) -> None:
+    cluster = Asked("", f"Error creating: {QUOTA}")
+    workload = deployment_facts(replicas=2).model_copy(update={"kind": kind})
+    now = TargetNow(WEB.model_copy(update={"kind": kind}), Workloads((), {}), workload)
+
+    assert why_no_pods(cluster, now) == Lacking(f"{kind} web cannot create pods: {QUOTA}", "pods refused: quota")
+    assert cluster.asked == ["involvedObject.uid=web,reason=FailedCreate"]
+
+
 @pytest.mark.parametrize(
     ("said", "kind"),
     [

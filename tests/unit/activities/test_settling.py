@@ -12,6 +12,7 @@ from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
+from runmend.language.besides import Besides
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, judge
 from runmend.plan.criteria import Watermark
@@ -43,7 +44,8 @@ def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
         ReplicaSetFacts(namespace="shop", name=f"web-{n}", uid=f"rs-{n}", revision=n, owner=owner) for n in (1, 2)
     ]
     now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment_facts(replicas=replicas))
-    return _missing(now, SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=()))
+    call = SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=())
+    return _missing(now, call, Besides())
 
 
 def test_nothing_is_missing_where_all_pods_of_the_new_revision_run() -> None:

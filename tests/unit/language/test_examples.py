@@ -64,9 +64,23 @@ def done(verb: Verb[Any], item: Json) -> Json:
 
 @pytest.mark.parametrize("verb", CHANGING, ids=lambda verb: verb.words)
 def test_every_verb_that_changes_something_has_its_example(verb: Verb[Any]) -> None:
-    _, example = parts(verb)
+    assert verb.changing
+    if verb.changing.fields(verb.arguments.model_validate(command(verb.example).arguments)):
+        assert parts(verb)[1].changes
+    else:
+        assert verb.changing.removing
 
-    assert example.changes
+
+@pytest.mark.parametrize("verb", [verb for verb in CHANGING if verb.kinds == ("Node",)], ids=lambda verb: verb.words)
+def test_the_example_of_a_node_changes_what_it_says_and_can_be_taken_back(verb: Verb[Any]) -> None:
+    changing, example = parts(verb)
+    item = copy.deepcopy(example.before) | {"metadata": {"name": "n1", "uid": "u", "resourceVersion": "7"}}
+    target = Target(cluster="test", kind="Node", name="n1")
+    situation = Situation(item, TargetNow(target, Workloads((), {}), None, item), {"node": "n1"})
+    made = changing.effect(verb.arguments.model_validate(command(verb.example).arguments), situation)
+
+    assert differences(item, made) == example.changes
+    assert taken_back(example.changes, made) == (item, ())
 
 
 @each

@@ -134,8 +134,10 @@ def test_rights_in_every_namespace_are_asked_for_together_with_the_setting_that_
     bound = [path for path in DEPLOY.rglob("*.yaml") if "kind: ClusterRoleBinding" in path.read_text(encoding="utf-8")]
 
     assert settings_of("components/whole-cluster/kustomization.yaml") == {"RUNMEND_NAMESPACES": "*"}
+    assert settings_of("components/nodes/kustomization.yaml") == {"RUNMEND_NODES": "*"}
     assert {str(path.parent.relative_to(DEPLOY)) for path in bound} == {
         "components/whole-cluster",
+        "components/nodes",
         "components/read-secrets",
     }
 
@@ -274,11 +276,17 @@ def test_network_policies_let_in_monitoring_and_nobody_else() -> None:
         assert policies["to-what-is-needed"]["podSelector"]["matchLabels"].items() <= pod_labels(component).items()
 
 
-def test_runmend_reads_changes_nothing_but_deployments_and_writes_nothing_but_events() -> None:
+def test_runmend_changes_nothing_but_deployments_and_nodes_and_writes_nothing_but_events_and_evictions() -> None:
     given = rights("base/roles.yaml")
 
     writing = {(name, *right) for name, verbs in given.items() for right in verbs if right[0] not in ("get", "list")}
-    assert writing == {("runmend-worker", "patch", "deployments"), ("runmend-worker", "create", "events")}
+    assert writing == {
+        ("runmend-worker", "patch", "deployments"),
+        ("runmend-worker", "create", "events"),
+        ("runmend-worker-nodes", "patch", "nodes"),
+        ("runmend-worker-nodes", "create", "pods/eviction"),
+        ("runmend-worker-nodes", "create", "events"),
+    }
     assert [name for name, verbs in given.items() if ("get", "secrets") in verbs] == ["runmend-read-secrets"]
 
 

@@ -135,11 +135,11 @@ def test_a_script_can_be_run_and_stops_at_the_first_error(script: str) -> None:
     assert re.search(r"^set -eu", (ROOT / script).read_text(encoding="utf-8"), re.MULTILINE)
 
 
-def test_make_test_runs_every_folder_of_tests_but_those_that_need_a_cluster() -> None:
+def test_make_test_runs_every_folder_of_tests_but_those_of_make_e2e() -> None:
     configured = PROJECT["tool"]["pytest"]["testpaths"]
     folders = {f"tests/{path.relative_to(ROOT / 'tests').parts[0]}" for path in (ROOT / "tests").rglob("test_*.py")}
 
-    assert folders - set(configured) == {"tests/e2e"}
+    assert folders - set(configured) == {"tests/e2e", "tests/crash"}
     assert set(configured) <= folders
 
 

@@ -27,6 +27,9 @@ PIECES = [
     "&a", "*a", "\t", "\\", "{pod}",
     "[[", "workflow:", "- action_id: x", "mode: yes", "protect_serving: 1", "!!python/object:os.system",
     "## Success Criteria", "# Notes",
+    "match:", "- a=~(", "problem: Pod is in", "    retries: 2", "    when: get_pod_events.done", "    on_error: x",
+    "  - Only if `pods.exists(p, p.ready)` and", "### Patch (if pod is in ImagePullBackOff)", "- **approval**: none",
+    "  - Unless the Deployment is paused",
     "  - Requires: `pod` labels", "If pod is in", "\x00", "\u2028", "\ufeff", "0x_", "2001-99-99", "? : :",
     "%YAML 1.1", '"\\ud800"', "<<: a",
 ]  # fmt: skip

@@ -313,3 +313,46 @@ def test_the_layouts_of_a_diagnostic_step_are_one_step(body: str) -> None:
 
     assert said == []
     assert (step.name, step.query, step.points) == ("Look", events_query(), ())
+
+
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("Node moves from NotReady to Ready", "node.ready && !(!node.ready)"),
+        ("The node transitions from `NotReady` to `Ready`.", "node.ready && !(!node.ready)"),
+        ("Node returns to Ready", "node.ready"),
+        ("The node is Ready again", "node.ready"),
+        ("Node condition is `Ready=True`", "node.ready"),
+        ("Node status shows Ready=True", "node.ready"),
+        ("Node becomes healthy", "node.ready"),
+        ("The affected node is schedulable", "node.schedulable"),
+        ("Node is Ready and schedulable", "node.ready && node.schedulable"),
+        ("Node is no longer cordoned", "!(!node.schedulable)"),
+        ("Node is not under DiskPressure", "!(node.disk_pressure)"),
+        ("Node is no longer under MemoryPressure", "!(node.memory_pressure)"),
+        ("Node is not unschedulable", "!(!node.schedulable)"),
+        ("Node has no resource pressure", "!node.under_pressure"),
+        ("Node is cordoned", "!node.schedulable"),
+        ("Node is not Ready", "!node.ready"),
+        ("New pods can be scheduled to the node", "node.takes_pods"),
+        ("Pods can be scheduled on the node again", "node.takes_pods"),
+    ],
+)
+def test_a_sentence_about_a_node(text: str, expression: str) -> None:
+    read = read_sentence(text)
+
+    assert read is not None
+    assert (read.expression, read.must) == (expression, "become")
+    compiled(read.expression)
+
+
+@pytest.mark.parametrize("text", ["Node is happy", "Node is CrashLoopBackOff", "Node moves from Ready to NotReady"])
+def test_what_no_node_can_be_is_not_understood(text: str) -> None:
+    assert read_sentence(text) is None
+
+
+def test_a_node_that_stays_ready_is_looked_at_in_the_window() -> None:
+    read = read_sentence("Node stays Ready for 10 minutes")
+
+    assert read is not None
+    assert (read.expression, read.must, read.seconds) == ("node.ready", "stay", 600)
