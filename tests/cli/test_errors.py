@@ -32,7 +32,7 @@ from tests.cli.installation import ROOT, runmend, surroundings
         (["run", "RB_IMAGEPULL", "--mode", "approve"], "'approve'"),
         (
             ["run", "RB_IMAGEPULL", "web"],
-            "'web' is not a target; write NAMESPACE/NAME, such as shop/web, or labels with -l",
+            "'web' is not a target; write NAMESPACE/NAME, such as shop/web, or Node/NAME, or labels with -l",
         ),
         (["run", "RB_IMAGEPULL", "shop/Web"], "'shop/Web' is not a target ('Web' is not a DNS-1123 subdomain"),
         (["list", "--limit", "0"], "Input should be greater than or equal to 1"),
