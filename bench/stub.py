@@ -125,6 +125,14 @@ class StubCluster(Cluster):
         """The same, at no time that would be known."""
         return self.read(kind, namespace, name), None
 
+    def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
+        """Nothing is deleted here."""
+        raise AssertionError(f"{kind} {namespace}/{name} was to be deleted")
+
+    def evict(self, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
+        """Nothing is evicted here."""
+        raise AssertionError(f"{namespace}/{name} was to be evicted")
+
     def facts_of(self, kind: str, namespace: str, name: str) -> ObjectFacts:
         """Of the Deployment."""
         return facts.facts_of(kind, self.read(kind, namespace, name))
@@ -136,14 +144,6 @@ class StubCluster(Cluster):
     def log(self, namespace: str, pod: str, container: str, **_: object) -> str:
         """Nothing has started."""
         raise NotFound(f"log of {container} of pod {namespace}/{pod}")
-
-    def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
-        """Nothing is deleted here."""
-        raise AssertionError(f"{kind} {namespace}/{name} was to be deleted")
-
-    def evict(self, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
-        """Nothing is evicted here."""
-        raise AssertionError(f"{namespace}/{name} was to be evicted")
 
     def list_of(self, *_: object, **__: object) -> tuple[Json, ...]:
         """None."""

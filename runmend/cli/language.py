@@ -91,13 +91,14 @@ def verb_row(verb: Verb[Any]) -> dict[str, str]:
         f"{', '.join(right.verbs)} {'/'.join(filter(None, (right.group, *right.resources)))}"
         for right in needs_of(operation).rights
     )
+    within = ("--namespace",) if any(BY_NAME[kind].namespaced for kind in verb.kinds) else ()
     changing = verb.changing
     undoable = changing is not None and changing.undoable and changing.removing is None
     return {
         "verb": verb.words,
         "summary": verb.summary,
         "kinds": listed([BY_NAME[kind].singular for kind in verb.kinds]),
-        "flags": ", ".join(("--namespace", *(flag.name for flag in verb.flags))),
+        "flags": ", ".join((*within, *(flag.name for flag in verb.flags))) or "none",
         "undo": ("can be undone" if undoable else "cannot be undone") if changing else "only reads",
         "rights": "; ".join(dict.fromkeys(rights)) or "none",
         "example": verb.example,

@@ -72,7 +72,9 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
         "pod": Group("Pod", "the alert's pod"),
         "container": Group("Container", "the alert's container, else the affected one"),
         "workload": Group("Workload", "the workload that is the target"),
-        "node": Group("Node", "the node of the alert's pod; read only where it is named"),
+        "node": Group(
+            "Node", "the target where it is a node, else the node of the alert's pod; read only where it is named"
+        ),
         "alert": Group(_LABELS, 'the labels of the alert whose pod that is: `alert.severity`, `"team" in alert`'),
         "events": Group("Event", "the events about the target's pods", listed=True),
         "restarted": Group("bool", "whether a container has restarted since the target had settled"),

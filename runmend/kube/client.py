@@ -416,12 +416,12 @@ def _told(date: str | None) -> datetime | None:
     return found if found.tzinfo else None
 
 
-def _within(kind: str, namespace: str) -> dict[str, str]:
-    return {"namespace": namespace} if BY_NAME[kind].namespaced else {}
-
-
 def _delete_options(uid: str, options: Json, *, dry_run: bool) -> Json:
     return {"preconditions": {"uid": uid}, **options} | ({"dryRun": ["All"]} if dry_run else {})
+
+
+def _within(kind: str, namespace: str) -> dict[str, str]:
+    return {"namespace": namespace} if BY_NAME[kind].namespaced else {}
 
 
 def _names(kind: str, namespace: str, name: str) -> dict[str, str]:

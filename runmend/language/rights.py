@@ -128,8 +128,8 @@ def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> di
 
 def _rights(each: Collection[Right], operations: Collection[Operation]) -> tuple[Right, ...]:
     """What each run needs, and what commands need besides."""
-    asked = (right for needed in _needed(operations) for right in needed.rights)
-    return _each_once((*each, *(right for right in asked if not _given(right, each))))
+    more = (right for needed in _needed(operations) for right in needed.rights if not _given(right, each))
+    return _each_once((*each, *more))
 
 
 def _given(right: Right, by: Collection[Right]) -> bool:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runmend.cli.main import run
-from tests.builders import a_runbook
+from tests.builders import SEED, a_runbook
 
 READS = a_runbook().partition("### Action 2")[0].replace("  - action_id: patch_image\n", "")
 
@@ -18,10 +18,11 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["rbac", "policy"])
-def test_runbooks_that_change_something_need_what_is_shipped(
+def test_the_runbooks_that_ship_need_what_is_shipped_wherever_they_are(
     command: str, directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (directory / "RB.md").write_text(a_runbook())
+    for path in SEED.parent.iterdir():
+        (directory / path.name).write_bytes(path.read_bytes())
 
     assert run([command]) == run([command, "--runbooks", str(directory)]) == 0
 

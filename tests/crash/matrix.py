@@ -239,9 +239,11 @@ def _quiet_worker(env: dict[str, str]) -> Iterator[Started]:
 
 
 def unreached(lived: Ran, ran: dict[Point, Ran]) -> Iterator[str]:
-    """What was never met: waiting asks more or less often, so that a run may end before its point comes."""
+    """Which writes were never met. What waits reads more often in one run than in another, so a run may end before its
+    point comes, and the same number may be another read.
+    """
     for moment in MOMENTS:
         met = {each.asked[point.number - 1] for point, each in ran.items() if each.reached and point.moment == moment}
-        for asked in dict.fromkeys(lived.asked):
+        for asked in lived.writes:
             if asked not in met:
                 yield f"no worker was killed {moment} {asked}"

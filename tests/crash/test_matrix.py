@@ -50,8 +50,8 @@ def test_another_end_and_another_number_of_writes_are_differences(killed: Ran, s
     assert list(differences(LIVED, killed)) == says
 
 
-def test_a_request_at_which_no_worker_was_killed_is_told() -> None:
+def test_a_write_at_which_no_worker_was_killed_is_told() -> None:
     killed = Ran(LIVED.end, LIVED.writes, LIVED.asked, reached=True)
-    ran = {Point(1, "before"): killed, Point(1, "after"): killed, Point(2, "before"): killed, Point(2, "after"): LIVED}
+    ran = {Point(1, "before"): killed, Point(1, "after"): LIVED, Point(2, "before"): killed, Point(2, "after"): LIVED}
 
     assert list(unreached(LIVED, ran)) == ["no worker was killed after PATCH web"]

@@ -40,6 +40,97 @@ TWINS = [
 ]
 
 
+VARIABLES = [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}, {"name": "C", "value": "3"}]
+FULL = {
+    "metadata": {"labels": {"team": "shop", "tier": "web"}},
+    "spec": {
+        "template": {
+            "metadata": {"annotations": {"build": "7", "other": "1"}},
+            "spec": {
+                "containers": [
+                    {
+                        "name": "app",
+                        "env": VARIABLES,
+                        "ports": [{"containerPort": 80}, {"containerPort": 81}],
+                        "args": ["-v", "-x"],
+                        "resources": {"limits": {"memory": "64Mi"}},
+                    },
+                    {"name": "log", "image": "registry.example/log:1"},
+                ],
+                "initContainers": [{"name": "setup", "image": "registry.example/setup:1", "env": VARIABLES}],
+                "tolerations": [{"key": "a", "operator": "Exists"}],
+                "volumes": [{"name": "data", "emptyDir": {}}],
+                "imagePullSecrets": [{"name": "pull"}],
+                "hostAliases": [{"ip": "10.0.0.1", "hostnames": ["a"]}],
+            },
+        }
+    },
+}
+"""A workload that has something of much."""
+
+
+def patching(body: object, more: str = "") -> str:
+    return f"kubectl patch deployment {{deployment}} -n {{namespace}} {more} -p '{json.dumps(body)}'"
+
+
+def templated(**spec: object) -> Json:
+    return {"spec": {"template": {"spec": spec}}}
+
+
+SPREAD = {"topologyKey": "zone", "maxSkew": 1, "whenUnsatisfiable": "ScheduleAnyway"}
+COMMANDS = [
+    patching({"metadata": {"labels": {"team": None, "more": "1"}, "annotations": {"a": "b"}}, "spec": {"replicas": 1}}),
+    patching(
+        templated(containers=[{"name": "app", "env": [{"name": "B", "value": "9"}, {"name": "D", "value": "4"}]}])
+    ),
+    patching(
+        templated(containers=[{"name": "app", "ports": [{"containerPort": 81, "name": "b"}, {"containerPort": 9}]}])
+    ),
+    patching(templated(containers=[{"name": "app", "args": ["-q"], "resources": {"limits": {"cpu": "0.5"}}}])),
+    patching(
+        templated(containers=[{"name": "app", "image": "registry.example/x:2"}, {"name": "log", "command": ["a"]}])
+    ),
+    patching(templated(initContainers=[{"name": "setup", "image": "registry.example/x:2"}])),
+    patching(templated(tolerations=[{"key": "b", "operator": "Exists"}], nodeSelector={"disk": "fast"})),
+    patching(templated(volumes=[{"name": "more", "emptyDir": {}}], imagePullSecrets=[{"name": "other"}])),
+    patching(templated(hostAliases=[{"ip": "10.0.0.2", "hostnames": ["b"]}], securityContext={"runAsUser": 7})),
+    patching(templated(topologySpreadConstraints=[{**SPREAD, "topologyKey": "host"}])),
+    patching({"spec": {"template": {"metadata": {"annotations": {"build": None, "x": "1"}}}}}),
+    patching({"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}}),
+    patching({"spec": {"template": {"metadata": {"annotations": {"build": None, "x": "1"}}}}}, "--type merge"),
+    patching(templated(tolerations=[{"key": "b", "operator": "Exists"}]), "--type=merge"),
+    patching([{"op": "add", "path": "/spec/template/metadata/annotations/a~1b", "value": "1"}], "--type json"),
+    patching([{"op": "remove", "path": "/metadata/labels/team"}], "--type=json"),
+    "kubectl set image deploy {deployment} app=registry.example/x:2 setup=registry.example/x:3 -n {namespace}",
+    "kubectl set env deployment {deployment} B=9 A- NEW=1 EMPTY= -n {namespace}",
+    "kubectl set env deployment/{deployment} -c setup C=$(A) -e D=4 --namespace={namespace}".replace(
+        "C=$(A)", "'C=$(A)'"
+    ),
+    "kubectl set resources deployment {deployment} --limits=memory=1024Mi,cpu=500m --requests=cpu=0.1 -n {namespace}",
+    "kubectl set resources deployment {deployment} -c=app --limits memory=0.5Gi -n {namespace}",
+    "kubectl scale deployment {deployment} --replicas 1 -n {namespace}",
+    "kubectl rollout restart deploy/{deployment} -n {namespace}",
+]
+
+
+@pytest.mark.parametrize("text", COMMANDS)
+def test_more_of_what_kubectl_takes_comes_to_the_same(
+    text: str, shop: Namespace, product: Kube, kubectl: Kubectl
+) -> None:
+    number = COMMANDS.index(text)
+    example = Example(before=FULL, changes=())
+    kubectls, ours = f"more-{number}-kubectl", f"more-{number}-runmend"
+    for name in (kubectls, ours):
+        made(example, "Deployment", name, shop)
+
+    kubectl(*words(text, "Deployment", kubectls, example, shop))
+    result = eventually(lambda: tried(product, call(text, "Deployment", ours, example, shop)))
+
+    assert result
+    assert result.status is StepStatus.DONE, result
+    assert alike(shop.get("deployments", ours), ours) == alike(shop.get("deployments", kubectls), kubectls)
+
+
 @pytest.fixture(scope="module")
 def shop(real: Cluster) -> Iterator[Namespace]:
     with real.namespace() as namespace:
@@ -110,14 +201,19 @@ def whole(given: Json, kind: str, name: str) -> Json:
     given_template = spec.get("template", {})
     template = a_template("registry.example/web:1", name)
     template["metadata"] |= given_template.get("metadata", {}) | {"labels": {"app": name}}
-    for container in given_template.get("spec", {}).get("containers", ()):
-        template["spec"]["containers"][0] |= container
+    given_spec = given_template.get("spec", {})
+    template["spec"] |= {key: value for key, value in given_spec.items() if key != "containers"}
+    for number, container in enumerate(given_spec.get("containers", ())):
+        if number:
+            template["spec"]["containers"].append(container)
+        else:
+            template["spec"]["containers"][0] |= container
     spec |= {"selector": {"matchLabels": {"app": name}}, "template": template}
     if kind == "StatefulSet":
         spec["serviceName"] = name
     if kind != "DaemonSet":
         spec.setdefault("replicas", 0)
-    return {"metadata": {"name": name}, **made}
+    return {**made, "metadata": {**made.get("metadata", {}), "name": name}}
 
 
 def values(kind: str, name: str, example: Example, shop: Namespace) -> dict[str, str]:
@@ -160,7 +256,8 @@ def alike(item: Json, name: str) -> Json:
     """An object without what tells it from its twin: names, uids, versions, managers, our notes, moments, revisions."""
     found: Json = json.loads(json.dumps(item).replace(name, "NAME").replace(item["metadata"]["uid"], "UID"))
     metadata, template = found["metadata"], found["spec"]["template"]["metadata"]
-    for key in ("resourceVersion", "creationTimestamp", "managedFields"):
+    # A Deployment's annotations count as a new generation, and so does our note.
+    for key in ("resourceVersion", "creationTimestamp", "managedFields", "generation"):
         metadata.pop(key)
     annotations = metadata.get("annotations", {})
     annotations.pop(NOTES, None)

@@ -14,9 +14,10 @@ from runmend.runs.replaying.rehearsal import Rehearsal, rehearse_again, rehearse
 from tests.builders import FALLBACK, GOOD, MISSING
 from tests.temporal.replays import Handle, broken, failed_at_its_write, past_of, point_of, resumed, runs_of, short
 from tests.temporal.support import quick
+from tests.unit.runbook.test_calculations import SCALE, compiled
 from tests.workflow.acts import WEB, with_fallback
 from tests.workflow.scenes import patches
-from tests.world import World, a_worker
+from tests.world import World, a_worker, seed_plan
 
 WOULD = f"2 patch_image: would change container app: {MISSING} → {FALLBACK} (accepted by a dry run)"
 
@@ -79,6 +80,21 @@ async def test_a_new_run_is_rehearsed_with_its_reading_steps_and_the_newer_plan(
         "1 get_pod_events: reads only (get events)",
         f"2 patch_image: would change container app: {MISSING} → {GOOD} (accepted by a dry run)",
     ]
+
+
+async def test_what_a_step_would_calculate_is_told_from_what_is_there_now(world: World) -> None:
+    async with a_worker(world):
+        handle = await failed_at_its_write(world)
+    scaling, said = compiled(SCALE, "- **calculation**: `new_replicas = replicas + 1`")
+    assert scaling, said
+    plan = seed_plan()
+    plan = plan.model_copy(update={"steps": (plan.steps[0], scaling)})
+
+    rehearsal = await told(world, handle, rehearse_again, plan)
+
+    assert rehearsal.lines[-1] == (
+        "2 do: would change replicas: 2 → 3 (new_replicas = 3: replicas 2 + 1) (accepted by a dry run)"
+    )
 
 
 async def test_a_write_where_this_installation_changes_nothing_is_told_as_refused_and_not_tried(world: World) -> None:

@@ -13,9 +13,6 @@ KINDS = ("Node",)
 FIELDS = (("spec", "unschedulable"),)
 
 
-CORDONS = Change(path=FIELDS[0], after=True)
-
-
 class OneNode(Frozen):
     """Its command says no more than the node."""
 

@@ -28,7 +28,13 @@ from runmend.plan.reasons import NOT_IN_TEMPLATE
 EXAMPLE = """'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"{fallback_image}"}]}}}}'"""
 _KINDS = ("Deployment", "StatefulSet", "DaemonSet")
 _WRITABLE: Final = (("spec",), ("metadata", "labels"), ("metadata", "annotations"))
-_PORTS: Final = {**ITEM_KEYS, "ports": "containerPort"}
+_PORTS: Final = {
+    **ITEM_KEYS,
+    "ports": "containerPort",
+    "topologySpreadConstraints": "topologyKey",
+    "resourceClaims": "name",
+    "schedulingGates": "name",
+}
 """Lists that a strategic merge patch merges entry by entry; `tolerations` and `taints` are replaced as a whole."""
 _LIST_OF: Final = {(*POD_SPEC, listed) for listed in LISTS}
 
@@ -296,6 +302,10 @@ def _placed(body: Any, situation: Situation) -> Any:  # noqa: ANN401  JSON
             if name not in where:
                 found({}, name, situation)
             placed.setdefault(where[name], []).append(_filled(entry, situation.values_of(name)))
+    # Containers keep their order, in which the kubelet starts them; by kubectl they would take the patch's.
+    order = list(where)
+    for entries in placed.values():
+        entries.sort(key=lambda entry: order.index(entry["name"]))
     rest = copy.deepcopy(body)
     for listed in LISTS:
         _at(rest, POD_SPEC).pop(listed, None)
@@ -337,18 +347,30 @@ def _merged(live: Any, patch: Any, *, strategic: bool, path: tuple[str, ...] = (
     key = _PORTS.get(path[-1]) if path and strategic else None
     if key is None or not isinstance(patch, list) or not all(isinstance(item, dict) and key in item for item in patch):
         return copy.deepcopy(patch)
-    items = list(live or ())
+    olds: dict[Any, Any] = {item.get(key): item for item in live or ()}
+    news: dict[Any, Any] = {}
     for item in patch:
-        at = next((number for number, old in enumerate(items) if old.get(key) == item[key]), None)
-        if at is not None:
-            items[at] = _merged(items[at], item, strategic=True, path=(*path, str(item[key])))
-        elif path in _LIST_OF:
+        name = item[key]
+        if name not in olds and path in _LIST_OF:
             raise PreconditionFailed(
-                f"container {item[key]} is not in the template: a patch would add it", reason=NOT_IN_TEMPLATE
+                f"container {name} is not in the template: a patch would add it", reason=NOT_IN_TEMPLATE
             )
-        else:
-            items.append(copy.deepcopy(item))
-    return items
+        before = news.get(name, olds.get(name))
+        news[name] = _merged(before, item, strategic=True, path=(*path, str(name))) if before else copy.deepcopy(item)
+    return _interleaved(olds, news)
+
+
+def _interleaved(olds: dict[Any, Any], news: dict[Any, Any]) -> list[Any]:
+    """The entries of a list after a strategic merge, in the API server's order: those of the patch as it has them, and
+    each other one before the first of the patch's that stood behind it.
+    """
+    places = {name: place for place, name in enumerate(olds)}
+    left, patched = [name for name in olds if name not in news], list(news)
+    order: list[Any] = []
+    while left and patched:
+        is_behind = patched[0] in places and places[left[0]] < places[patched[0]]
+        order.append((left if is_behind else patched).pop(0))
+    return [news.get(name, olds.get(name)) for name in (*order, *left, *patched)]
 
 
 def _fields(patch: Patch) -> tuple[Field, ...]:

@@ -31,7 +31,7 @@ class Kubelets:
 
     def on_change(self, change: Change) -> None:
         """A pod came, changed or went; or a node changed, which may take pods now that none took before."""
-        if change.resource == NODES and change.old and change.old["spec"] != (change.new or {}).get("spec"):
+        if change.resource == NODES and change.old and change.old.get("spec") != (change.new or {}).get("spec"):
             self._look_again()
         if change.resource != PODS:
             return

@@ -24,6 +24,7 @@ from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
+from runmend.language.derived import values_of
 from runmend.language.target import TargetNow
 from runmend.plan.change import in_words
 from runmend.plan.messages import Options, SettleCall, StepCall, StepResult, StepStatus
@@ -137,6 +138,8 @@ class _Steps:
         In the mode recommend it asks all that it asks before it writes, and then only tries.
         """
         named, call = f"{number} {step.action_id}", self._call(number)
+        # What the run had observed is not read again: its command is filled with what is there now.
+        call = call.model_copy(update={"values": values_of(step, now, now.first_pod(self.past.alerts))})
         author = Author(runbook=self.past.runbook_id, workflow=self.past.workflow_id, run=_NO_RUN)
         trying = call.model_copy(update={"mode": Mode.RECOMMEND, "run_id": _NO_RUN})
         try:

@@ -1,6 +1,7 @@
 """What verbs make of an object, as it was read: pure, without a server."""
 
 import copy
+import json
 from typing import Any
 
 import pytest
@@ -155,6 +156,33 @@ def test_a_strategic_patch_merges_what_has_names_and_replaces_the_rest() -> None
         "ports": [{"containerPort": 80}],
     }
     assert (made["spec"]["replicas"], made["metadata"]["labels"]) == (4, {"tier": "web"})
+
+
+@pytest.mark.parametrize(
+    ("given", "order"),
+    [("B D", "A B D C"), ("D", "D A B C"), ("C A", "B C A"), ("A B C", "A B C"), ("D E B", "D E A B C"), ("", "A B C")],
+)
+def test_a_lists_entries_stand_as_the_api_server_has_them(given: str, order: str) -> None:
+    """In this order kubectl's patch leaves them; tests/e2e/test_twins.py compares with it."""
+
+    def variables(names: str) -> list[Json]:
+        return [{"name": name, "value": "1"} for name in names.split()]
+
+    item = a_workload([{"name": "app", "image": "a:1", "env": variables("A B C")}])
+    body = {"spec": {"template": {"spec": {"containers": [{"name": "app", "env": variables(given), "image": "a:2"}]}}}}
+    if not given:
+        del body["spec"]["template"]["spec"]["containers"][0]["env"]
+
+    (container,) = done(patch(json.dumps(body)), item)["spec"]["template"]["spec"]["containers"]
+
+    assert " ".join(each["name"] for each in container["env"]) == order
+
+
+def test_containers_keep_their_order_whatever_the_patchs_is() -> None:
+    both = '{"spec":{"template":{"spec":{"containers":[{"name":"log","image":"x:2"},{"name":"app","image":"x:1"}]}}}}'
+    item = a_workload([{"name": "app", "image": "a:1"}, {"name": "log", "image": "l:1"}])
+
+    assert said(patch(both), item) == "container app: a:1 → x:1, container log: l:1 → x:2"
 
 
 def test_null_takes_a_field_away() -> None:

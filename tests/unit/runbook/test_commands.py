@@ -180,7 +180,7 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             "/usr/bin/kubectl get events",
             'the program "/usr/bin/kubectl" is not kubectl; write a command that begins with kubectl',
         ),
-        ("kubectl delete pod {pod} -n {namespace}", f'the verb "delete" is not supported yet; {SUPPORTED}'),
+        ("kubectl taint nodes {node} a=b:NoSchedule", f'the verb "taint" is not supported yet; {SUPPORTED}'),
         (
             "kubectl rollout undoo deployment/{deployment} -n {namespace}",
             f'the verb "rollout undoo" is not supported yet; {SUPPORTED}',
@@ -270,7 +270,7 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             f"{EVENTS} --field-selector involvedObject.name={{host}}",
             (
                 "unknown placeholder {host}; known are {container}, {daemonset}, {deployment}, {namespace}, {node}, "
-                "{pod} and {statefulset}; or add - **host**: `value`"
+                "{pod}, {selector} and {statefulset}; or add - **host**: `value`"
             ),
         ),
         ("kubectl get events 'x", "a single quote is not closed; close it; within '…' every letter stands for itself"),

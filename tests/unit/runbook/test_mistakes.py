@@ -61,7 +61,8 @@ from tests.unit.runbooks import CRITERIA, SEED, changed, compiled, said
             "",
             (
                 "rb.md:42: error: unknown placeholder {fallback_image}; "
-                "known are {container}, {daemonset}, {deployment}, {namespace}, {node}, {pod} and {statefulset}; "
+                "known are {container}, {daemonset}, {deployment}, {namespace}, {node}, {pod}, {selector} and "
+                "{statefulset}; "
                 "or add - **fallback_image**: `value`"
             ),
         ),

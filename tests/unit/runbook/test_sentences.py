@@ -333,7 +333,7 @@ def test_the_layouts_of_a_diagnostic_step_are_one_step(body: str) -> None:
         ("Node is not unschedulable", "!(!node.schedulable)"),
         ("Node has no resource pressure", "!node.under_pressure"),
         ("Node is cordoned", "!node.schedulable"),
-        ("Node is not Ready", "!node.ready"),
+        ("Node is not Ready", "!(node.ready)"),
         ("New pods can be scheduled to the node", "node.takes_pods"),
         ("Pods can be scheduled on the node again", "node.takes_pods"),
     ],
