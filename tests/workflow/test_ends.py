@@ -70,6 +70,29 @@ async def test_a_runbook_that_only_reads_ends_observed_with_what_it_found(world:
     assert nothing_written(world)
 
 
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("kubectl describe pod {pod} -n {namespace}", "container app: waiting ("),
+        ("kubectl get pods -n {namespace} -l app={deployment}", "Pending, app waits ("),
+        ("kubectl rollout status deployment/{deployment} -n {namespace} --watch=false", ""),
+    ],
+)
+async def test_what_a_command_has_read_is_in_the_result(world: World, command: str, said: str) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    events = "kubectl get events -n {namespace} --field-selector involvedObject.name={pod}"
+    plan = a_runbook(("  - action_id: patch_image\n", ""), (f"**command**: `{events}`", f"**command**: `{command}`"))
+
+    result = await world.completed(await world.start(plan=plan))
+
+    (step,) = result.steps
+    assert result.outcome is Outcome.OBSERVED
+    assert any(said in line for line in step.findings) or not said
+    assert ("Deployment shop/web: not rolled out" in step.summary) is not bool(said)
+    assert nothing_written(world)
+
+
 async def test_a_runbook_that_only_reads_has_nothing_to_say_of_a_healthy_target(world: World) -> None:
     world.deploy(replicas=1, images={"app": GOOD})
     await world.until_running(1)
