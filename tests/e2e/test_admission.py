@@ -15,7 +15,7 @@ from activities.trying import guarded_patch
 from runmend.core.errors import Forbidden
 from runmend.kube import facts
 from runmend.kube.client import Cluster as Kube
-from runmend.language.admission import HELD, SYSTEM_NAMESPACES
+from runmend.language.admission import HELD, SYSTEM_NAMESPACES, policy_yaml
 from runmend.plan.change import Change, with_value
 from runmend.plan.notes import NOTES, ChangeNote
 from tests.builders import image_change
@@ -32,7 +32,9 @@ from tests.cluster.api import (
     image_patch,
     template_patch,
 )
-from tests.e2e.installation import SHIPPED, account
+from tests.cluster.kubectl import Kubectl
+from tests.e2e.installation import ROOT, SHIPPED, account
+from tests.world import seed_plan
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 POLICY = "ValidatingAdmissionPolicy 'runmend-accounts' with binding 'runmend-accounts' denied request: "
@@ -108,6 +110,15 @@ def refused(answer: httpx.Response) -> str:
     _, found, why = message.partition(POLICY)
     assert found, message
     return found + why
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _policy_of_the_seed(kubectl: Kubectl, accounts: dict[str, Path]) -> Iterator[None]:
+    """The policy of the user's runbook alone, which sets images; that of all that ship lets more through."""
+    assert accounts
+    kubectl("apply", "-f", "-", text=policy_yaml([step.operation for step in seed_plan().steps]))
+    yield
+    kubectl("apply", "-f", "-", text=(ROOT / "deploy/kubernetes/base/admission-policy.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
