@@ -29,7 +29,10 @@ PAUSED = (
 )
 PATCHED = (PAUSED[0], r'\1if workflow.patched("a-pause"):\n\1    await workflow.sleep(timedelta(seconds=1))\n\g<0>')
 DEPRECATED = (PAUSED[0], r'\1workflow.deprecate_patch("a-pause")\n\1await workflow.sleep(timedelta(seconds=1))\n\g<0>')
-OF_TOMORROW = (r"^( +)SettleCall\((.*)\),$", r'\1SettleCall(\2).model_dump(mode="json") | {"of_tomorrow": 1},')
+OF_TOMORROW = (
+    r"^( +)SettleCall\(\n((?:\1 .*\n)*)\1\),$",
+    r'\1SettleCall(\n\2\1).model_dump(mode="json") | {"of_tomorrow": 1},',
+)
 NO_WINDOW = (r"^ +await self\._window\(.*\n", "")
 
 

@@ -80,7 +80,7 @@ async def test_a_run_that_met_a_fault_of_its_worker_is_resumed_once_that_is_mend
 
     async with a_worker(world):
         with monkeypatch.context() as patched:
-            patched.setattr(operations, "patch_images", faulty)
+            patched.setattr(operations, "act", faulty)
             handle = await world.start(plan=short(world.plan))
             failed = await world.failed(handle)
         again = await resumed(world, handle)
