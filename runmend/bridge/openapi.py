@@ -64,6 +64,7 @@ class Runbooks(_Described):
     """The ids of the runbooks that are loaded, and what is wrong with the files that do not compile."""
 
     ok: bool
+    detail: str
     loaded: list[str]
     broken: dict[str, str]
 

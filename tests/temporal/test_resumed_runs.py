@@ -96,7 +96,7 @@ async def test_a_reset_of_a_reset_names_the_run_that_it_was_made_from(world: Wor
     assert [run.resumed_at for run in runs] == ["", "settle", "check", "patch_image"]
     for run in runs[1:]:
         assert [phase.name for phase in run.phases] == WHOLE
-        assert (run.activities, run.result.outcome) == (6, Outcome.RESOLVED)
+        assert (run.activities, run.result.outcome) == (7, Outcome.RESOLVED)
     assert [step.recovered for step in runs[3].result.steps] == [False, True]
 
 

@@ -48,7 +48,9 @@ def agree(stats: Stats, endings: list[Ending]) -> None:
         )
     assert {runbook.name for runbook in stats.runbooks} == {ending.runbook for ending in endings}
     troubled = Counter(
-        one.target for one in endings if one.outcome in ("resolved", "recommended", *FAILING) and not one.replay
+        one.target
+        for one in endings
+        if one.outcome in ("resolved", "recommended", "observed", *FAILING) and not one.replay
     )
     assert {target.name: target.trouble for target in stats.offenders} == {
         name: times for name, times in troubled.items() if times > 1
@@ -90,7 +92,7 @@ async def agrees_with_the_servers_counts(client: Client, queue: str, stats: Stat
             found = await client.count_workflows(
                 f"{queue} AND WorkflowType = '{runbook.name}' AND Outcome = '{outcome}'"
             )
-            told = {"resolved": runbook.resolved, "not_needed": runbook.not_needed, "recommended": runbook.recommended}
+            told = {name: getattr(runbook, name) for name in ("resolved", "not_needed", "recommended", "observed")}
             assert found.count == (told | runbook.failed_by_outcome).get(outcome, 0)
 
 
