@@ -68,6 +68,9 @@ class Scenario(StrEnum):
 
     BAD_IMAGE = "bad-image"
     BAD_ROLLOUT = "bad-rollout"
+    CRASH_LOOP = "crash-loop"
+    BAD_PROGRAM = "bad-program"
+    OUT_OF_MEMORY = "out-of-memory"
 
 
 class Trouble(StrEnum):
@@ -78,6 +81,7 @@ class Trouble(StrEnum):
     BAD_CREDENTIALS = "bad-credentials"
     REGISTRY_DOWN = "registry-down"
     CRASH_LOOP = "crash-loop"
+    BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
     NOT_READY = "not-ready"
 
