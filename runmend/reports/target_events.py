@@ -42,7 +42,7 @@ OF_NO_NAMESPACE = "default"
 class Fact(StrEnum):
     """What is told: the event's reason."""
 
-    CHANGED = "ImagesPatched"
+    CHANGED = "RemediationApplied"
     RESOLVED = "RemediationResolved"
     FAILED = "RemediationFailed"
     CANCELLED = "RemediationCancelled"

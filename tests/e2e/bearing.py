@@ -33,7 +33,7 @@ class Borne:
     recovered: bool
     writes: tuple[int, ...]
     runs: int
-    told: tuple[str, ...] = ("ImagesPatched", "RemediationResolved")
+    told: tuple[str, ...] = ("RemediationApplied", "RemediationResolved")
 
     @property
     def patched_once(self) -> bool:

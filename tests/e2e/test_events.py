@@ -13,7 +13,7 @@ async def test_a_deployment_that_was_mended_says_what_was_changed_that_it_held_a
 
     run = f"(runbook RB_IMAGEPULL, run {shop.run().id} @ {(await shop.run().describe()).run_id})"
     assert described(kubectl, shop) == [
-        ("Normal", "ImagesPatched", f"{CHANGE} {run}"),
+        ("Normal", "RemediationApplied", f"{CHANGE} {run}"),
         ("Normal", "RemediationResolved", f"resolved: {CHANGE}; it held for 5 minutes {run}"),
     ]
     assert result.remarks == ()
@@ -30,7 +30,7 @@ async def test_a_deployment_whose_change_was_put_back_says_so_as_a_warning(shop:
     assert failed.kind == "Reverted"
     assert failed.what == f"container app was set to {FALLBACK} and is {GOOD} now, by field manager 'somebody'"
     (_, changed, _), (kind, reason, message) = described(kubectl, shop)
-    assert (changed, kind, reason) == ("ImagesPatched", "Warning", "RemediationFailed")
+    assert (changed, kind, reason) == ("RemediationApplied", "Warning", "RemediationFailed")
     assert message.startswith(f"Reverted: {failed.message} (runbook RB_IMAGEPULL, run {shop.run().id} @ ")
 
 
@@ -40,5 +40,5 @@ async def test_two_runs_for_one_deployment_tell_each_for_itself(shop: Shop) -> N
     shop.namespace.patch("deployments", "web", {"spec": {"strategy": {"type": "Recreate", "rollingUpdate": None}}})
     await shop.resolved(shop.until_broken(1))
 
-    assert shop.told() == ["ImagesPatched", "RemediationResolved"] * 2
+    assert shop.told() == ["RemediationApplied", "RemediationResolved"] * 2
     shop.assert_wrote(changes=2)

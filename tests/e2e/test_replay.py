@@ -25,7 +25,7 @@ from tests.e2e.shop import FALLBACK, GOOD, MISSING, PATIENCE, WINDOW_SECONDS, Sh
 from tests.runs import WINDOW, phases
 
 Shops = Callable[[], Shop]
-FAILED, PATCHED, RESOLVED = "RemediationFailed", "ImagesPatched", "RemediationResolved"
+FAILED, PATCHED, RESOLVED = "RemediationFailed", "RemediationApplied", "RemediationResolved"
 ROLES = ROOT / "deploy/kubernetes/base/roles.yaml"
 BAD, BROKEN_LOG = "registry.example/fallback:missing", "registry.example/log:missing"
 AT_THE_PATCH = "patch_image: observe and get_pod_events keep their results"

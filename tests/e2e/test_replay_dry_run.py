@@ -47,5 +47,5 @@ async def test_what_a_run_has_written_is_recognised_and_not_told_again(shop: Sho
         writing[-1]
         == f"  2 patch_image: has written already, and would write nothing: container app: {MISSING} → {FALLBACK}"
     )
-    assert shop.told() == events == ["ImagesPatched"]
+    assert shop.told() == events == ["RemediationApplied"]
     shop.assert_wrote(changes=1)

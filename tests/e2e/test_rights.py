@@ -310,12 +310,12 @@ async def test_a_run_that_may_write_no_events_resolves_and_its_report_remarks_it
 
         (remark,) = result.remarks
         assert remark.startswith(
-            f"the event ImagesPatched was not written on Deployment {shop.name}/web: POST events {shop.name}: 403: "
+            f"the event RemediationApplied was not written on Deployment {shop.name}/web: POST events {shop.name}: 403: "
         )
         assert remark.endswith(ground.refused(right, shop.name))
         report = str((await results(shop.run()))["runmend.report"])
         assert remark in report
-        assert remark.replace("ImagesPatched", "RemediationResolved") in report
+        assert remark.replace("RemediationApplied", "RemediationResolved") in report
         assert ground.wrote(built, shop.name) == [PATCHED, *[("worker", "create events", 403, False)] * 2]
 
 

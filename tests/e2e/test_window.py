@@ -209,9 +209,9 @@ async def test_what_breaks_in_the_window_ends_it_in_real_time(
     await until_tried(holds.run(), "holds: 1 of 1 pods are Running", PATIENCE)
     assert "runmend.check" not in (await phases(holds.run()))[0]
     assert [shop.told() for shop in runs] == [
-        ["ImagesPatched", "RemediationFailed"],
-        ["ImagesPatched", "RemediationFailed"],
-        ["ImagesPatched"],
+        ["RemediationApplied", "RemediationFailed"],
+        ["RemediationApplied", "RemediationFailed"],
+        ["RemediationApplied"],
     ]
     for shop in runs:
         shop.assert_wrote(changes=1)

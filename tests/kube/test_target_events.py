@@ -31,7 +31,7 @@ TOLD = Announcement(
     author=Author(runbook="RB_IMAGEPULL", workflow="test/shop/Deployment/web", run="r-1"),
     step="02-patch_image",
 )
-REMARK = "the event ImagesPatched was not written on Deployment shop/web: "
+REMARK = "the event RemediationApplied was not written on Deployment shop/web: "
 
 
 class Shop:
@@ -77,7 +77,7 @@ def test_what_is_told_twice_is_one_event_and_one_line_in_the_log(shop: Shop, cap
     assert (event["metadata"]["name"], event["count"]) == (TOLD.name, 1)
     assert lines(caplog) == [("INFO", "event created")]
     known = vars(caplog.records[0])
-    assert (known["object"], known["event"], known["reason"]) == ("Deployment shop/web", TOLD.name, "ImagesPatched")
+    assert (known["object"], known["event"], known["reason"]) == ("Deployment shop/web", TOLD.name, "RemediationApplied")
 
 
 @pytest.mark.parametrize("what", [{"lose_answer": True}, {"status": 500}, {"status": 503}], ids=str)

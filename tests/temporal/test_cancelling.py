@@ -127,7 +127,7 @@ async def test_a_run_that_is_cancelled_in_its_window_tells_why_in_its_report_and
     assert "`runmend replay shop/web` verifies the change" in told
     assert render(progress.result) == told
     said = {event.reason: event.message for event in events}  # they are listed by their names, in no order of time
-    assert said.keys() == {"ImagesPatched", "RemediationCancelled"}
+    assert said.keys() == {"RemediationApplied", "RemediationCancelled"}
     assert said["RemediationCancelled"].startswith(
         "cancelled: cancelled by a person: the shop is closed (runbook RB_IMAGEPULL, "
     )

@@ -40,7 +40,7 @@ async def test_a_node_is_cordoned_and_the_run_says_so_on_it(nodes: World) -> Non
     assert unschedulable(nodes)
     assert len(patches(nodes)) == 1
     told = nodes.cluster.events("default", "involvedObject.kind=Node,involvedObject.name=node-0")
-    assert {event.reason for event in told} == {"ImagesPatched", "RemediationResolved"}
+    assert {event.reason for event in told} == {"RemediationApplied", "RemediationResolved"}
     assert {event.object_uid for event in told} == {nodes.cluster.read("Node", "", "node-0")["metadata"]["uid"]}
 
 

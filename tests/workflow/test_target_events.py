@@ -73,7 +73,7 @@ async def test_a_resolved_run_tells_of_its_change_and_its_end_once_on_the_deploy
 
     change, end = told(world)
     author = f" (runbook RB_IMAGEPULL, run {handle.id} @ {handle.result_run_id})"
-    assert (change["reason"], change["type"], change["message"]) == ("ImagesPatched", "Normal", CHANGE + author)
+    assert (change["reason"], change["type"], change["message"]) == ("RemediationApplied", "Normal", CHANGE + author)
     assert (end["reason"], end["type"], end["message"]) == (
         "RemediationResolved",
         "Normal",
@@ -94,7 +94,7 @@ async def test_a_change_whose_answer_was_lost_is_told_by_the_next_try_once(world
     result = await passed(world, await world.start())
 
     assert result.steps[1].recovered is True
-    assert reasons(world) == ["ImagesPatched", "RemediationResolved"]
+    assert reasons(world) == ["RemediationApplied", "RemediationResolved"]
     assert told(world)[0]["message"].startswith(CHANGE)
 
 
@@ -106,7 +106,7 @@ async def test_a_change_whose_event_s_answer_was_lost_is_told_once(world: World)
     result = await passed(world, await world.start())
 
     assert (len(world.faults.sent(*TELL)), len(patches(world))) == (3, 1)
-    assert reasons(world) == ["ImagesPatched", "RemediationResolved"]
+    assert reasons(world) == ["RemediationApplied", "RemediationResolved"]
     assert result.remarks == ()
 
 
@@ -119,11 +119,11 @@ async def test_a_change_that_another_try_still_makes_is_told_once(world: World) 
         handle = await world.start(plan=impatient(world.plan))
         await happens(held.reached)
         await world.window(handle)
-        assert reasons(world) == ["ImagesPatched"]
+        assert reasons(world) == ["RemediationApplied"]
     await world.skip()
 
     assert (await world.completed(handle)).steps[1].recovered is True
-    assert reasons(world) == ["ImagesPatched", "RemediationResolved"]
+    assert reasons(world) == ["RemediationApplied", "RemediationResolved"]
 
 
 async def test_a_try_that_may_not_write_does_not_tell_of_an_earlier_ones_change_and_one_that_may_does(
@@ -141,7 +141,7 @@ async def test_a_try_that_may_not_write_does_not_tell_of_an_earlier_ones_change_
         assert [len(result.remarks) for result in (first, recommending, elsewhere)] == [1, 0, 0]
         assert (len(world.faults.sent(*TELL)), told(world)) == (1, [])
         assert act(world.cluster, call, AUTHOR, may_change=True).recovered is True
-    assert reasons(world) == ["ImagesPatched"]
+    assert reasons(world) == ["RemediationApplied"]
     said = [(record.levelname, record.getMessage()) for record in caplog.records if record.name == "runmend.changes"]
     assert said == [("INFO", "changed"), ("WARNING", "event not created"), ("INFO", "event created")]
     assert vars(caplog.records[0])["changes"] == CHANGE.removeprefix("changed ")
@@ -173,7 +173,7 @@ async def test_a_run_that_fails_in_its_check_tells_its_change_and_its_failure(wo
     failed = await world.failed(handle)
 
     assert failed.kind == Outcome.REVERTED
-    assert reasons(world) == ["ImagesPatched", "RemediationFailed"]
+    assert reasons(world) == ["RemediationApplied", "RemediationFailed"]
 
 
 async def test_a_run_that_may_not_change_a_deployment_tells_that_on_it(world: World) -> None:
@@ -219,10 +219,10 @@ async def test_a_run_that_may_write_no_events_resolves_and_its_report_says_so(wo
 
     assert (result.outcome, result.steps[1].recovered, len(patches(world))) == (Outcome.RESOLVED, False, 1)
     unsaid = f"was not written on Deployment shop/web: POST events shop: 403: {DENIED}"
-    assert result.remarks == (f"the event ImagesPatched {unsaid}",)
+    assert result.remarks == (f"the event RemediationApplied {unsaid}",)
     assert result.steps[1].remarks == result.remarks
     report = str((await results(handle))["runmend.report"])
-    assert report.count(f"the event ImagesPatched {unsaid}") == 1
+    assert report.count(f"the event RemediationApplied {unsaid}") == 1
     assert report.count(f"the event RemediationResolved {unsaid}") == 1
     assert len(world.faults.sent(*TELL)) == 2
 
@@ -242,7 +242,7 @@ async def test_an_api_server_that_is_slow_to_take_events_keeps_no_step_from_its_
     assert len(result.remarks) == 1
     assert "did not answer" in result.remarks[0]
     # What was not heard of was written, and no second one.
-    await world.until(lambda: reasons(world) == ["ImagesPatched", "RemediationResolved"])
+    await world.until(lambda: reasons(world) == ["RemediationApplied", "RemediationResolved"])
 
 
 async def test_an_event_takes_half_of_what_is_left_of_a_try_at_most(world: World) -> None:
@@ -269,7 +269,7 @@ async def test_a_report_that_is_made_again_tells_the_end_once_and_another_run_te
     for _ in range(2):
         await asyncio.to_thread(again.run, reporter.report, ReportCall(result=result))
 
-    assert reasons(world) == ["ImagesPatched", "RemediationResolved", "RemediationResolved"]
+    assert reasons(world) == ["RemediationApplied", "RemediationResolved", "RemediationResolved"]
 
 
 async def test_a_run_that_has_nothing_to_do_tells_nothing(world: World) -> None:

@@ -38,7 +38,7 @@ def test_an_event_is_about_its_target_and_says_who_wrote_it_when() -> None:
             "uid": "uid-1",
         },
         "type": "Normal",
-        "reason": "ImagesPatched",
+        "reason": "RemediationApplied",
         "message": f"changed container app: a:1 → b:2{SAYS}",
         "count": 1,
         "firstTimestamp": "2026-11-23T05:43:07Z",
