@@ -38,7 +38,7 @@ from activities import operations
 def fault(*_, **__):
     raise KeyError("containers")
 
-operations.patch_images = fault
+operations.act = fault
 """
 """A module that Python runs first: it makes of the worker one with a fault in its changing step."""
 

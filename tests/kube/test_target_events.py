@@ -77,7 +77,11 @@ def test_what_is_told_twice_is_one_event_and_one_line_in_the_log(shop: Shop, cap
     assert (event["metadata"]["name"], event["count"]) == (TOLD.name, 1)
     assert lines(caplog) == [("INFO", "event created")]
     known = vars(caplog.records[0])
-    assert (known["object"], known["event"], known["reason"]) == ("Deployment shop/web", TOLD.name, "RemediationApplied")
+    assert (known["object"], known["event"], known["reason"]) == (
+        "Deployment shop/web",
+        TOLD.name,
+        "RemediationApplied",
+    )
 
 
 @pytest.mark.parametrize("what", [{"lose_answer": True}, {"status": 500}, {"status": 503}], ids=str)
