@@ -310,7 +310,8 @@ async def test_a_run_that_may_write_no_events_resolves_and_its_report_remarks_it
 
         (remark,) = result.remarks
         assert remark.startswith(
-            f"the event RemediationApplied was not written on Deployment {shop.name}/web: POST events {shop.name}: 403: "
+            f"the event RemediationApplied was not written on Deployment {shop.name}/web: "
+            f"POST events {shop.name}: 403: "
         )
         assert remark.endswith(ground.refused(right, shop.name))
         report = str((await results(shop.run()))["runmend.report"])
