@@ -31,6 +31,7 @@ ITEM_KEYS: Final[Mapping[str, str]] = {
     "hostAliases": "ip",
 }
 """Lists whose entries have names, and by which key; the API server merges them by it too."""
+_NAMES_OF_LISTS: Final = {(name,) for name in ITEM_KEYS}
 TEMPLATE: Final[Path] = ("spec", "template")
 POD_SPEC: Final[Path] = (*TEMPLATE, "spec")
 _CONTAINERS: Final = {"containers": "container", "initContainers": "init container"}
@@ -129,8 +130,9 @@ def differences(before: Json, after: Json) -> tuple[Change, ...]:
 def _between(before: Any, after: Any, path: Path, made: int = 0) -> Iterator[Change]:  # noqa: ANN401  JSON
     if before == after:
         return
-    if before is None and isinstance(after, dict) and after:
-        # Key by key: what others add beside it later is not ours to take away.
+    if before is None and isinstance(after, dict) and after and path[-1:] not in _NAMES_OF_LISTS:
+        # Key by key: what others add beside it later is not ours to take away. A map that is called as such a list is
+        # told whole: by its keys it would be made as a list.
         for key, value in after.items():
             yield from _between(None, value, (*path, key), made + 1)
         return
