@@ -41,7 +41,6 @@ def _operations_of(plans: list[Plan]) -> list[Operation]:
 
 
 def _groups_of(plans: list[Plan]) -> set[str]:
-    """The groups of facts that gates and criteria name."""
-    sources = [each.gate for plan in plans for each in plan.steps]
-    sources += [each.expression for plan in plans for each in plan.criteria]
-    return {group for source in sources if source for group in compiled(source).groups}
+    """The groups of facts that expressions name; those about nodes have the nodes' own roles for it."""
+    expressions = (each for plan in plans if plan.target != "Node" for each in plan.expressions)
+    return {group for each in expressions for group in compiled(each).groups}

@@ -173,6 +173,13 @@ class Plan(Frozen):
     window_seconds: int = 300
 
     @property
+    def expressions(self) -> tuple[str, ...]:
+        """All expressions that a run of it evaluates: of its problem, its steps' gates and conditions, its criteria."""
+        of_steps = [text for step in self.steps for text in (step.gate, *(each.expression for each in step.conditions))]
+        said = (self.problem_expression, *of_steps, *(criterion.expression for criterion in self.criteria))
+        return tuple(dict.fromkeys(filter(None, said)))
+
+    @property
     def changes(self) -> bool:
         """Whether any step writes."""
         return any(step.changes for step in self.steps)

@@ -55,7 +55,7 @@ def _starts(plan: Plan) -> Part:
 def _reads(plan: Plan) -> Part:
     part = Part("What is read")
     part.say("the target, its pods of every revision, and what controls them")
-    named = {group for source in _expressions(plan) for group in compiled(source).groups}
+    named = {group for source in plan.expressions for group in compiled(source).groups}
     if "node" in named:
         part.say("the node of the alert's pod, because an expression names it")
     for diagnostic in plan.diagnosis:
@@ -136,12 +136,6 @@ def _recommends(plan: Plan) -> Part:
         for restriction in step.restrictions:
             part.say(f"{step.action_id}: {restriction}")
     return part
-
-
-def _expressions(plan: Plan) -> Iterator[str]:
-    for step in plan.steps:
-        yield from filter(None, (step.gate, *(condition.expression for condition in step.conditions)))
-    yield from (criterion.expression for criterion in plan.criteria if criterion.understood)
 
 
 def _shown(path: Field) -> str:

@@ -38,11 +38,6 @@ def sentence(text: str) -> str:
     return words.rstrip(".!; ").lower()
 
 
-def known_states() -> str:
-    """The states that a runbook may be about, for a message."""
-    return ", ".join(OF_CONTAINERS)
-
-
 def state_in(words: str, states: Mapping[str, State] = _OF_CONTAINERS) -> str | None:
     """The state that is named, of those that may be; of `ErrImagePull or ImagePullBackOff`, which mean the same, the
     first.

@@ -90,13 +90,7 @@ def rights_of(role: Json, owner: str) -> list[Right]:
 
 
 OWNERS = {"runmend-bridge": "bridge", "runmend-worker": "worker", "runmend-read-secrets": "worker"}
-RIGHTS = [
-    right
-    for role in ROLES
-    for right in rights_of(role, OWNERS[role["metadata"]["name"]])
-    # No binding in a namespace gives it: nodes are in none.
-    if right.resource != "nodes"
-]
+RIGHTS = [right for role in ROLES for right in rights_of(role, OWNERS[role["metadata"]["name"]])]
 """All that the manifests give in a namespace, the right to read Secrets too: read from them, so that none can be added
 without a test."""
 OF_THE_BRIDGE = [right for right in RIGHTS if right.account == "bridge"]
@@ -445,8 +439,6 @@ def granted(http: httpx.Client, namespace: str) -> set[tuple[str, str, str]]:
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for verb in rule["verbs"]
-        # A rule that a binding in a namespace gives in vain.
-        if resource != "nodes"
     }
 
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runmend.core.modes import Mode, strictest
-from runmend.plan.plan import Plan, Step, fill
+from runmend.plan.criteria import Criterion
+from runmend.plan.plan import Condition, Plan, Step, fill
 from tests.builders import events_query, patch_operation
 
 
@@ -92,3 +93,15 @@ def test_a_plan_says_what_its_steps_say_together() -> None:
     assert plan.image_for("app") == "nginx:1"
     assert plan.image_for("setup") == "busybox"
     assert plan.image_for("other") is None
+
+
+def test_every_expression_that_a_run_evaluates_is_among_its_plans() -> None:
+    asked = Condition(text="t", line=1, expression="node.ready")
+    step = a_look().model_copy(update={"gate": "pods.size() > 0", "conditions": (asked,)})
+    judged = Criterion(text="t", line=1, expression="!restarted")
+    unread = Criterion(text="t", line=1)
+    plan = a_plan(step).model_copy(
+        update={"problem_expression": "workload.available == 0", "criteria": (judged, unread)}
+    )
+
+    assert plan.expressions == ("workload.available == 0", "pods.size() > 0", "node.ready", "!restarted")
