@@ -54,9 +54,10 @@ def _starts(plan: Plan) -> Part:
 
 def _reads(plan: Plan) -> Part:
     part = Part("What is read")
-    part.say("the target, its pods of every revision, and what controls them")
+    on_node = plan.target == "Node"
+    part.say("the node" if on_node else "the target, its pods of every revision, and what controls them")
     named = {group for source in plan.expressions for group in compiled(source).groups}
-    if "node" in named:
+    if "node" in named and not on_node:
         part.say("the node of the alert's pod, because an expression names it")
     for diagnostic in plan.diagnosis:
         if diagnostic.query:
@@ -82,7 +83,10 @@ def _changes(plan: Plan) -> Part:
         part.say(f"line {step.line}: {step.action_id}: {step.command}")
         fields = [_shown(each) for each in changing.fields(arguments)]
         if fields:
-            part.say(f"of the {step.operation.kind}: {listed(fields, 'and')}; it can be taken back", 1)
+            undo = "it can be taken back" if changing.undoable else "it cannot be taken back"
+            part.say(f"of the {step.operation.kind}: {listed(fields, 'and')}; {undo}", 1)
+        if changing.removing:
+            part.say(f"pods are {changing.removing.how.done}; that cannot be taken back", 1)
         _gates(step, part)
         if step.on_error == "continue":
             part.say("where it fails, the run goes on", 1)
