@@ -30,7 +30,8 @@ from runmend.core.errors import (
     Unreachable,
 )
 from runmend.core.modes import Mode
-from runmend.kube.client import FIELD_MANAGER, Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import FIELD_MANAGER, Cluster
 from runmend.kube.managers import manager_of
 from runmend.language.target import TargetNow
 from runmend.language.verbs import changing_of

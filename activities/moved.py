@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 
 from runmend.core.errors import NotFound
 from runmend.core.kinds import BY_NAME
-from runmend.kube.client import Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import Cluster
 from runmend.language.verbs.pods import controller
 from runmend.plan.removal import Removed
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from runmend.alerts.alert import Alert
 from runmend.core.credentials import masked
-from runmend.kube.client import Cluster, cut
+from runmend.kube.answers import cut
+from runmend.kube.client import Cluster
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verbs import reading_of

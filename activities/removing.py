@@ -16,7 +16,9 @@ from temporalio import activity
 from activities.trying import Try, guarded_patch, raise_if_told_to_stop, result_of
 from runmend.core.errors import Conflict, HeldByBudget, NotYet, PreconditionFailed, ServerError, StepFailed
 from runmend.kube import facts
-from runmend.kube.client import WRITE_SECONDS, Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import Cluster
+from runmend.kube.requests import WRITE_SECONDS
 from runmend.language.verbs.pods import crash_loops, is_deleting, removed
 from runmend.language.verbs.verb import Removing, Situation
 from runmend.plan.change import in_words

@@ -9,7 +9,8 @@ from temporalio import activity
 from temporalio.exceptions import CancelledError
 
 from runmend.core.errors import PreconditionFailed
-from runmend.kube.client import Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import Cluster
 from runmend.plan.change import Change
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.notes import NOTES, ChangeNote, with_note

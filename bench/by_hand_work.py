@@ -7,7 +7,8 @@ from pydantic import BaseModel
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from runmend.kube.client import Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import Cluster
 
 PULLING = ("ImagePullBackOff", "ErrImagePull")
 

@@ -22,7 +22,8 @@ from runmend.images.pull_secrets import Credentials
 from runmend.images.references import ImageReference
 from runmend.images.registry import Answer, Registry, RegistryAnswer
 from runmend.kube import facts
-from runmend.kube.client import Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import Cluster
 from runmend.kube.facts import REVISION
 
 MISSING = "registry.example/app:missing"

@@ -15,11 +15,10 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
-    from runmend.alerts.alert import Alert
     from runmend.core.durations import took
     from runmend.core.outcomes import Outcome
     from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
-    from runmend.plan.bounds import ALERTS_BYTES, CONTAINERS_BYTES, bounded
+    from runmend.plan.bounds import bounded
     from runmend.plan.change import Change
     from runmend.plan.memo import EPISODES, TROUBLES, remembered, with_troubles
     from runmend.plan.messages import (
@@ -44,6 +43,7 @@ with workflow.unsafe.imports_passed_through():
     from runmend.plan.reasons import PROBLEM_GONE
     from runmend.reports import current_details
     from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
+    from workflows.alerts import KeptAlerts
     from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform, tried_again
     from workflows.failures import RunFailed
     from workflows.window import window
@@ -54,7 +54,6 @@ REASON_KEY = SearchAttributeKey.for_keyword(REASON)
 MOST_REMARKS = 50
 _GOES_ON = (StepStatus.DONE, StepStatus.SKIPPED, StepStatus.FAILED)
 """How a step may end without ending the run."""
-MOST_ALERTS = 300
 
 
 class Ending(NamedTuple):
@@ -70,10 +69,7 @@ class Remediation:
     """One run of one runbook for one target."""
 
     def __init__(self) -> None:
-        self._alerts: tuple[Alert, ...] = ()
-        self._alerts_bytes = 0
-        self._more_alerts = 0
-        self._no_room = False
+        self._kept = KeptAlerts()
         self._more_remarks = 0
         self._remarks: tuple[str, ...] = ()
         self._result: RunResult | None = None
@@ -94,7 +90,7 @@ class Remediation:
             return
         # What is in the input is in the memo too, so the signal that came with the start adds nothing.
         memo: dict[str, str] = workflow.memo_value(EPISODES, {}, type_hint=dict[str, str])
-        self._add(joining.alerts)
+        self._kept.add(joining.alerts)
         if any(alert.episode not in memo for alert in joining.alerts):
             troubles: list[str] = workflow.memo_value(TROUBLES, [], type_hint=list[str])
             remember = {
@@ -141,11 +137,10 @@ class Remediation:
             ApplicationError: of the outcome's type (`PreconditionFailed`, …), with the RunResult as its first detail.
         """
         given = workflow.payload_converter().from_payload(args[0].payload, RunInput)
-        joined, more = self._alerts, self._more_alerts
-        self._alerts, self._alerts_bytes, self._more_alerts, self._no_room = (), 0, 0, False
-        self._add(given.alerts)
-        self._add(joined)
-        self._more_alerts = max(self._more_alerts, more)  # the signal that came with the start has the input's alerts
+        came, self._kept = self._kept, KeptAlerts()
+        self._kept.add(given.alerts)
+        self._kept.add(came.alerts)
+        self._kept.more = max(self._kept.more, came.more)  # the signal that came with the start has the input's alerts
         self._result = RunResult.begun(given, workflow.info().workflow_start_time)
         try:
             ending = await self._remediate(given)
@@ -160,10 +155,10 @@ class Remediation:
 
     async def _remediate(self, given: RunInput) -> Ending:
         while True:
-            known = self._alerts
+            known = self._kept.alerts
             ending = await self._try(given)
             # An alert that joined meanwhile may name a container that is affected: nobody else will look at it.
-            if ending.outcome is not Outcome.NOT_NEEDED or self._alerts == known:
+            if ending.outcome is not Outcome.NOT_NEEDED or self._kept.alerts == known:
                 return ending
             self._note(observation=None, steps=())
 
@@ -200,7 +195,7 @@ class Remediation:
         )
 
     async def _observe(self, given: RunInput) -> Observation:
-        alerts = given.with_labels(self._alerts, [given.plan.problem_expression])
+        alerts = given.with_labels(self._kept.alerts, [given.plan.problem_expression])
         call = ObserveCall(plan=given.plan, target=given.target, alerts=alerts)
         self._show_now(current_details.observing(given.target))
         observation: Observation = await perform(
@@ -219,7 +214,7 @@ class Remediation:
     async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
         run_id, values = workflow.info().original_execution_run_id, observation.values.get(step.action_id, ())
         done = self._so_far.steps
-        call = StepCall.of(given, number, run_id, alerts=self._alerts, values=values, results=done)
+        call = StepCall.of(given, number, run_id, alerts=self._kept.alerts, values=values, results=done)
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
         self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
         try:
@@ -416,7 +411,7 @@ class Remediation:
     def _came(self) -> dict[str, Any]:
         """What signals have brought, and what there is to remark, as fields of the result."""
         more = (f"and {self._more_remarks} more remarks like these",) if self._more_remarks else ()
-        return {"alerts": self._alerts, "more_alerts": self._more_alerts, "remarks": (*self._remarks, *more)}
+        return {"alerts": self._kept.alerts, "more_alerts": self._kept.more, "remarks": (*self._remarks, *more)}
 
     def _note(self, **known: Any) -> RunResult:  # noqa: ANN401  fields of RunResult
         self._result = self._so_far.model_copy(update=known)
@@ -436,32 +431,6 @@ class Remediation:
     def _changes(self) -> tuple[Change, ...]:
         """What the steps have changed."""
         return self._so_far.changes
-
-    def _add(self, alerts: tuple[Alert, ...]) -> None:
-        """Keep alerts, in brief: all of them are handed to every activity.
-
-        Beyond the most, one that names a container not named yet, while there is room; the others are counted.
-        """
-        mine = {alert.episode for alert in self._alerts}
-        named = {alert.container for alert in self._alerts}
-        for alert in alerts:
-            if alert.episode in mine:
-                continue
-            mine.add(alert.episode)
-            many = len(self._alerts) >= MOST_ALERTS or self._alerts_bytes > ALERTS_BYTES
-            if self._no_room or (many and alert.container in named):
-                self._more_alerts += 1
-                continue
-            brief = alert.brief
-            size = self._alerts_bytes + len(brief.model_dump_json().encode())
-            few = len(self._alerts) < MOST_ALERTS and size <= ALERTS_BYTES
-            if few or (alert.container not in named and size <= CONTAINERS_BYTES):
-                self._alerts += (brief,)
-                self._alerts_bytes = size
-            else:
-                self._more_alerts += 1
-                self._no_room = size > CONTAINERS_BYTES
-            named.add(alert.container)
 
     def _remark(self, remark: str) -> None:
         """Keep what a signal brings; signals may be many, and beyond the most they are counted."""

@@ -11,7 +11,8 @@ from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import NotYet
 from runmend.facts.pod import PodFacts
 from runmend.facts.workload import WorkloadFacts
-from runmend.kube.client import WORKLOADS, Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import WORKLOADS, Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
 from runmend.language.targets import READERS, read

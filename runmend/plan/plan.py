@@ -45,7 +45,7 @@ BUDGET_SECONDS = 300
 READING_SECONDS = 30
 CHANGING_SECONDS = 90
 """How long one try of a step may take. A changing one reads, then waits for the API server, which asks admission
-webhooks before a write (`kube.client.WRITE_SECONDS`), and tells of the change."""
+webhooks before a write (`kube.requests.WRITE_SECONDS`), and tells of the change."""
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:

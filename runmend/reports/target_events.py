@@ -14,7 +14,8 @@ from enum import StrEnum
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import RunmendError, ServerError, Unreachable
-from runmend.kube.client import FIELD_MANAGER, Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import FIELD_MANAGER, Cluster
 
 log = logging.getLogger("runmend.changes")
 

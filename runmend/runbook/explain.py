@@ -54,9 +54,10 @@ def _starts(plan: Plan) -> Part:
 
 def _reads(plan: Plan) -> Part:
     part = Part("What is read")
-    part.say("the target, its pods of every revision, and what controls them")
+    on_node = plan.target == "Node"
+    part.say("the node" if on_node else "the target, its pods of every revision, and what controls them")
     named = {group for source in plan.expressions for group in compiled(source).groups}
-    if "node" in named:
+    if "node" in named and not on_node:
         part.say("the node of the alert's pod, because an expression names it")
     if "events" in named:
         part.say("the events about the target and its pods, because an expression names them")
@@ -84,7 +85,10 @@ def _changes(plan: Plan) -> Part:
         part.say(f"line {step.line}: {step.action_id}: {step.command}")
         fields = [_shown(each) for each in changing.fields(arguments)]
         if fields:
-            part.say(f"of the {step.operation.kind}: {listed(fields, 'and')}; it can be taken back", 1)
+            undo = "it can be taken back" if changing.undoable else "it cannot be taken back"
+            part.say(f"of the {step.operation.kind}: {listed(fields, 'and')}; {undo}", 1)
+        if changing.removing:
+            part.say(f"pods are {changing.removing.how.done}; that cannot be taken back", 1)
         _gates(step, part)
         if step.on_error == "continue":
             part.say("where it fails, the run goes on", 1)
@@ -114,7 +118,7 @@ def _judges(plan: Plan) -> Part:
     settle, window = (
         duration_in_words(timedelta(seconds=seconds)) for seconds in (plan.settle_seconds, plan.window_seconds)
     )
-    part.say(f"what must become true is waited for, {settle} at most; then all of it must hold for {window}")
+    part.say(f"all of it is waited for, {settle} at most; then it must hold for {window}")
     return part
 
 

@@ -14,7 +14,8 @@ import pytest
 from rich.console import Console
 
 from runmend.bridge.webhook import WebhookAlert
-from runmend.cli.main import Scenario, Trouble, run
+from runmend.cli.commands.embedded import Scenario, Trouble
+from runmend.cli.main import run
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection

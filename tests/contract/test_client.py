@@ -8,7 +8,7 @@ from kubernetes import client, config
 
 from runmend.facts.event import EventFacts
 from runmend.kube import client as kube
-from runmend.kube import facts
+from runmend.kube import facts, requests
 from tests.cluster.api import Cluster, Namespace, a_deployment, a_pod, a_pull_secret, eventually
 
 
@@ -116,7 +116,7 @@ def test_the_product_reads_a_list_in_small_pages_as_it_was_when_it_was_begun(
             namespace.http.delete(namespace.path("events", "e6"))
         return read(item)
 
-    monkeypatch.setattr(kube, "PAGE", 2)
+    monkeypatch.setattr(requests, "PAGE", 2)
     monkeypatch.setattr(facts, "event", reading)
     first = opened.events(namespace.name, "involvedObject.name=web")
     monkeypatch.undo()

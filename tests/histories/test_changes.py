@@ -114,7 +114,7 @@ CHANGES = {
         "Cancel workflow machine does not handle this event: HistoryEvent(id: {id}, ActivityTaskScheduled)",
     ),
     "no second look": Change(
-        ((r"if ending\.outcome is not Outcome\.NOT_NEEDED or self\._alerts == known:", "if ending:"),),
+        ((r"if ending\.outcome is not Outcome\.NOT_NEEDED or self\._kept\.alerts == known:", "if ending:"),),
         "not-needed-after-a-second-look",
         "ActivityTaskScheduled: activity runmend.observe, id 2",
         "Activity type of scheduled event 'runmend.observe'"

@@ -21,8 +21,9 @@ from runmend.core.errors import (
     Throttled,
     Unreachable,
 )
-from runmend.kube import client
-from runmend.kube.client import AlreadyExists, Cluster, Expired, cut, error_for
+from runmend.kube import requests
+from runmend.kube.answers import AlreadyExists, Expired, cut, error_for
+from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection, NotConfigured
 from runmend.local.processes import END_SECONDS
 from runmend.local.sandbox import Sandbox
@@ -44,7 +45,7 @@ EVERY_REQUEST: dict[str, Callable[[Cluster], object]] = {
     "dry run": lambda cluster: cluster.patch("Deployment", "shop", "web", [], dry_run=True),
     "event": lambda cluster: cluster.create_event("shop", {}, seconds=0.05),
 }
-requests = pytest.mark.parametrize("ask", EVERY_REQUEST.values(), ids=EVERY_REQUEST)
+every_request = pytest.mark.parametrize("ask", EVERY_REQUEST.values(), ids=EVERY_REQUEST)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +111,7 @@ def test_each_status_is_its_error_and_is_asked_for_once(
     assert len(faults.requests) == (2 if status == 401 else 1)  # credentials that were refused are read anew
 
 
-@requests
+@every_request
 @pytest.mark.parametrize("status", [429, 500])
 def test_no_request_is_repeated_by_the_client_itself(
     cluster: Cluster, faults: Faults, ask: Callable[[Cluster], object], status: int
@@ -152,7 +153,7 @@ def test_an_event_is_sent_as_json_under_our_name_and_waits_no_longer_than_it_may
     began = time.monotonic()
     with pytest.raises(Unreachable, match="timed out"):
         silent.create_event("shop", {}, seconds=0.2)
-    assert 0.2 <= time.monotonic() - began < client.REQUEST_SECONDS[0]
+    assert 0.2 <= time.monotonic() - began < requests.REQUEST_SECONDS[0]
 
 
 @pytest.mark.parametrize(
@@ -172,12 +173,12 @@ def test_nothing_listening_is_unreachable() -> None:
         Cluster(Connection(lambda: api.Configuration(host=f"http://127.0.0.1:{port}"))).version()
 
 
-@requests
+@every_request
 def test_every_request_has_a_timeout(
     silent: Cluster, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Cluster], object]
 ) -> None:
-    monkeypatch.setattr(client, "REQUEST_SECONDS", (0.05, 0.05))
-    monkeypatch.setattr(client, "WRITE_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(requests, "REQUEST_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(requests, "WRITE_SECONDS", (0.05, 0.05))
 
     with pytest.raises(Unreachable, match="timed out"):
         ask(silent)
@@ -186,8 +187,8 @@ def test_every_request_has_a_timeout(
 def test_a_write_that_is_not_answered_is_said_to_wait_for_admission(
     silent: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "REQUEST_SECONDS", (0.05, 0.05))
-    monkeypatch.setattr(client, "WRITE_SECONDS", (0.05, 0.2))
+    monkeypatch.setattr(requests, "REQUEST_SECONDS", (0.05, 0.05))
+    monkeypatch.setattr(requests, "WRITE_SECONDS", (0.05, 0.2))
 
     with pytest.raises(Unreachable, match=r"timed out.*; before a write it waits for admission webhooks") as given_up:
         silent.patch("Deployment", "shop", "web", [])
@@ -199,13 +200,13 @@ def test_a_write_that_is_not_answered_is_said_to_wait_for_admission(
 
 def test_a_write_is_waited_for_longer_than_the_api_server_works_on_it_and_fits_into_a_steps_try() -> None:
     """34 seconds: 30 for the slowest webhook that it allows, and 4 (`requestTimeoutUpperBound` of its handlers)."""
-    connect, read = client.WRITE_SECONDS
-    reads = 3 * sum(client.REQUEST_SECONDS)
+    connect, read = requests.WRITE_SECONDS
+    reads = 3 * sum(requests.REQUEST_SECONDS)
 
     assert read > 34
     assert reads + connect + read + PATIENCE_SECONDS <= CHANGING_SECONDS
     assert connect + read < GRACE.total_seconds() < END_SECONDS
-    assert sum(client.REQUEST_SECONDS) < READING_SECONDS
+    assert sum(requests.REQUEST_SECONDS) < READING_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -335,7 +336,7 @@ def test_a_patch_says_who_writes_and_only_a_dry_run_says_that_it_is_one(cluster:
 def test_an_answer_that_is_no_json_object_is_the_servers_fault(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client, "_parsed", lambda _: None)
+    monkeypatch.setattr(requests, "parsed", lambda _: None)
 
     with pytest.raises(ServerError, match="something that is not a JSON object"):
         cluster.version()

@@ -13,8 +13,9 @@ from activities.operations import Operations
 from activities.verification import Verifier
 from runmend.alerts.alert import Target
 from runmend.facts.pod import PodFacts
-from runmend.kube.client import PAGE, Cluster
+from runmend.kube.client import Cluster
 from runmend.kube.owners import FEW, Workloads
+from runmend.kube.requests import PAGE
 from runmend.local.sandbox import Sandbox
 from runmend.plan.change import Change
 from runmend.plan.messages import CheckCall, ObserveCall, RunInput, SettleCall, StepCall, StepResult

@@ -7,8 +7,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from runmend.core.errors import ServerError, TemporaryError
-from runmend.kube import client
-from runmend.kube.client import LIST_TRIES, PAGE, Cluster, Expired
+from runmend.kube import requests
+from runmend.kube.answers import Expired
+from runmend.kube.client import Cluster
+from runmend.kube.requests import LIST_TRIES, PAGE
 from runmend.local.sandbox import Sandbox
 from tests.cluster.api import Cluster as Raw
 from tests.cluster.api import Namespace
@@ -28,7 +30,7 @@ def served() -> Iterator[tuple[Sandbox, Faults]]:
 @pytest.fixture
 def shop(served: tuple[Sandbox, Faults], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Namespace]:
     """A namespace with seven events about web, where pages hold three."""
-    monkeypatch.setattr(client, "PAGE", 3)
+    monkeypatch.setattr(requests, "PAGE", 3)
     raw = Raw("sandbox", served[0].write_kubeconfig(tmp_path / "kubeconfig"))
     with raw.http, raw.namespace() as namespace:
         for number, message in enumerate(MESSAGES):

@@ -6,7 +6,8 @@ import pytest
 
 from runmend.runbook import Compiled, RunbookError, compile_runbook
 
-SEED = (Path(__file__).parents[2] / "runbooks" / "RB_IMAGEPULL.md").read_text()
+RUNBOOKS = Path(__file__).parents[2] / "runbooks"
+SEED = (RUNBOOKS / "RB_IMAGEPULL.md").read_text()
 CRITERIA = (
     '"Pod transitions from `ImagePullBackOff` to `Running`", "Pod is Running", "Container starts successfully", '
     '"No new `ImagePullBackOff` events for 5 minutes" or "No container restarts for 5 minutes"'

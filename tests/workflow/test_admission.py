@@ -5,7 +5,8 @@ import copy
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.kube.client import Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import Cluster
 from tests.builders import FALLBACK, MISSING, an_alert
 from tests.workflow.acts import revisions, skip_to_end
 from tests.workflow.scenes import break_pod, patches

@@ -8,7 +8,8 @@ from datetime import datetime
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.kube.client import Cluster, Json
+from runmend.kube.answers import Json
+from runmend.kube.client import Cluster
 from tests.runs import Failed
 from tests.workflow.acts import happens, hold_settle
 from tests.workflow.scenes import nothing_written

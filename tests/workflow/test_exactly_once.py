@@ -9,7 +9,7 @@ from temporalio.exceptions import CancelledError
 from activities.act import act
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
-from runmend.kube import client
+from runmend.kube import requests
 from runmend.plan.messages import StepCall
 from runmend.plan.notes import NOTES
 from runmend.reports.target_events import Author
@@ -146,7 +146,7 @@ async def test_a_write_that_was_given_up_and_is_made_all_the_same_is_recognised(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where admission webhooks are slower than whoever waits for them."""
-    monkeypatch.setattr(client, "WRITE_SECONDS", (3.0, 0.3))
+    monkeypatch.setattr(requests, "WRITE_SECONDS", (3.0, 0.3))
     world.deploy()
     await world.until_broken(count=2)
     with Held(world, *PATCH):

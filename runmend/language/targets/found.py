@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from runmend.facts.workload import WorkloadFacts
-from runmend.kube.client import Json
+from runmend.kube.answers import Json
 from runmend.kube.owners import Workloads
 
 

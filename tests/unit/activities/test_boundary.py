@@ -20,7 +20,7 @@ from runmend.core.errors import (
     Throttled,
     Unreachable,
 )
-from runmend.kube.client import error_for
+from runmend.kube.answers import error_for
 
 PLAIN, BENIGN = ApplicationErrorCategory.UNSPECIFIED, ApplicationErrorCategory.BENIGN
 

@@ -2,7 +2,7 @@
 
 from runmend.runbook import compile_runbook
 from runmend.runbook.explain import explain
-from tests.unit.runbooks import SEED, compiled
+from tests.unit.runbooks import RUNBOOKS, SEED, compiled
 
 IMAGES = "spec.template.spec.containers[*].image and spec.template.spec.initContainers[*].image"
 OWNED = "  - Pod must be owned by a Deployment\n"
@@ -35,7 +35,7 @@ def test_the_shipped_runbook_says_what_it_reads_and_changes_and_how_it_is_judged
     ]
     judged = part(text, "How success is judged")
     assert 'line 50: "Pod transitions from ImagePullBackOff to Running"' in judged
-    assert judged[-1] == "what must become true is waited for, 10m 00s at most; then all of it must hold for 5m 00s"
+    assert judged[-1] == "all of it is waited for, 10m 00s at most; then it must hold for 5m 00s"
     assert part(text, "What stays manual") == ["nothing"]
     assert part(text, "What only recommends, and why") == ["nothing"]
 
@@ -57,3 +57,22 @@ def test_what_nothing_reads_is_manual_unverified_or_recommended() -> None:
     assert any('"Users are happy" is reported as unverified' in line for line in part(text, "What stays manual"))
     assert any('"Ask the vendor" is reported as not done' in line for line in part(text, "What stays manual"))
     assert part(text, "What only recommends, and why") == ["patch_image: line 48: Only on weekdays"]
+
+
+def test_pods_that_are_taken_away_and_a_restart_are_said_to_be_for_good() -> None:
+    drained = shipped("RB_NODE_NOT_READY")
+    restarted = explained(
+        (
+            SEED[SEED.index("kubectl patch") : SEED.index("`\n- **fallback_image**")],
+            "kubectl rollout restart deployment/{deployment} -n {namespace}",
+        )
+    )
+
+    assert "pods are evicted; that cannot be taken back" in part(drained, "What may be changed")
+    assert part(drained, "What is read") == ["the node"]
+    assert part(restarted, "What may be changed")[1].endswith("; it cannot be taken back")
+
+
+def shipped(runbook_id: str) -> str:
+    text = (RUNBOOKS / f"{runbook_id}.md").read_bytes()
+    return "\n".join(explain(compile_runbook(text, f"{runbook_id}.md").plan))

@@ -1,0 +1,38 @@
+"""The commands by the panel of `--help` that shows them: one module a panel, what a command does is imported when it
+is called, so that --help is quick.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from runmend.cli.commands import embedded, processes, runbooks, runs
+
+COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
+    "Runbooks": {
+        "lint": runbooks.lint,
+        "compile": runbooks.compile_file,
+        "facts": runbooks.facts,
+        "verbs": runbooks.verbs,
+        "sentences": runbooks.sentences,
+    },
+    "Runs": {
+        "run": runs.start,
+        "list": runs.list_runs,
+        "show": runs.show,
+        "cancel": runs.cancel,
+        "stats": runs.stats,
+        "replay": runs.replay,
+    },
+    "Processes": {
+        "rbac": processes.rbac,
+        "policy": processes.policy,
+        "worker": processes.worker,
+        "bridge": processes.bridge,
+    },
+    "Without a cluster": {
+        "sandbox": embedded.sandbox,
+        "dev": embedded.dev,
+        "break": embedded.break_something,
+        "demo": embedded.demo,
+    },
+}
