@@ -21,7 +21,7 @@ from runmend.runbook.gates import GateCompiler
 from runmend.runbook.header import Header, read_header
 from runmend.runbook.problem import problem_of
 from runmend.runbook.prose import warn_of_prose
-from runmend.runbook.steps import compile_step
+from runmend.runbook.steps import compile_steps
 from runmend.runbook.targets import compile_target
 from runmend.runbook.workflow import Use
 
@@ -124,11 +124,12 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"the workflow runs {use.action_id}, and no action has that action_id",
                 f"correct or remove it; {known}",
             )
-        elif step := compile_step(action, report):
+        elif parts := compile_steps(action, report):
             later = tuple(name for each in uses[number:] for name in each.names)
             found = gates.all_of(use.gates, tuple(names), later)
-            leading[step.action_id] = step.gate
-            steps.append(_used(step, use, found, report))
+            leading[use.action_id] = parts[0].gate
+            _check_timeout(parts, use, report)
+            steps += (_used(part, use, found) for part in parts)
         names += use.names
     used = {use.action_id for use in uses}
     for action in actions.values():
@@ -142,20 +143,24 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
     return tuple(steps), leading
 
 
-def _used(step: Step, use: Use, gate: Gates, report: Report) -> Step:
-    """A step with what its entry of the workflow says of it."""
-    seconds = use.timeout or step.budget_seconds
-    if step.changes and seconds < step.try_seconds:
+def _check_timeout(parts: tuple[Step, ...], use: Use, report: Report) -> None:
+    needed = max((part.try_seconds for part in parts if part.changes), default=0)
+    if use.timeout and use.timeout < needed:
         report.error(
             use.timeout_line,
-            f"timeout is {seconds} s, and one try of a step that changes something takes up to {step.try_seconds} s, "
+            f"timeout is {use.timeout} s, and one try of a step that changes something takes up to {needed} s, "
             "because a write is waited for until it is known",
-            f"write {step.try_seconds}s or more",
+            f"write {needed}s or more",
         )
+
+
+def _used(step: Step, use: Use, gate: Gates) -> Step:
+    """A step with what its entry of the workflow says of it; its gate is not asked again once its action has begun."""
+    seconds = use.timeout or step.budget_seconds
     return step.model_copy(
         update={
-            "gate": " && ".join(filter(None, (step.gate, gate.expression))),
-            "asks": gate.asks,
+            "gate": "" if step.begun else " && ".join(filter(None, (step.gate, gate.expression))),
+            "asks": () if step.begun else gate.asks,
             "output": use.output,
             "retries": use.retries,
             "on_error": use.on_error,
