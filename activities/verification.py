@@ -27,7 +27,6 @@ from runmend.language.verdicts import (
     Live,
     event_names,
     judge,
-    restarts_of,
     settled_pods,
     unmet,
     waiting_pods,
@@ -65,16 +64,8 @@ class Verifier:
                 delay = timedelta(seconds=min(activity.info().attempt, 5))
                 raise NotYet(lacking.words, delay=delay, reason=lacking.reason)
             uids = {pod.uid for pod in now.pods} | own_uids(now)
-            mark = Watermark(
-                uid=now.own_uid,
-                pods={pod.uid: pod.name for pod in now.pods},
-                running=sum(pod.running for pod in now.pods),
-                events={
-                    event.uid: event.count
-                    for event in events_asked_for(self._cluster, call.criteria, place_of(now), uids)
-                },
-                restarts=restarts_of(now.pods),
-            )
+            events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
+            mark = Live(pods=now.pods, events=events).watermark.model_copy(update={"uid": now.own_uid})
             return Settled(watermark=mark, summary=_settled(now, mark))
 
     @activity.defn(name="runmend.check", no_thread_cancel_exception=True)
@@ -203,7 +194,11 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     _raise_if_hopeless(now, call)
     causes = _causes(cluster, now, call)
     refused = None if causes else why_no_pods(cluster, now)
-    missing = _missing(now, call, besides_of(cluster, now, call.criteria), causes, refused)
+    uids = {pod.uid for pod in now.pods} | own_uids(now)
+    # By name an event is asked for as new, and nothing is new before the target has settled.
+    listing = tuple(one for one in call.criteria if one.understood and compiled(one.expression).reads_each("events"))
+    events = events_asked_for(cluster, listing, place_of(now), uids)
+    missing = _missing(now, call, besides_of(cluster, now, call.criteria), events, causes, refused)
     if not now.has_pods:
         missing = "; ".join(filter(None, (missing, *not_running(cluster, call.removed)))) or None
     if missing is None:
@@ -257,6 +252,7 @@ def _missing(
     now: TargetNow,
     call: SettleCall,
     besides: Besides,
+    events: tuple[EventFacts, ...],
     causes: tuple[str, ...] = (),
     refused: Lacking | None = None,
 ) -> str | None:
@@ -266,6 +262,7 @@ def _missing(
         now: the target.
         call: what is waited for.
         besides: what the criteria ask for besides it.
+        events: what they ask of each event.
         causes: why images cannot be pulled.
         refused: why pods are missing, where somebody says it.
     """
@@ -283,7 +280,10 @@ def _missing(
     wanted = now.workload.replicas if now.workload else len(current)
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
-        lacking += [text for criterion in call.criteria if (text := unmet(criterion, current, now.workload, besides))]
+        live = Live(
+            pods=current, events=events, workload=now.workload, node=besides.node, unknown=dict(besides.unknown)
+        )
+        lacking += [text for criterion in call.criteria if (text := unmet(criterion, live))]
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
     if refused and not any(refused.words in said for said in lacking):

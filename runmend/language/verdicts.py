@@ -9,7 +9,6 @@ from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot, first_few
 from runmend.facts.workload import WorkloadFacts
-from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 
@@ -30,6 +29,16 @@ class Live(Frozen):
     """Group of facts → why what it holds could not be read."""
 
     @property
+    def watermark(self) -> Watermark:
+        """What there is, for what is told against it later."""
+        return Watermark(
+            pods={pod.uid: pod.name for pod in self.pods},
+            running=sum(pod.running for pod in self.pods),
+            events={event.uid: event.count for event in self.events},
+            restarts=restarts_of(self.pods),
+        )
+
+    @property
     def in_words(self) -> str:
         """`2 of 3 pods are Running`."""
         return f"{sum(pod.running for pod in self.pods)} of {len(self.pods)} pods are Running"
@@ -48,25 +57,18 @@ def event_names(criteria: Iterable[Criterion]) -> frozenset[str]:
     return frozenset(names | every)
 
 
-def unmet(
-    criterion: Criterion,
-    pods: tuple[PodFacts, ...],
-    workload: WorkloadFacts | None = None,
-    besides: Besides = Besides(),  # noqa: B008  an immutable value
-) -> str | None:
-    """What a criterion that must *become* true still waits for; None where it holds, or is of the other kind."""
-    if criterion.must != "become" or not criterion.understood:
+def unmet(criterion: Criterion, live: Live) -> str | None:
+    """What is still waited for before a criterion is watched; None where it holds, or cannot be judged.
+
+    What must *become* true must be seen to hold. What must *stay* true must not be seen broken: nothing can stay as it
+    never was. Neither is new what there is before anything has settled.
+    """
+    if not criterion.understood:
         return None
-    judged = compiled(criterion.expression).judge(
-        Snapshot(
-            pods=pods,
-            all_pods=pods,
-            workload=workload,
-            node=besides.node,
-            unknown=besides.unknown,
-            states=STATES,
-        )
-    )
+    expression, snapshot = compiled(criterion.expression), _snapshot(live.watermark, live)[0]
+    if criterion.must == "stay" and expression.holds(snapshot) is not False:
+        return None
+    judged = expression.judge(snapshot)
     return None if judged.holds else judged.evidence
 
 

@@ -117,7 +117,7 @@ def _judges(plan: Plan) -> Part:
     settle, window = (
         duration_in_words(timedelta(seconds=seconds)) for seconds in (plan.settle_seconds, plan.window_seconds)
     )
-    part.say(f"what must become true is waited for, {settle} at most; then all of it must hold for {window}")
+    part.say(f"all of it is waited for, {settle} at most; then it must hold for {window}")
     return part
 
 

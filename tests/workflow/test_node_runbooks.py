@@ -11,13 +11,15 @@ from runmend.core.outcomes import Outcome
 from runmend.plan.messages import RunResult
 from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
+from runmend.runbook.criteria import criterion_of
 from tests.builders import GOOD
-from tests.runs import Failed
+from tests.node_runbooks import node_plan
+from tests.runs import Failed, until_tried
 from tests.workflow.acts import skip_to_end
 from tests.workflow.scenes import patches
 from tests.workflow.test_drains import evictions, on_node
 from tests.workflow.test_nodes import ALERTS, NODE, unschedulable
-from tests.world import World, a_world
+from tests.world import PATIENCE, World, a_world
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 PATH = "/api/v1/nodes/node-0"
@@ -116,3 +118,23 @@ async def test_a_node_that_is_not_well_stays_cordoned(nodes: World, condition: s
     assert isinstance(failed, Failed), failed
     assert failed.kind == "Unhandled"
     assert unschedulable(nodes)
+
+
+async def test_what_shall_stay_true_is_waited_for_before_it_is_watched(nodes: World) -> None:
+    under_pressure(nodes, "True")
+    criterion = criterion_of("Node has no disk pressure for 10 minutes", 1)
+    assert criterion
+    plan = node_plan("kubectl cordon {node}").model_copy(update={"criteria": (criterion,), "window_seconds": 600})
+    handle = await nodes.start(ALERTS, plan=plan, target=NODE)
+    await until_tried(handle, "node.disk_pressure is true", PATIENCE)
+    under_pressure(nodes, "False")
+    await skip_to_end(nodes, handle)
+    result = await nodes.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    assert result.window_seconds == 600
+
+
+def under_pressure(world: World, status: str) -> None:
+    pressure = {"type": "DiskPressure", "status": status, "reason": "x", "message": "", "lastTransitionTime": None}
+    world.patch(f"{PATH}/status", {"status": {"conditions": [pressure]}})

@@ -45,7 +45,7 @@ def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
     ]
     now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment_facts(replicas=replicas))
     call = SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=())
-    return _missing(now, call, Besides())
+    return _missing(now, call, Besides(), ())
 
 
 def test_nothing_is_missing_where_all_pods_of_the_new_revision_run() -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 import pytest
 
 from runmend.facts.event import EventFacts
+from runmend.facts.node import NodeFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.language.verdicts import Live, broken, judge, restarts_of, settled_pods, unmet
 from runmend.plan.criteria import Criterion, Status, Watermark
@@ -22,6 +23,7 @@ RUNNING = read("Pod is Running")
 LEAVING = read("Pod transitions from ImagePullBackOff to Running")
 STARTED = read("Container starts successfully")
 SILENT = read("No new ImagePullBackOff events for 5 minutes")
+READY_FOR_LONG = read("Pods are Ready for 5 minutes")
 STEADY = read("No container restarts for 5 minutes")
 UNREAD = Criterion(text="Users are happy", line=9)
 BACK_OFF = 'Back-off pulling image "registry.example/app:missing"'
@@ -95,21 +97,40 @@ def live(*pods: PodFacts, events: tuple[EventFacts, ...] = ()) -> Live:
             (a_waiting_pod(),),
             'web-1: app: done is false, state is "waiting", started is false (Pending, app waits (ImagePullBackOff))',
         ),
-        (SILENT, (a_waiting_pod(),), None),
-        (STEADY, (), None),
+        (SILENT, (a_pod(),), None),
+        (STEADY, (a_pod("web-1", a_container(restarts=3)),), None),
+        (READY_FOR_LONG, (a_pod(),), None),
+        (READY_FOR_LONG, (a_waiting_pod(),), "web-1: running is false (Pending, app waits (ImagePullBackOff))"),
         (UNREAD, (), None),
     ],
 )
-def test_what_must_become_true_says_what_it_waits_for(
+def test_a_criterion_says_what_it_waits_for(
     criterion: Criterion, pods: tuple[PodFacts, ...], waits_for: str | None
 ) -> None:
-    assert unmet(criterion, pods) == waits_for
+    assert unmet(criterion, live(*pods)) == waits_for
+
+
+def test_what_is_there_before_anything_has_settled_is_not_new() -> None:
+    seen = live(a_pod("web-1", a_container(restarts=3)), events=(an_event(),))
+
+    assert [unmet(criterion, seen) for criterion in (SILENT, STEADY)] == [None, None]
+
+
+def test_nothing_can_stay_as_it_never_was() -> None:
+    cordoned = Criterion(text="cordoned", line=1, expression="!node.schedulable", must="stay", seconds=60)
+    node = NodeFacts(name="n1", uid="u1")
+    unread = Live(pods=(), events=(), unknown={"node": "forbidden"})
+
+    assert unmet(cordoned, Live(pods=(), events=(), node=node)) == "node.schedulable is true"
+    assert unmet(cordoned, Live(pods=(), events=(), node=node.model_copy(update={"schedulable": False}))) is None
+    assert unmet(cordoned, unread) is None
+    assert unmet(cordoned.model_copy(update={"must": "become"}), unread)
 
 
 def test_a_sidecar_that_has_ended_has_not_started() -> None:
     proxy = ContainerFacts(name="proxy", init=True, sidecar=True, image="x", state="terminated", exit_code=0)
 
-    assert unmet(STARTED, (a_pod("web-1", proxy),)) == (
+    assert unmet(STARTED, live(a_pod("web-1", proxy))) == (
         'web-1: proxy: done is false, state is "terminated", started is false '
         "(Running, proxy terminated (no reason given))"
     )
@@ -118,14 +139,14 @@ def test_a_sidecar_that_has_ended_has_not_started() -> None:
 def test_an_init_container_that_has_finished_counts_as_started() -> None:
     setup = ContainerFacts(name="setup", init=True, image="x", state="terminated", reason="Completed", exit_code=0)
 
-    assert unmet(STARTED, (a_pod("web-1", setup, a_container()),)) is None
-    assert unmet(STARTED, (a_pod("web-1", setup.model_copy(update={"exit_code": 1}), a_container()),)) == (
+    assert unmet(STARTED, live(a_pod("web-1", setup, a_container()))) is None
+    assert unmet(STARTED, live(a_pod("web-1", setup.model_copy(update={"exit_code": 1}), a_container()))) == (
         'web-1: setup: done is false, state is "terminated", started is false (Running, setup terminated (Completed))'
     )
 
 
 def test_many_troubled_pods_are_cut_in_the_evidence() -> None:
-    waits_for = unmet(RUNNING, tuple(a_waiting_pod(f"web-{number}") for number in range(8)))
+    waits_for = unmet(RUNNING, live(*(a_waiting_pod(f"web-{number}") for number in range(8))))
 
     assert waits_for is not None
     assert waits_for.endswith("web-4: running is false (Pending, app waits (ImagePullBackOff)); and 3 more")

@@ -35,7 +35,7 @@ def test_the_shipped_runbook_says_what_it_reads_and_changes_and_how_it_is_judged
     ]
     judged = part(text, "How success is judged")
     assert 'line 50: "Pod transitions from ImagePullBackOff to Running"' in judged
-    assert judged[-1] == "what must become true is waited for, 10m 00s at most; then all of it must hold for 5m 00s"
+    assert judged[-1] == "all of it is waited for, 10m 00s at most; then it must hold for 5m 00s"
     assert part(text, "What stays manual") == ["nothing"]
     assert part(text, "What only recommends, and why") == ["nothing"]
 
