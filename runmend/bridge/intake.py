@@ -117,9 +117,13 @@ class Intake:
             if each_alert.status == "resolved":
                 resolved[index] = alert
                 continue
+            plan = self._catalog.for_alert(alert.labels, each_alert.notes)
+            if plan is None:
+                why_none = self._catalog.why_none(alert.labels, each_alert.notes)
+                taking.rule([index], Ruling(Answer.UNROUTED, why_none))
+                continue
             try:
-                plan = self._catalog.for_alert(alert.labels, each_alert.notes)
-                routed = check_place(index, alert, subject, plan, self._settings, each_alert.notes)
+                routed = check_place(index, alert, subject, plan, self._settings)
             except Unrouted as why:
                 taking.rule([index], Ruling(Answer.UNROUTED, str(why)))
             else:

@@ -143,7 +143,7 @@ def _routed(plan: Plan, given: Mapping[str, str], settings: Settings) -> Routed:
         fingerprint=f"manual-{secrets.token_hex(4)}", starts_at=datetime.now(UTC).isoformat(), labels=subject.labels
     )
     try:
-        return check_place(0, made, subject, plan, settings, {})
+        return check_place(0, made, subject, plan, settings)
     except Unrouted as error:
         raise Refused(f"{error}; {_remedy(labels, plan, settings)}") from error
 

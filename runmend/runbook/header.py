@@ -44,7 +44,7 @@ DESCRIPTIVE = frozenset(
 _EXAMPLES = {
     "runbook_id": "runbook_id: RB_EXAMPLE",
     "alertname": "alertname: KubePodImagePullBackOff",
-    "title": "title: What the runbook repairs",
+    "title": "title: What the runbook repairs, or begin with a heading",
 }
 
 
@@ -98,17 +98,24 @@ def read_header(document: Document, report: Report) -> Header:
             first, f"the front matter is {kind}, not a mapping", f"write keys and values: {_EXAMPLES['runbook_id']}"
         )
         return Header()
-    return _Reader(node, first, report).read()
+    return _Reader(node, first, report, _first_heading(document)).read()
+
+
+def _first_heading(document: Document) -> str:
+    """The document's own title, where its first heading is one."""
+    first = next((part for part in document.parts if part.heading), None)
+    return " ".join(first.heading.plain.split()) if first and first.heading and first.level == 1 else ""
 
 
 class _Reader:
     """Reads one mapping; an error in one key keeps no other from being read."""
 
-    def __init__(self, node: Mapping, first: int, report: Report) -> None:
+    def __init__(self, node: Mapping, first: int, report: Report, heading: str) -> None:
         self._entries = {key.value: value for key, value in node.entries}
         self._lines = {key.value: first + key.line for key, _ in node.entries}
         self._first = first
         self._report = report
+        self._heading = heading
 
     def read(self) -> Header:
         self._silence()
@@ -117,7 +124,7 @@ class _Reader:
             runbook_id=self._runbook_id(),
             alertnames=self._alertnames(),
             match=self._match(),
-            title=self._text("title", required=True),
+            title=self._text("title", required=not self._heading) or self._heading,
             description=self._text("description", required=False),
             target=self._target(),
             problem=self._problem(),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runmend.alerts.matchers import exclude_each_other
+from runmend.core.names import quoted
 from runmend.core.printable import in_one_line
 from runmend.plan.plan import Plan
 from runmend.runbook.compiler import Compiled, compile_runbook
@@ -16,6 +17,9 @@ from runmend.runbook.diagnostics import Diagnostic, Report, RunbookError
 from runmend.runbook.document import SIZE_MAX
 from runmend.runbook.files import read_file, runbook_files
 from runmend.runbook.isolated import IsolatedCompiler
+
+_SHOWN = 5
+"""The most runbooks that a reason names."""
 
 Compiler = Callable[[bytes, str], Compiled]
 """As `compile_runbook`."""
@@ -181,11 +185,26 @@ class Catalog:
 
         An alert that names an unknown runbook_id is answered by none.
         """
-        named = labels.get("runbook_id") or annotations.get("runbook_id")
-        if named:
+        if named := _asked_for(labels, annotations):
             return self._loaded.plans.get(named)
         plans = self._by_alertname.get(labels.get("alertname", ""), ())
         return next((plan for plan in plans if all(matcher.matches(labels) for matcher in plan.match)), None)
+
+    def why_none(self, labels: Mapping[str, str], annotations: Mapping[str, str]) -> str:
+        """Why no plan answers an alert."""
+        if named := _asked_for(labels, annotations):
+            return f"no runbook is loaded for runbook_id {quoted(named)}"
+        name = labels.get("alertname", "")
+        plans = self._by_alertname.get(name, ())
+        wanted = [f"{plan.runbook_id} {', '.join(map(str, plan.match))}" for plan in plans]
+        if wanted:
+            listed = "; ".join(wanted[:_SHOWN])
+            return f"no runbook for alertname {quoted(name)} takes its labels; they are to match: {listed}"
+        return f"no runbook is loaded for alertname {quoted(name)}"
+
+
+def _asked_for(labels: Mapping[str, str], annotations: Mapping[str, str]) -> str | None:
+    return labels.get("runbook_id") or annotations.get("runbook_id")
 
 
 def _by_alertname(loaded: Loaded) -> dict[str, tuple[Plan, ...]]:

@@ -50,9 +50,7 @@ def may_change(settings: Settings, target: Target) -> bool:
     return settings.may_change(target.namespace) if target.namespace else settings.may_change_node(target.name)
 
 
-def check_place(
-    index: int, alert: Alert, subject: Subject, plan: Plan | None, settings: Settings, notes: Mapping[str, str]
-) -> Routed:
+def check_place(index: int, alert: Alert, subject: Subject, plan: Plan, settings: Settings) -> Routed:
     """Let a firing alert through to its cluster, where it may go there.
 
     Every value that ends up in a request is looked at here, before the first request is made.
@@ -63,17 +61,12 @@ def check_place(
         subject: what its labels speak of.
         plan: the runbook that answers it.
         settings: the installation's.
-        notes: its annotations.
 
     Raises:
-        Unrouted: it has no runbook, lacks a label, is about an object that no runbook can fix yet, or about a place
+        Unrouted: it lacks a label, is about an object that no runbook can fix yet, or about a place
             where nothing may be changed, or holds a name that is none.
     """
     labels = alert.labels
-    if plan is None:
-        asked = labels.get("runbook_id") or notes.get("runbook_id")
-        what = f"runbook_id {quoted(asked)}" if asked else f"alertname {quoted(labels.get('alertname', ''))}"
-        raise Unrouted(f"no runbook is loaded for {what}")
     _refuse_missing(labels, subject, plan)
     if subject.kind and subject.kind not in (*WORKLOADS, plan.target) and subject.from_exporter:
         raise Unrouted(_exporters(f"{subject.kind} {quoted(subject.name)}", labels))

@@ -71,7 +71,7 @@ def test_whatever_labels_hold_only_names_reach_a_request(labels: dict[str, str])
     alert = read_alert(an_alert() | {"labels": labels})
 
     try:
-        found = check_place(0, alert.alert, alert.subject, PLAN, Settings(), {})
+        found = check_place(0, alert.alert, alert.subject, PLAN, Settings())
     except Unrouted as why:
         assert len(str(why)) < 400  # noqa: PT017  either outcome is right; both are looked at
     else:

@@ -92,6 +92,20 @@ def test_the_runbook_with_the_most_matchers_that_match_wins(tmp_path: Path) -> N
     assert answers(alertname="B", namespace="pay") == ""
 
 
+def test_an_alert_that_no_runbook_takes_is_told_which_labels_they_want(tmp_path: Path) -> None:
+    catalog = Catalog(files(tmp_path, shop=matching("RB_SHOP", "namespace=shop", "team!=web")))
+
+    def why(labels: dict[str, str], annotations: dict[str, str] | None = None) -> str:
+        assert catalog.for_alert(labels, annotations or {}) is None
+        return catalog.why_none(labels, annotations or {})
+
+    assert why({"alertname": "B"}) == "no runbook is loaded for alertname 'B'"
+    assert why({"alertname": "A"}, {"runbook_id": "RB_B"}) == "no runbook is loaded for runbook_id 'RB_B'"
+    assert why({"alertname": "A", "namespace": "pay"}) == (
+        'no runbook for alertname \'A\' takes its labels; they are to match: RB_SHOP namespace="shop", team!="web"'
+    )
+
+
 def test_a_tie_is_a_problem_of_the_later_file(tmp_path: Path) -> None:
     files(tmp_path, a=matching("RB_A", "team=web"), b=matching("RB_B", "namespace=~shop|pay"))
 

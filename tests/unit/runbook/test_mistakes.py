@@ -127,6 +127,7 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
     messages = said(
         changed(
             ("title: ImagePullBackOff Remediation\n", ""),
+            ("# ImagePullBackOff Remediation", "Some text."),
             (
                 "kubectl get events -n {namespace} --field-selector involvedObject.name={pod}`\n- **cond",
                 "kubectl exec {pod}`\n- **cond",
@@ -137,7 +138,7 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
     )
 
     assert messages == [
-        "rb.md:1: error: title is missing; add title: What the runbook repairs",
+        "rb.md:1: error: title is missing; add title: What the runbook repairs, or begin with a heading",
         (
             "rb.md:34: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell "
             "what that changed; "
@@ -153,6 +154,11 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
             "to 24 hours"
         ),
     ]
+
+
+def test_without_a_title_the_document_s_own_heading_is_one() -> None:
+    assert compiled(("title: ImagePullBackOff Remediation\n", "")).plan.title == "ImagePullBackOff Remediation"
+    assert compiled(("title: ImagePullBackOff Remediation", "title: Another")).plan.title == "Another"
 
 
 def test_a_changing_runbook_needs_a_criterion_that_can_be_checked() -> None:

@@ -22,7 +22,7 @@ WORKER = Target(cluster="prod", kind="Node", name="worker-1")
 def routed(settings: Settings = ANY, /, **labels: str) -> Routed:
     alert = a_node_alert("").model_copy(update={"labels": {"alertname": "KubeNodeNotReady", **labels}})
     subject = subject_of(alert.labels)
-    return check_place(0, alert.model_copy(update={"labels": subject.labels}), subject, PLAN, settings, {})
+    return check_place(0, alert.model_copy(update={"labels": subject.labels}), subject, PLAN, settings)
 
 
 def test_a_node_is_found_by_its_label_alone() -> None:

@@ -15,7 +15,7 @@ ASKS = "Requires: `namespace`, `pod` labels"
 def refusal(plan: Plan, **labels: str) -> str:
     alert = an_alert("").model_copy(update={"labels": {"alertname": "KubePodImagePullBackOff", **labels}})
     with pytest.raises(Unrouted) as refused:
-        check_place(0, alert, subject_of(alert.labels), plan, Settings(), {})
+        check_place(0, alert, subject_of(alert.labels), plan, Settings())
     return str(refused.value)
 
 
