@@ -17,6 +17,7 @@ class Scenario(StrEnum):
     CRASH_LOOP = "crash-loop"
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
+    CONTAINER_CREATING = "container-creating"
 
 
 class Trouble(StrEnum):
@@ -29,6 +30,7 @@ class Trouble(StrEnum):
     CRASH_LOOP = "crash-loop"
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
+    CONTAINER_CREATING = "container-creating"
     NOT_READY = "not-ready"
 
 

@@ -31,6 +31,7 @@ _SCRIPTED: Final = "registry.example/app:"
 _MISSING: Final = f"{_SCRIPTED}missing"
 _PULLING: Final = "ImagePullBackOff"
 _CRASHING: Final = "CrashLoopBackOff"
+_CREATING: Final = "ContainerCreating"
 _BROKEN_SECONDS: Final = 40
 _REQUEST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
@@ -49,7 +50,8 @@ class Scenario:
 
     `image` is what the Deployment is made with, `then` what a rollout changes it to; None: there is none. `waits` is
     what its containers wait for then; empty: they run, and are not ready. `container` is what else the container
-    has. `expects` is the outcome of the shipped runbook's run, None where no shipped runbook is for it.
+    has, `pod` what else its pods have. `expects` is the outcome of the shipped runbook's run, None where no shipped
+    runbook is for it.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Scenario:
     waits: str = _PULLING
     alertname: str = "KubePodImagePullBackOff"
     container: Mapping[str, Any] = field(default_factory=dict)
+    pod: Mapping[str, Any] = field(default_factory=dict)
     expects: Outcome | None = Outcome.RESOLVED
 
     def broken(self, pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:
@@ -110,6 +113,16 @@ SCENARIOS: Final = {
             waits=_CRASHING,
             alertname="KubePodOOMKilled",
             container={"resources": {"limits": {"memory": "100Mi"}}},
+        ),
+        Scenario(
+            "container-creating",
+            GOOD,
+            "was made with a volume of the ConfigMap web-config, which is not there",
+            waits=_CREATING,
+            alertname="KubeContainerWaiting",
+            container={"volumeMounts": [{"name": "config", "mountPath": "/etc/web"}]},
+            pod={"volumes": [{"name": "config", "configMap": {"name": "web-config"}}]},
+            expects=Outcome.UNHANDLED,
         ),
         Scenario(
             "not-ready",
@@ -227,7 +240,7 @@ def _deployment(scenario: Scenario, name: str) -> dict[str, Any]:
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": {"containers": [app, {"name": "proxy", "image": BESIDE}]},
+                "spec": {"containers": [app, {"name": "proxy", "image": BESIDE}], **scenario.pod},
             },
         },
     }
