@@ -76,7 +76,9 @@ _LABELS: Final = "map(string, string)"
 GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
     {
         "pods": Group("Pod", "the target's pods of its current revision", shape="list"),
-        "pod": Group("Pod", "the alert's pod"),
+        "pod": Group(
+            "Pod", "the alert's pod; where it names none, the target's first that is not running, else its first"
+        ),
         "container": Group("Container", "the alert's container, else the affected one"),
         "workload": Group("Workload", "the workload that is the target"),
         "node": Group(

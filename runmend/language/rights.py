@@ -105,9 +105,12 @@ _OF_NODES: Final = (Right("", ("nodes",), ("get",)),)
 _OF_NODES_BRIDGE: Final = (
     Right("", ("nodes",), ("get", "list"), "Whether an alert's node is there: by name where a webhook tells of few."),
 )
+_ITSELF: Final = "For alerts that name a workload itself, and none of its pods."
 _OF_THE_BRIDGE: Final = (
     Right("", ("pods",), ("get", "list")),
     Right("apps", ("replicasets",), ("get", "list")),
+    Right("apps", ("deployments", "statefulsets", "daemonsets"), ("get", "list"), _ITSELF),
+    Right("batch", ("jobs",), ("get", "list"), _ITSELF),
 )
 
 WORKER: Final = "worker"

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 
+from runmend.core.kinds import is_in_no_namespace
 from runmend.facts.step import StepFacts
 from runmend.language.outputs import told_by
-from runmend.plan.plan import Plan, Step, target_labels
+from runmend.plan.plan import WORKLOAD_LABELS, Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
@@ -175,16 +176,18 @@ def _warn_of_labels(steps: tuple[Step, ...], target: str, report: Report) -> Non
     asking = next((step for step in steps if step.required_labels), None)
     if asking is None:
         return
-    required = {label for step in steps for label in step.required_labels}
-    if missing := [name for name in target_labels(target) if name not in required]:
-        asked = listed([*dict.fromkeys(label for step in steps for label in step.required_labels)], "and")
+    required = tuple(dict.fromkeys(label for step in steps for label in step.required_labels))
+    instead = () if is_in_no_namespace(target) else tuple(WORKLOAD_LABELS.values())
+    found_by = [(name, *(instead if name == "pod" else ())) for name in target_labels(target)]
+    if missing := [names for names in found_by if not set(names) & set(required)]:
+        add = [*required, *(names[0] for names in missing)]
         report.warning(
             Kind.MISSING_LABEL,
             asking.line,
-            f"the conditions require {asked}; an alert without {listed(missing, 'or')} starts no run either, because "
-            f"a run finds what it fixes by its {target.lower() or 'pod'}",
-            f"write Requires: {', '.join(f'`{name}`' for name in target_labels(target))} labels, and let the alert "
-            f"carry {'both' if not target else 'it'}",
+            f"the conditions require {listed(required, 'and')}; an alert without "
+            f"{listed([name for names in missing for name in names], 'or')} starts no run either, because a run finds "
+            "what it fixes by it",
+            f"write Requires: {', '.join(f'`{name}`' for name in add)} labels, and let the alert carry them",
         )
 
 
