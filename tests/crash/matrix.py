@@ -23,10 +23,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from temporalio.client import Client
 
 from runmend.bridge import create_app
+from runmend.core.kinds import BY_NAME
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
-from runmend.local.demo.broken import NAME, NAMESPACE, BrokenDeployment, Scenario, webhook
+from runmend.local.demo.broken import Breaking, Scenario, webhook
 from runmend.local.sandbox import Sandbox
 from runmend.runbook import Catalog
 from runmend.runbook.loader import Loaded
@@ -41,7 +42,6 @@ PATIENCE: Final = 120.0
 """Seconds to wait for a run's end."""
 AT_ONCE: Final = 10
 """How many runs there are at a time: a run whose worker died mostly waits for that to be noticed."""
-_TARGET: Final = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/{NAME}"
 _MADE_UP: Final = re.compile(r"(?<=-)[a-z0-9]{8,10}(-[a-z0-9]{5})?(?=$|/)")
 """What Kubernetes makes up in the names of ReplicaSets and pods."""
 
@@ -174,7 +174,7 @@ class Matrix:
         name = f"crash-{point.moment}-{point.number}" if point else "crash-none"
         with tempfile.TemporaryDirectory() as folder, Sandbox(wrap=killer.wrap) as sandbox:
             kubeconfig = sandbox.write_kubeconfig(Path(folder) / "kubeconfig")
-            run, run_id = await self._start(name, kubeconfig)
+            run, run_id, target = await self._start(name, kubeconfig)
             handle = self.client.get_workflow_handle(run, run_id=run_id)
             async with self._worker(name, kubeconfig) as worker:
                 killer.worker = worker
@@ -192,7 +192,7 @@ class Matrix:
             result = ended.result if isinstance(ended, Failed) else ended
             headers = {"Authorization": f"Bearer {sandbox.token}"}
             async with httpx.AsyncClient(base_url=sandbox.url, headers=headers, trust_env=False) as api:
-                spec = (await api.get(_TARGET)).raise_for_status().json()["spec"]
+                spec = (await api.get(target)).raise_for_status().json()["spec"]
         told = {
             "outcome": str(result.outcome),
             "steps": [(step.action_id, str(step.status)) for step in result.steps],
@@ -202,19 +202,21 @@ class Matrix:
         }
         return Ran(told, killer.writes, tuple(killer.asked), reached)
 
-    async def _start(self, name: str, kubeconfig: Path) -> tuple[str, str]:
-        """Break something and post the alert: the run's ids. No worker is there yet."""
+    async def _start(self, name: str, kubeconfig: Path) -> tuple[str, str, str]:
+        """Break something and post the alert: the run's ids, and its target's path. No worker is there yet."""
         connection = Connection.to(kubeconfig, None)
         cluster = Cluster(connection)
-        pods = await BrokenDeployment(connection, cluster).make(self.scenario)
-        app = create_app(Settings(cluster=name), self.client, cluster, self.catalog)
+        broken = await Breaking(connection, cluster).make(self.scenario)
+        app = create_app(Settings(cluster=name, nodes="*"), self.client, cluster, self.catalog)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as bridge:
-            body = webhook(self.scenario.broken(pods), self.scenario, cluster=name)
+            body = webhook(broken, cluster=name)
             [answer, *_] = (await bridge.post("/alerts", json=body)).json()["alerts"]
         cluster.close()
         assert answer["answer"] == "started", answer
         described = await self.client.get_workflow_handle(answer["run"]).describe()
-        return described.id, described.run_id
+        target = broken.target
+        path = BY_NAME[target.kind].path.format(namespace=target.namespace, name=target.name)
+        return described.id, described.run_id, path
 
     @asynccontextmanager
     async def _worker(self, name: str, kubeconfig: Path) -> AsyncIterator[Started]:
@@ -223,6 +225,7 @@ class Matrix:
             "TEMPORAL_ADDRESS": self.client.service_client.config.target_host,
             "KUBECONFIG": str(kubeconfig),
             "RUNMEND_CLUSTER": name,
+            "RUNMEND_NODES": "*",
             "RUNMEND_LOOK_SECONDS": str(LOOK_SECONDS),
         }
         with ExitStack() as stack:

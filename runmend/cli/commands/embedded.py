@@ -17,6 +17,8 @@ class Scenario(StrEnum):
     CRASH_LOOP = "crash-loop"
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
+    NODE_NOT_READY = "node-not-ready"
+    NODE_UNSCHEDULABLE = "node-unschedulable"
 
 
 class Trouble(StrEnum):
@@ -30,6 +32,8 @@ class Trouble(StrEnum):
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
     NOT_READY = "not-ready"
+    NODE_NOT_READY = "node-not-ready"
+    NODE_UNSCHEDULABLE = "node-unschedulable"
 
 
 def sandbox(
@@ -103,7 +107,7 @@ def demo(
         Path | None, typer.Option(metavar="FILE", help="Write a picture of what was shown to this file, as SVG.")
     ] = None,
 ) -> int:
-    """Break a Deployment in an embedded cluster and watch its runbook repair it.
+    """Break a Deployment, or a node, in an embedded cluster and watch its runbook repair it.
 
     Needs no cluster; touches nothing of yours.
     """
