@@ -122,11 +122,16 @@ def _facts() -> Iterator[str]:
         yield f"### {kind}" + (f" ({', '.join(groups)})" if groups else "")
         yield ""
         rows = (
-            (code(fact.name), fact.type, _cell(means), code(example_of(kind, fact, means)))
+            (code(fact.name), fact.type, _cell(means), code(in_a_gate(example_of(kind, fact, means))))
             for fact, means in described(model)
         )
         yield from _table(("fact", "type", "", "example"), rows)
         yield ""
+
+
+def in_a_gate(expression: str) -> str:
+    """An expression as a gate may write it, where it asks what an earlier step came to."""
+    return re.sub(r'steps\["(\w+)"\]', r"\1", expression)
 
 
 def _cell(text: str) -> str:

@@ -17,7 +17,7 @@ _NAMED: Final = re.compile(r"`([A-Za-z]+)`")
 _OF_KINDS: Final = {model: name for name, model in MODELS.items()}
 _VALUES: Final = frozenset({"waiting", "running", "terminated"})
 _OF_NUMBERS: Final = {"bytes": "256Mi", "millicores": "500m"}
-_BEHIND_GROUPS: Final = {"list": "{0}.exists({1}, {1}.", "map": '{0}["NAME"].'}
+_BEHIND_GROUPS: Final = {"list": "{0}.exists({1}, {1}.", "map": '{0}["look"].'}
 
 
 @cache
