@@ -90,6 +90,14 @@ class StubCluster(Cluster):
         """No expression of the benchmark names one."""
         raise NotFound(f"Node {name}")
 
+    def usage_of_pods(self, namespace: str, selector: str = "", *, name: str = "") -> dict[str, dict[str, Resources]]:  # noqa: ARG002
+        """It has no metrics API."""
+        raise NotFound(f"PodMetrics {namespace}")
+
+    def usage_of_node(self, name: str) -> Resources:
+        """It has no metrics API."""
+        raise NotFound(f"NodeMetrics {name}")
+
     def secret(self, namespace: str, name: str) -> Json:
         """None is there."""
         raise NotFound(f"Secret {namespace}/{name}")

@@ -41,6 +41,10 @@ def _operations_of(plans: list[Plan]) -> list[Operation]:
 
 
 def _groups_of(plans: list[Plan]) -> set[str]:
-    """The groups of facts that expressions name; those about nodes have the nodes' own roles for it."""
-    expressions = (each for plan in plans if plan.target != "Node" for each in plan.expressions)
-    return {group for each in expressions for group in compiled(each).groups}
+    """The groups of facts that expressions name, those about nodes have the nodes' own roles for it; and of what they
+    ask how much it uses.
+    """
+    named = (each for plan in plans if plan.target != "Node" for each in plan.expressions)
+    groups = {group for each in named for group in compiled(each).groups}
+    used = {of for plan in plans for each in plan.expressions for of in compiled(each).usage}
+    return groups | {f"usage of {of}" for of in used}
