@@ -14,7 +14,7 @@ from runmend.core.errors import NotFound
 from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts, Owner
-from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts

@@ -7,7 +7,7 @@ so no value can change the operation's structure, and each is checked for what i
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from runmend.alerts.matchers import Matcher
 from runmend.core.frozen import Frozen
@@ -33,9 +33,18 @@ DERIVED_PLACEHOLDERS = frozenset(
 """What `runmend.language.derived` takes from what was observed; an action's own item of such a name comes first."""
 
 
+WORKLOAD_LABELS: Final = {
+    "Deployment": "deployment",
+    "StatefulSet": "statefulset",
+    "DaemonSet": "daemonset",
+    "Job": "job_name",
+}
+"""Kind → the label by which an alert names a workload itself, and none of its pods."""
+
+
 def target_labels(kind: str) -> tuple[str, ...]:
     """The labels by which a run finds what it fixes, by the kind of its target (empty: a pod's workload): an alert
-    without them starts none, whatever its runbook requires.
+    without them starts none, whatever its runbook requires. One of `WORKLOAD_LABELS` may stand for `pod`.
     """
     return (kind.lower(),) if is_in_no_namespace(kind) else ("namespace", "pod")
 

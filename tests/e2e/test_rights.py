@@ -117,6 +117,8 @@ UNKNOWN = {
     ("get", "secrets"): (VALID, f"{SECRET}: unknown: "),
 }
 """What a run that resolves without it calls unknown: the runbook's point, and how it begins."""
+ITSELF = {"deployments": "deployment", "statefulsets": "statefulset", "daemonsets": "daemonset", "jobs": "job_name"}
+"""The label of the alerts for which the bridge needs it: they name no pod, and a runbook that requires none."""
 REMARKED = ("create", "events")
 """What a run that resolves without it remarks."""
 
@@ -194,6 +196,8 @@ def ground(
     runbooks = folder / "of-rights"
     runbooks.mkdir()
     (runbooks / "RB_IMAGEPULL.md").write_text(a_runbook(fallback=GOOD))
+    podless = a_runbook("RB_WORKLOAD", "KubeWorkload").replace("`namespace`, `pod` labels", "`namespace` label")
+    (runbooks / "RB_WORKLOAD.md").write_text(podless)
     with real.namespace() as home:
         # The shipped admission policy holds these accounts too.
         real.http.patch(
@@ -331,9 +335,12 @@ async def test_a_webhook_without_it_is_answered_with_a_problem_and_starts_nothin
 ) -> None:
     with a_shop(ground, client, every_right_but(right)) as shop:
         pods = shop.deploy(replicas=1)
-        webhook = firing(pods)
-        if right.verb == "list":  # which is for many pods; those of the other alerts are gone
-            webhook["alerts"] += [alert for n in range(FEW) for alert in firing(pods, pod=f"gone-{n}")["alerts"]]
+        label = ITSELF.get(right.resource, "pod")
+        about = {"pod": "", "alertname": "KubeWorkload"} if label != "pod" else {}
+        webhook = firing(pods, **about, **({label: "web"} if about else {}))
+        if right.verb == "list":  # which is for many; those of the other alerts are gone
+            others = [firing(pods, **about | {label: f"gone-{n}"}) for n in range(FEW)]
+            webhook["alerts"] += [alert for other in others for alert in other["alerts"]]
         answer = ground.installation.post(webhook)
 
         assert (answer.status_code, answer.headers["content-type"]) == (503, "application/problem+json")

@@ -65,7 +65,7 @@ def test_what_is_used_may_be_read_only_where_an_expression_asks_for_it() -> None
         (["nodes"], ["get"]),
     ]
     assert verbs_of(both) == nothing
-    of_nodes = yaml.safe_load_all(roles_yaml([*READS, command("kubectl cordon {node}")], {"usage of node"}))
+    of_nodes = yaml.safe_load_all(roles_yaml([*READS, command("kubectl cordon {node}")], (), {"usage of node"}))
     (worker,) = [role for role in of_nodes if role["metadata"]["name"] == "runmend-worker-nodes"]
     assert {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes"], "verbs": ["get"]} in worker["rules"]
 
