@@ -68,7 +68,7 @@ check: $(STAMP) ## lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## throughput against a hand-written workflow; ARGS=cost or ARGS=alerts: what a run, or a large webhook, asks for
+bench: $(STAMP) ## throughput against a hand-written workflow; ARGS=cost, alerts or compile: what a run, a large webhook, or a directory of runbooks costs
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove .venv, caches and builds
