@@ -18,6 +18,8 @@ class Scenario(StrEnum):
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
     CONTAINER_CREATING = "container-creating"
+    NODE_NOT_READY = "node-not-ready"
+    NODE_UNSCHEDULABLE = "node-unschedulable"
 
 
 class Trouble(StrEnum):
@@ -32,6 +34,8 @@ class Trouble(StrEnum):
     OUT_OF_MEMORY = "out-of-memory"
     CONTAINER_CREATING = "container-creating"
     NOT_READY = "not-ready"
+    NODE_NOT_READY = "node-not-ready"
+    NODE_UNSCHEDULABLE = "node-unschedulable"
 
 
 def sandbox(
@@ -105,7 +109,7 @@ def demo(
         Path | None, typer.Option(metavar="FILE", help="Write a picture of what was shown to this file, as SVG.")
     ] = None,
 ) -> int:
-    """Break a Deployment in an embedded cluster and watch its runbook repair it.
+    """Break a Deployment, or a node, in an embedded cluster and watch its runbook repair it.
 
     Needs no cluster; touches nothing of yours.
     """
