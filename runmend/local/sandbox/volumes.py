@@ -1,5 +1,6 @@
-"""Which volumes of a pod a kubelet cannot mount: those whose ConfigMap or Secret, or a key of it, is not there. A volume
-that no container mounts is passed over.
+"""Which volumes of a pod a kubelet cannot mount: those whose ConfigMap or Secret, or a key of it, is not there.
+
+A volume that no container mounts is passed over.
 """
 
 from collections.abc import Iterator
