@@ -83,13 +83,14 @@ def snapshot_of(
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
     waits in the runbook's state. `before` is what the earlier steps came to, read and changed.
     """
-    pods = now.pods
     pod = now.workloads.pod(now.first_pod(alerts))
     alert = next((alert for alert in alerts if pod and alert.pod == pod.name), next(iter(alerts), None))
     affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
+    besides = Besides.read(cluster, now, asked, now.node_of(pod))
+    pods = besides.measured(now.pods)
+    pod = next(iter(besides.measured((pod,))), None) if pod else None
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
-    besides = Besides.read(cluster, asked, now.node_of(pod))
     events, unknown = _events(cluster, now, pod, asked)
     return Snapshot(
         pods=pods,

@@ -45,7 +45,7 @@ class Snapshot:
         workload: None where the target is none, or is gone.
         node: the one of the alert's pod, None where it has none, or was not read.
         alert: the labels of the alert whose pod that is, None where there is no alert.
-        unknown: group → why what it holds could not be read.
+        unknown: group, or `usage`, → why what it holds could not be read.
         events: about the target's pods, None where they could not be read.
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
