@@ -11,7 +11,8 @@ from temporalio import activity
 
 from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
-from activities.verification import besides_of, events_asked_for, failed_of, lost, own_uids, place_of, problem_back
+from activities.events import own_uids, place_of
+from activities.verification import besides_of, events_asked_for, failed_of, lost, problem_back
 from runmend.core.errors import NotYet, Reverted, VerificationFailed
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow

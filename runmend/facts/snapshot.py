@@ -12,6 +12,7 @@ from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
+from runmend.facts.step import StepFacts
 from runmend.facts.workload import WorkloadFacts
 
 _MOST_LISTED = 5
@@ -44,11 +45,11 @@ class Snapshot:
         node: the one of the alert's pod, None where it has none, or was not read.
         alert: the labels of the alert whose pod that is, None where there is no alert.
         unknown: group → why what it holds could not be read.
-        events: about the target's pods.
+        events: about the target's pods, None where they could not be read.
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
         states: how each state shows.
-        steps: an earlier step's name → what it came to: `done`, `confirmed`.
+        steps: an earlier step's name → what it came to, read or changed.
     """
 
     pods: tuple[PodFacts, ...] = ()
@@ -59,11 +60,11 @@ class Snapshot:
     node: NodeFacts | None = None
     alert: Mapping[str, str] | None = None
     unknown: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    events: tuple[EventFacts, ...] = ()
+    events: tuple[EventFacts, ...] | None = ()
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None
     states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
-    steps: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    steps: Mapping[str, StepFacts] = field(default_factory=lambda: MappingProxyType({}))
 
     def _state(self, name: str) -> State:
         """A state of that name; of another name, the one reason that it is then."""
@@ -100,7 +101,7 @@ class Snapshot:
         seen = [
             f"{event.object_name}: {event.reason}: {event.message[:_MESSAGE_SHOWN]} "
             f"(count {event.count}, {self.counted.get(event.uid, 0)} before)"
-            for event in self.events
+            for event in self.events or ()
             if (state.spoken_of_by(event) if state else name in (event.reason, event.type)) and self.is_new(event)
         ]
         return Said(bool(seen), first_few(seen) or f"no new {name} event")
@@ -108,11 +109,6 @@ class Snapshot:
     def is_new(self, event: EventFacts) -> bool:
         """Whether an event is new: its uid is unknown to the watermark, or its count grew since."""
         return event.count > self.counted.get(event.uid, 0)
-
-    def step(self, name: str, *, fact: str) -> Said:
-        """Whether an earlier step came to something."""
-        came_to = self.steps.get(name)
-        return Said(fact in (came_to or ()), f"{name}: {', '.join(came_to)}" if came_to else f"{name} has not run")
 
     @property
     def restarted(self) -> Said:

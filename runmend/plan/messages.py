@@ -8,9 +8,11 @@ from runmend.alerts.alert import Alert, Target
 from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
+from runmend.facts.step import StepFacts
 from runmend.images.pull_failures import Cause
 from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
+from runmend.plan.outputs import told
 from runmend.plan.plan import Plan, Step
 from runmend.plan.reasons import CANCELLED, NO_REASON
 from runmend.plan.removal import Removed
@@ -136,8 +138,8 @@ class StepCall(Frozen):
     """What the run observed and calculated for it before it changed anything."""
     problem: str = ""
     """The expression that says whether there is anything to do, where it is not the state that says so."""
-    before: dict[str, tuple[str, ...]] = {}
-    """What the earlier steps that its gate asks of came to, by the names that it has for them."""
+    before: dict[str, StepFacts] = {}
+    """What the earlier steps that its gate asks of came to, read and changed, by the names that it has for them."""
 
     @classmethod
     def of(
@@ -163,7 +165,7 @@ class StepCall(Frozen):
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
-        came_to = {result.action_id: result.came_to for result in results}
+        ended = {result.action_id: result for result in results}
         named = {name: each.action_id for each in plan.steps[: number - 1] for name in (each.action_id, each.output)}
         asked = (step.gate, plan.problem_expression, *(condition.expression for condition in step.conditions))
         alerts = given.with_labels(alerts, asked)
@@ -179,7 +181,7 @@ class StepCall(Frozen):
             step_id=f"{number:02d}-{step.action_id}",
             values=values,
             problem=plan.problem_expression,
-            before={name: came_to.get(named.get(name, ""), ()) for name in step.asks},
+            before={name: told(ended.get(named.get(name, "")), name) for name in step.asks},
         )
 
 
@@ -220,13 +222,6 @@ class StepResult(Frozen):
     """Why the API server refused a dry run of what was recommended; empty where it did not."""
     remarks: tuple[str, ...] = ()
     """What the reader of the report should know besides."""
-
-    @property
-    def came_to(self) -> tuple[str, ...]:
-        """What later gates can ask of it: `done`, `changed`, `confirmed` and the like."""
-        ended = "" if self.status is StepStatus.NOT_NEEDED else self.status.value
-        changed = self.status is StepStatus.DONE and self.changes
-        return tuple(filter(None, (ended, "changed" if changed else "", "confirmed" if self.confirmed else "")))
 
 
 class SettleCall(Frozen):

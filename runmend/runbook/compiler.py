@@ -5,11 +5,14 @@ The same bytes give the same plan, in whatever directory.
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 
 from runmend.core.kinds import is_in_no_namespace
+from runmend.facts.step import StepFacts
+from runmend.language.outputs import told_by
 from runmend.plan.plan import WORKLOAD_LABELS, Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
@@ -114,9 +117,9 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
     gates = GateCompiler(report, of_node=header.target == "Node")
     steps: list[Step] = []
     leading: dict[str, str] = {}
-    names: list[str] = []
+    earlier: dict[str, Collection[str]] = {}
     for number, use in enumerate(uses):
-        action = actions.get(use.action_id)
+        action, step = actions.get(use.action_id), None
         if action is None:
             named = [*islice(actions, _NAMED_MAX), *(["others"] if len(actions) > _NAMED_MAX else [])]
             known = f"actions are {listed(named, 'and')}" if actions else "the file has no action"
@@ -127,10 +130,12 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
             )
         elif step := compile_step(action, report):
             later = tuple(name for each in uses[number:] for name in each.names)
-            found = gates.all_of(use.gates, tuple(names), later)
+            found = gates.all_of(use.gates, earlier, later)
             leading[step.action_id] = step.gate
             steps.append(_used(step, use, found, report))
-        names += use.names
+        # What one that is wrong itself would tell is not known.
+        told = told_by(step.operation) if step else StepFacts.model_fields
+        earlier |= dict.fromkeys(use.names, told)
     used = {use.action_id for use in uses}
     for action in actions.values():
         if action.action_id not in used:

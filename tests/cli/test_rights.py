@@ -52,6 +52,19 @@ def test_a_runbook_whose_gate_names_a_node_needs_to_read_it(
     assert "resources: [nodes]\n    verbs: [get]" in capsys.readouterr().out
 
 
+def test_a_runbook_for_nodes_whose_gate_names_events_needs_to_list_them(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (SEED.parent / "RB_NODE_UNSCHEDULABLE.md").read_text()
+    gate = "      - node.ready\n"
+    assert gate in text
+    for more, expected in (("", False), (f"{gate}      - events.size() < 9\n", True)):
+        (directory / "RB.md").write_text(text.replace(gate, more or gate, 1))
+        assert run(["rbac", "--runbooks", str(directory)]) == 0
+        _, _, of_nodes = capsys.readouterr().out.partition("name: runmend-worker-nodes")
+        assert ("resources: [events]\n    verbs: [list]" in of_nodes) is expected
+
+
 def test_what_a_broken_runbook_needs_is_not_known(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (directory / "RB.md").write_text("no front matter\n")
 
