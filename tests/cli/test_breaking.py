@@ -23,6 +23,8 @@ from runmend.kube.connection import Connection
 from runmend.local.breaking import NotBroken, make_trouble
 from runmend.local.demo.broken import SCENARIOS, Breaking, webhook
 from runmend.local.sandbox import Sandbox
+from runmend.local.shipped import shipped_runbooks
+from runmend.runbook.loader import load_directory
 
 ONLY = "only the embedded cluster of `runmend dev` can be broken; export the KUBECONFIG that it prints"
 
@@ -36,6 +38,14 @@ def kubeconfig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_the_command_offers_every_scenario_and_the_demo_those_that_its_runbook_is_shown_with() -> None:
     assert [each.value for each in Trouble] == list(SCENARIOS)
     assert {each.value for each in Scenario} <= {name for name, each in SCENARIOS.items() if each.expects}
+
+
+def test_each_runbook_that_ships_is_shown_by_a_scenario() -> None:
+    plans = load_directory(shipped_runbooks()).plans.values()
+    shown = {each.alertname for each in SCENARIOS.values() if each.expects}
+
+    assert [plan.runbook_id for plan in plans if not shown & set(plan.alertnames)] == []
+    assert shown <= {alertname for plan in plans for alertname in plan.alertnames}
 
 
 async def test_every_scenario_comes_into_the_trouble_that_it_tells_of(kubeconfig: Path) -> None:

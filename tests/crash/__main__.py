@@ -5,9 +5,10 @@ import asyncio
 import os
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from multiprocessing import get_context
 from pathlib import Path
+from traceback import format_exception
 
 from runmend.core.settings import PREFIX
 from runmend.local.demo.broken import SCENARIOS
@@ -51,8 +52,14 @@ def main() -> None:
         ProcessPoolExecutor(given.processes, get_context("spawn"), max_tasks_per_child=1) as processes,
     ):
         asyncio.run(prepare(address))
-        running = [processes.submit(run_scenario, address, name, directory, given.at_once) for name in scenarios]
-        rows = [each.result() for each in running]
+        running = {processes.submit(run_scenario, address, name, directory, given.at_once): name for name in scenarios}
+        rows = []
+        for each in as_completed(running):
+            if error := each.exception():
+                print(f"✗ {running[each]}: {''.join(format_exception(error))}", flush=True)
+                rows.append(Row("", running[each], differences=[f"it could not be run to its end: {error}"]))
+            else:
+                rows.append(each.result())
     failed = _print(rows)
     print(f"{time.monotonic() - began:.0f} s")
     sys.stdout.flush()

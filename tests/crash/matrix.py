@@ -205,7 +205,7 @@ class Matrix:
         """Break something and post the alert: the run, and its target. No worker is there yet."""
         connection = Connection.to(kubeconfig, None)
         with closing(Cluster(connection)) as cluster:
-            broken = await Breaking(connection, cluster).make(self.scenario)
+            broken = await Breaking(connection, cluster, seconds=PATIENCE).make(self.scenario)
             app = create_app(Settings(cluster=name, nodes="*"), self.client, cluster, self.catalog)
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as bridge:
                 body = webhook(broken, cluster=name)
@@ -268,6 +268,6 @@ def _told(result: RunResult, spec: Json) -> dict[str, Any]:
 def _quiet_worker(env: dict[str, str]) -> Iterator[Started]:
     with (
         Path(os.devnull).open("wb") as nothing,
-        started_command(("worker",), env, (nothing.fileno(), nothing.fileno())) as worker,
+        started_command(("worker",), env, (nothing.fileno(), nothing.fileno()), timeout=PATIENCE) as worker,
     ):
         yield worker

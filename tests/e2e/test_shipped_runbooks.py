@@ -14,8 +14,9 @@ after the other, because a drain moves whatever is on its node.
 import asyncio
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,12 @@ class Stage:
             )
         return Broken(scenario, before.target.model_copy(update={"name": node}), before.pods, found)
 
+    def pods(self, it: Ran) -> list[Pod]:
+        """Those of a run's namespace."""
+        path = f"/api/v1/namespaces/{it.broken.pods[0].namespace}/pods"
+        found: list[Pod] = self.real.http.get(path).raise_for_status().json()["items"]
+        return found
+
     def nodes(self) -> list[str]:
         return [
             each["metadata"]["name"] for each in self.real.http.get("/api/v1/nodes").raise_for_status().json()["items"]
@@ -138,7 +145,7 @@ class Stage:
             plan: of the run, where the bridge has no such runbook.
         """
         target = broken.target.model_copy(update={"cluster": self.installation.cluster})
-        body = webhook(broken, cluster=target.cluster)
+        body = webhook(broken, cluster=target.cluster, since=datetime.now(UTC))
         if plan:
             alerts = tuple(WebhookAlert.model_validate(each).alert for each in body["alerts"])
             await Starter(self.client, Settings(cluster=target.cluster)).start(plan, target, alerts, Options(), None)
@@ -191,52 +198,56 @@ def ran(
 ) -> Iterator[dict[str, Ran]]:
     """By scenario: all of them have run."""
     folder = tmp_path_factory.mktemp("shipped")
-    with processes(folder) as started, ExitStack() as stack:
+    with processes(folder) as started:
         own = Installation(started, folder, temporal, accounts, "shipped", RUNMEND_NODES="node-*")
         own.start_worker()
         own.start_bridge()
-        spaces = {each.name: stack.enter_context(real.namespace()) for each in SHOWN}
-        spaces[BOUNDED] = stack.enter_context(real.namespace())
 
         async def all_of_them() -> dict[str, Ran]:
             client = await Client.connect(temporal.address, data_converter=data_converter)
             stage = Stage(built, real, own, client)
-            return await of_deployments(stage, spaces) | await of_nodes(stage, spaces)
+            return await of_deployments(stage) | await of_nodes(stage)
 
         yield asyncio.run(all_of_them())
 
 
-async def of_deployments(stage: Stage, spaces: dict[str, Namespace]) -> dict[str, Ran]:
-    async def one(scenario: Scenario) -> Ran:
-        return await stage.run(await stage.broken(spaces[scenario.name], scenario))
+async def of_deployments(stage: Stage) -> dict[str, Ran]:
+    async def one(scenario: Scenario, plan: Plan | None = None) -> Ran:
+        with stage.real.namespace() as namespace:
+            return await stage.run(await stage.broken(namespace, scenario), plan)
 
-    async def bounded() -> Ran:
-        """The same limit, and a lower bound: a copy of the runbook, which waits for no ten minutes."""
+    def bounded() -> Plan:
+        """The same calculation, and a lower bound: a copy of the runbook, which waits for no ten minutes."""
         text = (ROOT / "runbooks" / "RB_OOMKILLED.md").read_text()
         assert "(max 4Gi)" in text
         plan = compile_runbook(text.replace("(max 4Gi)", f"(max {BOUND})").encode(), "copy.md").plan
-        plan = plan.model_copy(update={"settle_seconds": 12})
-        return await stage.run(await stage.broken(spaces[BOUNDED], SCENARIOS["out-of-memory"]), plan)
+        return plan.model_copy(update={"settle_seconds": 12})
 
     async with asyncio.TaskGroup() as group:
         running = {each.name: group.create_task(one(each)) for each in ALONE}
-        running[BOUNDED] = group.create_task(bounded())
-    return {name: task.result() for name, task in running.items()}
+        running[BOUNDED] = group.create_task(one(SCENARIOS["out-of-memory"], bounded()))
+    ran = {name: task.result() for name, task in running.items()}
+    # A drain would move their pods, and wait until all of them are well.
+    await asyncio.to_thread(eventually, lambda: not any(map(stage.pods, ran.values())))
+    return ran
 
 
-async def of_nodes(stage: Stage, spaces: dict[str, Namespace]) -> dict[str, Ran]:
+async def of_nodes(stage: Stage) -> dict[str, Ran]:
     """A node dies and comes back; what its run has left cordoned is uncordoned by the next. Those that people have
     cordoned meanwhile are left."""
+    dies, cordoned = (_only(each) for each in OfNode)
+    with stage.real.namespace() as namespace:
+        broken = await stage.broken(namespace, dies)
+        return await _of_nodes(stage, broken, cordoned)
+
+
+async def _of_nodes(stage: Stage, broken: Broken, cordoned: Scenario) -> dict[str, Ran]:
     ran: dict[str, Ran] = {}
-    dies, cordoned = (_of_nodes(each) for each in OfNode)
-    broken = await stage.broken(spaces[dies.name], dies)
     node = broken.target.name
     others = [name for name in stage.nodes() if name != node]
     try:
-        ran[dies.name] = await stage.run(broken)
-        ran[dies.name].pods = [
-            pod for pod in spaces[dies.name].items("pods") if "deletionTimestamp" not in pod["metadata"]
-        ]
+        it = ran[broken.scenario.name] = await stage.run(broken)
+        it.pods = [pod for pod in stage.pods(it) if "deletionTimestamp" not in pod["metadata"]]
         stage.plane.start_node(node, cordoned=True)
         stage.plane.kubectl("cordon", others[0])
         stage.patch_node(others[1], {"spec": {"unschedulable": True}, "metadata": {"annotations": {KEEP: "a test"}}})
@@ -254,7 +265,7 @@ async def of_nodes(stage: Stage, spaces: dict[str, Namespace]) -> dict[str, Ran]
             await asyncio.to_thread(eventually, partial(stage.plane.node_is_ready, name))
 
 
-def _of_nodes(what: OfNode) -> Scenario:
+def _only(what: OfNode) -> Scenario:
     """The only one; another one needs a part of its own here."""
     (found,) = (each for each in SHOWN if each.node is what)
     return found
@@ -290,7 +301,8 @@ def test_a_crash_that_no_rollout_brought_is_told_with_its_cause_and_left(ran: di
     assert it.result.outcome is Outcome.UNHANDLED
     assert "undo_rollout: its gate does not hold: workload.previous_revision is null" in it.words
     assert it.result.observation
-    print(it.result.observation.model_dump_json(indent=1))
+    assert "CrashLoopBackOff" in "".join(it.result.observation.pods)
+    assert it.done("deployments") == []
 
 
 def test_a_limit_is_doubled_by_a_calculation_that_the_run_tells(ran: dict[str, Ran]) -> None:
@@ -339,7 +351,7 @@ def test_what_a_run_has_cordoned_is_uncordoned_once_the_node_is_well(ran: dict[s
 @pytest.mark.parametrize(
     ("whose", "outcome", "says"),
     [
-        (BY_A_PERSON, Outcome.PRECONDITION_FAILED, "by kubectl-cordon"),
+        (BY_A_PERSON, Outcome.PRECONDITION_FAILED, 'node.cordoned_by is "kubectl"; node.cordoned_for is '),
         (ANNOTATED, Outcome.UNHANDLED, KEEP),
     ],
 )
