@@ -44,7 +44,7 @@ e2e: $(STAMP) ## the contract and the product on a real Kubernetes, built with G
 	@$(BIN)/pytest --numprocesses=$(CLUSTERS) --dist=loadscope --no-loadscope-reorder --cluster=built \
 		tests/e2e tests/contract tests/crash $(ARGS)
 
-crash: $(STAMP) ## kill a run's worker before and after every request to the API server, one run each; minutes
+crash: $(STAMP) ## for each runbook, kill a run's worker before and after every request to the API server; many minutes
 	@$(BIN)/python -m tests.crash $(ARGS)
 
 cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C

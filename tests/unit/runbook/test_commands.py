@@ -118,10 +118,10 @@ def test_literal_containers_and_init_containers_are_patched_where_they_are_named
     ("command", "what"),
     [
         (f"{EVENTS} | grep Failed", "| pipes into another command"),
-        (f"{EVENTS} || true", "|| runs several commands"),
+        (f"{EVENTS} || true", "|| runs a command only where another fails"),
         (f"{EVENTS} && echo done", "&& runs several commands"),
         (f"{EVENTS}; echo done", "; runs several commands"),
-        (f"{EVENTS} &", "& runs several commands, or one in the background"),
+        (f"{EVENTS} &", "& runs a command in the background"),
         (f"{EVENTS} > events.txt", "> redirects output"),
         (f"{EVENTS} < names.txt", "< redirects input"),
         ("kubectl get events -n $(kubens -c)", "$( runs a command within the command"),

@@ -43,8 +43,8 @@ from tests.unit.runbooks import CRITERIA, SEED, changed, compiled, said
             "- **command**: `kubectl get",
             "- **command**: run `kubectl get",
             (
-                "rb.md:35: error: the command is mixed with other text; put the whole command, and nothing else, in "
-                "one pair of backticks"
+                "rb.md:35: error: the command is mixed with other text; put each command, and nothing else, in "
+                "one pair of backticks, in an item of a list, or in a code block"
             ),
         ),
         (
