@@ -91,6 +91,7 @@ _COSTLY = {
     "test_registry",
     "test_other_runbooks",
     "test_rights",
+    "test_shipped_runbooks",
 }
 
 

@@ -28,11 +28,11 @@ from runmend.kube.client import Cluster
 from runmend.kube.owners import FEW, Workloads, uids_of
 from runmend.runbook.loader import Catalog
 from runmend.runs.routing import (
-    NodeGone,
-    PodGone,
+    Gone,
+    Place,
     Routed,
     Unrouted,
-    check_node,
+    check_object,
     check_place,
     check_pod,
     check_target,
@@ -110,7 +110,7 @@ class Intake:
         taking = _Taking()
         breath = Breath()
         resolved: dict[int, Alert] = {}
-        places: dict[str, list[Routed]] = defaultdict(list)
+        places: dict[Place, list[Routed]] = defaultdict(list)
         for index, each_alert in enumerate(webhook.alerts):
             await breath()
             alert, subject = each_alert.alert, each_alert.subject
@@ -128,20 +128,23 @@ class Intake:
                 taking.rule([index], Ruling(Answer.UNROUTED, str(why)))
             else:
                 places[routed.place].append(routed)
-        if len(places) > NAMESPACES_MAX:
-            raise TooLarge(f"its alerts are about {len(places)} namespaces, and at most {NAMESPACES_MAX} are looked at")
+        namespaces = {place.namespace for place in places}
+        if len(namespaces) > NAMESPACES_MAX:
+            raise TooLarge(
+                f"its alerts are about {len(namespaces)} namespaces, and at most {NAMESPACES_MAX} are looked at"
+            )
         few = FEW if sum(map(len, places.values())) <= NAMED_MAX else FEW_OF_MANY
         await self._start_all(places, few, taking)
         if resolved:
             await self._resolved(resolved, taking)
         return Taken(tuple(taking.rulings[index] for index in range(len(webhook.alerts))), tuple(taking.failures))
 
-    async def _start_all(self, places: dict[str, list[Routed]], few: int, taking: _Taking) -> None:
+    async def _start_all(self, places: dict[Place, list[Routed]], few: int, taking: _Taking) -> None:
         """Find the targets of each namespace, and start what they call for while others are still looked for."""
         located: asyncio.Queue[tuple[Target, _Located] | None] = asyncio.Queue()
 
-        async def locate(place: tuple[str, list[Routed]]) -> None:
-            for found in (await self._locate(*place, few, taking)).items():
+        async def locate(some: tuple[Place, list[Routed]]) -> None:
+            for found in (await self._locate(*some, few, taking)).items():
                 located.put_nowait(found)
 
         async def start() -> None:
@@ -157,14 +160,14 @@ class Intake:
             for _ in range(TARGETS_AT_ONCE):
                 located.put_nowait(None)
 
-    async def _locate(self, namespace: str, firing: list[Routed], few: int, taking: _Taking) -> dict[Target, _Located]:
-        """The targets of a namespace's alerts; of nodes' where it is empty."""
+    async def _locate(self, place: Place, firing: list[Routed], few: int, taking: _Taking) -> dict[Target, _Located]:
+        """The targets of a place's alerts."""
         located: dict[Target, _Located] = {}
-        find = partial(self._pods, namespace) if namespace else self._nodes
+        find = self._pods if place.kind == "Pod" else self._objects
         try:
-            target_of = await anyio.to_thread.run_sync(partial(find, firing, few), limiter=self._threads)
+            target_of = await anyio.to_thread.run_sync(partial(find, place, firing, few), limiter=self._threads)
         except RunmendError as error:
-            _log.warning("cluster did not answer", extra={"kube_namespace": namespace, "error": str(error)})
+            _log.warning("cluster did not answer", extra={"kube_namespace": place.namespace, "error": str(error)})
             taking.fail((routed.index for routed in firing), error)
             return located
         breath = Breath()
@@ -172,20 +175,18 @@ class Intake:
             await breath()
             try:
                 target, uid = target_of(routed)
-            except PodGone as why:
-                taking.rule([routed.index], Ruling(Answer.POD_GONE, str(why)))
-            except NodeGone as why:
-                taking.rule([routed.index], Ruling(Answer.NODE_GONE, str(why)))
+            except Gone as why:
+                taking.rule([routed.index], Ruling(Answer.GONE, str(why)))
             except Unrouted as why:
                 taking.rule([routed.index], Ruling(Answer.UNROUTED, str(why)))
             else:
                 located.setdefault(target, _Located(uid, [])).alerts.append(routed)
         return located
 
-    def _pods(self, namespace: str, firing: list[Routed], few: int) -> Callable[[Routed], tuple[Target, str]]:
+    def _pods(self, place: Place, firing: list[Routed], few: int) -> Callable[[Routed], tuple[Target, str]]:
         """Reads the pods of a namespace's alerts; tells what each alert's target is, and its uid."""
-        names = {routed.alert.pod for routed in firing}
-        workloads = Workloads.named(self._cluster, namespace, names, few=few, metadata_only=True)
+        names = {routed.name for routed in firing}
+        workloads = Workloads.named(self._cluster, place.namespace, names, few=few, metadata_only=True)
 
         def target_of(routed: Routed) -> tuple[Target, str]:
             pod = check_pod(routed.alert, routed.subject, workloads)
@@ -193,10 +194,10 @@ class Intake:
 
         return target_of
 
-    def _nodes(self, firing: list[Routed], few: int) -> Callable[[Routed], tuple[Target, str]]:
-        """The same for the alerts of nodes."""
-        uids = uids_of(self._cluster, "Node", {routed.alert.node for routed in firing}, few=few)
-        return lambda routed: check_node(routed.alert, uids, self._settings.cluster)
+    def _objects(self, place: Place, firing: list[Routed], few: int) -> Callable[[Routed], tuple[Target, str]]:
+        """The same where the alerts name their targets themselves."""
+        uids = uids_of(self._cluster, place.kind, place.namespace, {routed.name for routed in firing}, few=few)
+        return lambda routed: check_object(routed, uids, self._settings.cluster)
 
     async def _target(self, target: Target, found: _Located, taking: _Taking) -> None:
         lock = self._locks.setdefault(target, asyncio.Lock())

@@ -24,8 +24,7 @@ class Answer(StrEnum):
     """
 
     UNROUTED = "unrouted"
-    POD_GONE = "pod gone"
-    NODE_GONE = "node gone"
+    GONE = "gone"
     KNOWN = "known"
     BUSY = "busy"
     HELD = "held"

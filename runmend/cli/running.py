@@ -14,7 +14,7 @@ from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import follow_started
 from runmend.cli.targets import Named, pod_of, refuse_another_cluster
 from runmend.core.errors import PermanentError
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import BY_NAME, is_in_no_namespace
 from runmend.core.modes import Mode, strictest
 from runmend.core.settings import SYSTEM_NAMESPACES, Settings
 from runmend.kube.client import Cluster
@@ -22,11 +22,10 @@ from runmend.kube.owners import Workloads, uids_of
 from runmend.plan.plan import Plan
 from runmend.runbook import SIZE_MAX, RunbookError, compile_runbook, load_directory, read_file
 from runmend.runs.routing import (
-    NodeGone,
-    PodGone,
+    Gone,
     Routed,
     Unrouted,
-    check_node,
+    check_object,
     check_place,
     check_pod,
     check_target,
@@ -57,11 +56,11 @@ async def run_runbook(runbook: str, asked: Asked, *, runbooks: Path | None) -> i
     if named:
         refuse_another_cluster(named, settings.cluster)
         _refuse_another_kind(named, plan)
-        labels |= named.labels
+        labels |= named.labels_for(plan)
     routed = _routed(plan, labels, settings)
     cluster = Cluster.connect(context=settings.kube_context)
     try:
-        if named and named.namespace:
+        if named and routed.place.kind == "Pod":
             workloads = Workloads.of(cluster, named.namespace)
             routed = _routed(plan, labels | {"pod": pod_of(workloads, named, plan.state, settings.cluster)}, settings)
         target, uid = _target(cluster, routed, settings)
@@ -171,8 +170,8 @@ def _remedy(labels: Mapping[str, str], plan: Plan, settings: Settings) -> str:
 def _target(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Target, str]:
     """What is to be fixed, and its uid."""
     alert = routed.alert
-    if is_in_no_namespace(routed.plan.target):
-        return _node(cluster, alert, settings)
+    if routed.place.kind != "Pod":
+        return _itself(cluster, routed, settings)
     workloads = Workloads.named(cluster, alert.namespace, [alert.pod])
     try:
         pod = check_pod(alert, routed.subject, workloads)
@@ -182,17 +181,19 @@ def _target(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Targe
                 f"pod {pod.namespace}/{pod.name} has no container {alert.container}; it has {', '.join(containers)}"
             )
         return check_target(workloads.target_of(pod, settings.cluster)), workloads.target_uid(pod)
-    except PodGone as error:
+    except Gone as error:
         raise NotFoundHere(f"{error}; `kubectl get pods -n {alert.namespace}` shows those there are") from error
     except Unrouted as error:
         raise Refused(str(error)) from error
 
 
-def _node(cluster: Cluster, alert: Alert, settings: Settings) -> tuple[Target, str]:
+def _itself(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Target, str]:
+    kind, namespace = routed.place.kind, routed.place.namespace
     try:
-        return check_node(alert, uids_of(cluster, "Node", [alert.node]), settings.cluster)
-    except NodeGone as error:
-        raise NotFoundHere(f"{error}; `kubectl get nodes` shows those there are") from error
+        return check_object(routed, uids_of(cluster, kind, namespace, [routed.name]), settings.cluster)
+    except Gone as error:
+        where = f" -n {namespace}" if namespace else ""
+        raise NotFoundHere(f"{error}; `kubectl get {BY_NAME[kind].plural}{where}` shows those there are") from error
     except Unrouted as error:
         raise Refused(str(error)) from error
 

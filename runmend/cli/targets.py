@@ -12,6 +12,7 @@ from runmend.core.names import dns_label, dns_subdomain
 from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
+from runmend.plan.plan import WORKLOAD_LABELS, Plan
 
 _WRITE: Final = "write NAMESPACE/NAME, such as shop/web, or Node/NAME, or labels with -l"
 
@@ -30,12 +31,15 @@ class Named:
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}".lstrip() if self.namespace else f"{self.kind} {self.name}"
 
-    @property
-    def labels(self) -> dict[str, str]:
-        """What an alert's labels would say of it; what is checked of a pod fits a workload's name as well."""
-        if self.namespace:
-            return {"namespace": self.namespace, "pod": self.name}
-        return {self.kind.lower(): self.name}
+    def labels_for(self, plan: Plan) -> dict[str, str]:
+        """What an alert's labels would say of it to start this runbook: a workload itself, where its kind is known and
+        no pod is required; else a pod of it. What is checked of a pod fits a workload's name as well.
+        """
+        if not self.namespace:
+            return {self.kind.lower(): self.name}
+        itself = WORKLOAD_LABELS.get(self.kind or plan.target)
+        podless = itself if "pod" not in plan.required_labels else None
+        return {"namespace": self.namespace, podless or "pod": self.name}
 
     def fits(self, target: Target) -> bool:
         """Whether that may be meant."""

@@ -227,14 +227,14 @@ def _number_of(pod: PodFacts) -> float:
     return int(number) if number.isascii() and number.isdigit() else math.inf
 
 
-def uids_of(cluster: Cluster, kind: str, names: Collection[str], *, few: int = FEW) -> dict[str, str]:
-    """Name → uid of the objects of these names that there are, of a kind that is in no namespace; all of them where
-    more than `few` are named.
+def uids_of(cluster: Cluster, kind: str, namespace: str, names: Collection[str], *, few: int = FEW) -> dict[str, str]:
+    """Name → uid of the objects of these names that there are; all of their kind where more than `few` are named.
+    `namespace` is empty for a kind that is in none.
     """
     if len(names) > few:
-        found = cluster.list_of(kind, "", metadata_only=True)
+        found = cluster.list_of(kind, namespace, metadata_only=True)
     else:
-        found = tuple(_there(partial(cluster.read, kind, "", metadata_only=True), names))
+        found = tuple(_there(partial(cluster.read, kind, namespace, metadata_only=True), names))
     return {each["metadata"]["name"]: each["metadata"]["uid"] for each in found}
 
 

@@ -145,9 +145,15 @@ class TargetNow:
         return tuple(found.values())
 
     def first_pod(self, alerts: tuple[Alert, ...]) -> str:
-        """The pod of the first alert that still exists; the first alert's where none does."""
-        living = (alert.pod for alert in alerts if self.workloads.pod(alert.pod))
-        return next(living, alerts[0].pod if alerts else "")
+        """The pod of the first alert that still exists; the first alert's where none does.
+
+        Where the alerts name none, the first of its pods that is not running, else its first.
+        """
+        named = [alert.pod for alert in alerts if alert.pod]
+        if named:
+            return next((name for name in named if self.workloads.pod(name)), named[0])
+        broken = (pod.name for pod in self.pods if not pod.running)
+        return next(broken, next((pod.name for pod in self.pods), ""))
 
     def named_containers(self, alerts: tuple[Alert, ...]) -> set[str]:
         """The containers that the alerts name, `""` where one names none, or one that the target has not."""

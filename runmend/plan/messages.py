@@ -8,10 +8,12 @@ from runmend.alerts.alert import Alert, Target
 from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
+from runmend.facts.step import StepFacts
 from runmend.images.pull_failures import Cause
 from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
-from runmend.plan.plan import Plan, Step
+from runmend.plan.outputs import told
+from runmend.plan.plan import Plan, Step, name_of
 from runmend.plan.reasons import CANCELLED, NO_REASON
 from runmend.plan.removal import Removed
 from runmend.plan.values import Value
@@ -136,8 +138,10 @@ class StepCall(Frozen):
     """What the run observed and calculated for it before it changed anything."""
     problem: str = ""
     """The expression that says whether there is anything to do, where it is not the state that says so."""
-    before: dict[str, tuple[str, ...]] = {}
-    """What the earlier steps that its gate asks of came to, by the names that it has for them."""
+    before: dict[str, StepFacts] = {}
+    """What the earlier steps that its gate asks of came to, read and changed, by the names that it has for them."""
+    containers: tuple[str, ...] = ()
+    """Of an action that has begun the containers that it treats: those that were affected before it."""
 
     @classmethod
     def of(
@@ -147,7 +151,7 @@ class StepCall(Frozen):
         run_id: str,
         *,
         alerts: tuple[Alert, ...],
-        values: tuple[Value, ...] = (),
+        seen: Observation | None = None,
         results: tuple["StepResult", ...] = (),
         mode: Mode | None = None,
     ) -> "StepCall":
@@ -158,12 +162,11 @@ class StepCall(Frozen):
             number: the step's place in the workflow list, from 1.
             run_id: the original execution run id.
             alerts: all that have joined by now.
-            values: what the run observed and calculated for it.
+            seen: what the run observed before it changed anything.
             results: of the earlier steps.
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
-        came_to = {result.action_id: result.came_to for result in results}
         named = {name: each.action_id for each in plan.steps[: number - 1] for name in (each.action_id, each.output)}
         asked = (step.gate, plan.problem_expression, *(condition.expression for condition in step.conditions))
         alerts = given.with_labels(alerts, asked)
@@ -177,9 +180,13 @@ class StepCall(Frozen):
             protect_serving=True if protect is None else protect,
             run_id=run_id,
             step_id=f"{number:02d}-{step.action_id}",
-            values=values,
-            problem=plan.problem_expression,
-            before={name: came_to.get(named.get(name, ""), ()) for name in step.asks},
+            values=seen.values.get(step.action_id, ()) if seen else (),
+            problem="" if step.begun else plan.problem_expression,
+            before={
+                name: told([result for result in results if result.action_id == named.get(name)], name)
+                for name in step.asks
+            },
+            containers=tuple(one.container for one in seen.affected) if seen and step.begun else (),
         )
 
 
@@ -198,6 +205,8 @@ class StepResult(Frozen):
     """A step's result: in words, with before and after, and the facts that it read."""
 
     action_id: str
+    part: int = 0
+    """Which of its action's commands it is of, from 1; 0 where the action has one command."""
     status: StepStatus
     summary: str
     changes: tuple[Change, ...] = ()
@@ -222,11 +231,9 @@ class StepResult(Frozen):
     """What the reader of the report should know besides."""
 
     @property
-    def came_to(self) -> tuple[str, ...]:
-        """What later gates can ask of it: `done`, `changed`, `confirmed` and the like."""
-        ended = "" if self.status is StepStatus.NOT_NEEDED else self.status.value
-        changed = self.status is StepStatus.DONE and self.changes
-        return tuple(filter(None, (ended, "changed" if changed else "", "confirmed" if self.confirmed else "")))
+    def named(self) -> str:
+        """What its step is called."""
+        return name_of(self.action_id, self.part)
 
 
 class SettleCall(Frozen):
@@ -331,8 +338,8 @@ class RunResult(Frozen):
         return self.model_copy(update=known | {"not_done": tuple(self._left_of(plan))})
 
     def _left_of(self, plan: Plan) -> Iterator[str]:
-        done = {step.action_id for step in self.steps}
-        yield from (step.action_id for step in plan.steps if step.action_id not in done)
+        done = {step.named for step in self.steps}
+        yield from (step.named for step in plan.steps if step.named not in done)
         if plan.changes:
             verifying = (
                 ("settle", self.settled is None),

@@ -7,7 +7,7 @@ so no value can change the operation's structure, and each is checked for what i
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from runmend.alerts.matchers import Matcher
 from runmend.core.frozen import Frozen
@@ -33,9 +33,18 @@ DERIVED_PLACEHOLDERS = frozenset(
 """What `runmend.language.derived` takes from what was observed; an action's own item of such a name comes first."""
 
 
+WORKLOAD_LABELS: Final = {
+    "Deployment": "deployment",
+    "StatefulSet": "statefulset",
+    "DaemonSet": "daemonset",
+    "Job": "job_name",
+}
+"""Kind → the label by which an alert names a workload itself, and none of its pods."""
+
+
 def target_labels(kind: str) -> tuple[str, ...]:
     """The labels by which a run finds what it fixes, by the kind of its target (empty: a pod's workload): an alert
-    without them starts none, whatever its runbook requires.
+    without them starts none, whatever its runbook requires. One of `WORKLOAD_LABELS` may stand for `pod`.
     """
     return (kind.lower(),) if is_in_no_namespace(kind) else ("namespace", "pod")
 
@@ -57,6 +66,11 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
+def name_of(action_id: str, part: int) -> str:
+    """What an action's step is called: by its id, with the place of its command where the action has several."""
+    return f"{action_id}, command {part}" if part else action_id
+
+
 class Condition(Frozen):
     """What must hold for an action to be allowed: as it is written, and the expression that it stands for."""
 
@@ -66,7 +80,7 @@ class Condition(Frozen):
 
 
 class Step(Frozen):
-    """An action in the workflow list, with its gate.
+    """An action in the workflow list, with its gate; of an action with several commands one of them.
 
     `gate` is the expression that must hold for it to run, empty where there is none; `conditions` must hold for it to
     be allowed. `state` is what the description's leading "If pod is in …," says, `owner` the kind that "Pod must be
@@ -74,6 +88,10 @@ class Step(Frozen):
     """
 
     action_id: str
+    part: int = 0
+    """Which of its action's commands it does, from 1; 0 where the action has one command."""
+    begun: bool = False
+    """An earlier command of its action changes something, and was done: what the action asks was asked then."""
     title: str
     line: int
     description: str = ""
@@ -108,6 +126,11 @@ class Step(Frozen):
     that it treats."""
     says: str = ""
     """What its command does, in words, besides its verb and object."""
+
+    @property
+    def named(self) -> str:
+        """What it is called: `restart`, or `restart, command 2`."""
+        return name_of(self.action_id, self.part)
 
     def image_for(self, container: str) -> str | None:
         """The image that the step would give a container, None where it leaves it alone."""

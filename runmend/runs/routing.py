@@ -3,7 +3,7 @@
 Called by `bridge.intake` and by `cli.running`, which do the reading.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +14,7 @@ from runmend.core.names import dns_label, dns_subdomain, quoted
 from runmend.core.settings import Settings
 from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
-from runmend.plan.plan import Plan, target_labels
+from runmend.plan.plan import WORKLOAD_LABELS, Plan, target_labels
 from runmend.runs.starting import ALERT_MAX, WORKFLOW_ID_MAX
 
 
@@ -22,27 +22,33 @@ class Unrouted(ValueError):
     """No runbook may be run for the alert."""
 
 
-class PodGone(ValueError):
-    """The alert's pod is not there any more."""
+class Gone(ValueError):
+    """What the alert names is not there any more."""
 
 
-class NodeGone(ValueError):
-    """The alert's node is not there any more."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an alert's target is looked for: the kind of the object that the alert names, and its namespace, empty
+    where it is in none.
+    """
+
+    kind: str
+    namespace: str
 
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """A firing alert that has a runbook, with the labels that a run can carry. `index` is its place in the webhook."""
+    """A firing alert that has a runbook, with the labels that a run can carry. `index` is its place in the webhook.
+
+    `place` and `name` say what it names: a pod, whose workload is the target, or the target itself.
+    """
 
     index: int
     alert: Alert
     plan: Plan
     subject: Subject
-
-    @property
-    def place(self) -> str:
-        """The namespace of its target; empty where that is in none."""
-        return "" if is_in_no_namespace(self.plan.target) else self.alert.namespace
+    place: Place
+    name: str
 
 
 def may_change(settings: Settings, target: Target) -> bool:
@@ -66,11 +72,15 @@ def check_place(index: int, alert: Alert, subject: Subject, plan: Plan, settings
         Unrouted: it lacks a label, is about an object that no runbook can fix yet, or about a place
             where nothing may be changed, or holds a name that is none.
     """
+    itself = _names_its_workload(alert, subject, plan)
+    if itself:
+        alert = _without(alert, plan, "pod", "container", "uid") if subject.from_exporter else alert
     labels = alert.labels
-    _refuse_missing(labels, subject, plan)
+    _refuse_missing(labels, subject, plan, ("namespace",) if itself else target_labels(plan.target))
     if subject.kind and subject.kind not in (*WORKLOADS, plan.target) and subject.from_exporter:
         raise Unrouted(_exporters(f"{subject.kind} {quoted(subject.name)}", labels))
     checks = _CHECKS | ({"node": dns_subdomain} if plan.target == "Node" else {})
+    checks |= {WORKLOAD_LABELS[subject.kind]: dns_subdomain} if itself else {}
     for name, check in checks.items():
         if value := labels.get(name):
             try:
@@ -81,14 +91,27 @@ def check_place(index: int, alert: Alert, subject: Subject, plan: Plan, settings
     if plan.target == "Node":
         if not settings.may_change_node(labels["node"]):
             raise Unrouted(f"RUNMEND_NODES does not allow changes of node {labels['node']}")
-        alert = _of_node(alert, plan)
+        # What the scraper says of itself is not the node's.
+        alert = _without(alert, plan, "namespace", "pod", "container")
+        place, name = Place("Node", ""), alert.node
     elif not settings.may_change(labels["namespace"]):
         raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {labels['namespace']}")
-    return Routed(index, alert.within(ALERT_MAX, plan.required_labels), plan, subject)
+    elif itself:
+        place, name = Place(subject.kind, alert.namespace), subject.name
+    else:
+        place, name = Place("Pod", alert.namespace), alert.pod
+    return Routed(index, alert.within(ALERT_MAX, plan.required_labels), plan, subject, place, name)
 
 
-def _refuse_missing(labels: Mapping[str, str], subject: Subject, plan: Plan) -> None:
-    for name in dict.fromkeys((*plan.required_labels, *target_labels(plan.target))):
+def _names_its_workload(alert: Alert, subject: Subject, plan: Plan) -> bool:
+    """Whether the target is the workload that an alert names, because it names no pod, or an exporter's."""
+    podless = not alert.pod or subject.from_exporter
+    of_pods = not is_in_no_namespace(plan.target)
+    return of_pods and podless and subject.kind in WORKLOAD_LABELS and "pod" not in plan.required_labels
+
+
+def _refuse_missing(labels: Mapping[str, str], subject: Subject, plan: Plan, target: Iterable[str]) -> None:
+    for name in dict.fromkeys((*plan.required_labels, *target)):
         if not labels.get(name):
             required = name in plan.required_labels
             who = f"{plan.runbook_id} requires it" if required else "every run finds what it fixes by it"
@@ -102,34 +125,36 @@ def _refuse_another_cluster(labels: Mapping[str, str], settings: Settings) -> No
         raise Unrouted(f"the label {settings.cluster_label} {said}; this installation's cluster is {settings.cluster}")
 
 
-def _of_node(alert: Alert, plan: Plan) -> Alert:
-    """A node's alert without what the scraper says of itself: `namespace`, `pod` and `container` are not the node's."""
-    strange = {"namespace", "pod", "container"} - set(plan.required_labels)
+def _without(alert: Alert, plan: Plan, *names: str) -> Alert:
+    """An alert without these labels, but for those that its runbook asks for."""
+    strange = set(names) - set(plan.required_labels)
     return alert.model_copy(update={"labels": {n: value for n, value in alert.labels.items() if n not in strange}})
 
 
-def check_node(alert: Alert, uids: Mapping[str, str], cluster: str) -> tuple[Target, str]:
-    """The alert's node as a target, and its uid.
+def check_object(routed: Routed, uids: Mapping[str, str], cluster: str) -> tuple[Target, str]:
+    """The object that an alert names as a target, and its uid.
 
     Args:
-        alert: whose.
-        uids: name → uid of the nodes that are there, as far as they were asked for.
+        routed: the alert.
+        uids: name → uid of the objects of its kind that are there, as far as they were asked for.
         cluster: the installation's.
 
     Raises:
-        NodeGone: there is none.
+        Gone: there is none.
         Unrouted: its name is too long.
     """
-    if alert.node not in uids:
-        raise NodeGone(f"there is no node {alert.node}")
-    return check_target(Target(cluster=cluster, kind="Node", name=alert.node)), uids[alert.node]
+    place, name = routed.place, routed.name
+    if name not in uids:
+        where = f"{place.namespace}/{name}" if place.namespace else name
+        raise Gone(f"there is no {place.kind} {where}")
+    return check_target(Target(cluster=cluster, namespace=place.namespace, kind=place.kind, name=name)), uids[name]
 
 
 def check_pod(alert: Alert, subject: Subject, workloads: Workloads) -> PodFacts:
     """The alert's pod, where the one of that name is still the alert's.
 
     Raises:
-        PodGone: there is none, or one with another uid than the alert's label, which kube-state-metrics gives it.
+        Gone: there is none, or one with another uid than the alert's label, which kube-state-metrics gives it.
         Unrouted: the alert is about a workload, and the pod is none of its pods.
     """
     where = f"{alert.namespace}/{alert.pod}"
@@ -143,10 +168,10 @@ def check_pod(alert: Alert, subject: Subject, workloads: Workloads) -> PodFacts:
             if pod:
                 raise Unrouted(f"the alert is about {about}, and pod {where} is none of its pods")
     if pod is None:
-        raise PodGone(f"there is no pod {where}")
+        raise Gone(f"there is no pod {where}")
     uid = alert.labels.get("uid")
     if uid and uid != pod.uid:
-        raise PodGone(f"pod {where} was made anew: its uid is {pod.uid}, the alert's is {quoted(uid)}")
+        raise Gone(f"pod {where} was made anew: its uid is {pod.uid}, the alert's is {quoted(uid)}")
     return pod
 
 
@@ -188,7 +213,10 @@ def _why_missing(name: str, subject: Subject) -> str:
             "honor_labels: true, and let the rule keep the object's labels"
         )
     if name == "pod" and subject.kind:
-        return f": the alert is about {subject.kind} {quoted(subject.name)}, and a runbook fixes what a pod belongs to"
+        about = f"the alert is about {subject.kind} {quoted(subject.name)}"
+        if subject.kind in WORKLOAD_LABELS:
+            return f": {about}; a runbook that does not require pod is run for that"
+        return f": {about}, and a runbook fixes what a pod belongs to"
     return ""
 
 

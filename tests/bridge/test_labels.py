@@ -91,7 +91,7 @@ async def test_a_workload_without_a_pod_is_named(installed: Installation) -> Non
     answer, said = await why(installed, an_alert(namespace="shop", pod=None, deployment="web"))
 
     assert answer == "unrouted"
-    assert said.endswith("the alert is about Deployment 'web', and a runbook fixes what a pod belongs to")
+    assert said.endswith("the alert is about Deployment 'web'; a runbook that does not require pod is run for that")
 
 
 async def test_exported_labels_name_the_object_and_the_answer_says_so(installed: Installation) -> None:

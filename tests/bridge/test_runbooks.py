@@ -199,7 +199,7 @@ async def test_metrics_count_alerts_webhooks_and_time(installed: Installation) -
     for line in (
         'runmend_alerts_total{answer="started"} 1.0',
         'runmend_alerts_total{answer="known"} 1.0',
-        'runmend_alerts_total{answer="pod gone"} 0.0',
+        'runmend_alerts_total{answer="gone"} 0.0',
         'runmend_webhooks_total{status="200"} 2.0',
         'runmend_webhooks_total{status="400"} 1.0',
         "runmend_webhook_seconds_count 3.0",

@@ -109,7 +109,7 @@ async def test_a_pod_that_is_gone_starts_nothing(installed: Installation) -> Non
     response = await installed.post(an_alert(pod))
 
     (answered,) = response.json()["alerts"]
-    assert answered["answer"] == "pod gone"
+    assert answered["answer"] == "gone"
     assert answered["why"] == f"there is no pod shop/{pod.name}"
     assert installed.calls.count == {}
 
@@ -120,7 +120,7 @@ async def test_a_pod_that_was_made_anew_under_its_name_is_another_pod(installed:
     response = await installed.post(an_alert(pod, uid="238b195e-40d3-4d0a-9817-bcc0813ed4c0"))
 
     (answered,) = response.json()["alerts"]
-    assert answered["answer"] == "pod gone"
+    assert answered["answer"] == "gone"
     assert "was made anew" in answered["why"]
 
 
@@ -168,7 +168,7 @@ async def test_an_episode_is_known_after_a_later_run_too_and_starts_nothing_wher
 
     assert await installed.answers(an_alert(first)) == ["known"]
     await installed.replace(first)
-    assert await installed.answers(an_alert(first)) == ["pod gone"]
+    assert await installed.answers(an_alert(first)) == ["gone"]
 
     assert len(await installed.runs(2)) == 2
 

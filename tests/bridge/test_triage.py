@@ -13,7 +13,7 @@ from runmend.bridge.triage import CARRIED_MAX, Answer, decide
 from runmend.bridge.webhook import BadWebhook, MalformedAlert, Webhook, WebhookAlert, WebhookReader, read_alert, slices
 from runmend.core.settings import Settings
 from runmend.plan.plan import Plan
-from runmend.runs.routing import Routed, Unrouted, check_place, check_target
+from runmend.runs.routing import Place, Routed, Unrouted, check_place, check_target
 from tests.bridge.support import an_alert
 
 PLAN = Plan(
@@ -30,7 +30,7 @@ def read(body: bytes) -> Webhook:
 
 
 def routed(index: int, alert: WebhookAlert, plan: Plan = PLAN) -> Routed:
-    return Routed(index, alert.alert, plan, alert.subject)
+    return Routed(index, alert.alert, plan, alert.subject, Place("Pod", alert.alert.namespace), alert.alert.pod)
 
 
 json = st.recursive(

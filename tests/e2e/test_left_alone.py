@@ -140,7 +140,7 @@ async def test_a_deployment_that_was_deleted_starts_no_run(shop: Shop) -> None:
     shop.namespace.http.delete(shop.namespace.path("deployments", "web")).raise_for_status()
     eventually(lambda: not shop.namespace.items("pods"))
 
-    assert shop.answers(webhook) == ["pod gone"]
+    assert shop.answers(webhook) == ["gone"]
 
 
 async def test_what_an_init_container_runs_is_left_to_a_person(shop: Shop) -> None:

@@ -134,9 +134,15 @@ def test_labels_without_those_that_every_run_needs_are_told() -> None:
 
     (warning,) = compiled(*only_deployment).warnings
     assert str(warning) == (
-        "rb.md:33: warning: the conditions require deployment; an alert without namespace or pod starts no run "
-        "either, because a run finds what it fixes by its pod; write Requires: `namespace`, `pod` labels, and let "
-        "the alert carry both [missing-label]"
+        "rb.md:33: warning: the conditions require deployment; an alert without namespace starts no run either, "
+        "because a run finds what it fixes by it; write Requires: `deployment`, `namespace` labels, and let the alert "
+        "carry them [missing-label]"
+    )
+    (warning,) = compiled((asks, "Requires: `namespace` label"), (asks, "Requires: `namespace` label")).warnings
+    assert str(warning) == (
+        "rb.md:33: warning: the conditions require namespace; an alert without pod, deployment, statefulset, daemonset "
+        "or job_name starts no run either, because a run finds what it fixes by it; write Requires: `namespace`, `pod` "
+        "labels, and let the alert carry them [missing-label]"
     )
     assert compiled((asks, "Requires: `deployment` label")).warnings == (), "the other action asks for both"
     optional = " (and optional `container`)"

@@ -8,7 +8,7 @@ from runmend.alerts.alert import Target
 from runmend.alerts.labels import subject_of
 from runmend.core.modes import Mode
 from runmend.core.settings import Settings
-from runmend.runs.routing import NodeGone, Routed, Unrouted, check_node, check_place, may_change
+from runmend.runs.routing import Gone, Place, Routed, Unrouted, check_object, check_place, may_change
 from runmend.runs.visibility import Wanted
 from tests.node_runbooks import a_node_alert, node_plan
 from tests.unit.rows import a_row
@@ -26,7 +26,7 @@ def routed(settings: Settings = ANY, /, **labels: str) -> Routed:
 
 
 def test_a_node_is_found_by_its_label_alone() -> None:
-    assert routed(node="worker-1").place == ""
+    assert routed(node="worker-1").place == Place("Node", "")
     assert routed(exported_node="worker-1", node="the-exporters").alert.node == "worker-1"
 
 
@@ -71,11 +71,11 @@ def test_an_exception_for_namespaces_is_none_for_nodes() -> None:
 
 
 def test_a_node_that_is_gone_is_no_target() -> None:
-    alert = a_node_alert("worker-1")
+    named = routed(node="worker-1")
 
-    assert check_node(alert, {"worker-1": "4711"}, "prod") == (WORKER, "4711")
-    with pytest.raises(NodeGone, match="there is no node worker-1"):
-        check_node(alert, {"worker-2": "4712"}, "prod")
+    assert check_object(named, {"worker-1": "4711"}, "prod") == (WORKER, "4711")
+    with pytest.raises(Gone, match="there is no Node worker-1"):
+        check_object(named, {"worker-2": "4712"}, "prod")
 
 
 def test_its_names_are_one_for_each_use() -> None:
