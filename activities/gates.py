@@ -35,11 +35,14 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
         return None
     snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before)
     if problem and (gone := problem_gone(problem, snapshot)):
-        return StepResult(action_id=step.action_id, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE)
+        return StepResult(
+            action_id=step.action_id, part=step.part, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE
+        )
     judged = gate.judge(snapshot) if gate else None
     if judged and not judged.holds:
         return StepResult(
             action_id=step.action_id,
+            part=step.part,
             status=StepStatus.SKIPPED,
             summary=f"its gate {_says(judged)}: {judged.evidence}",
             reason=f"its gate {_says(judged)}",

@@ -205,10 +205,10 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
             f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason=SCALED_DOWN
         )
     changed = {change.container for change in call.changes}
-    # What changes more than images may well help a container that it does not name.
+    # What changes more than images, or makes pods anew, may well help a container that it does not name.
     outside = (
         [one for one in now.affected(call.state) if one.container not in changed]
-        if call.state and all(change.of_image for change in call.changes)
+        if call.state and not call.removed and all(change.of_image for change in call.changes)
         else []
     )
     if outside:

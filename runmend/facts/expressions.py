@@ -68,11 +68,13 @@ class Function:
     ask: Callable[[Snapshot, str], Said]
     on: str = ""
     """The group that it is called on, `events` in `events.new("…")`; empty for one that stands alone."""
+    asked: str = "ImagePullBackOff"
+    """A name that it may be asked for."""
 
     @property
     def example(self) -> str:
         """A call of it."""
-        return f'{self.on}{"." if self.on else ""}{self.name}("ImagePullBackOff")'
+        return f'{self.on}{"." if self.on else ""}{self.name}("{self.asked}")'
 
 
 _LABELS: Final = "map(string, string)"
@@ -108,6 +110,7 @@ FUNCTIONS: Final = (
         "terminated",
         "whether a container has ended for a reason, now or the last time",
         Snapshot.terminated,
+        asked="OOMKilled",
     ),
     Function(
         "new",

@@ -47,8 +47,8 @@ class NodeFacts(ObjectFacts):
     taints: tuple[Taint, ...] = ()
     """Its taints (`spec.taints`)."""
     cordoned_by: str = ""
-    """The field manager that last set `spec.unschedulable`: `kubectl-cordon`, `kubectl-drain`, `runmend`; empty where
-    it is not cordoned, or nobody tells.
+    """The field manager that last set `spec.unschedulable`: `kubectl` by `kubectl cordon` and `kubectl drain`,
+    `runmend`; empty where it is not cordoned, or nobody tells.
     """
     cordoned_at: str = ""
     """When that was, by the API server's clock; empty where it is not cordoned, or nobody tells."""

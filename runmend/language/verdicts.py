@@ -90,10 +90,15 @@ def settled_pods(mark: Watermark, live: Live) -> tuple[tuple[PodFacts, ...], tup
 
 
 def waiting_pods(states: tuple[str, ...], pods: tuple[PodFacts, ...]) -> list[str]:
-    """`pod: container waits (reason)` for each container that is in one of the runbook's states."""
+    """`pod: container waits (reason)` for each container that is in one of the runbook's states, through which no pod
+    passes on its way.
+    """
     containers = [(pod, c) for pod in pods for c in pod.containers]
     shown = [
-        f"{pod.name}: {c.name} {how}" for pod, c in containers for each in states if (how := STATES[each].shown_in(c))
+        f"{pod.name}: {c.name} {how}"
+        for pod, c in containers
+        for each in states
+        if not STATES[each].passing and (how := STATES[each].shown_in(c))
     ]
     return list(dict.fromkeys(shown))
 

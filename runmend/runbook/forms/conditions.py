@@ -12,6 +12,7 @@ FORMS: Final = (
         "{shown}",
         ("Pod is in ImagePullBackOff", "The container is currently stuck in CrashLoopBackOff", "Pod is Evicted"),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:containers?|pods?) (?:is|are|was|were|has been|have been|gets?) (?:last )?"
@@ -19,30 +20,35 @@ FORMS: Final = (
         'terminated("{ended}")',
         ("Container was OOMKilled", "Container was terminated for OOMKilled"),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:container )?last (?:termination|state)(?: reason)? (?:is|was) (?P<ended>{STATE})",
         'terminated("{ended}")',
         ("Last termination reason is OOMKilled",),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:container |last )*exit code (?:is|was) {COUNT}",
         ANY_CONTAINER.format("c.exit_code == {count} || c.last_exit_code == {count}"),
         ("Exit code is 137",),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:containers?|pods?) (?:has |have )?restarted {COMPARED} {COUNT}(?: times?)?",
         ANY_CONTAINER.format("c.restarts {compared} {count}"),
         ("Container has restarted more than 3 times",),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{RESTART_COUNT} (?:is |are )?{COMPARED} {COUNT}",
         ANY_CONTAINER.format("c.restarts {compared} {count}"),
         ("Restart count is above 5", "Restart count exceeds 3"),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:pods?|phase)(?: (?:phase|status) of the pod)?(?: phase| status)? (?:is|are)(?: still| stuck)*"
@@ -50,12 +56,14 @@ FORMS: Final = (
         "pods.exists(p, p.phase == '{phase}')",
         ("Pod is Pending", "Pod phase is Failed"),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:pods?|containers?) (?:(?:is|are) (?:not|no longer) {WELL}|(?:is|are) (?:unhealthy|unready))",
         "pods.exists(p, !p.running)",
         ("Pod is not Ready", "Pods are unhealthy"),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"(?:no|none of the) (?:pods?|replicas?|containers?) (?:is|are) {WELL}|"
@@ -63,12 +71,14 @@ FORMS: Final = (
         "!pods.exists(p, p.running)",
         ("No pod is Ready", "The Deployment has no available replicas"),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:pods?) (?:is|are|could|can|has|have) (?:not (?:be )?(?:been )?scheduled|no node)",
         "pods.exists(p, !p.scheduled)",
         ("Pod is not scheduled",),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) (?:has|wants|must have|runs) {COMPARED} {COUNT} "
@@ -82,6 +92,7 @@ FORMS: Final = (
         "workload.paused",
         ("The Deployment is paused",),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{WHOSE}(?:deployment|workload|statefulset|daemonset|rollout) (?:is|must) not (?:be )?paused",
@@ -103,6 +114,7 @@ FORMS: Final = (
         f"!({ROLLED_OUT})",
         ("A rollout is in progress", "The rollout has not completed"),
         where="condition",
+        trouble=True,
     ),
     Form(
         r"(?:the )?namespace (?:is|must be) (?P<namespace>[a-z0-9-]+)",

@@ -83,6 +83,7 @@ FORMS: Final = (
             "Node is under memory pressure",
             "Node is unhealthy",
         ),
+        trouble=True,
     ),
     Form(
         rf"(?:new )?pods? (?:can|could|may|are able to) be (?:scheduled|placed) (?:to|on|onto) {NODE}(?: again)?|"

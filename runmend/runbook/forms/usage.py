@@ -108,23 +108,27 @@ FORMS: Final = (
         _ANY % _OF_BOUND,
         ("Memory usage is above 90% of the limit", "CPU usage exceeds its request"),
         where="condition",
+        trouble=True,
     ),
     Form(
         f"{_OWN}{_MEMORY}{_USAGE}{_OF} {_EXCEEDS}{_BYTES}",
         _ANY % _OF_MEMORY,
         ("Memory usage is above 400Mi",),
         where="condition",
+        trouble=True,
     ),
     Form(
         f"{_OWN}{_CPU}{_USAGE}{_OF} {_EXCEEDS}{_MILLICORES}",
         _ANY % _OF_CPU,
         ("CPU usage is over 1500m",),
         where="condition",
+        trouble=True,
     ),
     Form(
         f"{_OF_NODE} {_EXCEEDS}{_OF_ALLOCATABLE}",
         _OF_THE_NODE,
         ("Node memory usage is above 90%",),
         where="condition",
+        trouble=True,
     ),
 )

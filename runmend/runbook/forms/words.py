@@ -118,7 +118,7 @@ class Form:
 
     `must` is what it must do where the sentence names no time. One that must become true may name for how long it must
     hold where `lasting` is not None: that is what must hold then as well. `leaves`: its first state is one that is
-    left.
+    left. `trouble`: where it holds, something is wrong, so that it says what a runbook is about.
     """
 
     pattern: str
@@ -128,6 +128,7 @@ class Form:
     lasting: str | None = None
     where: Where = "anywhere"
     leaves: bool = False
+    trouble: bool = False
 
     @property
     def may_last(self) -> bool:

@@ -11,7 +11,7 @@ from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
 from runmend.runbook.forms import FORMS, Form, Place
-from runmend.runbook.kubectl import SUPPORTED
+from runmend.runbook.kubectl import LISTED
 from runmend.runbook.phrases import seconds_in
 from runmend.runbook.sentences import read_sentence
 from tests.builders import events_query
@@ -242,7 +242,7 @@ def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
     assert said == [
         (
             'rb.md:4: warning: the query will be reported as not done: the verb "top" is not supported yet; '
-            f"supported are {SUPPORTED} [not-diagnosed]"
+            f"{LISTED} [not-diagnosed]"
         )
     ]
 
