@@ -12,8 +12,11 @@ from temporalio import activity
 from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.events import own_uids, place_of
+from activities.moved import moved
 from activities.verification import besides_of, events_asked_for, failed_of, lost, problem_back
 from runmend.core.errors import NotYet, Reverted, VerificationFailed
+from runmend.facts.expressions import compiled
+from runmend.facts.moved import MovedFacts
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, broken, judge
@@ -76,9 +79,15 @@ class Holder:
             events=events_asked_for(self._cluster, call.criteria, place_of(now), uids),
             workload=now.workload,
             node=besides.node,
+            moved=self._moved(now, call),
             unknown=dict(besides.unknown),
         )
         return now, live
+
+    def _moved(self, now: TargetNow, call: CheckCall) -> tuple[MovedFacts, ...]:
+        """What was moved, where a criterion asks for it: settle has waited for it, and the check looks again."""
+        asked = any("moved" in compiled(one.expression).groups for one in call.criteria if one.understood)
+        return moved(self._cluster, call.removed) if asked and not now.has_pods else ()
 
 
 def _failure(now: TargetNow, call: CheckCall, live: Live) -> VerificationFailed | None:

@@ -1,9 +1,10 @@
-"""Whether what was moved from a node runs again: called by verification."""
+"""What was moved from a node, and whether it runs again: called by verification."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from runmend.core.errors import NotFound
 from runmend.core.kinds import BY_NAME
+from runmend.facts.moved import MovedFacts
 from runmend.kube.answers import Json
 from runmend.kube.client import Cluster
 from runmend.language.verbs.pods import controller
@@ -13,21 +14,24 @@ _COUNTED = ("Deployment", "ReplicaSet", "StatefulSet")
 """The kinds that say how many of their pods are wanted, and how many are Ready."""
 
 
-def not_running(cluster: Cluster, removed: Iterable[Removed]) -> Iterator[str]:
-    """The workloads of pods that were taken away, of which not all pods are Ready: `Deployment shop/web: 3 of 4 pods
-    are Ready`. One that is gone is nobody's loss.
-    """
-    seen = set()
+def moved(cluster: Cluster, removed: Iterable[Removed]) -> tuple[MovedFacts, ...]:
+    """The workloads of pods that were taken away, each once. One that is gone is nobody's loss."""
+    found: dict[str, MovedFacts] = {}
     for each in {(pod.namespace, pod.owner): pod for pod in removed if pod.owner}.values():
         kind, _, name = each.owner.partition("/")
         item = _top(cluster, each.namespace, kind, name)
-        if item is None or (what := f"{item['kind']} {each.namespace}/{item['metadata']['name']}") in seen:
+        if item is None:
             continue
-        seen.add(what)
-        wanted = (item.get("spec") or {}).get("replicas", 1)
-        ready = (item.get("status") or {}).get("readyReplicas") or 0
-        if ready < wanted:
-            yield f"{what}: {ready} of {wanted} pods are Ready"
+        facts = MovedFacts(
+            kind=item["kind"],
+            namespace=each.namespace,
+            name=item["metadata"]["name"],
+            uid=item["metadata"]["uid"],
+            wanted=(item.get("spec") or {}).get("replicas", 1),
+            ready=(item.get("status") or {}).get("readyReplicas") or 0,
+        )
+        found.setdefault(facts.uid, facts)
+    return tuple(found.values())
 
 
 def _top(cluster: Cluster, namespace: str, kind: str, name: str) -> Json | None:

@@ -12,7 +12,7 @@ from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.diagnosis import classified
 from activities.events import events_of, own_uids, place_of
 from activities.missing_pods import Lacking, why_no_pods
-from activities.moved import not_running
+from activities.moved import moved
 from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
@@ -87,10 +87,12 @@ class Verifier:
                 events=events,
                 workload=now.workload,
                 node=besides.node,
+                moved=() if now.has_pods else moved(self._cluster, call.removed),
                 unknown=dict(besides.unknown),
             )
             checked = _judged(now, call, live)
-            if not (now.has_pods or checked.failure) and (idle := list(not_running(self._cluster, call.removed))):
+            idle = [each.in_words for each in live.moved if not each.running]
+            if not checked.failure and idle:
                 checked = checked.model_copy(
                     update={"failure": f"what was moved does not run: {'; '.join(idle[:5])}", "reason": NOT_RUNNING}
                 )
@@ -159,9 +161,18 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     # By name an event is asked for as new, and nothing is new before the target has settled.
     listing = tuple(one for one in call.criteria if one.understood and compiled(one.expression).reads_each("events"))
     events = events_asked_for(cluster, listing, place_of(now), uids)
-    missing = _missing(now, call, besides_of(cluster, now, call.criteria), events, causes, refused)
-    if not now.has_pods:
-        missing = "; ".join(filter(None, (missing, *not_running(cluster, call.removed)))) or None
+    besides = besides_of(cluster, now, call.criteria)
+    gone = () if now.has_pods else moved(cluster, call.removed)
+    live = Live(
+        pods=besides.measured(now.pods),
+        events=events,
+        workload=now.workload,
+        node=besides.node,
+        moved=gone,
+        unknown=dict(besides.unknown),
+    )
+    idle = [each.in_words for each in gone if not each.running]
+    missing = "; ".join(filter(None, (_missing(now, call, live, causes, refused), *idle))) or None
     if missing is None:
         return now, None
     pulled = f"{NEW_IMAGE}{', '.join(causes)}" if causes else ""
@@ -212,8 +223,7 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
 def _missing(
     now: TargetNow,
     call: SettleCall,
-    besides: Besides,
-    events: tuple[EventFacts, ...],
+    live: Live,
     causes: tuple[str, ...] = (),
     refused: Lacking | None = None,
 ) -> str | None:
@@ -222,8 +232,7 @@ def _missing(
     Args:
         now: the target.
         call: what is waited for.
-        besides: what the criteria ask for besides it.
-        events: what they ask of each event.
+        live: it, and what the criteria ask for besides it.
         causes: why images cannot be pulled.
         refused: why pods are missing, where somebody says it.
     """
@@ -241,13 +250,6 @@ def _missing(
     wanted = now.workload.replicas if now.workload else len(current)
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
-        live = Live(
-            pods=besides.measured(current),
-            events=events,
-            workload=now.workload,
-            node=besides.node,
-            unknown=dict(besides.unknown),
-        )
         lacking += [text for criterion in call.criteria if (text := unmet(criterion, live))]
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")

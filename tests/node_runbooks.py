@@ -5,7 +5,7 @@ from runmend.plan.criteria import Criterion
 from runmend.plan.plan import Plan
 from runmend.runbook.compiler import compile_runbook
 
-CRITERIA = ("No new `ImagePullBackOff` events for 1 minute",)
+CRITERIA = ("Node stays Ready for 1 minute",)
 
 
 def node_runbook(*commands: str, header: str = "", **items: str) -> bytes:

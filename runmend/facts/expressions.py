@@ -19,6 +19,7 @@ from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
 from runmend.facts.evidence import Reader, Stopped, explain
 from runmend.facts.literals import Rewritten, TooLong, literals_in, marked, words_for
+from runmend.facts.moved import MovedFacts
 from runmend.facts.object import ObjectFacts
 from runmend.facts.schema import MODELS, PACKAGE, facts_of, message, nullable_durations, pool, units
 from runmend.facts.snapshot import Said, Snapshot
@@ -91,6 +92,9 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
         "alert": Group(_LABELS, 'the labels of the alert whose pod that is: `alert.severity`, `"team" in alert`'),
         "events": Group("Event", "the events about the target's pods", shape="list"),
         "restarted": Group("bool", "whether a container has restarted since the target had settled"),
+        "moved": Group(
+            "Moved", "the workloads whose pods the run has taken away from the node that is the target", shape="list"
+        ),
         "steps": Group(
             "Step", "the earlier steps, by output or action_id; a gate writes `get_events.count`", shape="map"
         ),
@@ -287,7 +291,8 @@ class _Reader(Reader):
         self._left = _MOST_READ
         alone = filter(None, (snapshot.pod, snapshot.workload, snapshot.node))
         on_node = snapshot.node.pods if snapshot.node else ()
-        every: Iterable[ObjectFacts | EventFacts] = (
+        every: Iterable[ObjectFacts | EventFacts | MovedFacts] = (
+            *snapshot.moved,
             *(*on_node, *snapshot.all_pods, *snapshot.pods, *alone),
             *((snapshot.events or ()) if "events" in groups else ()),
         )

@@ -19,6 +19,7 @@ from google.protobuf.message import Message
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
+from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts, Taint
 from runmend.facts.object import Condition, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
@@ -39,6 +40,7 @@ MODELS: Final[Mapping[str, type[Frozen]]] = MappingProxyType(
         "Taint": Taint,
         "Node": NodeFacts,
         "Event": EventFacts,
+        "Moved": MovedFacts,
         "Step": StepFacts,
     }
 )

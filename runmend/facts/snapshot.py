@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from runmend.facts.event import EventFacts
+from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
@@ -50,6 +51,7 @@ class Snapshot:
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
         states: how each state shows.
+        moved: the workloads whose pods the run has taken away.
         steps: an earlier step's name → what it came to, read or changed.
     """
 
@@ -65,6 +67,7 @@ class Snapshot:
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None
     states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
+    moved: tuple[MovedFacts, ...] = ()
     steps: Mapping[str, StepFacts] = field(default_factory=lambda: MappingProxyType({}))
 
     def _state(self, name: str) -> State:

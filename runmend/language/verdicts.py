@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import Expression, Judged, compiled
+from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot, first_few
@@ -25,6 +26,7 @@ class Live(Frozen):
     events: tuple[EventFacts, ...]
     workload: WorkloadFacts | None = None
     node: NodeFacts | None = None
+    moved: tuple[MovedFacts, ...] = ()
     unknown: dict[str, str] = {}
     """Group of facts → why what it holds could not be read."""
 
@@ -152,6 +154,7 @@ def _snapshot(mark: Watermark, live: Live) -> tuple[Snapshot, tuple[PodFacts, ..
         all_pods=live.pods,
         workload=live.workload,
         node=live.node,
+        moved=live.moved,
         unknown=live.unknown,
         events=live.events,
         counted=mark.events,

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from runmend.facts.expressions import GROUPS, compiled
 from runmend.plan.criteria import Criterion
-from runmend.runbook.diagnostics import Kind, Report, quoted
+from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
 from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression
 from runmend.runbook.phrases import DAY, seconds_in
@@ -194,6 +195,16 @@ def _compile(item: _Said, readers: Readers, report: Report) -> Criterion:
             f"the criterion {quoted(item.text)} {wrong[0] if wrong else 'is not understood'}, so it will be reported "
             "as unverified",
             f"states that may stand there are {wrong[1]}" if wrong else nearest(item.text),
+        )
+        return Criterion(text=item.text, line=item.line)
+    elsewhere = compiled(criterion.expression).groups - readers.groups if criterion.expression else frozenset()
+    if elsewhere:  # of an expression it was said
+        report.warning(
+            Kind.UNVERIFIED,
+            item.line,
+            f"the criterion {quoted(item.text)} reads {listed(sorted(elsewhere), 'and')}, {readers.because}, so it "
+            "will be reported as unverified",
+            f"write one that reads {listed(sorted(readers.groups & GROUPS.keys()))}",
         )
         return Criterion(text=item.text, line=item.line)
     for seconds in (criterion.seconds, criterion.within):

@@ -28,13 +28,13 @@ OF_CRITERIA: Final = Readers(
 )
 OF_NODES: Final = Readers(
     "the expression",
-    frozenset({"node", "events"}),
+    frozenset({"node", "events", "moved"}),
     "and what the runbook fixes is a node, which has no pods of its own",
 )
 """Criteria of a runbook that fixes nodes."""
 OF_CONDITIONS: Final = Readers(
     "the expression",
-    frozenset(GROUPS) - {"restarted", "steps"},
+    frozenset(GROUPS) - {"restarted", "steps", "moved"},
     "and only gates ask what earlier steps came to",
     settled=False,
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Final
 
 from runmend.facts.states import State
 from runmend.language.states import OF_CONTAINERS, STATES
@@ -27,6 +28,22 @@ STATE = r"\w+(?:(?: or |\s?/\s?)\w+)*"
 """Where a sentence names a state: a word, or several that mean the same, which `state_in` then reads."""
 
 
+_SYNONYMS: Final = tuple(
+    (re.compile(rf"\b(?:{words})\b"), one)
+    for words, one in (
+        (r"crash[- ]loop(?:ing|s)?(?: back[- ]?off)?(?= (?:state|status|again)|$)", "crashloopbackoff"),
+        (r"(?:image[- ])?pull (?:errors?|failures?)(?: events?)?", "imagepullbackoff events"),
+        (r"out[- ]of[- ]memory", "oomkilled"),
+        (r"oom events?", "oomkilled terminations"),
+        (r"up and running", "running"),
+        (r"zero", "no"),
+        (r"(?:has (?:the )?)?condition ready (?:is|=) ?true", "is ready"),
+        (r"(?:has (?:the )?)?condition available (?:is|=) ?true", "is available"),
+    )
+)
+"""Other words for the same, and the one that patterns are written with."""
+
+
 def sentence(text: str) -> str:
     """A sentence as patterns read it: lower case, single spaces, no quotes, no full stop, no check box.
 
@@ -35,7 +52,10 @@ def sentence(text: str) -> str:
     if len(text) > LONGEST:
         return ""
     words = " ".join(re.sub(r"[`\"'*\u2018\u2019\u201c\u201d]", "", re.sub(r"^\s*\[[ xX]?\]", "", text)).split())
-    return words.rstrip(".!; ").lower()
+    words = words.rstrip(".!; ").lower()
+    for other, one in _SYNONYMS:
+        words = other.sub(one, words)
+    return words
 
 
 def state_in(words: str, states: Mapping[str, State] = _OF_CONTAINERS) -> str | None:

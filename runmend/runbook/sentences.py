@@ -14,7 +14,7 @@ from runmend.core.quantities import byte_count, millicores
 from runmend.facts.states import State
 from runmend.language.states import STATES
 from runmend.runbook.diagnostics import quoted
-from runmend.runbook.forms import FORMS, NODE_WELL, Form, Must, Place
+from runmend.runbook.forms import FORMS, NODE_WELL, REASONS, Form, Must, Place
 from runmend.runbook.labels import Labels, labels_in
 from runmend.runbook.phrases import DURATION, number_in, seconds_in, sentence, state_in
 
@@ -66,10 +66,14 @@ _PREPOSITION = (
     r"(?:(?:for|during|over|throughout)(?: at least)?(?: the)?(?: (?:next|following|last))?(?: a period of)?|"
     r"in the (?:next|following|last))"
 )
-_FOR = re.compile(rf"(?P<rest>.*?) {_PREPOSITION} (?P<duration>{DURATION})")
+_FOR = re.compile(rf"(?P<rest>.*) {_PREPOSITION} (?P<duration>{DURATION})")
 """Behind a criterion: for how long it must hold. A bare "in" is a deadline as well, so it is not read."""
 _WITHIN = re.compile(rf"(?P<rest>.*?)(?: within| in less than| in under) (?P<duration>{DURATION})")
 """Behind a criterion: until when it must have become true."""
+_IN_WINDOW = re.compile(
+    r" (?:within|in|during|throughout|over|for) the (?:whole |entire )?(?:verification|observation) (?:window|period)$"
+)
+"""Behind a criterion that is held for as long as the window is."""
 _COMPILED: Final = tuple((re.compile(form.pattern), form) for form in FORMS)
 
 
@@ -96,7 +100,7 @@ def read_sentence(text: str, place: Place = "criterion") -> Read | None:
     """Read a sentence, in Markdown without its bold marks, as it may stand in a place; None where it is not
     understood.
     """
-    words = sentence(text)
+    words = _IN_WINDOW.sub("", sentence(text))
     if read := _read(words, text, place, lasting=False):
         return read
     if place == "condition":
@@ -126,8 +130,10 @@ def _read(words: str, text: str, place: Place, *, lasting: bool) -> Read | None:
         if len(values) < len(named):
             continue
         expression = f"{form.expression} && {form.lasting}" if lasting and form.lasting else form.expression
-        for name, value in ({"percent": _WHOLE} | values).items():
-            expression = expression.replace(f"{{{name}}}", _as_asked(value) if name == "shown" else value)
+        # Of a form's several ways to say it, one was taken.
+        for name in pattern.groupindex:
+            value = values.get(name, _WHOLE if name == "percent" else "")
+            expression = expression.replace(f"{{{name}}}", _as_asked(value) if value and name == "shown" else value)
         leaves = values["state"] if form.leaves and STATES[values["state"]].of_containers else None
         return Read(form, expression, form.must, leaves=leaves, state=values.get("shown"), owner=values.get("owner"))
     return None
@@ -212,6 +218,23 @@ _VALUES: Final[dict[str, Callable[[str], str | None]]] = {
     "millicores": lambda words: _amount(words, processor=True),
     "owner": OWNERS.get,
     "phase": str.capitalize,
+    "past": str.capitalize,
+    "or_more": _number,
+    "has": _number,
+    "number": _number,
+    "part": _number,
+    "reason": REASONS.get,
+    "at_least": _sign,
+    "age": lambda words: None if (seconds := seconds_in(words)) is None else f"{seconds}s",
+    "manager": {"argo cd": "argo_cd", "argocd": "argo_cd", "argo": "argo_cd", "flux": "flux", "helm": "helm"}.get,
+    "which": str,
+    "what": lambda words: f"{words}s",
+    "label": str,
+    "killed": lambda words: state_in(words, _asked("ended")),
+    "again": lambda words: state_in(words, _asked("ended")),
+    "was": _of_a_node,
+    "pressure": _of_a_node,
+    "left": lambda words: state_in(words, _asked("state")),
     "namespace": _namespace,
     "node": _of_a_node,
     "state": lambda words: state_in(words, _asked("state")),

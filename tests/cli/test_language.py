@@ -67,10 +67,10 @@ def test_both_are_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 
     assert run(["verbs", "-o", "json"]) == 0
     assert [row["verb"] for row in json.loads(capsys.readouterr().out)] == [verb.words for verb in VERBS]
-    assert rows[0] == {
+    assert {
         "sentence": "Pod transitions from `ImagePullBackOff` to `Running`",
         "place": "criterion",
         "expression": 'pods.size() > 0 && pods.all(p, p.running) && !waiting("ImagePullBackOff")',
         "must": "become",
         "seconds": None,
-    }
+    } in rows

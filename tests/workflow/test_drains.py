@@ -12,7 +12,9 @@ from temporalio.client import WorkflowFailureError, WorkflowHandle
 
 from runmend.core.outcomes import Outcome
 from runmend.facts.pod import PodFacts
+from runmend.plan.criteria import Status
 from runmend.plan.messages import Options, StepStatus
+from runmend.runbook.criteria import criterion_of
 from tests.builders import GOOD, a_pod
 from tests.node_runbooks import node_plan
 from tests.runs import until_tried
@@ -69,6 +71,22 @@ async def test_a_node_is_cordoned_and_its_pods_run_elsewhere(nodes: World) -> No
     await nodes.until_running(4)
     (step,) = result.steps
     assert step.summary.startswith("changed unschedulable: not set → true; evicted 2 pods: shop/web-")
+
+
+async def test_a_criterion_says_that_what_was_moved_runs_again(nodes: World) -> None:
+    plan = node_plan(DRAIN)
+    criterion = criterion_of("Moved workloads are running again", 1)
+    assert criterion is not None
+    plan = plan.model_copy(update={"criteria": (criterion,)})
+
+    handle = await nodes.start(ALERTS, plan=plan, target=NODE)
+    await nodes.window(handle)
+    await skip_to_end(nodes, handle)
+    result = await nodes.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    (verdict,) = result.verdicts
+    assert (verdict.status, verdict.evidence) == (Status.PASSED, "it holds of all 1 moved (running)")
 
 
 @pytest.mark.parametrize("lost", [{"lose_answer": True}, {"status": 500, "reason": "down"}])

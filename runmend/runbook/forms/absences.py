@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from runmend.runbook.forms.words import COUNT, NO, NOT, OF_ANY, RESTART_COUNT, SEEN, SOME, WHOSE, Form
+from runmend.runbook.forms.words import (
+    COUNT,
+    NAMED_STATE,
+    NO,
+    NOT,
+    OF_ANY,
+    REASON,
+    RESTART_COUNT,
+    SEEN,
+    SOME,
+    WHOSE,
+    Form,
+)
 from runmend.runbook.phrases import STATE
 
 FORMS: Final = (
@@ -49,13 +61,13 @@ FORMS: Final = (
         must="stay",
     ),
     Form(
-        rf"{NO}(?:container |pod )?(?:crash events?|crashes|crash ?loops?){OF_ANY}{SEEN}",
+        rf"{NO}(?:container |pod )?(?:crash events?|crashes|crash ?loops?|crashloopbackoff){OF_ANY}{SEEN}",
         f'!restarted && {SOME} && !waiting("CrashLoopBackOff")',
         ("No crashes for 10 minutes", "No further crash events for 5 minutes"),
         must="stay",
     ),
     Form(
-        rf"{RESTART_COUNT} (?:{NOT} (?:increase|grow|change|increasing|growing)|"
+        rf"{RESTART_COUNT} (?:{NOT} (?:increase|grow|change|increasing|growing|increased|grown|changed)|"
         r"(?:is |remains? |stays? )(?:stable|constant|unchanged|the same))",
         f"!restarted && {SOME}",
         ("Restart count does not increase for 10 minutes", "Restart count remains stable"),
@@ -66,5 +78,62 @@ FORMS: Final = (
         f"{SOME} && pods.all(p, p.containers.all(c, c.restarts < {{count}}))",
         ("Restart count stays below 3 for 5 minutes",),
         must="stay",
+    ),
+    Form(
+        rf"{NO}(?P<reason>{REASON}) events?{SEEN}",
+        f'!events.new("{{reason}}") && {SOME}',
+        ("No `FailedMount` events for 5 minutes", "No new Unhealthy events for 5 minutes"),
+        must="stay",
+    ),
+    Form(
+        rf"{NO}(?:(?:(?:readiness|liveness|startup|failed|failing|and|or) )*(?:probe|health ?check)s? (?:failures?|"
+        rf"failed|failing|errors?)"
+        rf"(?: events?)?|failed (?:probes?|health ?checks?)){SEEN}",
+        f'!events.new("Unhealthy") && {SOME}',
+        ("No readiness probe failures for 5 minutes",),
+        must="stay",
+    ),
+    Form(
+        rf"{NO}(?:events? of type warning|error events?|failure events?){SEEN}",
+        f'!events.new("Warning") && {SOME}',
+        ("No new events of type Warning for 10 minutes",),
+        must="stay",
+    ),
+    Form(
+        rf"{NO}(?P<ended>{STATE}) (?:containers?|pods?){SEEN}|"
+        rf"{NO}(?:containers?|pods?) (?:is |are |was |were |gets? )?(?:being )?(?:terminated|killed|ended)(?: again)? "
+        rf"(?:with|for|due to|because of|by|as) (?:reason )?(?P<killed>{STATE})|"
+        rf"{WHOSE}(?:containers?|pods?) (?:is |are |gets? )?(?:{NOT}|not|no longer)(?: being| get)* "
+        rf"(?P<again>{STATE})(?: killed)?(?: again)?",
+        f'!(restarted && terminated("{{ended}}{{killed}}{{again}}")) && {SOME}',
+        (
+            "No OOMKilled containers for 10 minutes",
+            "Container is not OOMKilled again for 15 minutes",
+            "No containers terminated due to OOMKilled for 10 minutes",
+        ),
+        must="stay",
+        where="criterion",
+    ),
+    Form(
+        rf"{RESTART_COUNT} (?:is |are |stays? |remains? )?(?:at |equal to )?(?:0|no)|{WHOSE}(?:containers?|pods?)"
+        rf" {NOT} restarted(?: again)?|{WHOSE}(?:container |pod )?restarts? (?:stop|cease|end)",
+        f"!restarted && {SOME}",
+        ("Restarts remain at 0 for 10 minutes",),
+        must="stay",
+        where="criterion",
+    ),
+    Form(
+        rf"{WHOSE}(?:process|main process)? ?{NOT} (?:crash(?:es|ing)?|crashed|restarted|restarts?)(?: again)?",
+        f"!restarted && {SOME}",
+        ("The application does not crash for 10 minutes",),
+        must="stay",
+        where="criterion",
+    ),
+    Form(
+        rf"{NO}{NAMED_STATE}(?: (?:pods?|containers?|errors?|status|conditions?))?{SEEN}(?: remains?| left)?",
+        f'{SOME} && !waiting("{{state}}")',
+        ("No more ImagePullBackOff",),
+        lasting="",
+        where="criterion",
     ),
 )

@@ -3,7 +3,7 @@
 from typing import Final
 
 from runmend.runbook.forms.words import ANY_CONTAINER, COMPARED, COUNT, IS, RESTART_COUNT, ROLLED_OUT, WELL, WHOSE, Form
-from runmend.runbook.phrases import STATE
+from runmend.runbook.phrases import DURATION, STATE
 
 FORMS: Final = (
     Form(
@@ -67,7 +67,7 @@ FORMS: Final = (
     ),
     Form(
         rf"(?:no|none of the) (?:pods?|replicas?|containers?) (?:is|are) {WELL}|"
-        rf"{WHOSE}(?:deployment|workload) has no {WELL} (?:pods?|replicas?)",
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) has no {WELL} (?:pods?|replicas?)",
         "!pods.exists(p, p.running)",
         ("No pod is Ready", "The Deployment has no available replicas"),
         where="condition",
@@ -81,26 +81,28 @@ FORMS: Final = (
         trouble=True,
     ),
     Form(
-        rf"{WHOSE}(?:deployment|workload) (?:has|wants|must have|runs) {COMPARED} {COUNT} (?:pods?|replicas?)",
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) (?:has|wants|must have|runs) {COMPARED} {COUNT} "
+        rf"(?:pods?|replicas?)",
         "workload.replicas {compared} {count}",
         ("The Deployment has at least 2 replicas", "Deployment has more than 1 replica"),
         where="condition",
     ),
     Form(
-        rf"{WHOSE}(?:deployment|workload|rollout) (?:is|must)(?: be)? paused",
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset|rollout) (?:is|must)(?: be)? paused",
         "workload.paused",
         ("The Deployment is paused",),
         where="condition",
         trouble=True,
     ),
     Form(
-        rf"{WHOSE}(?:deployment|workload|rollout) (?:is|must) not (?:be )?paused",
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset|rollout) (?:is|must) not (?:be )?paused",
         "!workload.paused",
         ("The Deployment is not paused", "Rollout must not be paused"),
         where="condition",
     ),
     Form(
-        rf"{WHOSE}(?:deployment|workload) has (?:a|any) previous revision|"
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) has (?:a|any) previous revision(?: to (?:roll|go)"
+        rf" back to)?|"
         r"(?:there is )?a previous revision(?: exists)?",
         "workload.previous_revision != null",
         ("The Deployment has a previous revision", "There is a previous revision"),
@@ -137,6 +139,75 @@ FORMS: Final = (
         r"(?P<labels>(?:requires?|required|needs|optional(?:ly)?|no)\b.*)",
         "",
         ("Requires: `namespace`, `pod` labels (and optional `container`)", "Requires: no labels"),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) has no previous revision|(?:there is )?no previous"
+        rf" revision(?: exists)?",
+        "workload.previous_revision == null",
+        ("The Deployment has no previous revision",),
+        where="condition",
+    ),
+    Form(
+        r"no (?:rollout|roll-out) (?:is )?(?:in progress|under way|running)|"
+        rf"{WHOSE}(?:rollout|roll-out) (?:is not|isnt) in progress",
+        ROLLED_OUT,
+        ("No rollout is in progress",),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}(?:containers?|pods?|process) (?:has |have )?(?:exited|ended|terminated|exits) with (?:exit"
+        rf" )?code {COUNT}",
+        ANY_CONTAINER.format("c.exit_code == {count} || c.last_exit_code == {count}"),
+        ("Container exited with code 137",),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}pod (?:is|has been running for) (?:older than|more than|over|at least)(?: (?P<age>{DURATION}))(?:"
+        rf" old)?",
+        "pod.age > {age}",
+        ("Pod is older than 10 minutes",),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}container has an? (?P<resource>memory|cpu) (?P<bound>limit|request)(?: set)?|"
+        r"an? (?P<which>memory|cpu) (?P<what>limit|request) is (?:set|configured)",
+        "container.{bound}{what}.{resource}{which} != null",
+        ("Container has a memory limit",),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}container has no (?P<resource>memory|cpu) (?P<bound>limit|request)(?: set)?|"
+        r"no (?P<which>memory|cpu) (?P<what>limit|request) is (?:set|configured)",
+        "container.{bound}{what}.{resource}{which} == null",
+        ("Container has no memory limit",),
+        where="condition",
+    ),
+    Form(
+        r"(?:(?:the|its) )*(?:alerts? )?severity (?:is|=|equals) (?P<label>[a-z][a-z0-9-]*)",
+        "alert.severity == '{label}'",
+        ("Alert severity is critical",),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) (?:is|has) (?:not|no longer) (?:fully )?"
+        rf"(?:available|healthy|ready)",
+        f"!({ROLLED_OUT})",
+        ("The Deployment is not available",),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) (?:is|must be) (?:managed|owned|deployed|"
+        rf"controlled) by (?P<manager>argo ?cd|argo|flux|helm)",
+        "workload.{manager} != ''",
+        ("The Deployment is managed by Argo CD",),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) (?:is|must) not (?:be )?(?:managed|owned|deployed|"
+        rf"controlled) by (?P<manager>argo ?cd|argo|flux|helm)",
+        "workload.{manager} == ''",
+        ("The Deployment is not managed by Helm",),
         where="condition",
     ),
 )

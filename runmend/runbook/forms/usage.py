@@ -7,15 +7,21 @@ from runmend.runbook.forms.words import NODE, SOME, WHOSE, Form
 _MEMORY = r"(?P<resource>memory|mem|ram)"
 _CPU = r"(?P<resource>cpu|processor)"
 _EITHER = r"(?P<resource>memory|mem|ram|cpu|processor)"
-_USAGE = r" (?:usage|use|consumption|utili[sz]ation|working set|load)"
-_OF = r"(?: of (?:(?:the|all|each|every|its|affected) )*(?:containers?|pods?|deployment|workload|replicas?))?"
-_OWN = rf"{WHOSE}(?:(?:containers?|pods?) )?"
+_USAGE = r"(?: (?:usage|use|consumption|utili[sz]ation|working set|load))?"
+_OF = (
+    r"(?: of (?:(?:the|all|each|every|its|affected) )*(?:containers?|pods?|deployment|workload|statefulset|"
+    r"daemonset|replicas?))?"
+)
+_OWN = rf"{WHOSE}(?:(?:containers?|pods?) )*"
 _OF_NODE = (
     r"(?=.*\bnodes?\b)(?:(?:the|affected|target|its|nodes?) )*"
     rf"{_EITHER}{_USAGE}(?: (?:of|on) {NODE})?"
 )
 _UNDER = r"below|under|beneath|less than|lower than|within|at most|no more than"
-_STAYS = r"(?:(?:stays?|remains?|keeps?|(?:is|are) kept|holds?)(?: (?:well|safely|always|consistently|back))? )?"
+_STAYS = (
+    r"(?:(?:stays?|remains?|keeps?|stabili[sz]es?|(?:is|are) kept|holds?)(?: (?:well|safely|always|consistently|"
+    r"back))? )?"
+)
 _NEVER = r"(?:does not|do not|doesnt|never|must not|should not) (?:exceeds?|(?:go|goes|rises?|climbs?) (?:above|over))"
 _KEEPS = rf"{_STAYS}(?P<sign>{_UNDER}|{_NEVER})"
 _COMES = (

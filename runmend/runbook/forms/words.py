@@ -11,42 +11,96 @@ Place = Literal["criterion", "condition"]
 Where = Literal["criterion", "condition", "anywhere"]
 """A condition is what must hold before an action: a gate, the list under conditions, a leading "If …,", a problem."""
 
-WHOSE = r"(?:(?:the|all|every|each|of|its|affected|new|replacement|patched|target|deployment|workload) )*"
-OF = r"(?: status| state| phase)?(?: of (?:the|its) (?:deployment|target|workload|owner))?"
-BECOME = r"(?:is|are|become|becomes|reach|reaches|enter|enters|get|gets|must be|should be) (?:all |back |again |now )*"
-STAY = r"(?:stays?|remains?|keeps?|continues? to be) "
+WHOSE = (
+    r"(?:(?:the|all|both|every|each|of|its|affected|new|replacement|patched|target|current|desired|application|app|"
+    r"service|deployment|workload|statefulset|daemonset)s? )*"
+)
+_OWNER = r"(?:(?:the|its|all|affected|target|each) )*(?:deployment|target|workload|owner|pod|application|service)s?"
+OF = rf"(?: status(?:es)?| states?| phase| condition)?(?: (?:of|in|for|belonging to) {_OWNER})?"
+BECOME = (
+    r"(?:is|are|becomes?|reach(?:es)?|(?:has|have) (?:reached|entered|become)|enters?|gets?|must be|should be|"
+    r"must become|should become|reports?(?: as)?|shows?(?: as)?|comes? back|comes?) "
+    r"(?:all |back |again |now |to |as |fully |reported |marked |reporting |successfully )*"
+)
+STAY = r"(?:stays?|remains?|keeps?|continues? to be|(?:has|have) (?:been|stayed|remained)|must (?:stay|remain)) "
 MOVE = (
     r"(?:transition(?:s|ed)?|moves?|moved|changes?|changed|goes|go|went|switch(?:es|ed)?|recover(?:s|ed)?|"
-    r"returns?|returned) (?:back )?"
+    r"returns?|returned|progress(?:es|ed)?|proceeds?) (?:back )?"
 )
-WELL = r"(?:running|ready|healthy|available|serving)"
-RUNNING = rf"(?:in )?(?:a |the )?{WELL}(?:(?:,? and |, ?| & |/){WELL})?(?: (?:state|status|phase))?(?: again)?"
+WELL = (
+    r"(?:running|ready ?= ?true|ready is true|ready|healthy|available|serving|up|stable|"
+    r"passing (?:its |their |all )*(?:readiness |health )?(?:checks|probes?))"
+)
+_ONE = rf"(?:in )?(?:a |an |the )?{WELL}(?: (?:state|status|phase))?"
+RUNNING = rf"{_ONE}(?:(?:,? and |, ?| & |/){_ONE})*(?: again)?"
 START = r"starts?|started|successfully (?:starts?|started)"
-NO = r"(?:there (?:is|are) )?no (?:new |more |further |additional |other )*"
-NOT = r"(?:does not|do not|doesnt|dont|did not|didnt|never|is not|are not|isnt|arent)"
-SEEN = r"(?: (?:are |is )?(?:occurs?|appears?|seen|observed|reported|recorded|emitted|happens?))?"
-IN = r"(?: (?:is|are|remains?|stays?))? (?:in|stuck in) (?:the |an? )?"
+NO = (
+    r"(?:there (?:is|are|should be|must be) |(?:the )?(?:events?|event stream|pods?|containers?|workload|deployment)"
+    r" (?:shows?|has|have|reports?) )?(?:no|0) (?:new |more |further |additional |other |any )*"
+)
+NOT = (
+    r"(?:does not|do not|has not|have not|must not|should not|stops?|doesnt|dont|did not|didnt|never|is not|are"
+    r" not|isnt|arent)"
+)
+SEEN = (
+    r"(?: (?:on|for|about|from|in|of) (?:(?:the|this|any|all|affected|target|new|its) )*(?:pods?|containers?|"
+    r"deployment|workload|statefulset|daemonset))?"
+    r"(?: (?:are |is |have been |should be )?(?:occurs?|appears?|seen|observed|reported|recorded|emitted|happens?|"
+    r"logged|present))?"
+    r"(?: (?:on|for|about|from|in|of) (?:(?:the|this|any|all|affected|target|new|its) )*(?:pods?|containers?|"
+    r"deployment|workload|statefulset|daemonset))?"
+)
+IN = r"(?: (?:is|are|remains?|stays?|waiting|left|stuck))* (?:(?:in|with|for) (?:the |an? )?)?"
 COUNT = r"(?P<count>\w+)"
-NAMED_STATE = rf"(?P<state>{STATE})(?: state| status)?"
-PODS = r"(?:pods?|replicas?)"
+NAMED_STATE = rf"(?:the )?(?P<state>{STATE})(?: states?| status)?"
+PODS = r"(?:pods?|replicas?|containers?|status)"
 PROBES = r"(?:probes?|checks?|health checks?)"
-AT_LEAST = r"(?:at least|a minimum of)"
+AT_LEAST = r"(?:at least|(?:a )?minimum(?: of)?)"
 OF_ANY = r"(?: of (?:the|any) (?:container|pod)s?)?"
-RESTART_COUNT = rf"{WHOSE}(?:(?:container|pod) )?restart counts?"
+RESTART_COUNT = (
+    rf"{WHOSE}(?:(?:container|pod)s? )*(?:restart (?:counts?|counters?|number)|restarts|number of (?:(?:container|"
+    rf"pod) )?restarts)"
+)
 
-IS = r"(?:is|are|must be|remains|stays)(?: currently| still| stuck)*"
+IS = r"(?:is|are|must be|remains|stays)(?: currently| still| stuck| waiting)*"
 COMPARED = (
     r"(?P<compared>at least|at most|more than|fewer than|less than|above|over|below|under|exactly|exceeds|"
     r"greater than|higher than|lower than)"
 )
+REASONS: Final = {
+    reason.lower(): reason
+    for reason in (
+        "BackOff",
+        "Evicted",
+        "Failed",
+        "FailedAttachVolume",
+        "FailedCreate",
+        "FailedCreatePodSandBox",
+        "FailedKillPod",
+        "FailedMount",
+        "FailedPostStartHook",
+        "FailedPreStopHook",
+        "FailedScheduling",
+        "FailedSync",
+        "InspectFailed",
+        "Killing",
+        "NodeNotReady",
+        "OOMKilling",
+        "Preempted",
+        "Unhealthy",
+    )
+} | {"eviction": "Evicted", "failed mount": "FailedMount", "failed scheduling": "FailedScheduling"}
+"""What events give for a reason, as people write it."""
+REASON = "|".join(REASONS)
+TAKES_PODS: Final = "node.takes_pods"
 NODE_WELL: Final = {
-    **dict.fromkeys(("ready", "healthy", "ready=true", "ready = true"), "node.ready"),
-    **dict.fromkeys(("schedulable", "uncordoned"), "node.schedulable"),
-    "available": "node.takes_pods",
+    **dict.fromkeys(("ready", "healthy", "ready=true", "ready = true", "ready is true", "up"), "node.ready"),
+    **dict.fromkeys(("schedulable", "uncordoned", "open for scheduling"), "node.schedulable"),
+    **dict.fromkeys(("available", "accepts new pods", "takes new pods", "accepts pods", "takes pods"), TAKES_PODS),
 }
 """What a node may be, and the fact that says so."""
 NODE = r"(?:(?:the|affected|target|its|alerts?) )*node(?:s? (?:status|state|condition|conditions))?"
-NODE_IS = rf"(?:(?:has )?{MOVE}to |{BECOME}|reports |shows )"
+NODE_IS = rf"(?:(?:has )?{MOVE}to |{BECOME}(?:in )?(?:condition )?)"
 NODE_WORDS = "|".join(map(re.escape, NODE_WELL))
 NODE_IS_WELL = rf"(?:in )?(?:a |the )?(?P<node_well>{NODE_WORDS})(?: (?:state|status))?(?: again)?"
 NODE_STATE = rf"(?:in |under )?(?:the )?(?P<node>not ready|(?:memory|disk|pid) pressure|{STATE})(?: state| status)?"

@@ -12,7 +12,6 @@ from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads
-from runmend.language.besides import Besides
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, judge
 from runmend.plan.criteria import Watermark
@@ -45,7 +44,7 @@ def missing(*pods: PodFacts, replicas: int = 1) -> str | None:
     ]
     now = TargetNow(WEB, Workloads(pods, {each.uid: each for each in revisions}), deployment_facts(replicas=replicas))
     call = SettleCall(state="ImagePullBackOff", criteria=CRITERIA, target=WEB, changes=())
-    return _missing(now, call, Besides(), ())
+    return _missing(now, call, Live(pods=now.pods, events=(), workload=now.workload))
 
 
 def test_nothing_is_missing_where_all_pods_of_the_new_revision_run() -> None:

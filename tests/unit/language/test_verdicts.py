@@ -5,6 +5,7 @@ from typing import Literal
 import pytest
 
 from runmend.facts.event import EventFacts
+from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.language.verdicts import Live, broken, judge, restarts_of, settled_pods, unmet
@@ -297,3 +298,25 @@ def test_what_must_stay_true_and_what_asks_what_is_new_can_be_broken_in_the_wind
 def test_what_must_become_true_or_cannot_be_told_is_left_to_the_check(criterion: Criterion) -> None:
     assert not broken(criterion, a_mark(a_pod()), live(a_waiting_pod()))
     assert judge(criterion, a_mark(a_pod()), live(a_waiting_pod())).status is not Status.PASSED
+
+
+@pytest.mark.parametrize(
+    ("ready", "status", "evidence"),
+    [
+        ((4,), Status.PASSED, "it holds of all 1 moved (running)"),
+        ((3,), Status.FAILED, "web: running is false (Deployment shop/web: 3 of 4 pods are Ready)"),
+        ((), Status.PASSED, "moved is empty"),
+    ],
+)
+def test_what_was_moved_runs_where_its_workload_has_all_its_pods(
+    ready: tuple[int, ...], status: Status, evidence: str
+) -> None:
+    moved = tuple(
+        MovedFacts(kind="Deployment", namespace="shop", name="web", uid="w", wanted=4, ready=each) for each in ready
+    )
+    live = Live(pods=(), events=(), node=NodeFacts(name="n1", uid="u1"), moved=moved)
+
+    verdict = judge(read("Moved workloads are running again"), live.watermark, live)
+
+    assert (verdict.status, verdict.evidence) == (status, evidence)
+    assert (unmet(read("All evicted pods are running on other nodes"), live) is None) is (status is Status.PASSED)

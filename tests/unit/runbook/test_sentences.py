@@ -161,7 +161,6 @@ def test_a_deadline_is_read_behind_what_must_become_true(text: str, within: int)
         "No container restarts for up to 5 minutes",
         "No container restarts for 5 minutes, 10 minutes",
         "No more than 3 restarts for 5 minutes",
-        "Pod transitions from Pending to Running",
         "Pod transitions from Running to ImagePullBackOff",
         "No new events for 5 minutes",
         "No new OOMKilled events for 5 minutes",
@@ -380,6 +379,20 @@ def test_a_sentence_about_what_is_used(text: str, asks: str) -> None:
 )
 def test_what_is_used_is_compared_with_what_it_can_be(text: str) -> None:
     assert read_sentence(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Evicted pods have been rescheduled",
+        "Workloads moved off the node are Running",
+        "The pods that were moved are back to Running",
+        "All workloads that were drained are healthy",
+        "Drained workloads run again elsewhere",
+    ],
+)
+def test_a_sentence_about_what_was_moved(text: str) -> None:
+    assert expression_of(text) == "moved.all(w, w.running)"
 
 
 @pytest.mark.parametrize("text", ["Node is happy", "Node is CrashLoopBackOff", "Node moves from Ready to NotReady"])
