@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 
+from activities.events import events_of, own_uids, place_of
 from runmend.alerts.alert import Alert
-from runmend.core.errors import PreconditionFailed
+from runmend.core.errors import Forbidden, PreconditionFailed
+from runmend.facts.event import EventFacts
 from runmend.facts.expressions import Expression, Judged, compiled
+from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot
+from runmend.facts.step import StepFacts
 from runmend.kube.client import Cluster
 from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
+from runmend.language.verdicts import EVENT_TYPES
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.reasons import PROBLEM_GONE
 
@@ -70,21 +75,23 @@ def snapshot_of(
     alerts: tuple[Alert, ...],
     state: str | None,
     asked: Sequence[Expression],
-    before: Mapping[str, tuple[str, ...]],
+    before: Mapping[str, StepFacts],
 ) -> Snapshot:
     """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container,
     and of its node and the like what they name.
 
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
-    waits in the runbook's state. `before` is what the earlier steps came to.
+    waits in the runbook's state. `before` is what the earlier steps came to, read and changed.
     """
-    pods = now.pods
     pod = now.workloads.pod(now.first_pod(alerts))
     alert = next((alert for alert in alerts if pod and alert.pod == pod.name), next(iter(alerts), None))
     affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
+    besides = Besides.read(cluster, now, asked, now.node_of(pod))
+    pods = besides.measured(now.pods)
+    pod = next(iter(besides.measured((pod,))), None) if pod else None
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
-    besides = Besides.read(cluster, asked, now.node_of(pod))
+    events, unknown = _events(cluster, now, pod, asked)
     return Snapshot(
         pods=pods,
         all_pods=pods,
@@ -93,7 +100,24 @@ def snapshot_of(
         workload=now.workload,
         node=besides.node,
         alert=alert.labels if alert else None,
-        unknown=besides.unknown,
+        unknown={**besides.unknown, **unknown},
+        events=events,
         states=STATES,
         steps=before,
     )
+
+
+def _events(
+    cluster: Cluster, now: TargetNow, pod: PodFacts | None, asked: Sequence[Expression]
+) -> tuple[tuple[EventFacts, ...] | None, dict[str, str]]:
+    """The events about the target's pods and the alert's, the oldest first, where an expression names them; None where
+    they could not be read, and why.
+    """
+    if not any("events" in expression.groups for expression in asked):
+        return (), {}
+    uids = own_uids(now) | {each.uid for each in (*now.pods, *((pod,) if pod else ()))}
+    try:
+        found = events_of(cluster, place_of(now), uids, (), EVENT_TYPES)
+    except Forbidden as error:
+        return None, {"events": f"the events of {now.target} could not be read: {error}"}
+    return tuple(sorted(found, key=lambda event: (event.last_seen, event.uid))), {}

@@ -11,7 +11,8 @@ from temporalio import activity
 
 from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
-from activities.verification import besides_of, events_asked_for, failed_of, lost, own_uids, place_of, problem_back
+from activities.events import own_uids, place_of
+from activities.verification import besides_of, events_asked_for, failed_of, lost, problem_back
 from runmend.core.errors import NotYet, Reverted, VerificationFailed
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
@@ -69,6 +70,7 @@ class Holder:
         pods = tuple(pod.if_heard_of for pod in now.workloads.pods_of(call.target))
         uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
         besides = besides_of(self._cluster, now, call.criteria)
+        pods = besides.measured(pods)
         live = Live(
             pods=tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods),
             events=events_asked_for(self._cluster, call.criteria, place_of(now), uids),

@@ -2,7 +2,7 @@
 window.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import timedelta
 
 from temporalio import activity
@@ -10,6 +10,7 @@ from temporalio import activity
 from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.diagnosis import classified
+from activities.events import events_of, own_uids, place_of
 from activities.missing_pods import Lacking, why_no_pods
 from activities.moved import not_running
 from activities.serving import SILENT
@@ -34,11 +35,8 @@ from runmend.language.verdicts import (
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
-from runmend.reports.target_events import OF_NO_NAMESPACE
 
 NOT_RUNNING = "what was moved does not run"
-FEW_PODS = 20
-"""The most pods whose events are asked for one by one: to choose them, the API server looks at all of the namespace."""
 
 
 class Verifier:
@@ -83,6 +81,7 @@ class Verifier:
             uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
             events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
             besides = besides_of(self._cluster, now, call.criteria)
+            pods = besides.measured(pods)
             live = Live(
                 pods=pods,
                 events=events,
@@ -126,51 +125,13 @@ def events_asked_for(
 def besides_of(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]) -> Besides:
     """What the criteria ask for besides the target's pods."""
     expressions = [compiled(criterion.expression) for criterion in criteria if criterion.understood]
-    return Besides.read(cluster, expressions, now.node_of(next(iter(now.pods), None)))
-
-
-def own_uids(now: TargetNow) -> set[str]:
-    """By which uids events name the target itself, where it is what the criteria speak of: the kubelet gives a node
-    its name for one.
-    """
-    return set() if now.has_pods else {now.own_uid, now.target.name}
-
-
-def place_of(now: TargetNow) -> str:
-    """Where events about the target are."""
-    return now.target.namespace or OF_NO_NAMESPACE
+    return Besides.read(cluster, now, expressions, now.node_of(next(iter(now.pods), None)))
 
 
 def _settled(now: TargetNow, mark: Watermark) -> str:
     if not now.has_pods:
         return f"{now.target} is as the criteria say"
     return f"{mark.running} of {len(now.pods)} pods are Running, nothing of an older revision is left"
-
-
-def events_of(
-    cluster: Cluster,
-    namespace: str,
-    uids: Collection[str],
-    reasons: Collection[str],
-    types: Collection[str] = (),
-) -> tuple[EventFacts, ...]:
-    """The events about pods of these uids for one of these reasons, or of one of these types.
-
-    Each pod's are asked for while the pods are few, else they are looked for among all pods' for each reason and type.
-    """
-    few = len(uids) <= FEW_PODS
-    wanted = [*(f"type={each}" for each in sorted(types)), *(f"reason={reason}" for reason in sorted(reasons))]
-    selectors = (
-        [f"involvedObject.uid={uid}" for uid in sorted(uids)]
-        if few
-        else [f"involvedObject.kind=Pod,{each}" for each in wanted]
-    )
-    found = {event.uid: event for selector in selectors for event in cluster.events(namespace, selector)}
-    return tuple(
-        event
-        for event in found.values()
-        if event.object_uid in uids and (event.reason in reasons or event.type in types)
-    )
 
 
 def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | None]:
@@ -233,10 +194,10 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
             f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason=SCALED_DOWN
         )
     changed = {change.container for change in call.changes}
-    # What changes more than images may well help a container that it does not name.
+    # What changes more than images, or makes pods anew, may well help a container that it does not name.
     outside = (
         [one for one in now.affected(call.state) if one.container not in changed]
-        if call.state and all(change.of_image for change in call.changes)
+        if call.state and not call.removed and all(change.of_image for change in call.changes)
         else []
     )
     if outside:
@@ -281,7 +242,11 @@ def _missing(
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
         live = Live(
-            pods=current, events=events, workload=now.workload, node=besides.node, unknown=dict(besides.unknown)
+            pods=besides.measured(current),
+            events=events,
+            workload=now.workload,
+            node=besides.node,
+            unknown=dict(besides.unknown),
         )
         lacking += [text for criterion in call.criteria if (text := unmet(criterion, live))]
     if len(current) < wanted:

@@ -23,7 +23,7 @@ from runmend.bridge import create_app
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
-from runmend.local.demo.broken import NAMESPACE, SCENARIOS, BrokenDeployment, webhook
+from runmend.local.demo.broken import NAMESPACE, SCENARIOS, Breaking, webhook
 from runmend.local.processes import find_temporal
 from runmend.local.sandbox import Sandbox
 from runmend.runbook import Catalog
@@ -106,11 +106,10 @@ async def _one(client: Client, name: str, others: int, namespace: str) -> Cost:
     ):
         connection = Connection.to(sandbox.write_kubeconfig(Path(folder) / "kubeconfig"), None)
         cluster = Cluster(connection)
-        scenario = SCENARIOS["bad-image"]
-        pods = await BrokenDeployment(connection, cluster).make(scenario)
+        broken = await Breaking(connection, cluster).make(SCENARIOS["bad-image"])
         await _make_others(sandbox, namespace, others)
         settings = Settings(cluster=name, runbooks=RUNBOOKS)
-        body = webhook(scenario.broken(pods), scenario)
+        body = webhook(broken)
         for alert in body["alerts"]:
             alert["labels"]["cluster"] = name
         async with _bridge(settings, client, cluster) as bridge:

@@ -1,5 +1,6 @@
 """Options of the whole test suite; pytest reads them here because a subfolder's conftest is loaded too late."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -45,6 +46,18 @@ def pytest_configure() -> None:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What was imported and collected stays: the garbage collector looks for none of it, now or while tests run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(nextitem: pytest.Item | None) -> Iterator[None]:
     """What a folder's tests share ends behind the last of them in this process."""
     try:
@@ -78,6 +91,7 @@ _COSTLY = {
     "test_registry",
     "test_other_runbooks",
     "test_rights",
+    "test_shipped_runbooks",
 }
 
 

@@ -17,7 +17,9 @@ def print_roles(runbooks: Path | None) -> int:
     runbooks that are set where none is named.
     """
     plans = _plans_in(runbooks)
-    sys.stdout.write(roles_yaml(_operations_of(plans), _groups_of(plans)))
+    of_nodes = [plan for plan in plans if plan.target == "Node"]
+    others = [plan for plan in plans if plan.target != "Node"]
+    sys.stdout.write(roles_yaml(_operations_of(plans), _groups_of(others), _groups_of(of_nodes)))
     return 0
 
 
@@ -41,6 +43,8 @@ def _operations_of(plans: list[Plan]) -> list[Operation]:
 
 
 def _groups_of(plans: list[Plan]) -> set[str]:
-    """The groups of facts that expressions name; those about nodes have the nodes' own roles for it."""
-    expressions = (each for plan in plans if plan.target != "Node" for each in plan.expressions)
-    return {group for each in expressions for group in compiled(each).groups}
+    """The groups of facts that expressions name, and of what they ask how much it uses."""
+    named = [compiled(each) for plan in plans for each in plan.expressions]
+    return {group for each in named for group in each.groups} | {
+        f"usage of {of}" for each in named for of in each.usage
+    }

@@ -184,10 +184,12 @@ def _unit(node: Node, units: Mapping[str, Unit]) -> Unit | None:
     """The unit of a part; None of what is true or false.
 
     Raises:
-        ExpressionError: numbers of different units are put together.
+        ExpressionError: numbers of different units are put together, or a type stands where a number should.
     """
     operands = [_unit(part, units) for part in node.operands]
     name = node.function
+    if node.kind == "ident" and node.path[0] not in units:
+        raise ExpressionError(f"{node.path[0]!r} is a type, and no number", 1, 1, "write a number or a name")
     if not name:
         return units[node.path[0]] if node.kind == "ident" else "count"
     if name == "_?_:_":

@@ -1,6 +1,16 @@
 """What is read of an event. Filled by `runmend.kube.facts`."""
 
+import re
+from typing import Final
+
 from runmend.core.frozen import Frozen
+
+_MISSING: Final = re.compile(
+    r"\b(?P<kind>secret|configmap|persistentvolumeclaim|serviceaccount)s? "
+    r'\\?"(?P<name>[a-z0-9.\-/]{1,253})\\?" not found'
+    r"|\breferences non-existent (?P<of>secret|config) key: (?P<key>[A-Za-z0-9._-]{1,253})"
+)
+_MESSAGE_SHOWN: Final = 200
 
 
 class EventFacts(Frozen):
@@ -28,3 +38,20 @@ class EventFacts(Frozen):
     """
     new: bool = False
     """Whether it is new since the target had settled: its uid is unknown, or its count grew since."""
+
+    @property
+    def missing(self) -> str:
+        """What its message says is not there, `configmap "web-config"`: a Secret, ConfigMap, PersistentVolumeClaim or
+        ServiceAccount that is `not found`, or a key that one has not (`references non-existent secret key`); several
+        with commas, empty where it says no such thing.
+        """
+        found = (
+            f'{each["kind"]} "{each["name"]}"' if each["kind"] else f'{each["of"]} key "{each["key"]}"'
+            for each in _MISSING.finditer(self.message)
+        )
+        return ", ".join(dict.fromkeys(found))
+
+    def beside(self, fact: str) -> str:
+        """What it is, and of what it speaks."""
+        said = "" if fact == "message" else f": {self.message[:_MESSAGE_SHOWN]}"
+        return f"{self.reason} of {self.object_name}, {self.count}x{said}"

@@ -55,13 +55,13 @@ def _reasons(node: Node, reader: Reader, scope: Mapping[str, Any]) -> Iterator[s
     elif node.quantified:
         yield from _quantified(node, reader, scope, value)
     elif isinstance(value, ValueError):
-        facts = [each.text for each in _leaves(node)]
+        facts = [f"{each.text}{_words_beside(each, reader, scope)}" for each in _leaves(node)]
         yield f"{', '.join(facts) or node.text}: {value}"
     elif node.kind == "call" and (words := _said(node, reader)):
         yield words
     elif node.path == ("restarted",):
         yield reader.said("restarted", "") or ""
-    elif node.function in OPERATIONS or node.function == "_?_:_":
+    elif _operates(node) or node.function == "_?_:_":
         yield from _compared(node, reader, scope, value)
     else:
         yield _is(node, value, reader, scope)
@@ -98,7 +98,7 @@ def _quantified(node: Node, reader: Reader, scope: Mapping[str, Any], value: Any
         inner = {**scope, variable: plain}
         found = reader.value(asked, inner)
         if isinstance(found, ValueError) or found is telling:
-            label = getattr(plain, "name", "") or str(number)
+            label = getattr(plain, "name", "") or _numbered(plain, among, number)
             words = reader.words_of(plain) if isinstance(plain, Message) else ""
             reasons = ", ".join(_reasons(asked, reader, inner)).replace(f"{variable}.", "")
             yield f"{label}: {reasons}" + (f" ({words})" if words else "")
@@ -132,15 +132,28 @@ def _is(node: Node, value: Any, reader: Reader, scope: Mapping[str, Any]) -> str
     if node.function == "size" and len(node.operands[0].path) == 1:
         name = node.operands[0].text
         return f"1 {name.removesuffix('s')}" if value == 1 else f"{value or 'no'} {name}"
-    said = f"{node.text} is {_shown(value, node)}"
-    # Of an object that stands alone, what it says of itself stands beside its fact.
-    root = node.path[:1]
-    if len(node.path) > 1 and root and root[0] not in scope:
-        whole = next((each for each in node if each.path == root), None)
-        element = reader.value(whole, scope) if whole else None
-        words = reader.words_of(element, node.path[1]) if isinstance(element, Message) else ""
-        return f"{said} ({words})" if words else said
-    return said
+    return f"{node.text} is {_shown(value, node)}{_words_beside(node, reader, scope)}"
+
+
+def _words_beside(node: Node, reader: Reader, scope: Mapping[str, Any]) -> str:
+    """What an object that stands alone says of itself, beside its fact; empty where it says nothing."""
+    root, fact = node.path[:1], node.path[1:2]
+    if not fact or root[0] in scope:
+        return ""
+    whole = next((each for each in node if each.path == root), None)
+    element = reader.value(whole, scope) if whole else None
+    words = reader.words_of(element, fact[0]) if isinstance(element, Message) else ""
+    return f" ({words})" if words else ""
+
+
+def _numbered(element: Any, among: Node, number: int) -> str:  # noqa: ANN401  an element of a list
+    """What an element of a list is called that has no name: `event 1`."""
+    return f"{among.text.removesuffix('s')} {number + 1}" if isinstance(element, Message) else str(number)
+
+
+def _operates(node: Node) -> bool:
+    """Whether its operands are looked at one by one; of what is in a list that is written out too."""
+    return node.function in OPERATIONS or (node.function == "@in" and node.operands[1].kind == "list")
 
 
 def _leaves(node: Node) -> Iterator[Node]:
@@ -148,7 +161,7 @@ def _leaves(node: Node) -> Iterator[Node]:
     if all(each.kind != "ident" for each in node) and node.function not in _NAMED:
         return  # a constant
     whole = node.path or node.kind in ("select", "comprehension") or node.kind == "call"
-    if whole and node.function not in OPERATIONS and node.function not in ("!_", "-_", "_?_:_"):
+    if whole and not _operates(node) and node.function not in ("!_", "-_", "_?_:_"):
         yield node
     else:
         for part in node.operands:

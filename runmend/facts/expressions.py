@@ -9,13 +9,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from difflib import get_close_matches
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property, lru_cache
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from cel_expr_python import cel
 
 from runmend.core.frozen import Frozen
+from runmend.facts.event import EventFacts
 from runmend.facts.evidence import Reader, Stopped, explain
 from runmend.facts.literals import Rewritten, TooLong, literals_in, marked, words_for
 from runmend.facts.object import ObjectFacts
@@ -28,6 +29,8 @@ LONGEST: Final = 2000
 _KEPT: Final = 2000
 _MOST_READ: Final = 5000
 """How many parts are evaluated to say why an expression holds or does not."""
+USAGE: Final = "usage"
+"""The fact that another API tells than the one that tells of the object."""
 _ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _EXPECTING: Final = re.compile(r" (?:expecting|at input) .*")
 _WRAPPED: Final = re.compile(r"wrapper\((\w+)\)")
@@ -41,12 +44,18 @@ class Group:
 
     of: str
     doc: str
-    listed: bool = False
+    shape: Literal["one", "list", "map"] = "one"
 
     @property
     def type(self) -> str:
         """Its type in the language."""
-        return f"list({self.of})" if self.listed else self.of
+        match self.shape:
+            case "one":
+                return self.of
+            case "list":
+                return f"list({self.of})"
+            case _:
+                return f"map(string, {self.of})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +67,19 @@ class Function:
     ask: Callable[[Snapshot, str], Said]
     on: str = ""
     """The group that it is called on, `events` in `events.new("…")`; empty for one that stands alone."""
+    asked: str = "ImagePullBackOff"
+    """A name that it may be asked for."""
 
     @property
     def example(self) -> str:
         """A call of it."""
-        return f'{self.on}{"." if self.on else ""}{self.name}("ImagePullBackOff")'
+        return f'{self.on}{"." if self.on else ""}{self.name}("{self.asked}")'
 
 
 _LABELS: Final = "map(string, string)"
 GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
     {
-        "pods": Group("Pod", "the target's pods of its current revision", listed=True),
+        "pods": Group("Pod", "the target's pods of its current revision", shape="list"),
         "pod": Group(
             "Pod", "the alert's pod; where it names none, the target's first that is not running, else its first"
         ),
@@ -78,8 +89,11 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
             "Node", "the target where it is a node, else the node of the alert's pod; read only where it is named"
         ),
         "alert": Group(_LABELS, 'the labels of the alert whose pod that is: `alert.severity`, `"team" in alert`'),
-        "events": Group("Event", "the events about the target's pods", listed=True),
+        "events": Group("Event", "the events about the target's pods", shape="list"),
         "restarted": Group("bool", "whether a container has restarted since the target had settled"),
+        "steps": Group(
+            "Step", "the earlier steps, by output or action_id; a gate writes `get_events.count`", shape="map"
+        ),
     }
 )
 FUNCTIONS: Final = (
@@ -92,6 +106,7 @@ FUNCTIONS: Final = (
         "terminated",
         "whether a container has ended for a reason, now or the last time",
         Snapshot.terminated,
+        asked="OOMKilled",
     ),
     Function(
         "new",
@@ -100,22 +115,6 @@ FUNCTIONS: Final = (
         Snapshot.new_events,
         on="events",
     ),
-)
-
-
-STEP_FACTS: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        "done": "an earlier step has done its work",
-        "changed": "an earlier step has changed something",
-        "confirmed": "what an earlier step read confirms the runbook's state",
-        "recommended": "an earlier step has only recommended",
-        "skipped": "an earlier step was skipped: its gate did not hold",
-        "failed": "an earlier step has failed, and the run went on",
-    }
-)
-"""What an earlier step came to, asked for as `NAME.done` in a gate."""
-_OF_STEPS: Final = tuple(
-    Function(fact, f"whether {means}", partial(Snapshot.step, fact=fact)) for fact, means in STEP_FACTS.items()
 )
 
 
@@ -149,13 +148,19 @@ def _type(name: str) -> cel.Type:
 
 
 def _declared(group: Group) -> cel.Type:
-    return cel.Type.List(_type(group.of)) if group.listed else _type(group.of)
+    match group.shape:
+        case "one":
+            return _type(group.of)
+        case "list":
+            return cel.Type.List(_type(group.of))
+        case _:
+            return cel.Type.Map(cel.Type.STRING, _type(group.of))
 
 
 @cache
 def _environment() -> cel.Env:
     declared = []
-    for function in (*FUNCTIONS, *_OF_STEPS):
+    for function in FUNCTIONS:
         takes = [_declared(GROUPS[function.on])] if function.on else []
 
         def answer(*arguments: Any, ask: Callable[[Snapshot, str], Said] = function.ask) -> bool:  # noqa: ANN401
@@ -183,15 +188,36 @@ class Expression:
 
     @cached_property
     def groups(self) -> frozenset[str]:
-        """The groups of facts that it reads (what none names need not be fetched), and `steps` for earlier ones."""
+        """The groups of facts that it reads: what none names need not be fetched."""
         names = {node.path[0] for node in self._tree if node.kind == "ident"} & set(GROUPS)
         called = {"pods" for node in self._tree if node.function in ("waiting", "terminated")}
-        called |= {"steps" for node in self._tree if node.function in STEP_FACTS}
         return frozenset(names | called | ({"pods"} if "restarted" in names else set()))
+
+    @cached_property
+    def asks(self) -> tuple[str, ...] | None:
+        """The names of the earlier steps that it asks; None where it does not say each by its name."""
+        names = tuple(dict.fromkeys(name for node in self._tree if (name := node.step)))
+        indexed = sum(bool(node.step) for node in self._tree)
+        return names if indexed == sum(node.path == ("steps",) for node in self._tree) else None
+
+    @cached_property
+    def asks_what_is_new(self) -> bool:
+        """Whether it asks what is new since the target had settled."""
+        calls = any(node.function == "new" for node in self._tree)
+        return calls or "restarted" in self.groups or ("events" in self.groups and "new" in self.facts)
 
     def reads(self, *path: str) -> bool:
         """Whether it names a fact by this path, `node`, `pods`, or something of it."""
         return any(node.path == path for node in self._tree)
+
+    @cached_property
+    def usage(self) -> frozenset[str]:
+        """Of which of `pods` and `node` it names what they use, which another API tells."""
+        if USAGE not in self.facts:
+            return frozenset()
+        of_node = self.reads("node", USAGE)
+        of_pods = any(node.path[-1:] == (USAGE,) and node.path[0] != "node" for node in self._tree)
+        return frozenset(name for name, asked in (("node", of_node), ("pods", of_pods or not of_node)) if asked)
 
     def reads_each(self, group: str) -> bool:
         """Whether it looks at the objects of a list themselves, and not only by a function that is asked of them."""
@@ -261,7 +287,10 @@ class _Reader(Reader):
         self._left = _MOST_READ
         alone = filter(None, (snapshot.pod, snapshot.workload, snapshot.node))
         on_node = snapshot.node.pods if snapshot.node else ()
-        every: Iterable[ObjectFacts] = (*on_node, *snapshot.all_pods, *snapshot.pods, *alone)
+        every: Iterable[ObjectFacts | EventFacts] = (
+            *(*on_node, *snapshot.all_pods, *snapshot.pods, *alone),
+            *((snapshot.events or ()) if "events" in groups else ()),
+        )
         self._objects = {each.uid: each for each in every}
 
     def value(self, node: Node, scope: Mapping[str, Any]) -> Any:  # noqa: ANN401  whatever the part is
@@ -279,24 +308,28 @@ class _Reader(Reader):
         except RuntimeError as error:  # what the library raises where it gives up
             return Stopped(str(error).rpartition(": ")[2].partition(" [")[0])
         if answered.type() == cel.Type.ERROR:
-            return ValueError(self._why(str(answered.value())))
+            return ValueError(self._why(str(answered.value()), node))
         return answered.value()
 
-    def _why(self, error: str) -> str:
+    def _why(self, error: str, node: Node) -> str:
         missing = re.search(r'No value with name "(\w+)"', error)
         if missing and missing[1] in GROUPS:
             return self._snapshot.unknown.get(missing[1]) or f"there is no {missing[1]}"
         if "No matching overloads" in error and "null" in error:
+            if USAGE in self._snapshot.unknown and any(USAGE in part.path for part in node):
+                return self._snapshot.unknown[USAGE]
             return "a fact that is not there (null) was compared"
         return error.partition(": ")[2] or error
 
     def said(self, function: str, name: str) -> str | None:
         if function == "restarted":
             return self._snapshot.restarted.words
-        asked = next((each for each in (*FUNCTIONS, *_OF_STEPS) if each.name == function), None)
+        asked = next((each for each in FUNCTIONS if each.name == function), None)
         return asked.ask(self._snapshot, name).words if asked else None
 
     def words_of(self, element: Any, fact: str = "") -> str:  # noqa: ANN401  a message
+        if element.DESCRIPTOR.name == "Step":
+            return self._snapshot.steps[element.name].beside(fact)
         known = "uid" in element.DESCRIPTOR.fields_by_name and self._objects.get(element.uid)
         return known.beside(fact) if known else ""
 
@@ -307,8 +340,10 @@ def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa
     found = getattr(snapshot, name)
     if name == "alert":
         return None if found is None else dict(found)
-    if name == "events" and "new" in facts:
+    if name == "events" and found and "new" in facts:
         found = tuple(each.model_copy(update={"new": snapshot.is_new(each)}) for each in found)
+    if name == "steps":
+        return {name: message(each, facts) for name, each in found.items()}
     if isinstance(found, tuple):
         return [message(each, facts) for each in found]
     if isinstance(found, Frozen):

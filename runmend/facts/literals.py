@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from runmend.core.durations import LONGEST
 from runmend.core.quantities import byte_count, millicores
@@ -75,36 +75,49 @@ def literals_in(source: str) -> list[Literal]:
     ]
 
 
+class Place(Protocol):
+    """Where something stands in a text: from its start, up to its end."""
+
+    @property
+    def start(self) -> int: ...  # noqa: D102  as said
+
+    @property
+    def end(self) -> int: ...  # noqa: D102  as said
+
+
+_P = TypeVar("_P", bound=Place)
+
+
 @dataclass(frozen=True, slots=True)
 class Rewritten:
-    """An expression with other words in the place of its literals."""
+    """An expression with other words in the place of some of its own."""
 
     source: str
     text: str
-    moved: tuple[tuple[int, Literal], ...] = ()
-    """Behind which place each word ends, and its literal."""
+    moved: tuple[tuple[int, Place], ...] = ()
+    """Behind which place each word ends, and where its own stood."""
 
     @classmethod
-    def of(cls, source: str, words: Mapping[Literal, str]) -> "Rewritten":
-        """Put a word in the place of each literal."""
+    def of(cls, source: str, words: Mapping[_P, str]) -> "Rewritten":
+        """Put a word in each place, which come in their order."""
         text, read, moved = "", 0, []
-        for literal, word in words.items():
-            text += source[read : literal.start] + word
-            read = literal.end
-            moved.append((len(text), literal))
+        for place, word in words.items():
+            text += source[read : place.start] + word
+            read = place.end
+            moved.append((len(text), place))
         return cls(source, text + source[read:], tuple(moved))
 
     def column(self, line: int, column: int) -> int:
         """The column in the expression as it was written, of one in it as it is read. Both count from 1; the lines are
-        the same, because no literal goes over the end of one.
+        the same, because no place goes over the end of one.
         """
         place = _start_of(self.text, line) + column - 1
         was = place
-        for ends, literal in self.moved:
+        for ends, stood in self.moved:
             if place >= ends:
-                was = literal.end + place - ends
+                was = stood.end + place - ends
             else:
-                was = min(was, literal.start)
+                was = min(was, stood.start)
                 break
         return was - _start_of(self.source, line) + 1
 

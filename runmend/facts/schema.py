@@ -22,6 +22,7 @@ from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts, Taint
 from runmend.facts.object import Condition, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
+from runmend.facts.step import StepFacts
 from runmend.facts.units import Unit
 from runmend.facts.workload import WorkloadFacts
 
@@ -38,6 +39,7 @@ MODELS: Final[Mapping[str, type[Frozen]]] = MappingProxyType(
         "Taint": Taint,
         "Node": NodeFacts,
         "Event": EventFacts,
+        "Step": StepFacts,
     }
 )
 """The kinds of objects by their name in the language, what others are made of first."""

@@ -12,6 +12,7 @@ from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
+from runmend.facts.step import StepFacts
 from runmend.facts.workload import WorkloadFacts
 
 _MOST_LISTED = 5
@@ -37,18 +38,19 @@ class Snapshot:
 
     Args:
         pods: those that an expression speaks of.
-        all_pods: these, and those that are passed over because they are younger; a state is looked for in all.
+        all_pods: these, and those that are passed over because they are younger; a state is looked for in all, unless
+            every pod passes through it.
         pod: the alert's, None where it is gone.
         container: the alert's, else the affected one, None where there is none.
         workload: None where the target is none, or is gone.
         node: the one of the alert's pod, None where it has none, or was not read.
         alert: the labels of the alert whose pod that is, None where there is no alert.
-        unknown: group → why what it holds could not be read.
-        events: about the target's pods.
+        unknown: group, or `usage`, → why what it holds could not be read.
+        events: about the target's pods, None where they could not be read.
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
         states: how each state shows.
-        steps: an earlier step's name → what it came to: `done`, `confirmed`.
+        steps: an earlier step's name → what it came to, read or changed.
     """
 
     pods: tuple[PodFacts, ...] = ()
@@ -59,25 +61,29 @@ class Snapshot:
     node: NodeFacts | None = None
     alert: Mapping[str, str] | None = None
     unknown: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    events: tuple[EventFacts, ...] = ()
+    events: tuple[EventFacts, ...] | None = ()
     counted: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     restarts: Mapping[str, int] | None = None
     states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
-    steps: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    steps: Mapping[str, StepFacts] = field(default_factory=lambda: MappingProxyType({}))
 
     def _state(self, name: str) -> State:
         """A state of that name; of another name, the one reason that it is then."""
         return self.states.get(name) or State(name=name, waiting=(name,), terminated=(name,))
 
-    def _containers(self) -> Iterator[tuple[PodFacts, ContainerFacts]]:
-        for pod in self.all_pods:
+    def _containers(self, *, passing: bool = False) -> Iterator[tuple[PodFacts, ContainerFacts]]:
+        for pod in self.pods if passing else self.all_pods:
             for container in pod.containers:
                 yield pod, container
 
     def waiting(self, name: str) -> Said:
         """Whether a container is in a state (a lingering one between two ends as well), or a pod is."""
         state = self._state(name)
-        seen = [f"{pod.name}: {c.name} {how}" for pod, c in self._containers() if (how := state.shown_in(c))]
+        seen = [
+            f"{pod.name}: {c.name} {how}"
+            for pod, c in self._containers(passing=state.passing)
+            if (how := state.shown_in(c))
+        ]
         seen += [pod.in_words for pod in self.all_pods if state.shown_by(pod)]
         nobody = "no pod is" if state.pod else "no container waits" if state.waiting else "no container is"
         return Said(bool(seen), first_few(seen) or f"{nobody} in {name}")
@@ -100,7 +106,7 @@ class Snapshot:
         seen = [
             f"{event.object_name}: {event.reason}: {event.message[:_MESSAGE_SHOWN]} "
             f"(count {event.count}, {self.counted.get(event.uid, 0)} before)"
-            for event in self.events
+            for event in self.events or ()
             if (state.spoken_of_by(event) if state else name in (event.reason, event.type)) and self.is_new(event)
         ]
         return Said(bool(seen), first_few(seen) or f"no new {name} event")
@@ -108,11 +114,6 @@ class Snapshot:
     def is_new(self, event: EventFacts) -> bool:
         """Whether an event is new: its uid is unknown to the watermark, or its count grew since."""
         return event.count > self.counted.get(event.uid, 0)
-
-    def step(self, name: str, *, fact: str) -> Said:
-        """Whether an earlier step came to something."""
-        came_to = self.steps.get(name)
-        return Said(fact in (came_to or ()), f"{name}: {', '.join(came_to)}" if came_to else f"{name} has not run")
 
     @property
     def restarted(self) -> Said:

@@ -208,8 +208,18 @@ class Node:
         return macro if macro[0] in ("all", "exists") else None
 
     @property
+    def step(self) -> str:
+        """The name of the earlier step that it is, `steps["read"]`; empty where it is none."""
+        if self.function != "_[_]":
+            return ""
+        among, key = self.operands
+        return str(key.constant) if among.path == ("steps",) and isinstance(key.constant, str) else ""
+
+    @property
     def path(self) -> tuple[str, ...]:
-        """`pod.owner.kind` in parts; empty where it is no such path."""
+        """`pod.owner.kind` in parts, an earlier step's name with `steps` before it; empty where it is no such path."""
+        if self.step:
+            return (f"steps.{self.step}",)
         if self.kind == "ident":
             return (str(self.expr.ident.name),)
         if self.kind == "select" and not self.expr.select.test_only:
@@ -255,6 +265,8 @@ class Node:
                 text = f" {_OPERATORS[name]} ".join(part.bracketed for part in parts)
             case "!_" | "-_":
                 text = f"{name[0]}{parts[0].bracketed}"
+            case "_[_]" if self.step:
+                text = self.step
             case "_[_]":
                 text = f"{parts[0].text}[{parts[1].text}]"
             case "_?_:_":

@@ -5,7 +5,7 @@ deploy/kubernetes ships what they print.
 """
 
 import textwrap
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -70,6 +70,12 @@ _OF_EACH_RUN: Final = (
         'Only for the names of an account\'s pull secrets; without it the diagnosis says "unknown" and stops nothing.',
     ),
 )
+_USAGE_OF_NODES: Final = Right(
+    "metrics.k8s.io",
+    ("nodes",),
+    ("get",),
+    "A runbook asks what nodes use; without this, or without a metrics API, that is unknown.",
+)
 _OF_GROUPS: Final = {
     "node": (
         Right(
@@ -80,8 +86,24 @@ _OF_GROUPS: Final = {
             "this; without it those facts are unknown.",
         ),
     ),
+    "usage of pods": (
+        Right(
+            "metrics.k8s.io",
+            ("pods",),
+            ("get", "list"),
+            "A runbook asks what containers use; without this, or without a metrics API, that is unknown.",
+        ),
+    ),
+    "usage of node": (_USAGE_OF_NODES,),
 }
 """Group of facts → what reading it needs besides; only where a runbook names it."""
+_OF_NODES_GROUPS: Final = {
+    "events": (
+        Right("", ("events",), ("list",), "A runbook for nodes names events; those about nodes are in `default`."),
+    ),
+    "usage of node": (_USAGE_OF_NODES,),
+}
+"""The same for runbooks that fix nodes."""
 _OF_CHANGING: Final = Needs(
     rights=(
         Right(
@@ -114,9 +136,17 @@ BRIDGE_NODES: Final = "bridge-nodes"
 SECRETS: Final = "read-secrets"
 
 
-def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> dict[str, tuple[Right, ...]]:
-    """Role → its rights, for runbooks that hold these commands, and whose expressions name these groups of facts."""
-    named = [right for group, rights in _OF_GROUPS.items() if group in groups for right in rights]
+def roles(
+    operations: Collection[Operation], groups: Collection[str] = (), of_nodes_groups: Collection[str] = ()
+) -> dict[str, tuple[Right, ...]]:
+    """Role → its rights, for runbooks that hold these commands.
+
+    Args:
+        operations: the commands.
+        groups: the groups of facts that the runbooks' expressions name.
+        of_nodes_groups: those that the expressions of runbooks for nodes name.
+    """
+    named = _named(_OF_GROUPS, groups)
     of_nodes = [operation for operation in operations if is_in_no_namespace(operation.kind)]
     others = [operation for operation in operations if operation not in of_nodes]
     found = {
@@ -125,8 +155,15 @@ def roles(operations: Collection[Operation], groups: Collection[str] = ()) -> di
         SECRETS: (Right("", ("secrets",), ("get",)),),
     }
     if of_nodes:
-        found |= {BRIDGE_NODES: _OF_NODES_BRIDGE, WORKER_NODES: _rights(_OF_NODES, of_nodes)}
+        found |= {
+            BRIDGE_NODES: _OF_NODES_BRIDGE,
+            WORKER_NODES: _rights((*_OF_NODES, *_named(_OF_NODES_GROUPS, of_nodes_groups)), of_nodes),
+        }
     return found
+
+
+def _named(of_groups: Mapping[str, tuple[Right, ...]], groups: Collection[str]) -> list[Right]:
+    return [right for group, rights in of_groups.items() if group in groups for right in rights]
 
 
 def _rights(each: Collection[Right], operations: Collection[Operation]) -> tuple[Right, ...]:
@@ -187,10 +224,12 @@ _WHY: Final = {
 }
 
 
-def roles_yaml(operations: Collection[Operation], groups: Collection[str] = ()) -> str:
+def roles_yaml(
+    operations: Collection[Operation], groups: Collection[str] = (), of_nodes_groups: Collection[str] = ()
+) -> str:
     """The roles as a file for `kubectl apply`, with a comment where a right is not plain."""
     documents = []
-    for name, rights in roles(operations, groups).items():
+    for name, rights in roles(operations, groups, of_nodes_groups).items():
         lines = [
             *_comment(_WHY[name]),
             "apiVersion: rbac.authorization.k8s.io/v1",

@@ -15,15 +15,15 @@ import httpx
 from rich.console import Console
 from rich.text import Text
 
+from runmend.alerts.alert import Target
 from runmend.bridge.security import read_token
 from runmend.core.errors import PermanentError
 from runmend.core.names import dns_label
 from runmend.core.settings import Settings
-from runmend.facts.pod import PodFacts
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
 from runmend.local.addresses import read_addresses
-from runmend.local.demo.broken import SCENARIOS, BrokenDeployment, webhook
+from runmend.local.demo.broken import SCENARIOS, Breaking, Broken, webhook
 from runmend.local.sandbox.sandbox import may_be_overwritten
 from runmend.local.sandbox.server import MARK
 
@@ -39,7 +39,7 @@ class NotBroken(PermanentError):
 async def make_trouble(
     out: Console, settings: Settings, scenario: str, *, namespace: str, name: str, kubeconfig: Path | None, alert: bool
 ) -> int:
-    """Break a Deployment, and post the alert for it as Alertmanager would.
+    """Break a Deployment, or a node that it runs on, and post the alert for it as Alertmanager would.
 
     Args:
         out: where it is told.
@@ -65,18 +65,18 @@ async def make_trouble(
     try:
         _check_version(cluster)
         wanted = SCENARIOS[scenario]
-        out.print(Text(f"breaking Deployment {namespace}/{name}: {scenario}"))
-        pods = await BrokenDeployment(connection, cluster, namespace=namespace, name=name).make(wanted)
+        out.print(Text(f"breaking Deployment {namespace}/{name}{', or its node' if wanted.node else ''}: {scenario}"))
+        broken = await Breaking(connection, cluster, namespace=namespace, name=name).make(wanted)
     finally:
         cluster.close()
-    _tell(out, f"Deployment {namespace}/{name} {wanted.tells}.", pods)
-    body = webhook(wanted.broken(pods), wanted, cluster=settings.cluster, since=datetime.now(UTC))
+    _tell(out, broken)
+    body = webhook(broken, cluster=settings.cluster, since=datetime.now(UTC))
     if settings.cluster_label:
         for each in body["alerts"]:
             each["labels"][settings.cluster_label] = settings.cluster
     noted = read_addresses(file.parent)
     if alert and noted is not None:
-        await _post(out, settings, noted.bridge, body, f"{namespace}/{name}")
+        await _post(out, settings, noted.bridge, body, broken.target)
         return 0
     _tell_how(out, settings, noted.bridge if noted else None, body, file.parent)
     return 0
@@ -110,13 +110,13 @@ def _check_version(cluster: Cluster) -> None:
         raise NotBroken(f"{cluster.host} is a Kubernetes {version} and no embedded cluster; {_ONLY}")
 
 
-def _tell(out: Console, what: str, pods: tuple[PodFacts, ...]) -> None:
-    out.print(Text(what))
-    for pod in pods:
-        out.print(Text(f"  {pod.in_words}"))
+def _tell(out: Console, broken: Broken) -> None:
+    out.print(Text(str(broken)))
+    for name, words, _ in broken.parts:
+        out.print(Text(f"  {name}: {words}"))
 
 
-async def _post(out: Console, settings: Settings, bridge: str, body: dict[str, Any], target: str) -> None:
+async def _post(out: Console, settings: Settings, bridge: str, body: dict[str, Any], target: Target) -> None:
     token = read_token(settings)
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
@@ -131,7 +131,7 @@ async def _post(out: Console, settings: Settings, bridge: str, body: dict[str, A
     for line in dict.fromkeys(f"  {each['answer']}: {each['why']}" for each in alerts):
         out.print(Text(line), soft_wrap=True)
     if any(each.get("run") for each in alerts):
-        out.print(Text(f"Follow it: runmend show {target} --follow"))
+        out.print(Text(f"Follow it: runmend show {target.short} --follow"))
 
 
 def _tell_how(out: Console, settings: Settings, bridge: str | None, body: dict[str, Any], folder: Path) -> None:

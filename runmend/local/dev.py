@@ -213,7 +213,7 @@ def _surroundings(settings: Settings, ports: Ports, context: str | None, db: Pat
     }
     if context:
         return ours | {"RUNMEND_KUBE_CONTEXT": context}
-    return ours | {"KUBECONFIG": str(_kubeconfig_beside(db))}
+    return {"RUNMEND_NODES": "*"} | ours | {"KUBECONFIG": str(_kubeconfig_beside(db))}
 
 
 async def _written(kubeconfig: Path, child: Child) -> None:

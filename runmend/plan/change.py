@@ -105,10 +105,15 @@ def shown(path: Path, value: JsonValue) -> str:
     """A value for a reader: what is not there is said, and the value of an environment variable is not shown."""
     if value is None:
         return "not set"
-    if "env" in path and (path[-1] == "value" or isinstance(value, dict | list)):
+    if hidden(path, value):
         return "(a value that is not shown)"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
+
+
+def hidden(path: Path, value: JsonValue) -> bool:
+    """Whether a value is not shown: an environment variable's."""
+    return "env" in path and (path[-1] == "value" or isinstance(value, dict | list))
 
 
 def _shortened(path: Path) -> Path:

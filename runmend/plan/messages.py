@@ -8,9 +8,11 @@ from runmend.alerts.alert import Alert, Target
 from runmend.core.frozen import Frozen
 from runmend.core.modes import Mode, strictest
 from runmend.core.outcomes import Outcome
+from runmend.facts.step import StepFacts
 from runmend.images.pull_failures import Cause
 from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
+from runmend.plan.outputs import told
 from runmend.plan.plan import Plan, Step, name_of
 from runmend.plan.reasons import CANCELLED, NO_REASON
 from runmend.plan.removal import Removed
@@ -136,8 +138,8 @@ class StepCall(Frozen):
     """What the run observed and calculated for it before it changed anything."""
     problem: str = ""
     """The expression that says whether there is anything to do, where it is not the state that says so."""
-    before: dict[str, tuple[str, ...]] = {}
-    """What the earlier steps that its gate asks of came to, by the names that it has for them."""
+    before: dict[str, StepFacts] = {}
+    """What the earlier steps that its gate asks of came to, read and changed, by the names that it has for them."""
     containers: tuple[str, ...] = ()
     """Of an action that has begun the containers that it treats: those that were affected before it."""
 
@@ -180,7 +182,10 @@ class StepCall(Frozen):
             step_id=f"{number:02d}-{step.action_id}",
             values=seen.values.get(step.action_id, ()) if seen else (),
             problem="" if step.begun else plan.problem_expression,
-            before={name: came_to(named.get(name, ""), results) for name in step.asks},
+            before={
+                name: told([result for result in results if result.action_id == named.get(name)], name)
+                for name in step.asks
+            },
             containers=tuple(one.container for one in seen.affected) if seen and step.begun else (),
         )
 
@@ -226,27 +231,9 @@ class StepResult(Frozen):
     """What the reader of the report should know besides."""
 
     @property
-    def came_to(self) -> tuple[str, ...]:
-        """What later gates can ask of it: `done`, `changed`, `confirmed` and the like."""
-        ended = "" if self.status is StepStatus.NOT_NEEDED else self.status.value
-        changed = self.status is StepStatus.DONE and self.changes
-        return tuple(filter(None, (ended, "changed" if changed else "", "confirmed" if self.confirmed else "")))
-
-    @property
     def named(self) -> str:
         """What its step is called."""
         return name_of(self.action_id, self.part)
-
-
-def came_to(action_id: str, results: Iterable[StepResult]) -> tuple[str, ...]:
-    """What later gates can ask of an action: it is done where all its commands are, and else what the first of them
-    came to that is not; it has changed or confirmed something where any of them has.
-    """
-    own = [result for result in results if result.action_id == action_id]
-    ended = next((result for result in own if result.status is not StepStatus.DONE), None)
-    besides = [word for result in own for word in result.came_to if word != StepStatus.DONE]
-    said = [*(ended.came_to if ended else ()), *besides] if ended or not own else [StepStatus.DONE.value, *besides]
-    return tuple(dict.fromkeys(said))
 
 
 class SettleCall(Frozen):

@@ -9,8 +9,9 @@ from runmend.core.names import identifier
 from runmend.runbook.conditions import in_heading
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Part, Section, Span, texts_of
+from runmend.runbook.keys import OF_ACTIONS, names
 
-RESERVED = frozenset({"action_id", "description", "command", "conditions", "approval", "calculation"})
+RESERVED = frozenset(names(OF_ACTIONS))
 _SAME = {
     "calculations": "calculation",
     "condition": "conditions",

@@ -5,11 +5,14 @@ The same bytes give the same plan, in whatever directory.
 
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 
 from runmend.core.kinds import is_in_no_namespace
+from runmend.facts.step import StepFacts
+from runmend.language.outputs import told_by
 from runmend.plan.plan import WORKLOAD_LABELS, Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
 from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
@@ -50,14 +53,14 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         raise RunbookError(report.diagnostics)
     header = read_header(document, report)
     actions = find_actions(document, report)
-    steps, leading = _steps(header, actions, report)
+    steps = _steps(header, actions, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
     warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
     target = compile_target(header, steps, report)
     readers = OF_NODES if target == "Node" else OF_CRITERIA
     criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
     _warn_of_unread_sections(document, report)
-    problem = problem_of(header, steps, leading, criteria, report)
+    problem = problem_of(header, steps, actions, criteria, report)
     if changing and not any(criterion.understood for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
@@ -100,8 +103,8 @@ def dump_plan(plan: Plan) -> bytes:
     return json.dumps(plan.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[tuple[Step, ...], dict[str, str]]:
-    """The steps in their order, and by action id the condition that the action itself begins with."""
+def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[Step, ...]:
+    """The steps in their order."""
     uses = header.workflow
     if uses is None:
         if not actions and not report.failed:
@@ -113,10 +116,10 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
         uses = tuple(Use(action.action_id, action.line) for action in actions.values())
     gates = GateCompiler(report, of_node=header.target == "Node")
     steps: list[Step] = []
-    leading: dict[str, str] = {}
-    names: list[str] = []
+    earlier: dict[str, Collection[str]] = {}
     for number, use in enumerate(uses):
         action = actions.get(use.action_id)
+        parts: tuple[Step, ...] = ()
         if action is None:
             named = [*islice(actions, _NAMED_MAX), *(["others"] if len(actions) > _NAMED_MAX else [])]
             known = f"actions are {listed(named, 'and')}" if actions else "the file has no action"
@@ -127,11 +130,12 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
             )
         elif parts := compile_steps(action, report):
             later = tuple(name for each in uses[number:] for name in each.names)
-            found = gates.all_of(use.gates, tuple(names), later)
-            leading[use.action_id] = parts[0].gate
+            found = gates.all_of(use.gates, earlier, later)
             _check_timeout(parts, use, report)
             steps += (_used(part, use, found) for part in parts)
-        names += use.names
+        # What one that is wrong itself would tell is not known.
+        told = [fact for part in parts for fact in told_by(part.operation)] or StepFacts.model_fields
+        earlier |= dict.fromkeys(use.names, told)
     used = {use.action_id for use in uses}
     for action in actions.values():
         if action.action_id not in used:
@@ -141,7 +145,7 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"the action {action.action_id} is not in the workflow, so it never runs",
                 "add it to the workflow, or remove it",
             )
-    return tuple(steps), leading
+    return tuple(steps)
 
 
 def _check_timeout(parts: tuple[Step, ...], use: Use, report: Report) -> None:

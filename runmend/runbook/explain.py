@@ -60,6 +60,11 @@ def _reads(plan: Plan) -> Part:
     named = {group for source in plan.expressions for group in compiled(source).groups}
     if "node" in named and not on_node:
         part.say("the node of the alert's pod, because an expression names it")
+    used = {of for source in plan.expressions for of in compiled(source).usage}
+    if used:
+        part.say(f"what {listed(sorted(used), 'and')} use, from the metrics API, because an expression names it")
+    if "events" in named:
+        part.say("the events about the target and its pods, because an expression names them")
     for diagnostic in plan.diagnosis:
         if diagnostic.query:
             part.say(f"line {diagnostic.line}: {diagnostic.query.verb} {_says(diagnostic.query)}".rstrip())

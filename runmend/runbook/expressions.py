@@ -1,19 +1,24 @@
 """Expressions as a runbook writes them: checked where they stand, with the line and column of what is wrong."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from runmend.facts.expressions import GROUPS, ExpressionError, compiled
+from runmend.facts.literals import Rewritten
 from runmend.runbook.diagnostics import Report, listed, quoted
 
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """What expressions of one kind may read, and why no more. `what` is how a message calls one."""
+    """What expressions of one kind may read, and why no more. `what` is how a message calls one, `settled` whether one
+    is asked once the target has settled, when it is known what is new.
+    """
 
     what: str
     groups: frozenset[str]
     because: str
+    settled: bool = True
 
 
 OF_CRITERIA: Final = Readers(
@@ -29,28 +34,56 @@ OF_NODES: Final = Readers(
 """Criteria of a runbook that fixes nodes."""
 OF_CONDITIONS: Final = Readers(
     "the expression",
-    frozenset(GROUPS) - {"events", "restarted"},
-    "and what is new is not known before the target has settled",
+    frozenset(GROUPS) - {"restarted", "steps"},
+    "and only gates ask what earlier steps came to",
+    settled=False,
 )
 
 
-def check_expression(code: str, line: int, readers: Readers, report: Report, hint: str = "") -> bool:
-    """Say what is wrong with an expression, if anything; whether nothing is."""
-    column = report.column_of(line, code)
+def check_expression(
+    code: str,
+    line: int,
+    readers: Readers,
+    report: Report,
+    hint: Callable[[], str] = str,
+    *,
+    written: Rewritten | None = None,
+) -> bool:
+    """Say what is wrong with an expression, if anything; whether nothing is.
+
+    Args:
+        code: the expression.
+        line: where it stands.
+        readers: what it may read.
+        report: takes what is wrong.
+        hint: tells what stands behind the remedy, where an expression cannot be read.
+        written: how it came from what the runbook has, where that is written otherwise.
+    """
+    said = written.source if written else code
+    column = report.column_of(line, said)
     try:
         expression = compiled(code)
     except ExpressionError as error:
+        place = written.column(1, error.column) if written and error.line == 1 else error.column
         report.error(
             line,
-            f"{readers.what} {quoted(code)}: {error}",
-            error.remedy or "`runmend facts` lists what an expression may name" + hint,
-            column=column + error.column - 1 if column and error.line == 1 else 0,
+            f"{readers.what} {quoted(said)}: {error}",
+            error.remedy or "`runmend facts` lists what an expression may name" + hint(),
+            column=column + place - 1 if column and error.line == 1 else 0,
+        )
+        return False
+    if expression.asks_what_is_new and not readers.settled:
+        report.error(
+            line,
+            f"{readers.what} {quoted(said)} asks what is new, and that is not known before the target has settled",
+            "ask what there is: events.exists(e, e.reason == 'FailedMount'), pod.restarts > 0",
+            column=column,
         )
         return False
     if elsewhere := sorted(expression.groups - readers.groups):
         report.error(
             line,
-            f"{readers.what} {quoted(code)} reads {listed(elsewhere, 'and')}, {readers.because}",
+            f"{readers.what} {quoted(said)} reads {listed(elsewhere, 'and')}, {readers.because}",
             f"read {listed(sorted(readers.groups & GROUPS.keys()))}",
             column=column,
         )

@@ -4,19 +4,28 @@
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Final
 
 from runmend.core.yaml_tree import Node, Scalar, Sequence
-from runmend.facts.expressions import STEP_FACTS, compiled
+from runmend.facts.expressions import GROUPS, Group, compiled
+from runmend.facts.literals import Rewritten
+from runmend.facts.schema import MODELS, facts_of
+from runmend.facts.step import StepFacts
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.expressions import OF_CONDITIONS, check_expression
 from runmend.runbook.sentences import Read, nearest, read_sentence
 
 KEYS = ("when", "when_all", "when_any", "unless")
-OF_GATES = replace(OF_CONDITIONS, what="the gate", groups=OF_CONDITIONS.groups | {"steps"})
+OF_GATES = replace(
+    OF_CONDITIONS,
+    what="the gate",
+    groups=OF_CONDITIONS.groups | {"steps"},
+    because="and what is new is not known before the target has settled",
+)
 ALIASES: Final = {
     "imagepull_detected": 'waiting("ImagePullBackOff")',
     "oom_detected": 'terminated("OOMKilled")',
@@ -34,11 +43,11 @@ _OF_A_NODE: Final = {
     "schedulable": "node.schedulable",
     "healthy": "node.ready && !node.under_pressure",
 }
-_NAMED: Final = re.compile(
-    r"\"[^\"]*\"|'[^']*'|(?<![\w.])(?:(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\.)?(?P<fact>[A-Za-z_]\w*)\b(?!\s*[\w(.\[])"
-)
-"""A text in quotes, or a name and a fact of it, nothing behind."""
-_PAIR: Final = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\.(?P<fact>[A-Za-z_]\w*)")
+_FACTS: Final = StepFacts.model_fields.keys() - {"name"}
+"""What may be asked of some earlier step."""
+_NAME: Final = "[A-Za-z_][A-Za-z0-9_-]*"
+_NAMED: Final = r"\"[^\"]*\"|'[^']*'|(?<![\w.])(?:(?P<name>%s)\.)?(?P<fact>[A-Za-z_]\w*)\b(?=(?P<more>\s*[\w(.\[])?)"
+"""A text in quotes, or a name and a fact of it; `more` where something is asked of the fact in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +90,23 @@ class Compiled:
     asks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """A name and a fact of a gate, and where they stand in it."""
+
+    start: int
+    end: int
+
+
+class _Wrong(ValueError):
+    """What is wrong with a name of a gate, where it stands, and what to do."""
+
+    def __init__(self, what: str, start: int, remedy: str) -> None:
+        super().__init__(what)
+        self.start = start
+        self.remedy = remedy
+
+
 class GateCompiler:
     """Compiles the gates of one workflow.
 
@@ -93,18 +119,20 @@ class GateCompiler:
         self._report = report
         self._aliases = ALIASES | (_OF_A_NODE if of_node else {})
 
-    def all_of(self, gates: tuple[Gate, ...], names: tuple[str, ...], later: tuple[str, ...]) -> Compiled:
+    def all_of(
+        self, gates: tuple[Gate, ...], earlier: Mapping[str, Collection[str]], later: Collection[str]
+    ) -> Compiled:
         """The one expression that must hold.
 
         Args:
             gates: of one entry.
-            names: of the earlier steps' results.
-            later: of this step's and the later ones'.
+            earlier: the names of the earlier steps' results, and the facts that each can tell.
+            later: the names of this step's and the later ones'.
         """
         parts: dict[str, list[str]] = {key: [] for key in KEYS}
         asks: list[str] = []
         for gate in gates:
-            found = self.one(gate, names, later)
+            found = self.one(gate, earlier, later)
             if found.expression:
                 parts[gate.key].append(f"({found.expression})")
                 asks += found.asks
@@ -113,57 +141,111 @@ class GateCompiler:
             whole.append(f"({' || '.join(parts['when_any'])})" if len(parts["when_any"]) > 1 else parts["when_any"][0])
         return Compiled(" && ".join(whole), tuple(dict.fromkeys(asks)))
 
-    def one(self, gate: Gate, names: tuple[str, ...] = (), later: tuple[str, ...] = ()) -> Compiled:
+    def one(
+        self, gate: Gate, earlier: Mapping[str, Collection[str]] = MappingProxyType({}), later: Collection[str] = ()
+    ) -> Compiled:
         """The expression that a gate is, or that its sentence stands for; empty where it is wrong: the report says
         so.
         """
         read = self.sentence(gate)
         if read:
-            return self._checked(gate, read.expression)
+            return self._checked(gate, Rewritten(read.expression, read.expression), earlier)
         text = gate.text.strip("`").strip()
-        pair = _PAIR.fullmatch(text)
-        if pair and pair["name"] in names and pair["fact"] not in (*STEP_FACTS, *self._aliases):
-            close = get_close_matches(pair["fact"], (*STEP_FACTS, *self._aliases), 1)
+        try:
+            words = dict(self._words(gate, text, earlier, later))
+        except _Wrong as wrong:
+            column = self._report.column_of(gate.line, text)
             self._report.error(
                 gate.line,
-                f"the gate {quoted(gate.text)}: nothing tells {quoted(pair['fact'])} of an earlier step",
-                f"did you mean {close[0]}?" if close else f"facts are {listed([*STEP_FACTS, *self._aliases], 'and')}",
+                f"the gate {quoted(gate.text)}: {wrong}",
+                wrong.remedy,
+                column=column + wrong.start if column else 0,
             )
             return Compiled()
-        if pair and pair["fact"] in STEP_FACTS and pair["name"] not in names:
-            known = f"earlier names are {listed(names, 'and')}" if names else "there is no earlier step"
-            why = "runs later" if pair["name"] in later else "is no earlier step"
-            self._report.error(gate.line, f"the gate {quoted(gate.text)}: {pair['name']} {why}", known)
-            return Compiled()
-        return self._checked(gate, self._with_names(gate, text, names))
+        return self._checked(gate, Rewritten.of(text, words), earlier)
 
     def sentence(self, gate: Gate) -> Read | None:
         """What a gate says, where it is a sentence that stands for an expression."""
         read = read_sentence(gate.text, "condition")
         return read if read and read.expression else None
 
-    def _checked(self, gate: Gate, source: str) -> Compiled:
-        hint = f"; of sentences, {nearest(gate.text, 'condition')}"
-        if not check_expression(source, gate.line, OF_GATES, self._report, hint):
+    def _checked(self, gate: Gate, read: Rewritten, earlier: Collection[str]) -> Compiled:
+        def hint() -> str:
+            return f"; of sentences, {nearest(gate.text, 'condition')}"
+
+        if not check_expression(read.text, gate.line, OF_GATES, self._report, hint, written=read):
             return Compiled()
-        expression = compiled(source)
-        asks = sorted({name for fact in STEP_FACTS for name in expression.named(fact)})
-        return Compiled(source, tuple(asks))
-
-    def _with_names(self, gate: Gate, text: str, names: tuple[str, ...]) -> str:
-        def stands_for(found: re.Match[str]) -> str:
-            name, fact = found["name"], found["fact"]
-            if name in names and fact in STEP_FACTS:
-                return f'{fact}("{name}")'
-            variable = name and re.search(rf"\(\s*{name}\s*,", text)  # of pods.exists(p, p.not_ready)
-            if not fact or fact not in self._aliases or name in OF_GATES.groups or variable:
-                return found.group()
-            self._report.note(
-                Kind.READ_AS,
+        asks = compiled(read.text).asks
+        if asks is None or not set(asks) <= set(earlier):
+            self._report.error(
                 gate.line,
-                f"{quoted(found.group())} is read as {self._aliases[fact]}, of what is there when the step is to run",
-                "write that, where it is not what is meant",
+                f"the gate {quoted(gate.text)} does not name each step that it asks, or names one that is not earlier",
+                f"write NAME.FACT; {_known(earlier)}",
             )
-            return f"({self._aliases[fact]})" if found.group() != text else self._aliases[fact]
+            return Compiled()
+        return Compiled(read.text, asks)
 
-        return _NAMED.sub(stands_for, text)
+    def _words(
+        self, gate: Gate, text: str, earlier: Mapping[str, Collection[str]], later: Collection[str]
+    ) -> Iterator[tuple[_Word, str]]:
+        """Where a gate names a fact of an earlier step, or another name of a fact, and what the language has for it.
+
+        Raises:
+            _Wrong: it names a step that has not run by then, or a fact that it does not tell.
+        """
+        # An earlier step's name may hold a minus, which is one between any others.
+        names = "|".join((*map(re.escape, sorted(earlier, key=len, reverse=True)), _NAME))
+        for found in re.finditer(_NAMED % names, text):
+            name, fact, more = found["name"], found["fact"], (found["more"] or "").strip()
+            if not fact or (name and re.search(rf"\(\s*{name}\s*,", text)):  # of pods.exists(p, p.not_ready)
+                continue
+            word = _Word(found.start(), found.end("fact"))
+            group = GROUPS.get(name or "")
+            if name in earlier and not (group and more == "("):
+                if fact in earlier[name]:
+                    if group and _has(group, fact):
+                        what = f"{name} is an earlier step and a group of facts, and {fact} may be said of both"
+                        raise _Wrong(what, word.start, "give the step another output")
+                    yield word, f'steps["{name}"].{fact}'
+                    continue
+                if fact not in self._aliases and not (group and _has(group, fact)):
+                    raise _Wrong(
+                        f"nothing tells {quoted(fact)} of {name}",
+                        found.start("fact"),
+                        _nearest_of(fact, (*earlier[name], *self._aliases))
+                        or f"it tells {listed(sorted(earlier[name]), 'and')}",
+                    )
+            elif name and not group and (name in later or fact in _FACTS):
+                why, near = (
+                    ("runs later", "")
+                    if name in later
+                    else ("is no earlier step", _nearest_of(name, (*earlier, *GROUPS), 0.8))
+                )
+                raise _Wrong(f"{name} {why}", word.start, near or _known(earlier))
+            if fact in self._aliases and not group and not more:
+                self._report.note(
+                    Kind.READ_AS,
+                    gate.line,
+                    f"{quoted(text[word.start : word.end])} is read as {self._aliases[fact]}, of what is there when "
+                    "the step is to run",
+                    "write that, where it is not what is meant",
+                )
+                whole = (word.start, word.end) == (0, len(text))
+                yield word, self._aliases[fact] if whole else f"({self._aliases[fact]})"
+
+
+def _has(group: Group, fact: str) -> bool:
+    """Whether a group may have a fact of that name; an alert has labels of any."""
+    if group.shape != "one":
+        return False
+    model = MODELS.get(group.of)
+    return any(each.name == fact for each in facts_of(model)) if model else group.of != "bool"
+
+
+def _nearest_of(word: str, words: Collection[str], alike: float = 0.6) -> str:
+    close = get_close_matches(word, words, 1, alike)
+    return f"did you mean {close[0]}?" if close else ""
+
+
+def _known(earlier: Collection[str]) -> str:
+    return f"earlier names are {listed(list(earlier), 'and')}" if earlier else "there is no earlier step"

@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from runmend.core.kinds import kind_named
@@ -11,14 +12,16 @@ from runmend.language.verbs.command import Validator
 from runmend.language.verbs.refused import INSTEAD, REFUSED
 from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
-from runmend.runbook.diagnostics import listed, quoted
+from runmend.runbook.diagnostics import quoted
 from runmend.runbook.flags import behind_flags, sort_words
 from runmend.runbook.shell_words import ShellSyntax, split_words
 from runmend.runbook.values import Values
 
 NO_SHELL: Final = "Runmend runs no shell"
 FROM_WORKER: Final = ": the worker decides which cluster it talks to, and as whom"
-SUPPORTED: Final = listed([f"kubectl {verb.words}" for verb in VERBS], "and")
+LISTED: Final = "`runmend verbs` lists what a command may be"
+_ALIKE: Final = 0.75
+"""How alike a verb must be to the one that is meant: "taint" is no "drain"."""
 
 
 class _Command:
@@ -60,7 +63,7 @@ def parse_command(text: str, values: Values) -> Operation | None:
         values.error(error.problem, error.remedy, error.where)
         return None
     if not words:
-        values.error("the command is empty", f"write a command; supported are {SUPPORTED}")
+        values.error("the command is empty", f"write a command; {LISTED}")
         return None
     program, *rest = words
     if program != "kubectl":
@@ -90,19 +93,25 @@ def _verb(words: list[str], values: Values) -> Verb[Any] | None:
     if first in REFUSED:
         values.error(
             f"kubectl {first} is refused: {REFUSED[first]}",
-            f"write what should change; supported are {SUPPORTED}",
+            f"write what should change; {LISTED}",
             first,
         )
     elif not first:
-        values.error("the command has no verb", f"supported are {SUPPORTED}")
+        values.error("the command has no verb", LISTED)
     elif not any(verb.words.startswith(f"{first} ") for verb in VERBS):
-        instead = INSTEAD.get(first, f"supported are {SUPPORTED}")
-        values.error(f"the verb {quoted(first)} is not supported yet", instead, first)
+        values.error(f"the verb {quoted(first)} is not supported yet", _instead_of(first), first)
     elif values.refuse_placeholders(second, "the verb"):
         named = f"{first} {second}".strip()
-        instead = INSTEAD.get(named, f"supported are {SUPPORTED}")
-        values.error(f"the verb {quoted(named)} is not supported yet", instead, second)
+        values.error(f"the verb {quoted(named)} is not supported yet", _instead_of(named), second)
     return None
+
+
+def _instead_of(verb: str) -> str:
+    """What to write where a verb is not supported."""
+    if verb in INSTEAD:
+        return INSTEAD[verb]
+    close = get_close_matches(verb, BY_WORDS, 1, _ALIKE)
+    return f"did you mean kubectl {close[0]}? {LISTED}" if close else LISTED
 
 
 def _not_kubectl(program: str) -> tuple[str, str]:

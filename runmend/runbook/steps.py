@@ -1,5 +1,6 @@
 """From an action as it is written to a step of the plan: its operation, its labels, its gates."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -209,18 +210,33 @@ def _read_conditions(action: Action, found: _Conditions, report: Report) -> None
             _unreadable(action, text, line, found, report)
         for one in meant or ():
             _apply(one, text, line, found, report, leads=False)
-    _, clause = in_heading(action.heading)
-    description = action.item("description")
-    begins = leading(description.marked) if description else None
-    clauses = [(clause, action.heading_line, clause, True)] if clause else []
-    if description and begins:
-        clauses.append((begins.clause, description.line, begins.shown, begins.whole))
-    for text, line, shown, whole in clauses:
+    for text, line, shown, whole in _leading(action):
         meant = read_condition(text, line, report) if whole else None
         if meant is None:
             _unreadable(action, shown, line, found, report)
         for one in meant or ():
             _apply(one, text, line, found, report, leads=True)
+
+
+def _leading(action: Action) -> Iterator[tuple[str, int, str, bool]]:
+    """The conditions that an action's heading and its description begin with, each with its line, how it is shown, and
+    whether it is one as a whole.
+    """
+    _, clause = in_heading(action.heading)
+    if clause:
+        yield clause, action.heading_line, clause, True
+    description = action.item("description")
+    begins = leading(description.marked) if description else None
+    if description and begins:
+        yield begins.clause, description.line, begins.shown, begins.whole
+
+
+def trouble_of(action: Action) -> str:
+    """The trouble that an action says it is for, in a condition that it begins with, as an expression; empty where it
+    says none. What is wrong with the conditions is said where they are compiled.
+    """
+    read = [read_condition(text, line, Report("")) or () for text, line, _, whole in _leading(action) if whole]
+    return " && ".join(dict.fromkeys(f"({one.expression})" for meant in read for one in meant if one.trouble))
 
 
 def _unreadable(action: Action, text: str, line: int, found: _Conditions, report: Report) -> None:

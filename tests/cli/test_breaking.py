@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import pytest
 from rich.console import Console
 
+from runmend.alerts.labels import subject_of
 from runmend.bridge.webhook import WebhookAlert
 from runmend.cli.commands.embedded import Scenario, Trouble
 from runmend.cli.main import run
@@ -20,8 +21,10 @@ from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
 from runmend.local.breaking import NotBroken, make_trouble
-from runmend.local.demo.broken import SCENARIOS, BrokenDeployment, webhook
+from runmend.local.demo.broken import SCENARIOS, Breaking, webhook
 from runmend.local.sandbox import Sandbox
+from runmend.local.shipped import shipped_runbooks
+from runmend.runbook.loader import load_directory
 
 ONLY = "only the embedded cluster of `runmend dev` can be broken; export the KUBECONFIG that it prints"
 
@@ -37,31 +40,62 @@ def test_the_command_offers_every_scenario_and_the_demo_those_that_its_runbook_i
     assert {each.value for each in Scenario} <= {name for name, each in SCENARIOS.items() if each.expects}
 
 
+def test_each_runbook_that_ships_is_shown_by_a_scenario() -> None:
+    plans = load_directory(shipped_runbooks()).plans.values()
+    shown = {each.alertname for each in SCENARIOS.values() if each.expects}
+
+    assert [plan.runbook_id for plan in plans if not shown & set(plan.alertnames)] == []
+    assert shown <= {alertname for plan in plans for alertname in plan.alertnames}
+
+
 async def test_every_scenario_comes_into_the_trouble_that_it_tells_of(kubeconfig: Path) -> None:
     connection = Connection.to(kubeconfig, None)
     cluster = Cluster(connection)
     making = {
-        name: BrokenDeployment(connection, cluster, namespace="all", name=name).make(each)
+        name: Breaking(connection, cluster, namespace="all", name=name).make(each)
         for name, each in SCENARIOS.items()
+        if not each.node
     }
     made = await asyncio.gather(*making.values())
     cluster.close()
 
-    seen = {name: len(SCENARIOS[name].broken(pods)) for name, pods in zip(SCENARIOS, made, strict=True)}
+    seen = {name: len(broken.there) for name, broken in zip(making, made, strict=True)}
     # A rollout goes on while its new pods are ready for a second.
     assert seen.pop("bad-program") in (1, 2)
-    assert seen == {name: 2 for name in SCENARIOS if name != "bad-program"} | {"bad-rollout": 1}
-    assert all(pod.not_ready for pod in made[list(SCENARIOS).index("not-ready")])
+    assert seen == {name: 2 for name in making if name != "bad-program"} | {"bad-rollout": 1}
+    assert all(pod.not_ready for pod in made[list(making).index("not-ready")].pods)
+
+
+async def test_a_node_is_broken_after_what_was_broken_before_is_well_again(kubeconfig: Path) -> None:
+    connection = Connection.to(kubeconfig, None)
+    cluster = Cluster(connection)
+    said = {}
+    for name in ("node-not-ready", "node-unschedulable"):
+        broken = await Breaking(connection, cluster, namespace="nodes").make(SCENARIOS[name])
+        others = [each["metadata"]["name"] for each in cluster.list_of("Node", "")]
+        others.remove(broken.target.name)
+        assert all(cluster.node(other).takes_pods for other in others), "one alone is broken"
+        assert broken.node
+        assert broken.there, "somebody runs on it"
+        said[name] = (str(broken.target), broken.node.in_words.partition(" (")[0], broken.node.cordoned_by)
+        [alert] = webhook(broken)["alerts"]
+        about = subject_of(alert["labels"])
+        assert (about.kind, about.name) == ("Node", broken.target.name)
+    cluster.close()
+
+    assert said == {
+        "node-not-ready": ("Node node-0", "node-0: NotReady", ""),
+        "node-unschedulable": ("Node node-0", "node-0: Ready, SchedulingDisabled", "runmend"),
+    }
 
 
 async def test_a_deployment_that_is_there_is_replaced_and_its_alert_is_another_episode(kubeconfig: Path) -> None:
     connection = Connection.to(kubeconfig, None)
     cluster = Cluster(connection)
-    scenario = SCENARIOS["bad-image"]
-    deployment = BrokenDeployment(connection, cluster, namespace="again")
+    deployment = Breaking(connection, cluster, namespace="again")
     episodes = []
     for _ in range(2):
-        body = webhook(scenario.broken(await deployment.make(scenario)), scenario, since=datetime.now(UTC))
+        body = webhook(await deployment.make(SCENARIOS["bad-image"]), since=datetime.now(UTC))
         alerts = [WebhookAlert.model_validate(each).alert for each in body["alerts"]]
         episodes += [alert.episode for alert in alerts]
     cluster.close()

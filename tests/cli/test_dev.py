@@ -53,6 +53,12 @@ def test_without_the_alert_the_command_that_posts_it_starts_the_run(installation
     assert [each["answer"] for each in answer["alerts"]] == ["started", "started"]
 
 
+def test_its_worker_changes_nodes_of_the_embedded_cluster(installation: Installation) -> None:
+    worker = _worker(children_of(installation.process.pid))
+
+    assert b"RUNMEND_NODES=*" in Path(f"/proc/{worker}/environ").read_bytes().split(b"\0")
+
+
 def test_a_worker_that_is_killed_is_started_again_and_the_open_run_ends(installation: Installation) -> None:
     namespace, pod = installation.a_broken_deployment()
     before = children_of(installation.process.pid)

@@ -52,6 +52,31 @@ def test_a_runbook_whose_gate_names_a_node_needs_to_read_it(
     assert "resources: [nodes]\n    verbs: [get]" in capsys.readouterr().out
 
 
+def test_a_runbook_that_asks_what_is_used_needs_the_metrics_api(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asks = "Memory usage stays below 80% of its limit for 10 minutes"
+    (directory / "RB.md").write_text(a_runbook().replace("Container starts successfully", asks))
+
+    assert run(["rbac", "--runbooks", str(directory)]) == 0
+    assert "apiGroups: [metrics.k8s.io]\n    resources: [pods]\n    verbs: [get, list]" in capsys.readouterr().out
+    assert run(["rbac"]) == 0
+    assert "metrics.k8s.io" not in capsys.readouterr().out
+
+
+def test_a_runbook_for_nodes_whose_gate_names_events_needs_to_list_them(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = (SEED.parent / "RB_NODE_UNSCHEDULABLE.md").read_text()
+    gate = "      - node.ready\n"
+    assert gate in text
+    for more, expected in (("", False), (f"{gate}      - events.size() < 9\n", True)):
+        (directory / "RB.md").write_text(text.replace(gate, more or gate, 1))
+        assert run(["rbac", "--runbooks", str(directory)]) == 0
+        _, _, of_nodes = capsys.readouterr().out.partition("name: runmend-worker-nodes")
+        assert ("resources: [events]\n    verbs: [list]" in of_nodes) is expected
+
+
 def test_what_a_broken_runbook_needs_is_not_known(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (directory / "RB.md").write_text("no front matter\n")
 

@@ -146,11 +146,13 @@ class ControlPlane:
 
     # Nodes
 
-    def start_node(self, name: str) -> None:
-        """Start a node, for the first time or again, and wait until it is ready."""
+    def start_node(self, name: str, *, cordoned: bool = False) -> None:
+        """Start a node, for the first time or again, and wait until it is ready; one that is cordoned is not waited
+        for."""
         argv = [str(find("node")), f"--name={name}", f"--kubeconfig={self._components}", f"--registry-ca={self._ca}"]
         self.processes.start(name, [*argv, f"--root={self.folder / name}"], clean_environment())
-        self.processes.ready(name, lambda: self.node_is_ready(name))
+        if not cordoned:
+            self.processes.ready(name, lambda: self.node_is_ready(name))
 
     def kill_node(self, name: str) -> None:
         """SIGKILL; the cluster notices after about ten seconds."""

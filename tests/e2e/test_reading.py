@@ -43,7 +43,7 @@ def test_get_counts_what_kubectl_counts(shop: Namespace, product: Kube, kubectl:
     columns = kubectl("get", "deployment", "well", "-n", shop.name, "--no-headers").split()
 
     assert columns[1:4] == [f"{got.facts['ready']}/{got.facts['replicas']}", str(got.facts["updated"]), "2"]
-    assert found("kubectl get deployment other -n {namespace}", shop, product).facts == {"found": 0}
+    assert found("kubectl get deployment other -n {namespace}", shop, product).facts == {"count": 0}
 
 
 def test_get_of_a_kind_chooses_what_kubectl_chooses(shop: Namespace, product: Kube, kubectl: Kubectl) -> None:
@@ -52,7 +52,7 @@ def test_get_of_a_kind_chooses_what_kubectl_chooses(shop: Namespace, product: Ku
         names = kubectl("get", "pods", "-n", shop.name, "-l", selector, "-o", "name").split()
         assert {f"pod/{line.partition(':')[0]}" for line in got.findings} == set(names), selector
     nodes = found("kubectl get nodes", shop, product)
-    assert nodes.facts["found"] == len(kubectl("get", "nodes", "-o", "name").split())
+    assert nodes.facts["count"] == len(kubectl("get", "nodes", "-o", "name").split())
 
 
 def test_describe_tells_the_events_that_kubectl_tells(shop: Namespace, product: Kube, kubectl: Kubectl) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from activities.verification import FEW_PODS, events_of
+from activities.events import FEW_PODS, events_of
 from runmend.alerts.alert import Target
 from runmend.kube.client import Cluster
 from runmend.kube.owners import Workloads

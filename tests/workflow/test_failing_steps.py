@@ -58,7 +58,9 @@ async def test_a_gate_that_asks_an_earlier_step_says_what_it_came_to(broken: Wor
     )
 
     assert failed.kind == "Unhandled"
-    assert failed.message.endswith("patch_image: its gate does not hold: get_pod_events: done, confirmed")
+    assert failed.message.endswith(
+        "patch_image: its gate does not hold: get_pod_events.failed is false (done, confirmed)"
+    )
     assert nothing_written(broken)
 
 

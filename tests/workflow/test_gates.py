@@ -57,6 +57,50 @@ async def test_where_no_gate_holds_nothing_is_written_and_the_run_is_unhandled(w
     assert nothing_written(world)
 
 
+async def test_a_gate_reads_events_and_what_an_earlier_step_found_and_its_evidence_says_both(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    gate = "events.exists(e, e.reason == 'Failed' && e.count > 99) || get_pod_events.count > 99"
+    failed = await world.failed(await world.start(plan=gated(changing=f"    when: {gate}\n")))
+
+    assert failed.kind == "Unhandled"
+    found = failed.result.steps[0].facts["count"]
+    assert "patch_image: its gate does not hold: it holds of none of " in failed.message
+    assert failed.message.endswith(f" events (reason, count); get_pod_events.count is {found}")
+    assert nothing_written(world)
+
+
+async def test_what_an_earlier_step_found_is_not_read_anew(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    gate = "get_pod_events.confirmed && get_pod_events.reasons['Failed'] > 0 && get_pod_events.message != ''"
+    handle = await world.start(plan=gated(changing=f"    when: {gate}\n"))
+    await world.window(handle)
+    await world.skip()
+    result = await world.completed(handle)
+
+    assert [step.status for step in result.steps] == ["done", "done"]
+    requests = world.faults.requests
+    before = requests[: requests.index(patches(world)[0])]
+    assert [
+        request.query for request in before if "events" in request.path and "involvedObject.uid" in request.query
+    ] == []
+
+
+async def test_events_that_may_not_be_read_are_unknown_and_let_nothing_through(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    world.faults.add("GET", "/events", times=99, status=403)
+    plan = gated("    on_error: continue\n", "    when: events.size() == 0\n")
+    failed = await world.failed(await world.start(plan=plan))
+
+    assert failed.kind == "Unhandled"
+    assert (
+        "its gate cannot be told: events.size(): the events of Deployment shop/web could not be read" in failed.message
+    )
+    assert nothing_written(world)
+
+
 async def test_a_gate_that_cannot_be_told_lets_nothing_through(world: World) -> None:
     world.deploy(replicas=1)
     await world.until_broken()

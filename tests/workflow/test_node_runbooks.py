@@ -97,7 +97,7 @@ async def test_what_a_run_has_cordoned_is_uncordoned_once_the_node_is_ready(node
     ],
 )
 async def test_what_was_cordoned_on_purpose_stays_cordoned(nodes: World, why: str, spoils: dict[str, Any]) -> None:
-    manager = "runmend" if spoils else "kubectl-cordon"
+    manager = "runmend" if spoils else "kubectl"
     nodes.patch(PATH, {"spec": {"unschedulable": True}, **spoils}, manager=manager)
 
     await ended(nodes, "RB_NODE_UNSCHEDULABLE")

@@ -45,7 +45,7 @@ async def test_a_node_is_cordoned_and_the_run_says_so_on_it(nodes: World) -> Non
 
 
 async def test_a_node_that_is_cordoned_already_is_cordoned_and_nothing_is_written(nodes: World) -> None:
-    nodes.patch("/api/v1/nodes/node-0", {"spec": {"unschedulable": True}}, manager="kubectl-cordon")
+    nodes.patch("/api/v1/nodes/node-0", {"spec": {"unschedulable": True}}, manager="kubectl")
 
     handle = await nodes.start(ALERTS, plan=node_plan("kubectl cordon {node}"), target=NODE)
     await nodes.window(handle)

@@ -17,6 +17,9 @@ class Scenario(StrEnum):
     CRASH_LOOP = "crash-loop"
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
+    CONTAINER_CREATING = "container-creating"
+    NODE_NOT_READY = "node-not-ready"
+    NODE_UNSCHEDULABLE = "node-unschedulable"
 
 
 class Trouble(StrEnum):
@@ -29,7 +32,10 @@ class Trouble(StrEnum):
     CRASH_LOOP = "crash-loop"
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
+    CONTAINER_CREATING = "container-creating"
     NOT_READY = "not-ready"
+    NODE_NOT_READY = "node-not-ready"
+    NODE_UNSCHEDULABLE = "node-unschedulable"
 
 
 def sandbox(
@@ -103,7 +109,7 @@ def demo(
         Path | None, typer.Option(metavar="FILE", help="Write a picture of what was shown to this file, as SVG.")
     ] = None,
 ) -> int:
-    """Break a Deployment in an embedded cluster and watch its runbook repair it.
+    """Break a Deployment, or a node, in an embedded cluster and watch its runbook repair it.
 
     Needs no cluster; touches nothing of yours.
     """

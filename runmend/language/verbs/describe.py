@@ -13,7 +13,7 @@ from runmend.facts.workload import WorkloadFacts
 from runmend.language.needs import Right
 from runmend.language.verbs import objects
 from runmend.language.verbs.command import Command
-from runmend.language.verbs.get_events import counted, told
+from runmend.language.verbs.get_events import EVENT_FACTS, facts_of_events, told
 from runmend.language.verbs.verb import Asked, Read, Reading, Verb
 from runmend.plan.operations import Operation
 
@@ -40,8 +40,8 @@ def _read(_: Describe, cluster: "Cluster", asked: Asked) -> Read:
     try:
         found = cluster.facts_of(operation.kind, namespace, name)
     except NotFound:
-        return Read(f"{objects.named(operation, namespace, name)} is not there", {"found": 0})
-    facts = {"found": 1, **objects.scalars(found)}
+        return Read(f"{objects.named(operation, namespace, name)} is not there", {"count": 0})
+    facts = {"count": 1, **objects.scalars(found)}
     lines = tuple(_lines(found))
     about = f"involvedObject.kind={operation.kind},involvedObject.name={name}"
     try:
@@ -49,7 +49,7 @@ def _read(_: Describe, cluster: "Cluster", asked: Asked) -> Read:
     except Forbidden as error:
         return Read(f"{operation.kind} {objects.in_words(found)}", facts, (*lines, f"its events: unknown: {error}"))
     summary = f"{operation.kind} {objects.in_words(found)}; {_counted(events)}"
-    return Read(summary, facts | {"events": len(events), **counted(events)}, (*lines, *told(events)), events)
+    return Read(summary, facts | facts_of_events(events), (*lines, *told(events)), events)
 
 
 def _counted(events: tuple[EventFacts, ...]) -> str:
@@ -102,5 +102,5 @@ VERB = Verb(
     arguments=Describe,
     command=_command,
     example="kubectl describe pod {pod} -n {namespace}",
-    reading=Reading(_read, _rights),
+    reading=Reading(_read, _rights, lambda operation: objects.told(operation) | EVENT_FACTS),
 )

@@ -48,8 +48,11 @@ def _read(get: Get, cluster: "Cluster", asked: Asked) -> Read:
     try:
         found = cluster.facts_of(operation.kind, namespace, name)
     except NotFound:
-        return Read(f"{objects.named(operation, namespace, name)} is not there", {"found": 0})
-    return Read(f"{operation.kind} {objects.in_words(found)}", {"found": 1, **objects.scalars(found)})
+        return Read(f"{objects.named(operation, namespace, name)} is not there", {"count": 0})
+    return Read(
+        f"{operation.kind} {objects.in_words(found)}",
+        {"count": 1, "not_well": int(not is_well(found)), **objects.scalars(found)},
+    )
 
 
 def _several(found: tuple[ObjectFacts, ...], operation: Operation, selector: str) -> Read:
@@ -61,7 +64,7 @@ def _several(found: tuple[ObjectFacts, ...], operation: Operation, selector: str
     summary += f" with {selector}" if selector else ""
     summary += f", {len(found) - well} of them not well" if well < len(found) else ""
     lines = tuple(objects.in_words(each) for each in ordered)
-    return Read(summary, {"found": len(found), "not_well": len(found) - well}, lines[-_NAMED:])
+    return Read(summary, {"count": len(found), "not_well": len(found) - well}, lines[-_NAMED:])
 
 
 def is_well(found: ObjectFacts) -> bool:
@@ -77,6 +80,10 @@ def is_well(found: ObjectFacts) -> bool:
             return True
 
 
+def _tells(operation: Operation) -> frozenset[str]:
+    return frozenset({"not_well"}) | (objects.told(operation) if operation.name else frozenset())
+
+
 def _says(get: Get) -> str:
     return f"with {','.join(term.in_words for term in get.selector)}" if get.selector else ""
 
@@ -89,6 +96,6 @@ VERB = Verb(
     command=_command,
     says=_says,
     example="kubectl get pods -n {namespace} -l app=web",
-    flags=(Flag("--selector", "l"),),
-    reading=Reading(_read, lambda operation: (objects.right_to_read(operation),)),
+    flags=(Flag("--selector", "l", means="only those with these labels, or without them"),),
+    reading=Reading(_read, lambda operation: (objects.right_to_read(operation),), _tells),
 )

@@ -1,8 +1,8 @@
 """`kubectl get events`: the events of the alert's namespace, those that a field selector chooses."""
 
 import re
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING, Final, Literal
 
 from runmend.core.errors import StepFailed
 from runmend.core.frozen import Frozen
@@ -123,7 +123,7 @@ def _read(query: EventQuery, cluster: "Cluster", asked: Asked) -> Read:
     pod = asked.values.get("pod", "")
     where = f"pod {named}" if named == pod else named
     found = f"{len(events)} events of {where or f'namespace {namespace}'}"
-    facts: dict[str, str | int | bool] = {"events": len(events), **counted(events)}
+    facts = {"count": len(events)} | facts_of_events(events)
     # Others of the namespace have their own troubles.
     own = {pod, *(each.name for each in asked.now.pods)}
     targets = events if named else tuple(event for event in events if event.object_name in own)
@@ -137,12 +137,24 @@ def _read(query: EventQuery, cluster: "Cluster", asked: Asked) -> Read:
     return Read(summary, facts | {"matching": speaking}, findings, targets, confirmed=bool(speaking))
 
 
-def counted(events: Iterable[EventFacts]) -> dict[str, int]:
-    """How often each reason was told, as facts: `reason Failed`."""
-    found: dict[str, int] = {}
+EVENT_FACTS: Final = frozenset({"events", "warnings", "reasons", "reason", "message", "missing"})
+"""What a step that reads events tells of them."""
+
+
+def facts_of_events(events: Collection[EventFacts]) -> dict[str, str | int | bool]:
+    """How many there are, how often each reason was told (`reason Failed`), and what the newest one and all say."""
+    found: dict[str, str | int | bool] = {
+        "events": len(events),
+        "warnings": sum(event.type == "Warning" for event in events),
+        "missing": ", ".join(dict.fromkeys(event.missing for event in events if event.missing)),
+    }
+    if events:
+        newest = max(events, key=lambda event: event.last_seen)
+        found |= {"reason": newest.reason, "message": newest.message}
+    counts: dict[str, int] = {}
     for event in events:
-        found[f"reason {event.reason}"] = found.get(f"reason {event.reason}", 0) + event.count
-    return found
+        counts[f"reason {event.reason}"] = counts.get(f"reason {event.reason}", 0) + event.count
+    return found | counts
 
 
 def told(events: Iterable[EventFacts]) -> tuple[str, ...]:
@@ -166,6 +178,6 @@ VERB = Verb(
     command=_command,
     says=_says,
     example="kubectl get events -n {namespace} --field-selector involvedObject.name={pod}",
-    flags=(Flag("--field-selector"),),
-    reading=Reading(_read),
+    flags=(Flag("--field-selector", means="only those with these fields"),),
+    reading=Reading(_read, tells=lambda _: EVENT_FACTS | {"matching"}),
 )

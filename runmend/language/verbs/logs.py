@@ -96,12 +96,12 @@ def _read(logs: Logs, cluster: "Cluster", asked: Asked) -> Read:
         )
     except (NotFound, Invalid) as error:
         # It has not started yet, or was not started again: that is what there is to be read.
-        return Read(f"no log of {whose}: {error}", {"lines": 0, "pod": pod.name, "container": container})
+        return Read(f"no log of {whose}: {error}", {"count": 0, "pod": pod.name, "container": container})
     lines = [line for line in map(_plain, text.splitlines()) if line]
     kept = last_lines(lines, MOST_LINES, MOST_BYTES)
     said = f"the last {len(kept)} {'line' if len(kept) == 1 else 'lines'}" if kept else "nothing is in the log"
-    facts: dict[str, str | int | bool] = {"lines": len(lines), "pod": pod.name, "container": container}
-    return Read(f"{said} of {whose}", facts, kept)
+    facts: dict[str, str | int | bool] = {"count": len(lines), "pod": pod.name, "container": container}
+    return Read(f"{said} of {whose}", facts | ({"message": kept[-1]} if kept else {}), kept)
 
 
 def _plain(line: str) -> str:
@@ -117,10 +117,10 @@ def _pod(cluster: "Cluster", asked: Asked) -> PodFacts | Read:
             return cluster.pod(namespace, name)
         workload = cluster.workload(operation.kind, namespace, name)
     except NotFound:
-        return Read(f"{objects.named(operation, namespace, name)} is not there", {"lines": 0})
+        return Read(f"{objects.named(operation, namespace, name)} is not there", {"count": 0})
     pods = cluster.pods(namespace, workload.selector) if workload.selector else ()
     ordered = sorted(pods, key=lambda pod: (pod.name != alerts, pod.running, pod.name))
-    return ordered[0] if ordered else Read(f"{objects.named(operation, namespace, name)} has no pod", {"lines": 0})
+    return ordered[0] if ordered else Read(f"{objects.named(operation, namespace, name)} has no pod", {"count": 0})
 
 
 def _chosen(pod: PodFacts, asked: Asked) -> str:
@@ -156,11 +156,11 @@ VERB = Verb(
     says=_says,
     example="kubectl logs {pod} -n {namespace} -c {container} --previous --tail=20",
     flags=(
-        Flag("--container", "c"),
-        Flag("--previous", "p", takes=False),
-        Flag("--follow", "f", takes=False),
-        Flag("--tail"),
-        Flag("--since"),
+        Flag("--container", "c", means="of which container"),
+        Flag("--previous", "p", takes=False, means="of the container before it was last restarted"),
+        Flag("--follow", "f", takes=False, means="refused unless it is false: a step ends", example="--follow=false"),
+        Flag("--tail", means="how many lines, 20 at most"),
+        Flag("--since", means="only lines that are not older", example="10m"),
     ),
-    reading=Reading(_read, _rights),
+    reading=Reading(_read, _rights, lambda _: frozenset({"message"})),
 )

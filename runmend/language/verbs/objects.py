@@ -9,14 +9,20 @@ from runmend.core.frozen import Frozen
 from runmend.core.kinds import BY_NAME, KINDS, Kind
 from runmend.core.names import dns_subdomain
 from runmend.core.wording import quoted
+from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts
+from runmend.facts.pod import PodFacts
 from runmend.facts.schema import facts_of
+from runmend.facts.step import StepFacts
+from runmend.facts.workload import WorkloadFacts
 from runmend.language.needs import Right
 from runmend.language.verbs.command import NAMESPACE, Command, in_namespace, kind_of, no_more
 from runmend.language.verbs.values import checked
 from runmend.plan.operations import Operation
 
 ANY_KIND: Final = tuple(kind.name for kind in KINDS if kind.name != "Event")
+_MODELS: Final[Mapping[str, type[ObjectFacts]]] = {"Pod": PodFacts, "Node": NodeFacts}
+_WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 _SCALARS: Final = (str, int, bool)
 _TERM: Final = re.compile(r"(?P<not>!?)(?P<key>[^=!]*)(?:(?P<operator>==|!=|=)(?P<value>[^=!]*))?")
 _KEY: Final = re.compile(r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
@@ -138,6 +144,13 @@ def scalars(found: ObjectFacts) -> dict[str, str | int | bool]:
     plain = (fact.name for fact in facts_of(type(found)) if fact.shape in ("one", "maybe") and fact.of in _SCALARS)
     values = {name: getattr(found, name) for name in plain}
     return {name: value for name, value in values.items() if isinstance(value, _SCALARS) and value != ""}
+
+
+def told(operation: Operation) -> frozenset[str]:
+    """The facts of its object that a step tells later ones: those of its kind that have a type of their own there."""
+    model = _MODELS.get(operation.kind, WorkloadFacts if operation.kind in _WORKLOADS else ObjectFacts)
+    plain = (fact.name for fact in facts_of(model) if fact.shape in ("one", "maybe") and fact.of in (str, int))
+    return frozenset(plain) & StepFacts.model_fields.keys() - ObjectFacts.model_fields.keys()
 
 
 def right_to_read(operation: Operation) -> Right:

@@ -450,7 +450,10 @@ VERB = Verb(
     command=_command,
     says=_says,
     example=f"kubectl patch deployment {{deployment}} -n {{namespace}} -p {EXAMPLE}",
-    flags=(Flag("--patch", "p"), Flag("--type")),
+    flags=(
+        Flag("--patch", "p", means="the patch, JSON or YAML"),
+        Flag("--type", means="`strategic`, `merge` or `json`", example="strategic"),
+    ),
     changing=Changing(
         effect=_effect,
         fields=_fields,

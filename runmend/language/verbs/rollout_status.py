@@ -47,9 +47,9 @@ def _read(status: RolloutStatus, cluster: "Cluster", asked: Asked) -> Read:
         try:
             found = cluster.workload(operation.kind, namespace, name)
         except NotFound:
-            return Read(f"{objects.named(operation, namespace, name)} is not there", {"found": 0})
+            return Read(f"{objects.named(operation, namespace, name)} is not there", {"count": 0})
         if found.rolled_out or found.stalled or found.paused or time.monotonic() + _EACH_SECONDS > until:
-            return Read(f"{operation.kind} {namespace}/{_says(found)}", {"found": 1, **objects.scalars(found)})
+            return Read(f"{operation.kind} {namespace}/{_says(found)}", {"count": 1, **objects.scalars(found)})
         time.sleep(_EACH_SECONDS)
 
 
@@ -67,6 +67,9 @@ VERB = Verb(
     arguments=RolloutStatus,
     command=_command,
     example="kubectl rollout status deployment/{deployment} -n {namespace} --timeout=20s",
-    flags=(Flag("--timeout"), Flag("--watch", "w", takes=False)),
-    reading=Reading(_read, lambda operation: (objects.right_to_read(operation),)),
+    flags=(
+        Flag("--timeout", means="for how long it waits; without it 15 seconds"),
+        Flag("--watch", "w", takes=False, means="`false`: it does not wait", example="--watch=false"),
+    ),
+    reading=Reading(_read, lambda operation: (objects.right_to_read(operation),), objects.told),
 )

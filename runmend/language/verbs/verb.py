@@ -155,11 +155,12 @@ class Read:
 @dataclass(frozen=True, slots=True)
 class Reading(Generic[A]):
     """How a verb reads: `read` asks the API server and changes nothing, `rights` is what that needs in RBAC for a
-    command.
+    command, `tells` names the facts of `StepFacts` that its result has besides those of every step.
     """
 
     read: Callable[[A, "Cluster", Asked], Read]
     rights: Callable[[Operation], tuple[Right, ...]] = field(default=lambda _: ())
+    tells: Callable[[Operation], frozenset[str]] = field(default=lambda _: frozenset())
 
 
 @dataclass(frozen=True, slots=True)

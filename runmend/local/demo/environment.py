@@ -76,6 +76,7 @@ async def environment(*, real_time: bool) -> AsyncIterator[Environment]:
         settings = Settings(
             cluster=CLUSTER,
             runbooks=shipped_runbooks(),
+            nodes="*",
             web_ui=temporal.web_ui,
             look_seconds=LOOK_SECONDS if real_time else LOOK_SECONDS_MAX,
         )

@@ -17,10 +17,8 @@ from temporalio.testing import TimeSkipper
 
 from runmend.local.demo.broken import (
     CLUSTER,
-    NAME,
-    NAMESPACE,
     SCENARIOS,
-    BrokenDeployment,
+    Breaking,
     DemoFailed,
     Scenario,
     webhook,
@@ -34,7 +32,6 @@ from runmend.runs.timeline import Progress
 
 INTERRUPTED: Final = 130
 _WEBHOOK_SECONDS: Final = 30
-_WORKFLOW_ID: Final = f"{CLUSTER}/{NAMESPACE}/Deployment/{NAME}"
 
 
 async def run_demo(scenario: str, *, real_time: bool, keep: bool, svg: Path | None) -> int:
@@ -86,22 +83,22 @@ class _Demo:
 
     async def _show(self, env: Environment) -> Progress:
         """From the problem to the report, and the picture of that."""
-        pods = await BrokenDeployment(env.connection, env.cluster).make(self._scenario)
-        broken = self._scenario.broken(pods)
+        broken = await Breaking(env.connection, env.cluster).make(self._scenario)
         if self._svg is not None:
             self._outs.append(drawn_on())
         self._heading("The problem")
-        self._print(Padding(Text(f"Deployment {NAMESPACE}/{NAME} {self._scenario.tells}."), (0, 0, 0, 2), expand=False))
-        for pod in pods:
-            self._print_line("✗" if pod in broken else "✓", pod.name, pod.in_words.partition(": ")[2])
+        self._print(Padding(Text(str(broken)), (0, 0, 0, 2), expand=False))
+        for name, words, troubled in broken.parts:
+            self._print_line("✗" if troubled else "✓", name, words)
         self._heading("Alertmanager's webhook: what the bridge answers")
-        answers = await _answers(env.bridge, webhook(broken, self._scenario))
+        answers = await _answers(env.bridge, webhook(broken))
         for answer in answers:
-            self._print_line("✓" if answer["answer"] == "started" else "✗", answer["pod"], answer["answer"])
+            about = answer["pod"] if broken.node is None else broken.node.name
+            self._print_line("✓" if answer["answer"] == "started" else "✗", about, answer["answer"])
         for why in dict.fromkeys(answer["why"] for answer in answers):
             self._print_line("", "", why)
         self._heading("The run")
-        progress = await self._follow(env)
+        progress = await self._follow(env, broken.target.workflow_id)
         for out in self._outs:
             out.print()
             print_report(out, progress.result)
@@ -112,7 +109,7 @@ class _Demo:
             self._svg.write_text(drawn(self._outs.pop()), encoding="utf-8")
         return progress
 
-    async def _follow(self, env: Environment) -> Progress:
+    async def _follow(self, env: Environment, workflow_id: str) -> Progress:
         """Show the run. The window is entered in real time and skipped alone, so that the cluster has done its part."""
         client = env.temporal.client
 
@@ -123,7 +120,7 @@ class _Demo:
         try:
             with Screen(self._out) as screen:
                 screen.remark = "waited in real time" if self._real_time else "skipped by moving this run's clock alone"
-                progress = await follow(client, _WORKFLOW_ID, "", screen, None if self._real_time else skip)
+                progress = await follow(client, workflow_id, "", screen, None if self._real_time else skip)
         except RPCError as error:
             raise DemoFailed(f"Temporal did not answer: {error.message}") from error
         for picture in self._outs[1:]:

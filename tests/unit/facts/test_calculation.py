@@ -65,6 +65,7 @@ def test_thousandths_of_a_processor_are_meant_where_a_processor_is() -> None:
         ('"a"', "has no meaning in a calculation", 1),
         ("pods.size()", "has no meaning in a calculation", 5),
         ("[1][0]", "has no meaning in a calculation", 1),
+        ("bytes", "'bytes' is a type, and no number", 1),
         ("", "Syntax error", None),
         ("1 + " * 200 + "1", "at most 500 are read", 1),
     ],

@@ -15,6 +15,7 @@ from runmend.facts.object import Condition, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.schema import MODELS, described, facts_of, message
 from runmend.facts.snapshot import Snapshot
+from runmend.facts.step import StepFacts
 from runmend.facts.workload import WorkloadFacts
 from runmend.language.states import STATES
 
@@ -85,6 +86,7 @@ EVERYTHING = a_snapshot(
     alert={"severity": "critical"},
     events=(EVENT,),
     restarts={},
+    steps={"look": StepFacts(name="look", done=True, found=True, count=3, reasons={"Unhealthy": 3})},
 )
 
 
@@ -113,6 +115,9 @@ EVERYTHING = a_snapshot(
         ("workload.containers['app'] == 'y'", False, 'workload.containers["app"] is "x"'),
         ("'app' in workload.containers", True, '"app" in workload.containers is true'),
         ("pod.containers[0].limits.memory == null", True, "pod.containers[0].limits.memory is null"),
+        ("pod.phase in ['Running', 'Failed']", False, 'pod.phase is "Pending" (Pending, app waits (ErrImagePull))'),
+        ("pods.exists(p, p.phase in ['Running'])", True, 'web-1: phase is "Running" (Running)'),
+        ("pods.exists(p, p.phase in ['Failed'])", False, "it holds of none of 2 pods (phase)"),
         ("has(pod.owner)", False, "has(pod.owner) is false"),
         ("container.ready", None, "container.ready: there is no container"),
         ("workload.containers['x'] == 'y'", None, 'workload.containers["x"]: Key not found in map'),
@@ -292,16 +297,17 @@ _TESTS = {
     "map(string, string)": ("{path}.size() == 0", "'x' in {path}"),
 }
 _ASKED = [
-    (group, fact, form)
+    (group if kind.shape == "one" else 'steps["look"]', fact, form)
     for group, kind in GROUPS.items()
-    if kind.of in MODELS and not kind.listed
+    if kind.of in MODELS and kind.shape != "list"
     for fact in facts_of(MODELS[kind.of])
     for form in _TESTS.get(fact.type, ())
 ]
 
 
 def _path_in(part: str) -> str:
-    found = re.search(r"\w+\.\w+", part.removeprefix("'x' in "))
+    """As evidence names it: an earlier step by its own name."""
+    found = re.search(r"\w+\.\w+", part.removeprefix("'x' in ").replace('steps["look"]', "look"))
     assert found
     return found[0]
 
@@ -318,7 +324,7 @@ def test_the_evidence_names_every_fact_that_decided(asked: list[tuple[str, objec
     assert named == deciding
 
 
-_SINGLE = {name: group.of for name, group in GROUPS.items() if group.of in MODELS and not group.listed}
+_SINGLE = {name: group.of for name, group in GROUPS.items() if group.of in MODELS and group.shape == "one"}
 
 
 @pytest.mark.parametrize(

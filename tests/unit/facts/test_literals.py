@@ -72,7 +72,7 @@ def test_an_age_that_is_not_told_is_compared_with_nothing(source: str) -> None:
 def test_a_label_of_that_name_is_a_label() -> None:
     judged = compiled("pod.labels.age == 'x'").judge(SNAPSHOT)
 
-    assert judged.evidence == 'pod.labels.age: Key not found in map : "age"'
+    assert judged.evidence == 'pod.labels.age (Running, app is not ready): Key not found in map : "age"'
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def a_node(*conditions: Json, spec: Json | None = None, **metadata: Any) -> Node
 
 READY = condition("Ready", "True", "KubeletReady")
 CORDON = {
-    "manager": "kubectl-cordon",
+    "manager": "kubectl",
     "time": "2026-11-23T12:30:00Z",
     "fieldsV1": {"f:spec": {"f:unschedulable": {}}},
 }
@@ -74,7 +74,7 @@ def test_a_node_is_ready_only_where_its_condition_says_so(status: str, reason: s
         (
             a_node(READY, spec={"unschedulable": True}, managedFields=[CORDON]),
             "node.schedulable",
-            "node.schedulable is false (cordoned since 12:30, by kubectl-cordon)",
+            "node.schedulable is false (cordoned since 12:30, by kubectl)",
         ),
         (
             a_node(READY, spec={"unschedulable": True}, managedFields=[CORDON]),
@@ -109,7 +109,7 @@ def test_who_cordoned_is_told_by_the_last_manager_and_only_while_it_is_cordoned(
     of_taints = {"manager": "kube-controller-manager", "time": "2026-11-23T12:59:00Z", "fieldsV1": {"f:spec": {}}}
     node = a_node(spec={"unschedulable": True}, managedFields=[CORDON, earlier, of_taints])
 
-    assert (node.cordoned_by, node.cordoned_for) == ("kubectl-cordon", timedelta(minutes=30))
+    assert (node.cordoned_by, node.cordoned_for) == ("kubectl", timedelta(minutes=30))
     assert a_node(managedFields=[CORDON]).cordoned_by == ""
     assert a_node(spec={"unschedulable": True}).cordoned_for is None
 

@@ -143,8 +143,8 @@ def test_get_of_one_object_tells_its_facts() -> None:
 
     assert server.asked == [("Deployment", "shop", "web")]
     assert got.summary == "Deployment web: 1 of 2 available, 2 updated, revision 3"
-    assert (got.facts["found"], got.facts["available"], got.facts["rolled_out"]) == (1, 1, False)
-    assert found("kubectl get sts other -n {namespace}", server).facts == {"found": 0}
+    assert (got.facts["count"], got.facts["available"], got.facts["rolled_out"]) == (1, 1, False)
+    assert found("kubectl get sts other -n {namespace}", server).facts == {"count": 0}
 
 
 def test_get_of_a_kind_lists_what_a_selector_chooses_what_is_not_well_last() -> None:

@@ -20,6 +20,10 @@ def gate_of(written: str) -> str:
         ("    when: Pod is no longer in CrashLoopBackOff\n", '(pods.size() > 0 && !waiting("CrashLoopBackOff"))'),
         ("    unless: pod.owner.kind == 'Job'\n", "!(pod.owner.kind == 'Job')"),
         (
+            "    when: events.exists(e, e.reason == 'FailedMount' && e.count > 3)\n",
+            "(events.exists(e, e.reason == 'FailedMount' && e.count > 3))",
+        ),
+        (
             "    when_all:\n      - pod.phase == 'Pending'\n      - workload.paused == false\n",
             "(pod.phase == 'Pending') && (workload.paused == false)",
         ),
@@ -51,9 +55,17 @@ def test_gates_are_one_expression(written: str, gate: str) -> None:
         (
             "    when: restarted\n",
             (
-                'rb.md:9:11: error: the gate "restarted" reads restarted, and what is new is not known before the '
-                "target has settled; read alert, container, node, pod, pods or workload"
+                'rb.md:9:11: error: the gate "restarted" asks what is new, and that is not known before the target has '
+                "settled; ask what there is: events.exists(e, e.reason == 'FailedMount'), pod.restarts > 0"
             ),
+        ),
+        (
+            "    when: '!events.new(\"Failed\")'\n",
+            'rb.md:9:12: error: the gate "!events.new("Failed")" asks what is new, and that is not known before',
+        ),
+        (
+            "    when: events.exists(e, e.new)\n",
+            'rb.md:9:11: error: the gate "events.exists(e, e.new)" asks what is new, and that is not known before',
         ),
         (
             "    when: [workload.paused]\n",

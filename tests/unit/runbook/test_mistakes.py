@@ -3,7 +3,7 @@
 import pytest
 
 from runmend.runbook import compile_runbook
-from runmend.runbook.kubectl import SUPPORTED
+from runmend.runbook.kubectl import LISTED
 from tests.unit.runbooks import CRITERIA, SEED, changed, compiled, said
 
 
@@ -142,11 +142,11 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
         (
             "rb.md:34:25: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell "
             "what that changed; "
-            f"write what should change; supported are {SUPPORTED}"
+            f"write what should change; {LISTED}"
         ),
         "rb.md:41: error: the command says no namespace; say it: -n {namespace}",
         (
-            'rb.md:41:43: error: the Deployment is "web"; '
+            'rb.md:41:42: error: the Deployment is "web"; '
             "write {deployment}: a run changes its own target only, which nobody else changes meanwhile"
         ),
         (

@@ -101,9 +101,30 @@ def test_what_is_wrong_with_a_key_is_said_with_its_line(written: str, message: s
 @pytest.mark.parametrize(
     ("gate", "expression", "asks"),
     [
-        ("get_pod_events.confirmed", 'confirmed("get_pod_events")', ("get_pod_events",)),
-        ("events.done", 'done("events")', ("events",)),
-        ("'!events.failed && workload.replicas > 1'", '!failed("events") && workload.replicas > 1', ("events",)),
+        ("get_pod_events.confirmed", 'steps["get_pod_events"].confirmed', ("get_pod_events",)),
+        ("events.done", 'steps["events"].done', ("events",)),
+        (
+            "'!events.failed && workload.replicas > 1'",
+            '!steps["events"].failed && workload.replicas > 1',
+            ("events",),
+        ),
+        (
+            "get_pod_events.count > 3 && pod.age > duration('10m')",
+            "steps[\"get_pod_events\"].count > 3 && pod.age > duration('10m')",
+            ("get_pod_events",),
+        ),
+        (
+            "events.message.contains('not found') || events.reasons['FailedMount'] > 2",
+            "steps[\"events\"].message.contains('not found') || steps[\"events\"].reasons['FailedMount'] > 2",
+            ("events",),
+        ),
+        (
+            "events.exists(e, e.count > 2) && events.missing == ''",
+            "events.exists(e, e.count > 2) && steps[\"events\"].missing == ''",
+            ("events",),
+        ),
+        ("workload.replicas-events.count > 0", 'workload.replicas-steps["events"].count > 0', ("events",)),
+        ("pods.exists(p, p.restarts > 3)", "pods.exists(p, p.restarts > 3)", ()),
         ("pod.phase == 'get_pod_events.done'", "pod.phase == 'get_pod_events.done'", ()),
         ("workload.paused", "workload.paused", ()),
     ],
@@ -145,26 +166,80 @@ def test_a_variable_of_an_expression_is_no_name_of_a_step() -> None:
     [
         (
             "patch_image.done",
-            'rb.md:9: error: the gate "patch_image.done": patch_image runs later; earlier names are get_pod_events',
+            'rb.md:9:11: error: the gate "patch_image.done": patch_image runs later; earlier names are get_pod_events',
         ),
         (
             "nobody.done",
-            'rb.md:9: error: the gate "nobody.done": nobody is no earlier step; earlier names are get_pod_events',
+            'rb.md:9:11: error: the gate "nobody.done": nobody is no earlier step; earlier names are get_pod_events',
+        ),
+        (
+            "pod.ready || get_pod_event.count > 3",
+            (
+                'rb.md:9:24: error: the gate "pod.ready || get_pod_event.count > 3": get_pod_event is no earlier step; '
+                "did you mean get_pod_events?"
+            ),
         ),
         (
             "get_pod_events.confirm",
             (
-                'rb.md:9: error: the gate "get_pod_events.confirm": nothing tells "confirm" of an earlier step; did '
+                'rb.md:9:26: error: the gate "get_pod_events.confirm": nothing tells "confirm" of get_pod_events; did '
                 "you mean confirmed?"
+            ),
+        ),
+        (
+            "get_pod_events.replicas > 1",
+            (
+                'rb.md:9:26: error: the gate "get_pod_events.replicas > 1": nothing tells "replicas" of '
+                "get_pod_events; it tells changed, confirmed, count, done, events, failed, found, matching, message, "
+                "missing, reason, "
+                "reasons, recommended, skipped and warnings"
+            ),
+        ),
+        (
+            "pod.ready && get_pod_events.count > 'x'",
+            (
+                "rb.md:9:45: error: the gate \"pod.ready && get_pod_events.count > 'x'\": found no matching overload "
+                "for '_>_' applied to '(int, string)'; `runmend facts` lists what an expression may name; of "
+            ),
+        ),
+        (
+            'steps["patch_image"].done',
+            (
+                'rb.md:9: error: the gate "steps["patch_image"].done" does not name each step that it asks, or '
+                "names one that is not earlier; write NAME.FACT; earlier names are get_pod_events"
+            ),
+        ),
+        (
+            "steps.size() > 0",
+            (
+                'rb.md:9: error: the gate "steps.size() > 0" does not name each step that it asks, or names one that '
+                "is not earlier; write NAME.FACT; earlier names are get_pod_events"
             ),
         ),
     ],
 )
 def test_a_name_that_is_none_is_told(gate: str, message: str) -> None:
-    assert said(changed((ENTRIES, f"{ENTRIES}    when: {gate}\n"))) == [message]
+    (found,) = said(changed((ENTRIES, f"{ENTRIES}    when: {gate}\n")))
+    assert found.startswith(message)
+
+
+def test_a_name_that_may_be_a_step_and_a_group_is_refused_where_both_have_the_fact() -> None:
+    command = "- **command**: `kubectl get "
+    of_a_pod = (
+        f"{command}events -n {{namespace}} --field-selector involvedObject.name={{pod}}",
+        f"{command}pod {{pod}} -n {{namespace}}",
+    )
+    entry = ENTRIES.replace("get_pod_events\n", "get_pod_events\n    output: pod\n")
+    (found,) = said(changed(of_a_pod, (ENTRIES, f"{entry}    when: pod.phase == 'x'\n")))
+
+    assert found == (
+        "rb.md:10:11: error: the gate \"pod.phase == 'x'\": pod is an earlier step and a group of facts, and phase may "
+        "be said of both; give the step another output"
+    )
+    assert gate_of("pod.phase == 'x'", "    output: pod\n") == ("(pod.phase == 'x')", ()), "of events nobody tells it"
 
 
 def test_a_criterion_asks_no_step() -> None:
-    (message,) = said(changed(("- Container starts successfully", '- `done("get_pod_events")`')))
+    (message,) = said(changed(("- Container starts successfully", '- `steps["get_pod_events"].done`')))
 
     assert "reads steps, and a criterion speaks of the target after the change" in message
