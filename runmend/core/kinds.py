@@ -60,6 +60,11 @@ BY_NAME: Final = {kind.name: kind for kind in KINDS}
 BY_WORD: Final = {word: kind for kind in KINDS for word in kind.words}
 
 
+def kind_named(word: str) -> Kind | None:
+    """The kind that a word of a command names, in whatever case, as kubectl takes it; None where it names none."""
+    return BY_WORD.get(word.lower())
+
+
 def is_in_no_namespace(name: str) -> bool:
     """Whether objects of a kind are in no namespace; a kind that is not known here is in one."""
     return name in BY_NAME and not BY_NAME[name].namespaced

@@ -1,5 +1,6 @@
 """kubectl's flags: a verb's own, those that mean nothing here, and those that are refused and why."""
 
+import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -42,10 +43,18 @@ _FLAGS = {
     flag.name: flag
     for flag in (
         Flag("--namespace", Fate.READ),
-        *(Flag(name, Fate.IGNORED) for name in ("--output", "--sort-by")),
+        *(Flag(name, Fate.IGNORED) for name in ("--output", "--sort-by", "--v")),
         *(
             Flag(name, Fate.IGNORED, takes=False)
-            for name in ("--no-headers", "--show-kind", "--show-labels", "--ignore-not-found")
+            for name in (
+                "--no-headers",
+                "--show-kind",
+                "--show-labels",
+                "--ignore-not-found",
+                "--timestamps",
+                "--prefix",
+                "--show-managed-fields",
+            )
         ),
         *_refused(
             "the worker decides which cluster it talks to, and as whom",
@@ -94,6 +103,9 @@ _FLAGS = {
             "--output-watch-events",
             takes=False,
         ),
+        *_refused("its time is the step's", "write timeout: … beside the action in the workflow", "--request-timeout"),
+        *_refused("it means a second", "write --grace-period=1", "--now", takes=False),
+        *_refused("a step does not wait for what comes of it; the criteria do", "remove it", "--wait", takes=False),
         *_refused("what it would select is not known before the run", "name the object", "--selector"),
         *_refused("Runmend writes under its own name, so that its changes can be told", "remove it", "--field-manager"),
         *_refused("only the object itself is changed", "remove it", "--subresource"),
@@ -101,7 +113,7 @@ _FLAGS = {
 }
 _SHORT = {
     "n": "--namespace", "o": "--output", "f": "--filename", "k": "--kustomize", "s": "--server",
-    "l": "--selector", "A": "--all-namespaces", "w": "--watch",
+    "v": "--v", "l": "--selector", "A": "--all-namespaces", "w": "--watch",
 }  # fmt: skip
 
 
@@ -172,13 +184,15 @@ def sort_words(words: Sequence[str], own: Sequence[verbs.Flag], verb: str, value
             names = listed(["-n", *(flag.name for flag in own)], "and")
             another = _EVERY.flag(word)[1]
             problem = f"{another.name} is not a flag of kubectl {verb}" if another else f"unknown flag {quoted(shown)}"
-            values.report.error(values.line, problem, f"remove it; known are {names}")
+            near = difflib.get_close_matches(shown, [flag.name for flag in own], 1)
+            hint = f"did you mean {near[0]}? " if near and not another else ""
+            values.error(problem, f"{hint}remove it; known are {names}", shown)
             sorted_words.understood = False
             break
         if flag.takes and value is None:
             value = next(rest, None)
             if value is None:
-                values.report.error(values.line, f"the flag {shown} has no value", "write one")
+                values.error(f"the flag {shown} has no value", "write one", shown)
                 sorted_words.understood = False
                 break
         _take(flag, value or "", sorted_words, values)
@@ -187,10 +201,10 @@ def sort_words(words: Sequence[str], own: Sequence[verbs.Flag], verb: str, value
 
 def _take(flag: Flag, value: str, words: Words, values: Values) -> None:
     if flag.fate is Fate.REFUSED:
-        values.report.error(values.line, f"the flag {flag.name} is refused: {flag.why}", flag.remedy)
+        values.error(f"the flag {flag.name} is refused: {flag.why}", flag.remedy, flag.name)
         words.understood = False
     elif flag.name in words.flags and not flag.repeats:
-        values.report.error(values.line, f"the flag {flag.name} stands there twice", "write it once")
+        values.error(f"the flag {flag.name} stands there twice", "write it once")
         words.understood = False
     elif flag.fate is Fate.IGNORED:
         values.report.warning(

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final
 
-from runmend.core.kinds import BY_WORD
+from runmend.core.kinds import kind_named
 from runmend.language.verbs import BY_WORDS, VERBS
 from runmend.language.verbs.command import Validator
-from runmend.language.verbs.refused import REFUSED
+from runmend.language.verbs.refused import INSTEAD, REFUSED
 from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
 from runmend.runbook.diagnostics import quoted
@@ -17,6 +17,8 @@ from runmend.runbook.flags import behind_flags, sort_words
 from runmend.runbook.shell_words import ShellSyntax, split_words
 from runmend.runbook.values import Values
 
+NO_SHELL: Final = "Runmend runs no shell"
+FROM_WORKER: Final = ": the worker decides which cluster it talks to, and as whom"
 LISTED: Final = "`runmend verbs` lists what a command may be"
 _ALIKE: Final = 0.75
 """How alike a verb must be to the one that is meant: "taint" is no "drain"."""
@@ -34,7 +36,7 @@ class _Command:
     def error(self, problem: str, remedy: str) -> None:
         """Say what is wrong, and what to do."""
         self.failed = True
-        self._values.report.error(self._values.line, problem, remedy)
+        self._values.error(problem, remedy)
 
     def check(self, text: str, what: str, validator: Validator, built_in: tuple[str, ...] = ()) -> bool:
         """Whether a value may stand there; else that is said."""
@@ -58,17 +60,15 @@ def parse_command(text: str, values: Values) -> Operation | None:
     try:
         words = split_words(text)
     except ShellSyntax as error:
-        values.report.error(values.line, error.problem, error.remedy)
+        values.error(error.problem, error.remedy, error.where)
         return None
     if not words:
-        values.report.error(values.line, "the command is empty", f"write a command; {LISTED}")
+        values.error("the command is empty", f"write a command; {LISTED}")
         return None
     program, *rest = words
     if program != "kubectl":
         if values.refuse_placeholders(program, "the program's name"):
-            values.report.error(
-                values.line, f"the program {quoted(program)} is not kubectl", "write a command that begins with kubectl"
-            )
+            values.error(*_not_kubectl(program), program)
         return None
     verb = _verb(rest, values)
     if verb is None:
@@ -86,22 +86,43 @@ def _verb(words: list[str], values: Values) -> Verb[Any] | None:
     first, second = (*behind_flags(words), "", "")[:2]
     if not values.refuse_placeholders(first, "the verb"):
         return None
-    kind = BY_WORD.get(second)
+    kind = kind_named(second)
     for name in (f"{first} {second}", f"{first} {kind.plural}" if kind else first, first):
         if name in BY_WORDS:
             return BY_WORDS[name]
     if first in REFUSED:
-        values.report.error(
-            values.line,
+        values.error(
             f"kubectl {first} is refused: {REFUSED[first]}",
             f"write what should change; {LISTED}",
+            first,
         )
     elif not first:
-        values.report.error(values.line, "the command has no verb", LISTED)
+        values.error("the command has no verb", LISTED)
+    elif not any(verb.words.startswith(f"{first} ") for verb in VERBS):
+        values.error(f"the verb {quoted(first)} is not supported yet", _instead_of(first), first)
     elif values.refuse_placeholders(second, "the verb"):
-        longer = any(verb.words.startswith(f"{first} ") for verb in VERBS)
-        named = f"{first} {second}".strip() if longer else first
-        close = get_close_matches(named, BY_WORDS, 1, _ALIKE)
-        remedy = f"did you mean kubectl {close[0]}? {LISTED}" if close else LISTED
-        values.report.error(values.line, f"the verb {quoted(named)} is not supported yet", remedy)
+        named = f"{first} {second}".strip()
+        values.error(f"the verb {quoted(named)} is not supported yet", _instead_of(named), second)
     return None
+
+
+def _instead_of(verb: str) -> str:
+    """What to write where a verb is not supported."""
+    if verb in INSTEAD:
+        return INSTEAD[verb]
+    close = get_close_matches(verb, BY_WORDS, 1, _ALIKE)
+    return f"did you mean kubectl {close[0]}? {LISTED}" if close else LISTED
+
+
+def _not_kubectl(program: str) -> tuple[str, str]:
+    """What is wrong with a command that another program begins, and what to do."""
+    problem = f"the program {quoted(program)} is not kubectl"
+    name = program.replace("\\", "/").rpartition("/")[2].removesuffix(".exe").lower()
+    if "=" in program:
+        variable = program.partition("=")[0]
+        return f"the command sets the variable {variable}, and {NO_SHELL}", f"remove {variable}={FROM_WORKER}"
+    if name in ("kubectl", "oc", "k"):
+        return problem, "write kubectl in its place"
+    if name in ("sudo", "env", "time", "watch", "command", "exec", "microk8s", "minikube"):
+        return problem, f"leave {name} out, and begin with kubectl{FROM_WORKER}"
+    return problem, "write a command that begins with kubectl"

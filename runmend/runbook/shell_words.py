@@ -6,10 +6,12 @@ shlex would give the words without saying which letters were quoted, and a `;` i
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from runmend.runbook.placeholders import foreign_at, remedy_for
+
 _WHY = "Runmend runs no shell"
 _ONE_BY_ONE = "write each on a line of its own in a code block, or && between them: the first that fails ends them"
 _SYNTAX = {
-    "|": ("pipes into another command", "write one kubectl command"),
+    "|": ("pipes into another command", "remove it: a step keeps the newest of what it reads, and later steps can ask"),
     ";": ("runs several commands", _ONE_BY_ONE),
     "&": ("runs a command in the background", _ONE_BY_ONE),
     "&&": ("runs several commands", _ONE_BY_ONE),
@@ -35,10 +37,12 @@ _WITHIN_DOUBLE = frozenset('"\\$`')
 class ShellSyntax(ValueError):
     """The command needs a shell, or its quotes do not close."""
 
-    def __init__(self, problem: str, remedy: str) -> None:
+    def __init__(self, problem: str, remedy: str, where: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         self.remedy = remedy
+        self.where = where
+        """What it is about, as it stands in the text."""
 
 
 @dataclass(slots=True)
@@ -149,7 +153,7 @@ def split_words(text: str) -> list[str]:
             _double(state)
         elif letter == "\\":
             _escaped(state)
-        elif letter in _SYNTAX and not (letter in "#~" and state.pieces is not None):
+        elif _is_of_a_shell(state, letter):
             raise _refused(state.text, state.at - 1)
         elif not letter.isprintable():
             raise ShellSyntax(f"the command holds the character {letter!a}", "remove it")
@@ -157,6 +161,13 @@ def split_words(text: str) -> list[str]:
             state.add(letter)
     state.end()
     return state.words
+
+
+def _is_of_a_shell(state: _Words, letter: str) -> bool:
+    """Whether a letter outside quotes means something to a shell, or begins a placeholder of another form."""
+    if letter == "{":
+        return bool(foreign_at(state.text, state.at - 1))
+    return letter in _SYNTAX and not (letter in "#~" and state.pieces is not None)
 
 
 def _until_quote(state: _Words) -> str:
@@ -173,7 +184,7 @@ def _double(state: _Words) -> None:
         state.at += 1
         if letter == '"':
             return
-        if letter in "$`":
+        if letter in "$`" or (letter == "{" and foreign_at(state.text, state.at - 1)):
             raise _refused(state.text, state.at - 1)
         if letter == "\\" and state.text[state.at : state.at + 1] in _WITHIN_DOUBLE:
             letter = state.text[state.at]
@@ -190,15 +201,18 @@ def _escaped(state: _Words) -> None:
     state.at += 1
     if not letter:
         raise ShellSyntax("the command ends in a backslash", "remove it")
-    if letter != "\n":
+    # In code between backticks Markdown makes a blank of a line's end.
+    if letter != "\n" and not (letter == " " and state.pieces is None):
         state.add(letter)
 
 
 def _refused(text: str, at: int) -> ShellSyntax:
+    if written := foreign_at(text, at):
+        return ShellSyntax(f"{written} is no placeholder here, and {_WHY}", remedy_for(written), written)
     two = text[at : at + 2]
     letter = text[at]
     what, remedy = _SYNTAX.get(two) or _SYNTAX[letter]
     if two == "$(":
         what = "runs a command within the command"
     name = two if two in _TWO else _NAMES.get(letter, letter)
-    return ShellSyntax(f"{_WHY}: {name} {what}", remedy)
+    return ShellSyntax(f"{_WHY}: {name} {what}", remedy, text[at : at + 30].partition("\n")[0])

@@ -163,7 +163,10 @@ def _operations(
     calculated = read_calculations(action, asked, report)
     used: set[str] = set()
     parsed = [
-        parse_command(each.text, Values(report, each.line, parameters, used, frozenset(calculated)))
+        parse_command(
+            each.text,
+            Values(report, each.line, parameters, used, frozenset(calculated), each.text.count("\n") + 1),
+        )
         for each in commands.commands
     ]
     operations = tuple(operation for operation in parsed if operation)

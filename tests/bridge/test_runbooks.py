@@ -68,12 +68,12 @@ async def test_a_runbook_that_breaks_leaves_its_last_good_version_and_the_others
     await until(lambda: any(record.levelno == logging.ERROR for record in caplog.records))
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
     assert record.getMessage() == "runbook does not compile; its last good version stays, if there is one"
-    assert "RB_IMAGEPULL.md:42: error: " in record.__dict__["problem"]
+    assert "RB_IMAGEPULL.md:42:25: error: " in record.__dict__["problem"]
     ready = await living.http.get("/readyz")
     assert ready.status_code == 200
     assert ready.json()["status"] == "degraded"
     (said,) = ready.json()["checks"]["runbooks"]["broken"].values()
-    assert "RB_IMAGEPULL.md:42: error: " in said
+    assert "RB_IMAGEPULL.md:42:25: error: " in said
     assert await metric(living, 'runmend_runbooks{state="broken"} 1.0')
     assert await metric(living, 'runmend_runbooks{state="loaded"} 2.0')
 
@@ -170,7 +170,7 @@ async def test_a_broken_runbook_at_start_is_named_and_without_any_other_the_brid
 
     assert response.status_code == 503
     assert response.json()["checks"]["runbooks"]["ok"] is False
-    assert "RB_IMAGEPULL.md:42: error: " in next(iter(response.json()["checks"]["runbooks"]["broken"].values()))
+    assert "RB_IMAGEPULL.md:42:25: error: " in next(iter(response.json()["checks"]["runbooks"]["broken"].values()))
     assert response.json()["checks"]["temporal"]["ok"] is True
     assert healthy.status_code == 200
     assert answers == ["unrouted"]

@@ -45,7 +45,7 @@ def test_lint_of_a_broken_runbook_names_file_line_and_remedy(capsys: pytest.Capt
         for number, line in enumerate(broken.read_text(encoding="utf-8").splitlines(), 1)
         if "kubectl exec" in line
     )
-    assert any(line.startswith(f"{broken}:{command}: error: ") and "; " in line for line in lines), lines
+    assert any(line.startswith(f"{broken}:{command}:25: error: ") and "; " in line for line in lines), lines
     assert said.err.startswith("2 runbooks, ")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from runmend.core.kinds import BY_NAME, BY_WORD, Kind
+from runmend.core.kinds import BY_NAME, Kind, kind_named
 from runmend.core.wording import listed, quoted
 
 NAMESPACE = "{namespace}"
@@ -68,12 +68,14 @@ def kind_of(word: str, command: Command, kinds: tuple[str, ...], does: str) -> K
     """The kind that a word names, one of `kinds`; None where it is another one, which is said."""
     if not command.refuse_placeholders(word, "the resource"):
         return None
-    found = BY_WORD.get(word)
+    found = kind_named(word)
     if found and found.name in kinds:
         return found
     what = f"the kind {found.name}" if found else quoted(word)
+    several = "write a command for each kind; " if "," in word or word == "all" else ""
     command.error(
-        f"{does} is not done to {what}", f"it is done to {listed([BY_NAME[kind].singular for kind in kinds])}"
+        f"{does} is not done to {what}",
+        f"{several}it is done to {listed([BY_NAME[kind].singular for kind in kinds])}",
     )
     return None
 

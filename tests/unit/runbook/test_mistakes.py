@@ -60,7 +60,7 @@ from tests.unit.runbooks import CRITERIA, SEED, changed, compiled, said
             "- **fallback_image**: `us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0`\n",
             "",
             (
-                "rb.md:42: error: unknown placeholder {fallback_image}; "
+                "rb.md:42:148: error: unknown placeholder {fallback_image}; "
                 "known are {container}, {daemonset}, {deployment}, {namespace}, {node}, {pod}, {selector} and "
                 "{statefulset}; "
                 "or add - **fallback_image**: `value`"
@@ -140,15 +140,15 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
     assert messages == [
         "rb.md:1: error: title is missing; add title: What the runbook repairs, or begin with a heading",
         (
-            "rb.md:34: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell "
+            "rb.md:34:25: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell "
             "what that changed; "
             f"write what should change; {LISTED}"
         ),
+        "rb.md:41: error: the command says no namespace; say it: -n {namespace}",
         (
-            'rb.md:41: error: the Deployment is "web"; '
+            'rb.md:41:42: error: the Deployment is "web"; '
             "write {deployment}: a run changes its own target only, which nobody else changes meanwhile"
         ),
-        "rb.md:41: error: the command says no namespace; say it: -n {namespace}",
         (
             'rb.md:50: error: the criterion "No new ImagePullBackOff events for 0 s" asks for no time; name 1 second '
             "to 24 hours"

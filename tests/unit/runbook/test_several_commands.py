@@ -134,15 +134,15 @@ def test_json_over_several_lines_is_one_command() -> None:
     [
         (
             f"- **command**:\n{fence(RESOURCES, 'kubectl rollout undoo deployment {deployment} -n {namespace}')}",
-            'rb.md:25: error: the verb "rollout undoo" is not supported yet; ',
+            'rb.md:25:19: error: the verb "rollout undoo" is not supported yet; ',
         ),
         (
             f"- **command**: `{RESOURCES}; {RESTART}`",
-            "rb.md:22: error: Runmend runs no shell: ; runs several commands; write each on a line of its own in a ",
+            "rb.md:22:120: error: Runmend runs no shell: ; runs several commands; write each on a line of its own in ",
         ),
         (
             f"- **command**: `{RESOURCES} || {RESTART}`",
-            "rb.md:22: error: Runmend runs no shell: || runs a command only where another fails; ",
+            "rb.md:22:121: error: Runmend runs no shell: || runs a command only where another fails; ",
         ),
         (
             f"- **command**: `{RESOURCES} &&`",
