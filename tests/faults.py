@@ -73,12 +73,12 @@ class Faults:
             if scope["type"] != "http":
                 await app(scope, receive, send)
                 return
-            body = await _body(receive)
+            body = await body_of(receive)
             request = Request(scope["method"], scope["path"], scope["query_string"].decode(), body)
             self.requests.append(request)
             fault = self._take(request)
             if fault is None:
-                await app(scope, _replayed(body), send)
+                await app(scope, replayed(body), send)
             elif fault.status is not None:
                 await _answer(send, fault)
             else:
@@ -95,7 +95,8 @@ class Faults:
         return None
 
 
-async def _body(receive: Receive) -> bytes:
+async def body_of(receive: Receive) -> bytes:
+    """A request's whole body."""
     body, more = b"", True
     while more:
         message = await receive()
@@ -104,7 +105,8 @@ async def _body(receive: Receive) -> bytes:
     return body
 
 
-def _replayed(body: bytes) -> Receive:
+def replayed(body: bytes) -> Receive:
+    """What gives a body that was received already once more."""
     sent = False
 
     async def receive() -> Message:
@@ -142,7 +144,7 @@ async def _tampered(app: ASGIApp, scope: Scope, body: bytes, send: Send, fault: 
     async def hold(message: Message) -> None:
         held.append(message)
 
-    await app(scope, _replayed(body), hold)
+    await app(scope, replayed(body), hold)
     if fault.then:
         await asyncio.to_thread(fault.then, request)
     if fault.lose_answer:

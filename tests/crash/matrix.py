@@ -1,128 +1,60 @@
 """The crash matrix: a run's worker is killed before and after every single request that it makes to the API server.
 
-One run for each request and moment, each on an embedded cluster of its own, several at a time, all of them on one
-Temporal server. "Before": the API server never has the request. "After": it has done what was asked, and nobody is
-told. Then another worker goes on. Every run must end as the one whose worker lived, and each write be made as often.
+One run for each request and moment, each on an embedded cluster of its own, many at a time, all of them on one Temporal
+server. "Before": the API server never has the request. "After": it has done what was asked, and nobody is told. The
+worker is a process, and is killed by SIGKILL; then another one goes on. Every run must end as the one whose worker
+lived, and each write be made as often.
 """
 
 import asyncio
 import os
-import re
-import signal
 import tempfile
-import threading
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import httpx
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from temporalio.client import Client
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import Client, WorkflowHandle
 
+from runmend.alerts.alert import Target
 from runmend.bridge import create_app
-from runmend.core.kinds import BY_NAME
+from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
+from runmend.kube.answers import Json
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
-from runmend.local.demo.broken import Breaking, Scenario, webhook
+from runmend.local.demo.broken import SCENARIOS, Breaking, Scenario, webhook
 from runmend.local.sandbox import Sandbox
+from runmend.plan.messages import RunResult
+from runmend.plan.plan import Plan
 from runmend.runbook import Catalog
 from runmend.runbook.loader import Loaded
+from runmend.runs.connection import register_search_attributes
+from runmend.runs.converter import data_converter
 from tests.commands import Started, started_command
+from tests.crash.killer import Killer
+from tests.crash.points import Point, Ran, differences, points_of, polled, unmet
 from tests.runs import Failed, end
 
-Moment = Literal["before", "after"]
-MOMENTS: Final[tuple[Moment, ...]] = ("before", "after")
 WINDOW_SECONDS: Final = 3
 LOOK_SECONDS: Final = 1
-PATIENCE: Final = 120.0
+PATIENCE: Final = 240.0
 """Seconds to wait for a run's end."""
 AT_ONCE: Final = 10
 """How many runs there are at a time: a run whose worker died mostly waits for that to be noticed."""
-_MADE_UP: Final = re.compile(r"(?<=-)[a-z0-9]{8,10}(-[a-z0-9]{5})?(?=$|/)")
-"""What Kubernetes makes up in the names of ReplicaSets and pods."""
-
-
-@dataclass(frozen=True)
-class Point:
-    """Where a worker is killed: at its so-manieth request, counted from 1."""
-
-    number: int
-    moment: Moment
-
-    def __str__(self) -> str:
-        return f"{self.moment} request {self.number}"
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A run: how it ended, and what was written for it. `asked` are its worker's requests, in their order; `reached`
-    says whether the worker was killed."""
-
-    end: dict[str, Any]
-    writes: Counter[str]
-    asked: tuple[str, ...]
-    reached: bool = False
-
-
-def differences(lived: Ran, killed: Ran) -> Iterator[str]:
-    """In what a run whose worker was killed differs from the one whose worker lived."""
-    for name, value in lived.end.items():
-        if killed.end.get(name) != value:
-            yield f"{name} is {killed.end.get(name)!r} and not {value!r}"
-    for write in sorted(lived.writes | killed.writes):
-        if lived.writes[write] != killed.writes[write]:
-            yield f"{write} was made {killed.writes[write]} times and not {lived.writes[write]}"
-
-
-@dataclass
-class Killer:
-    """Stands in front of an API server, counts what the worker asks for, and kills it at a point."""
-
-    point: Point | None
-    asked: list[str] = field(default_factory=list)
-    writes: Counter[str] = field(default_factory=Counter)
-    killed: threading.Event = field(default_factory=threading.Event)
-    worker: Started | None = None
-    """Nothing is counted before there is one."""
-
-    def wrap(self, app: ASGIApp) -> ASGIApp:
-        """The application to serve instead."""
-
-        async def watched(scope: Scope, receive: Receive, send: Send) -> None:
-            agent = dict(scope.get("headers", ())).get(b"user-agent", b"")
-            if self.worker is None or scope["type"] != "http" or not agent.startswith(b"runmend"):
-                await app(scope, receive, send)
-                return
-            asked = f"{scope['method']} {_MADE_UP.sub('…', scope['path'])}"
-            self.asked.append(asked)
-            mine = self.point is not None and len(self.asked) == self.point.number
-            if mine and self.point and self.point.moment == "before":
-                self._kill(self.worker)
-                return
-
-            async def answered(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    self._count(scope, asked, message["status"])
-                if not mine:
-                    await send(message)
-
-            await app(scope, receive, answered)
-            if mine:
-                self._kill(self.worker)
-
-        return watched
-
-    def _count(self, scope: Scope, asked: str, status: int) -> None:
-        if scope["method"] != "GET" and status < 300 and b"dryRun" not in scope["query_string"]:
-            self.writes[asked] += 1
-
-    def _kill(self, worker: Started) -> None:
-        os.kill(worker.pid, signal.SIGKILL)
-        self.killed.set()
+TRIES: Final = 3
+"""How often a run is made that ends before it comes to its point."""
+_STARTED: Final = (
+    PendingActivityState.PENDING_ACTIVITY_STATE_STARTED,
+    PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED,
+)
+Say = Callable[[str], None]
+Handle = WorkflowHandle[Any, Any]
 
 
 class Hurried(Catalog):
@@ -135,88 +67,152 @@ class Hurried(Catalog):
         return loaded
 
 
+class NoScenario(Exception):
+    """Nothing is known to break for a runbook."""
+
+
+def scenario_for(plan: Plan) -> Scenario:
+    """What is broken for a runbook: of the scenarios of its alerts, the first that it mends, else the first of all.
+
+    Raises:
+        NoScenario: none is of its alerts.
+    """
+    found = [each for each in SCENARIOS.values() if each.expects and each.alertname in plan.alertnames]
+    if not found:
+        raise NoScenario(f"{plan.runbook_id}: no scenario of runmend.local.demo.broken has an alert of its")
+    return next((each for each in found if each.expects is Outcome.RESOLVED), found[0])
+
+
+@dataclass
+class Row:
+    """What came of one scenario."""
+
+    runbook: str
+    scenario: str
+    requests: int = 0
+    writes: int = 0
+    runs: int = 0
+    polled: list[Point] = field(default_factory=list)
+    """The points that no run came to."""
+    differences: list[str] = field(default_factory=list)
+
+
+async def prepare(address: str) -> None:
+    """Register our search attributes at a Temporal server."""
+    await register_search_attributes(await Client.connect(address))
+
+
+def run_scenario(address: str, name: str, directory: Path, at_once: int = AT_ONCE, *, quiet: bool = False) -> Row:
+    """Kill at every request of a scenario's run, before and after. For a process of its own, or the only one of its
+    process: sandboxes take turns in it.
+
+    Args:
+        address: of a Temporal server that is prepared.
+        name: the scenario's.
+        directory: of the runbooks.
+        at_once: how many runs there are at a time.
+        quiet: whether to print nothing.
+    """
+
+    async def run() -> Row:
+        # What waits in a thread for an embedded cluster must not keep others from beginning.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * at_once))
+        client = await Client.connect(address, data_converter=data_converter)
+        matrix = Matrix(client, SCENARIOS[name], Hurried(directory), asyncio.Semaphore(at_once))
+        return await matrix.every_point((lambda _: None) if quiet else partial(print, flush=True))
+
+    return asyncio.run(run())
+
+
 @dataclass
 class Matrix:
     """Runs of one scenario on one Temporal server.
 
     Args:
         client: of the server.
-        scenario: what is broken, and so which runbook runs.
+        scenario: what is broken.
         catalog: the runbooks.
+        slots: how many runs there are at a time.
     """
 
     client: Client
     scenario: Scenario
     catalog: Catalog
+    slots: asyncio.Semaphore
+    _begun: int = 0
 
-    async def every_point(self, at_once: int, say: Callable[[str], None]) -> list[str]:
-        """Kill at every request, before and after; what differed, in words. Nothing: it is as it should be."""
+    async def every_point(self, say: Say) -> Row:
+        """Kill at every request, before and after; what differed."""
         lived = await self.run(None)
-        say(f"its worker lived: {lived.end['outcome']}, {len(lived.asked)} requests, writes {dict(lived.writes)}")
-        points = [Point(number, moment) for number in range(1, len(lived.asked) + 1) for moment in MOMENTS]
-        slots, ran = asyncio.Semaphore(at_once), dict[Point, Ran]()
+        row = Row(lived.end["runbook"], self.scenario.name, len(lived.asked), lived.writes.total())
+        counts = f"{row.requests} requests, {row.writes} writes"
+        say(f"{self.scenario.name}, its worker lived: {lived.end['outcome']}, {counts}")
+        if lived.end["outcome"] != self.scenario.expects:
+            row.differences.append(f"its worker lived, and it ended {lived.end}")
+        points, ran, done = points_of(lived), dict[Point, Ran](), 0
 
         async def one(point: Point) -> None:
-            async with slots:
+            nonlocal done
+            for _ in range(TRIES):
                 ran[point] = await self.run(point)
-                reached = ran[point].asked[point.number - 1] if ran[point].reached else "not reached"
-                say(f"[{len(ran)}/{len(points)}] {point} ({reached}): {ran[point].end['outcome']}")
+                row.runs += 1
+                row.differences += [f"{point}: {each}" for each in differences(lived, ran[point])]
+                if ran[point].reached:
+                    break
+            done += 1
+            unreached = "" if ran[point].reached else ", which no run came to"
+            say(f"{self.scenario.name} [{done}/{len(points)}] {point}{unreached}: {ran[point].end['outcome']}")
 
         async with asyncio.TaskGroup() as group:
             for point in points:
                 group.create_task(one(point))
-        found = [f"{point}: {each}" for point in points for each in differences(lived, ran[point])]
-        return found + list(unreached(lived, ran))
+        row.differences += unmet(points, ran)
+        row.polled = polled(points, ran)
+        return row
 
     async def run(self, point: Point | None) -> Ran:
         """One run, on a cluster of its own."""
-        killer = Killer(point)
-        name = f"crash-{point.moment}-{point.number}" if point else "crash-none"
-        with tempfile.TemporaryDirectory() as folder, Sandbox(wrap=killer.wrap) as sandbox:
-            kubeconfig = sandbox.write_kubeconfig(Path(folder) / "kubeconfig")
-            run, run_id, target = await self._start(name, kubeconfig)
-            handle = self.client.get_workflow_handle(run, run_id=run_id)
-            async with self._worker(name, kubeconfig) as worker:
-                killer.worker = worker
-                ending = asyncio.create_task(end(handle, PATIENCE))
-                dying = asyncio.create_task(asyncio.to_thread(killer.killed.wait, PATIENCE))
-                await asyncio.wait([ending, dying], return_when=asyncio.FIRST_COMPLETED)
-                reached = killer.killed.is_set()
-                if reached:
-                    async with self._worker(name, kubeconfig):
-                        ended = await ending
-                else:
-                    ended = await ending
-                    killer.killed.set()
-                await dying
-            result = ended.result if isinstance(ended, Failed) else ended
-            headers = {"Authorization": f"Bearer {sandbox.token}"}
-            async with httpx.AsyncClient(base_url=sandbox.url, headers=headers, trust_env=False) as api:
-                spec = (await api.get(target)).raise_for_status().json()["spec"]
-        told = {
-            "outcome": str(result.outcome),
-            "steps": [(step.action_id, str(step.status)) for step in result.steps],
-            "changes": [change.model_dump(mode="json") for change in result.changes],
-            "verdicts": [(verdict.text, str(verdict.status)) for verdict in result.verdicts],
-            "the target": spec,
-        }
-        return Ran(told, killer.writes, tuple(killer.asked), reached)
+        async with self.slots:
+            self._begun += 1
+            name = f"crash-{self.scenario.name}-{self._begun}"
+            working = Working(asyncio.get_running_loop())
+            killer = Killer(point, working.at_work, working.loop)
+            with tempfile.TemporaryDirectory() as folder, Sandbox(wrap=killer.wrap) as sandbox:
+                kubeconfig = sandbox.write_kubeconfig(Path(folder) / "kubeconfig")
+                working.run, target = await self._start(name, kubeconfig)
+                async with self._worker(name, kubeconfig) as worker:
+                    killer.worker = worker
+                    result = await self._ended(working.run, killer, name, kubeconfig)
+                killer.worker = None  # what is asked from here on is the matrix's own question
+                with closing(Cluster(Connection.to(kubeconfig, None))) as cluster:
+                    spec = await asyncio.to_thread(cluster.read, target.kind, target.namespace, target.name)
+            return Ran(_told(result, spec["spec"]), killer.writes, tuple(killer.asked), killer.reached, killer.taken)
 
-    async def _start(self, name: str, kubeconfig: Path) -> tuple[str, str, str]:
-        """Break something and post the alert: the run's ids, and its target's path. No worker is there yet."""
+    async def _ended(self, run: Handle, killer: Killer, name: str, kubeconfig: Path) -> RunResult:
+        """How it ended; where its worker was killed, by another one's work."""
+        ending = asyncio.create_task(end(run, PATIENCE))
+        dying = asyncio.create_task(killer.killed.wait())
+        await asyncio.wait([ending, dying], return_when=asyncio.FIRST_COMPLETED)
+        dying.cancel()
+        if ending.done():
+            ended = ending.result()
+        else:
+            async with self._worker(name, kubeconfig):
+                ended = await ending
+        return ended.result if isinstance(ended, Failed) else ended
+
+    async def _start(self, name: str, kubeconfig: Path) -> tuple[Handle, Target]:
+        """Break something and post the alert: the run, and its target. No worker is there yet."""
         connection = Connection.to(kubeconfig, None)
-        cluster = Cluster(connection)
-        broken = await Breaking(connection, cluster).make(self.scenario)
-        app = create_app(Settings(cluster=name, nodes="*"), self.client, cluster, self.catalog)
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as bridge:
-            body = webhook(broken, cluster=name)
-            [answer, *_] = (await bridge.post("/alerts", json=body)).json()["alerts"]
-        cluster.close()
+        with closing(Cluster(connection)) as cluster:
+            broken = await Breaking(connection, cluster, seconds=PATIENCE).make(self.scenario)
+            app = create_app(Settings(cluster=name, nodes="*"), self.client, cluster, self.catalog)
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as bridge:
+                body = webhook(broken, cluster=name)
+                [answer, *_] = (await bridge.post("/alerts", json=body)).json()["alerts"]
         assert answer["answer"] == "started", answer
         described = await self.client.get_workflow_handle(answer["run"]).describe()
-        target = broken.target
-        path = BY_NAME[target.kind].path.format(namespace=target.namespace, name=target.name)
-        return described.id, described.run_id, path
+        return self.client.get_workflow_handle(described.id, run_id=described.run_id), broken.target
 
     @asynccontextmanager
     async def _worker(self, name: str, kubeconfig: Path) -> AsyncIterator[Started]:
@@ -232,21 +228,46 @@ class Matrix:
             yield await asyncio.to_thread(stack.enter_context, _quiet_worker(env))
 
 
+@dataclass
+class Working:
+    """Tells which activity of a run is at work.
+
+    Args:
+        loop: the one of the run's client.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    run: Handle | None = None
+
+    async def at_work(self) -> str:
+        """Its type; of a step, the action's id. For any thread."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._described(), self.loop))
+
+    async def _described(self) -> str:
+        assert self.run is not None
+        pending = (await self.run.describe()).raw_description.pending_activities
+        begun = [each for each in pending if each.state in _STARTED]
+        # A look at the window may still be under way when the check has begun.
+        newest = max(begun, key=lambda each: each.last_started_time.ToNanoseconds(), default=None)
+        return newest.activity_type.name if newest else "nobody"
+
+
+def _told(result: RunResult, spec: Json) -> dict[str, Any]:
+    return {
+        "runbook": result.runbook_id,
+        "outcome": str(result.outcome),
+        "steps": [(step.action_id, str(step.status)) for step in result.steps],
+        "changes": [change.model_dump(mode="json") for change in result.changes],
+        "pods that were taken away": len(result.removed),
+        "verdicts": [(verdict.text, str(verdict.status)) for verdict in result.verdicts],
+        "the target": spec,
+    }
+
+
 @contextmanager
 def _quiet_worker(env: dict[str, str]) -> Iterator[Started]:
     with (
         Path(os.devnull).open("wb") as nothing,
-        started_command(("worker",), env, (nothing.fileno(), nothing.fileno())) as worker,
+        started_command(("worker",), env, (nothing.fileno(), nothing.fileno()), timeout=PATIENCE) as worker,
     ):
         yield worker
-
-
-def unreached(lived: Ran, ran: dict[Point, Ran]) -> Iterator[str]:
-    """Which writes were never met. What waits reads more often in one run than in another, so a run may end before its
-    point comes, and the same number may be another read.
-    """
-    for moment in MOMENTS:
-        met = {each.asked[point.number - 1] for point, each in ran.items() if each.reached and point.moment == moment}
-        for asked in lived.writes:
-            if asked not in met:
-                yield f"no worker was killed {moment} {asked}"
