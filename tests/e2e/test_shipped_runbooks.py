@@ -116,7 +116,12 @@ class Stage:
     async def broken(self, namespace: Namespace, scenario: Scenario) -> Broken:
         connection = Connection.to(self.plane.kubeconfig, None)
         with closing(Kube(connection)) as cluster:
-            return await OnRealNodes(self.plane, connection, cluster, namespace.name).make(scenario)
+            broken = await OnRealNodes(self.plane, connection, cluster, namespace.name).make(scenario)
+        if scenario.waits == "ContainerCreating":
+            # The kubelet tells why some seconds later, and the alert comes an hour later.
+            told = partial(namespace.items, "events", fieldSelector="reason=FailedMount")
+            await asyncio.to_thread(eventually, told)
+        return broken
 
     async def cordoned(self, before: Broken, scenario: Scenario, node: str) -> Broken:
         """A node that somebody has cordoned, once it is well."""
@@ -349,6 +354,15 @@ def test_a_limit_is_raised_to_its_bound_and_no_further(ran: dict[str, Ran]) -> N
     assert limit_of(it) == BOUND
     assert len(it.done("deployments")) == 1
     assert it.result.outcome is Outcome.VERIFICATION_FAILED, "its program needs more than that"
+
+
+def test_pods_that_wait_for_a_config_map_that_is_not_there_are_not_deleted(ran: dict[str, Ran]) -> None:
+    it = ran["container-creating"]
+
+    assert it.result.outcome is Outcome.UNHANDLED
+    assert it.done("pods") == []
+    read = "".join(line for step in it.result.steps for line in step.findings)
+    assert "web-config" in it.words + read, (it.words, read)
 
 
 def limit_of(it: Ran) -> str:
