@@ -73,7 +73,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     now.raise_if_lagging()
     if nothing := _nothing_to_do(cluster, now, call):
         return nothing
-    item = _changeable(now, call, may_change=may_change)
+    item = _changeable(cluster, now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
     situation = _situation(now, item, call)
     if changing.reads:
@@ -89,7 +89,8 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     steps = guarded_patch(item, made, note)
     risk = restricted(call) or risk_of(now, changes, call, changing.risk) or risk_of_removal(cluster, now, pods, call)
     if left := _left(risk, call):
-        tried = _tried(cluster, call, steps, whatever=bool(risk))
+        # A pod is not written to, only deleted.
+        tried = _Tried("") if call.target.kind == "Pod" else _tried(cluster, call, steps, whatever=bool(risk))
         would = _would(call, changes, pods, removing)
         refused = removals_tried(cluster, removing, pods) if removing else ""
         return result_of(
@@ -288,7 +289,7 @@ def _digests_added(written: tuple[Change, ...], made: tuple[Change, ...]) -> tup
     )
 
 
-def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
+def _changeable(cluster: Cluster, now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
     """The object as it is, if it is what the command names and may be changed at all."""
     if not may_change:
         raise PreconditionFailed(
@@ -299,6 +300,8 @@ def _changeable(now: TargetNow, call: StepCall, *, may_change: bool) -> Json:
     if now.gone:
         raise PreconditionFailed(f"{call.target} no longer exists", reason=GONE)
     of_its_pods = operation.kind == "Pod"
+    if of_its_pods and call.target.kind == "Pod" and now.pods:
+        return cluster.read("Pod", call.target.namespace, call.target.name)
     if now.item is None or (operation.kind != call.target.kind and not of_its_pods):
         pod = next(iter(now.pods), None)
         chain = f" ({now.workloads.chain_of(pod)})" if pod else ""

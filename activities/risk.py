@@ -82,10 +82,15 @@ def _of_template(
 
 
 def risk_of_removal(cluster: Cluster, now: TargetNow, pods: Collection[Json], call: StepCall) -> Risk | None:
-    """What taking pods away would put at risk: what nothing makes anew, and who serves alone."""
-    if not call.protect_serving or not pods:
+    """What taking pods away would put at risk: what nothing makes anew, and who serves alone.
+
+    A target that is a pod is never taken away by a run, whatever the runbook protects: nothing would be left that tells
+    a later try what an earlier one did, or that proves anything.
+    """
+    of_a_pod = call.target.kind == "Pod"
+    if not pods or not (call.protect_serving or of_a_pod):
         return None
-    bare = [removed(pod) for pod in pods if not controller(pod) and not has_ended(pod)]
+    bare = [removed(pod) for pod in pods if not controller(pod) and (of_a_pod or not has_ended(pod))]
     if bare:
         return Risk(
             f"nothing would make these anew, they have no controller: {named(bare)}", "pods without a controller"

@@ -22,9 +22,13 @@ class Kubectl:
             text: its standard input.
             check: whether it must succeed.
         """
-        where = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._cache}"]
-        done = subprocess.run(
-            [str(self.path), *where, *arguments], input=text, capture_output=True, text=True, check=False
-        )
+        done = self.run(*arguments, text=text)
         assert not check or done.returncode == 0, f"kubectl {' '.join(arguments)}: {done.stderr}"
         return done.stdout
+
+    def run(self, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+        """Run it; how it ended."""
+        where = [f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self._cache}"]
+        return subprocess.run(
+            [str(self.path), *where, *arguments], input=text, capture_output=True, text=True, check=False
+        )

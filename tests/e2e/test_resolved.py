@@ -15,7 +15,6 @@ from tests.e2e.policies import DEPLOYMENTS, adding, policy, silent_webhooks
 from tests.e2e.shop import FALLBACK, GOOD, MISSING, Shop, firing, waiting
 from tests.world import seed_plan
 
-CAUSES = {"missing": Cause.NOT_FOUND, "unauthorized": Cause.AUTHENTICATION, "unreachable": Cause.NETWORK}
 TRIED = image_patch(FALLBACK)
 
 
@@ -35,26 +34,6 @@ async def test_a_registry_that_is_unavailable_in_the_words_of_another_container_
 
     assert result.observation is not None
     assert set(result.observation.causes) == {Cause.REGISTRY_DOWN}
-
-
-@pytest.mark.parametrize(("why", "replicas"), [("missing", 3), ("unauthorized", 1), ("unreachable", 1)])
-async def test_an_image_that_cannot_be_pulled_is_replaced_and_the_cause_is_named(
-    shop: Shop, why: str, replicas: int
-) -> None:
-    image = f"registry.example/app:{why}"
-    broken = shop.deploy(images={"app": image}, replicas=replicas)
-
-    result = await shop.resolved(broken)
-
-    assert result.observation is not None
-    assert set(result.observation.causes) == {CAUSES[why]}
-    assert found(result, "pod events").startswith(f"{CAUSES[why]} (reported ")
-    assert "Failed to pull image" not in found(result, "pod events")
-    assert result.steps[0].summary.endswith(f"of ImagePullBackOff: confirmed ({CAUSES[why]})")
-    assert result.summary == f"changed container app: {image} → {FALLBACK}; it held for 5 minutes"
-    assert result.settled == f"{replicas} of {replicas} pods are Running, nothing of an older revision is left"
-    assert shop.images() == {"app": FALLBACK}
-    shop.assert_wrote(changes=1)
 
 
 async def test_every_sentence_of_the_runbook_is_answered(shop: Shop) -> None:

@@ -12,6 +12,7 @@ after the other, because a drain moves whatever is on its node.
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -29,8 +30,12 @@ from runmend.bridge.webhook import WebhookAlert
 from runmend.core.kinds import BY_NAME
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
+from runmend.facts.expressions import compiled
+from runmend.facts.snapshot import Snapshot
+from runmend.images.pull_failures import Cause
 from runmend.kube.client import Cluster as Kube
 from runmend.kube.connection import Connection
+from runmend.language.states import STATES
 from runmend.local.demo.broken import SCENARIOS, Breaking, Broken, OfNode, Scenario, webhook
 from runmend.plan.messages import Options, RunResult
 from runmend.plan.plan import Plan
@@ -43,7 +48,7 @@ from tests.cluster.audit import Write
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.processes import processes
 from tests.e2e.installation import ROOT, Installation, Temporal
-from tests.e2e.shop import Pod, ready
+from tests.e2e.shop import FALLBACK, Pod, ready
 from tests.runs import WINDOW, Failed, end, until
 
 PATIENCE = 150.0
@@ -111,7 +116,12 @@ class Stage:
     async def broken(self, namespace: Namespace, scenario: Scenario) -> Broken:
         connection = Connection.to(self.plane.kubeconfig, None)
         with closing(Kube(connection)) as cluster:
-            return await OnRealNodes(self.plane, connection, cluster, namespace.name).make(scenario)
+            broken = await OnRealNodes(self.plane, connection, cluster, namespace.name).make(scenario)
+        if scenario.waits == "ContainerCreating":
+            # The kubelet tells why some seconds later, and the alert comes an hour later.
+            told = partial(namespace.items, "events", fieldSelector="reason=FailedMount")
+            await asyncio.to_thread(eventually, told)
+        return broken
 
     async def cordoned(self, before: Broken, scenario: Scenario, node: str) -> Broken:
         """A node that somebody has cordoned, once it is well."""
@@ -288,6 +298,29 @@ def test_a_shipped_runbook_ends_as_its_scenario_says(scenario: Scenario, ran: di
         assert len(it.done("deployments")) == (1 if mended else 0), it.writes
 
 
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("bad-image", Cause.NOT_FOUND),
+        ("bad-credentials", Cause.AUTHENTICATION),
+        ("registry-down", Cause.NETWORK),
+    ],
+)
+def test_an_image_that_cannot_be_pulled_is_replaced_and_the_cause_is_named(
+    name: str, cause: Cause, ran: dict[str, Ran]
+) -> None:
+    it = ran[name]
+
+    assert it.result.observation
+    assert set(it.result.observation.causes) == {cause}
+    found = "; ".join(each.found for each in it.result.observation.findings if "pod events" in each.about)
+    assert found.startswith(f"{cause} (reported ")
+    assert "Failed to pull image" not in found
+    assert it.result.steps[0].summary.endswith(f"of ImagePullBackOff: confirmed ({cause})")
+    assert it.words == f"changed container app: {it.broken.scenario.image} → {FALLBACK}; it held for 5 minutes"
+    assert it.result.settled == "2 of 2 pods are Running, nothing of an older revision is left"
+
+
 def test_a_rollout_that_brought_the_crash_is_undone(ran: dict[str, Ran]) -> None:
     it = ran["bad-program"]
 
@@ -323,9 +356,32 @@ def test_a_limit_is_raised_to_its_bound_and_no_further(ran: dict[str, Ran]) -> N
     assert it.result.outcome is Outcome.VERIFICATION_FAILED, "its program needs more than that"
 
 
+def test_pods_that_wait_for_a_config_map_that_is_not_there_are_not_deleted(ran: dict[str, Ran]) -> None:
+    it = ran["container-creating"]
+
+    assert it.result.outcome is Outcome.UNHANDLED
+    assert it.done("pods") == []
+    read = "".join(line for step in it.result.steps for line in step.findings)
+    assert "web-config" in it.words + read, (it.words, read)
+
+
 def limit_of(it: Ran) -> str:
     limit: str = it.live["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"]
     return limit
+
+
+def test_a_dead_node_is_not_ready_takes_no_pods_and_says_since_when_and_why(ran: dict[str, Ran]) -> None:
+    node = ran["node-not-ready"].broken.node
+
+    assert node
+    snapshot = Snapshot(node=node)
+    states = [name for name, state in STATES.items() if state.node and compiled(state.node).judge(snapshot).holds]
+    assert states == ["NotReady"]
+    assert node.conditions["Ready"] == node.conditions["MemoryPressure"] == "Unknown"
+    assert {taint.key for taint in node.taints} <= {"node.kubernetes.io/unreachable", "node.kubernetes.io/not-ready"}
+    assert not node.takes_pods
+    judged = compiled("node.ready").judge(snapshot)
+    assert re.fullmatch(r"node\.ready is false \(since [0-9]{2}:[0-9]{2}, NodeStatusUnknown\)", judged.evidence)
 
 
 def test_a_dead_node_is_cordoned_and_its_pods_run_elsewhere(ran: dict[str, Ran]) -> None:

@@ -90,16 +90,21 @@ async def test_a_broken_pod_beside_one_that_serves_is_deleted(world: World) -> N
     await world.until(lambda: deletions(world) == Counter({broken.name: 1}), "its deletion")
 
 
-async def test_a_pod_that_nothing_controls_is_not_deleted(world: World) -> None:
+@pytest.mark.parametrize("protects", [True, False])
+async def test_a_pod_that_nothing_controls_is_left_to_a_person(world: World, *, protects: bool) -> None:
     world.create("/api/v1/namespaces/shop/pods", a_pod("alone", images={"app": GOOD}))
     await world.until_running(1)
     target = Target(cluster="test", namespace="shop", kind="Pod", name="alone")
 
-    failed = await world.failed(await world.start(plan=without_state(deleting(ONE)), target=target))
+    options = Options(protect_serving=protects)
+    handle = await world.start(plan=without_state(deleting(ONE)), target=target, options=options)
+    result = await world.completed(handle)
 
-    assert failed.kind == "PreconditionFailed"
-    assert "nothing is known that would make them anew" in failed.message
-    assert deletions(world) == Counter()
+    assert result.outcome is Outcome.RECOMMENDED
+    said = "nothing would make these anew, they have no controller: shop/alone; would delete shop/alone"
+    assert result.summary.startswith(said)
+    assert [each for each in world.faults.sent("DELETE") if b"dryRun" not in each.body] == []
+    assert not any(pod.deleting for pod in world.pods())
 
 
 @pytest.mark.parametrize(
