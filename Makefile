@@ -1,7 +1,7 @@
 # Needs a Python of 3.11 or newer and make; everything else goes into .venv. e2e and cluster need Go as well, and keep what they build in
 # ~/.cache/runmend-tests: docs/testing.md.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test e2e crash cluster histories hashes digests check bench clean
+.PHONY: help setup demo test e2e crash cluster histories language hashes digests check bench clean
 SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
@@ -53,6 +53,9 @@ cluster: $(STAMP) ## a real Kubernetes on this machine, until Ctrl-C
 histories: $(STAMP) ## record a history of every kind of run, for the tests of workflow changes; a minute
 	@$(BIN)/python -m tests.histories $(ARGS)
 
+language: $(STAMP) ## write the tables of docs/language.md anew, after a fact, a sentence, a verb, a state or a key has changed
+	@$(BIN)/python -m release.language
+
 hashes: $(STAMP) ## write down anew what the image installs, with hashes, after constraints.txt has changed; a minute
 	@$(BIN)/python -m release.hashes
 
@@ -65,7 +68,7 @@ check: $(STAMP) ## lint, format, types, and the direction of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## throughput against a hand-written workflow; ARGS=cost or ARGS=alerts: what a run, or a large webhook, asks for
+bench: $(STAMP) ## throughput against a hand-written workflow; ARGS=cost, alerts or compile: what a run, a large webhook, or a directory of runbooks costs
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove .venv, caches and builds

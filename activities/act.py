@@ -105,7 +105,11 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
 
 
 def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
-    """The result where the problem is gone, or the step's gate does not hold."""
+    """The result where the problem is gone, or the step's gate does not hold: of an action that has changed something
+    already neither is asked.
+    """
+    if call.step.begun:
+        return None
     if gone := now.problem_gone(call.state, call.alerts):
         return result_of(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
     return skipped(cluster, now, call)
@@ -347,19 +351,19 @@ def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
 
 
 def _treated(now: TargetNow, call: StepCall, operation: Operation) -> tuple[Affected, ...]:
-    """The containers that `{container}` stands for: those that wait in the step's state; without one, those that the
-    alerts name, or the only one that there is.
+    """The containers that `{container}` stands for: those that wait in the step's state, or did before its action
+    began; without one, those that the alerts name, or the only one that there is.
 
     Raises:
         PreconditionFailed: nothing says which they are, and the command asks for them.
     """
-    if call.state:
+    if call.state and not call.step.begun:
         return now.affected(call.state)
-    if EACH not in json.dumps(operation.arguments, ensure_ascii=False):
+    if not call.containers and EACH not in json.dumps(operation.arguments, ensure_ascii=False):
         return ()
     workload = now.workload
     own = {**workload.init_containers, **workload.containers} if workload else {}
-    names = [name for name in own if name in now.named_containers(call.alerts)]
+    names = [name for name in own if name in (call.containers or now.named_containers(call.alerts))]
     if not names and workload and len(workload.containers) == 1:
         names = list(workload.containers)
     if not names:

@@ -35,11 +35,14 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
         return None
     snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before)
     if problem and (gone := problem_gone(problem, snapshot)):
-        return StepResult(action_id=step.action_id, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE)
+        return StepResult(
+            action_id=step.action_id, part=step.part, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE
+        )
     judged = gate.judge(snapshot) if gate else None
     if judged and not judged.holds:
         return StepResult(
             action_id=step.action_id,
+            part=step.part,
             status=StepStatus.SKIPPED,
             summary=f"its gate {_says(judged)}: {judged.evidence}",
             reason=f"its gate {_says(judged)}",
@@ -80,13 +83,14 @@ def snapshot_of(
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
     waits in the runbook's state. `before` is what the earlier steps came to, read and changed.
     """
-    pods = now.pods
     pod = now.workloads.pod(now.first_pod(alerts))
     alert = next((alert for alert in alerts if pod and alert.pod == pod.name), next(iter(alerts), None))
     affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
+    besides = Besides.read(cluster, now, asked, now.node_of(pod))
+    pods = besides.measured(now.pods)
+    pod = next(iter(besides.measured((pod,))), None) if pod else None
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
-    besides = Besides.read(cluster, asked, now.node_of(pod))
     events, unknown = _events(cluster, now, pod, asked)
     return Snapshot(
         pods=pods,

@@ -70,6 +70,7 @@ class Holder:
         pods = tuple(pod.if_heard_of for pod in now.workloads.pods_of(call.target))
         uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
         besides = besides_of(self._cluster, now, call.criteria)
+        pods = besides.measured(pods)
         live = Live(
             pods=tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods),
             events=events_asked_for(self._cluster, call.criteria, place_of(now), uids),

@@ -68,10 +68,12 @@ class Observer:
 
     @staticmethod
     def _values(now: TargetNow, call: ObserveCall) -> dict[str, tuple[Value, ...]]:
-        """What the steps' commands are filled with, of steps that ask for anything."""
+        """What the actions' commands are filled with, of actions that ask for anything."""
         pod = now.first_pod(call.alerts)
-        asked = {step.action_id: values_of(step, now, pod) for step in call.plan.steps}
-        return {action_id: values for action_id, values in asked.items() if values}
+        asked: dict[str, dict[Value, None]] = {}
+        for step in call.plan.steps:
+            asked.setdefault(step.action_id, {}).update(dict.fromkeys(values_of(step, now, pod)))
+        return {action_id: tuple(values) for action_id, values in asked.items() if values}
 
     @staticmethod
     def _owner(now: TargetNow, call: ObserveCall) -> str:

@@ -74,6 +74,7 @@ class Operations:
         why = f" ({', '.join(causes)})" if causes and found.confirmed else ""
         return StepResult(
             action_id=step.action_id,
+            part=step.part,
             status=StepStatus.DONE,
             summary=f"{found.summary}{why}",
             confirmed=found.confirmed,

@@ -74,7 +74,14 @@ def result_of(
     call: StepCall, status: StepStatus, summary: str, changes: tuple[Change, ...] = (), reason: str = ""
 ) -> StepResult:
     """A step's result."""
-    return StepResult(action_id=call.step.action_id, status=status, summary=summary, changes=changes, reason=reason)
+    return StepResult(
+        action_id=call.step.action_id,
+        part=call.step.part,
+        status=status,
+        summary=summary,
+        changes=changes,
+        reason=reason,
+    )
 
 
 def guarded_patch(item: Json, made: Json, note: ChangeNote) -> list[Json]:

@@ -81,6 +81,7 @@ class Verifier:
             uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
             events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
             besides = besides_of(self._cluster, now, call.criteria)
+            pods = besides.measured(pods)
             live = Live(
                 pods=pods,
                 events=events,
@@ -124,7 +125,7 @@ def events_asked_for(
 def besides_of(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]) -> Besides:
     """What the criteria ask for besides the target's pods."""
     expressions = [compiled(criterion.expression) for criterion in criteria if criterion.understood]
-    return Besides.read(cluster, expressions, now.node_of(next(iter(now.pods), None)))
+    return Besides.read(cluster, now, expressions, now.node_of(next(iter(now.pods), None)))
 
 
 def _settled(now: TargetNow, mark: Watermark) -> str:
@@ -193,10 +194,10 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
             f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason=SCALED_DOWN
         )
     changed = {change.container for change in call.changes}
-    # What changes more than images may well help a container that it does not name.
+    # What changes more than images, or makes pods anew, may well help a container that it does not name.
     outside = (
         [one for one in now.affected(call.state) if one.container not in changed]
-        if call.state and all(change.of_image for change in call.changes)
+        if call.state and not call.removed and all(change.of_image for change in call.changes)
         else []
     )
     if outside:
@@ -241,7 +242,11 @@ def _missing(
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
         live = Live(
-            pods=current, events=events, workload=now.workload, node=besides.node, unknown=dict(besides.unknown)
+            pods=besides.measured(current),
+            events=events,
+            workload=now.workload,
+            node=besides.node,
+            unknown=dict(besides.unknown),
         )
         lacking += [text for criterion in call.criteria if (text := unmet(criterion, live))]
     if len(current) < wanted:

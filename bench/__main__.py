@@ -18,7 +18,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from bench import alerts, cost
+from bench import alerts, compiling, cost
 from bench.by_hand import ByHand
 from bench.by_hand_work import Activities, Order
 from bench.by_hand_work import Target as HandTarget
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument(
         "what",
         nargs="?",
-        choices=["throughput", "cost", "alerts"],
+        choices=["throughput", "cost", "alerts", "compile"],
         default="throughput",
         help="what to measure (default: %(default)s)",
     )
@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument(
         "--namespaces", type=int, nargs="+", default=[1, 500], help="alerts: over how many namespaces (default: 1 500)"
     )
+    parser.add_argument("--runbooks", type=int, default=1000, help="compile: how many (default: %(default)s)")
     parser.add_argument("--runs", type=int, default=100, help="runs in a round (default: %(default)s)")
     parser.add_argument(
         "--rounds", type=int, default=7, help="pairs of rounds that count; one more goes before (default: %(default)s)"
@@ -76,6 +77,8 @@ def main() -> None:
         parser.exit(1, f"bench: error: StubCluster lacks {', '.join(without)}; the product's Cluster has them\n")
     if given.what == "cost":
         asyncio.run(cost.measure(given.pods))
+    elif given.what == "compile":
+        compiling.measure(given.runbooks, given.rounds)
     elif given.what == "alerts":
         asyncio.run(alerts.measure(given.alerts, given.namespaces, given.rounds))
     else:

@@ -14,7 +14,7 @@ from runmend.core.errors import NotFound
 from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts, Owner
-from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts
@@ -89,6 +89,14 @@ class StubCluster(Cluster):
     def node(self, name: str, *, pods: bool = False) -> NodeFacts:  # noqa: ARG002
         """No expression of the benchmark names one."""
         raise NotFound(f"Node {name}")
+
+    def usage_of_pods(self, namespace: str, selector: str = "", *, name: str = "") -> dict[str, dict[str, Resources]]:  # noqa: ARG002
+        """It has no metrics API."""
+        raise NotFound(f"PodMetrics {namespace}")
+
+    def usage_of_node(self, name: str) -> Resources:
+        """It has no metrics API."""
+        raise NotFound(f"NodeMetrics {name}")
 
     def secret(self, namespace: str, name: str) -> Json:
         """None is there."""

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
     from runmend.core.durations import took
+    from runmend.core.modes import Mode
     from runmend.core.outcomes import Outcome
     from runmend.plan.attributes import FINGERPRINTS, OUTCOME, REASON, with_fingerprints
     from runmend.plan.bounds import bounded
@@ -40,11 +41,12 @@ with workflow.unsafe.imports_passed_through():
         StepStatus,
     )
     from runmend.plan.plan import Plan, Step
-    from runmend.plan.reasons import PROBLEM_GONE
+    from runmend.plan.reasons import NOT_BEGUN, PROBLEM_GONE
     from runmend.reports import current_details
     from runmend.reports.report import duration, moment, outcome_line, render, searchable_reason
     from workflows.alerts import KeptAlerts
     from workflows.calling import HEARTBEAT, QUICK, STEADY, end_if_cancelled, perform, tried_again
+    from workflows.commands import is_last, not_begun, of_action, undone_before
     from workflows.failures import RunFailed
     from workflows.window import window
 
@@ -167,12 +169,13 @@ class Remediation:
         if observation.problem_gone:
             return Ending(Outcome.NOT_NEEDED, observation.problem_gone, observation.gone_reason or PROBLEM_GONE)
         for number, step in enumerate(given.plan.steps, 1):
-            result = await self._step(given, observation, number, step)
+            await self._step(given, observation, number, step)
             # What an earlier step has changed is verified, whatever a later one says.
-            if result.status in _GOES_ON or self._changes or self._so_far.uncertain_step:
+            if not is_last(given.plan, number) or self._changes or self._so_far.uncertain_step:
                 continue
-            outcome = Outcome.NOT_NEEDED if result.status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
-            return Ending(outcome, result.summary, result.reason)
+            if ends := [each for each in of_action(step, self._so_far.steps) if each.status not in _GOES_ON]:
+                outcome = Outcome.NOT_NEEDED if ends[0].status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED
+                return Ending(outcome, "; and then: ".join(each.summary for each in ends), ends[0].reason)
         if not given.plan.changes:
             return Ending(Outcome.OBSERVED, self._found(), "the runbook only reads")
         if not (self._acted(given.plan) or self._so_far.uncertain_step):
@@ -182,15 +185,15 @@ class Remediation:
     def _unhandled(self, plan: Plan) -> RunFailed:
         """Why nothing was changed though no step ended the run: one failed and was passed over, else no gate held."""
         changing = {step.action_id for step in plan.steps if step.changes}
-        ended = [result for result in self._so_far.steps if result.action_id in changing]
+        ended = [one for one in self._so_far.steps if one.action_id in changing and one.reason != NOT_BEGUN]
         failed = next((result for result in reversed(ended) if result.status is StepStatus.FAILED), None)
         if failed:
-            said = f"nothing was changed; {failed.action_id}: {failed.summary}"
+            said = f"nothing was changed; {failed.named}: {failed.summary}"
             return RunFailed(Outcome.STEP_FAILED, said, failed.reason)
         last = ended[-1]
         return RunFailed(
             Outcome.UNHANDLED,
-            f"the problem is there, and no step that changes something was to run; {last.action_id}: {last.summary}",
+            f"the problem is there, and no step that changes something was to run; {last.named}: {last.summary}",
             "no gate held",
         )
 
@@ -211,12 +214,23 @@ class Remediation:
         end_if_cancelled()
         return observation
 
-    async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> StepResult:
-        run_id, values = workflow.info().original_execution_run_id, observation.values.get(step.action_id, ())
-        done = self._so_far.steps
-        call = StepCall.of(given, number, run_id, alerts=self._kept.alerts, values=values, results=done)
+    async def _step(self, given: RunInput, observation: Observation, number: int, step: Step) -> None:
+        run_id, done = workflow.info().original_execution_run_id, self._so_far.steps
+        undone = undone_before(step, done)
+        if undone and not (undone.status is StepStatus.RECOMMENDED and step.changes):
+            self._note(steps=(*done, not_begun(step, undone)))
+            return
+        call = StepCall.of(
+            given,
+            number,
+            run_id,
+            alerts=self._kept.alerts,
+            seen=observation,
+            results=done,
+            mode=Mode.RECOMMEND if undone else None,
+        )
         summary = current_details.step_summary(step, given.target, observation, self._so_far.mode)
-        self._show_now(f"step {number} of {len(given.plan.steps)}, {step.action_id}: {summary}")
+        self._show_now(f"step {number} of {len(given.plan.steps)}, {step.named}: {summary}")
         try:
             result: StepResult = await perform(
                 step.action_id,
@@ -232,11 +246,15 @@ class Remediation:
         except RunFailed as failed:
             if failed.spent and step.changes:
                 self._may_have_written(given, step, "its last tries got no answer that says")
-            if step.on_error == "abort" or failed.outcome is Outcome.REVERTED:
-                self._note(failed_step=step.action_id)
+            if failed.outcome is Outcome.REVERTED or (step.on_error == "abort" and not undone):
+                self._note(failed_step=step.named)
                 raise
             result = StepResult(
-                action_id=step.action_id, status=StepStatus.FAILED, summary=failed.message, reason=failed.reason
+                action_id=step.action_id,
+                part=step.part,
+                status=StepStatus.FAILED,
+                summary=failed.message,
+                reason=failed.reason,
             )
         except (ActivityError, asyncio.CancelledError):
             # Cancelled, maybe between two tries.
@@ -246,16 +264,15 @@ class Remediation:
         self._note(steps=(*self._so_far.steps, result))
         self._remarks += result.remarks
         end_if_cancelled()
-        return result
 
     def _acted(self, plan: Plan) -> bool:
         """Whether a changing step was done: it changed something, or found it as it would have made it."""
-        done = {step.action_id for step in self._so_far.steps if step.status is StepStatus.DONE}
-        return any(step.changes and step.action_id in done for step in plan.steps)
+        done = {step.named for step in self._so_far.steps if step.status is StepStatus.DONE}
+        return any(step.changes and step.named in done for step in plan.steps)
 
     def _may_have_written(self, given: RunInput, step: Step, why: str) -> None:
-        self._note(uncertain_step=step.action_id)
-        self._remarks += (f"{step.action_id} may have written all the same: {why}; look at {given.target}",)
+        self._note(uncertain_step=step.named)
+        self._remarks += (f"{step.named} may have written all the same: {why}; look at {given.target}",)
 
     async def _verify(self, given: RunInput) -> Ending:
         plan, target, changes = given.plan, given.target, self._changes

@@ -9,6 +9,7 @@ from typing import Any
 
 from runmend.core.kinds import BY_NAME
 from runmend.core.wording import listed
+from runmend.facts.examples import example_of
 from runmend.facts.expressions import GROUPS, reference
 from runmend.facts.schema import MODELS, described
 from runmend.language.rights import needs_of
@@ -26,7 +27,10 @@ def print_facts(*, as_json: bool) -> int:
     """Print the groups, the functions, the states and the facts of each kind of object."""
     names = [{"name": name, "type": kind, "means": means} for name, kind, means in reference()]
     kinds = {
-        kind: [{"name": fact.name, "type": fact.type, "means": means} for fact, means in described(model)]
+        kind: [
+            {"name": fact.name, "type": fact.type, "means": means, "example": example_of(kind, fact, means)}
+            for fact, means in described(model)
+        ]
         for kind, model in MODELS.items()
     }
     states = [{"name": state.name, "type": "", "means": state.in_words} for state in STATES.values()]
@@ -40,7 +44,7 @@ def print_facts(*, as_json: bool) -> int:
 
 def print_sentences(*, as_json: bool) -> int:
     """Print each family of sentences by its examples, with the expression that each example stands for."""
-    rows = [_row(form, example) for form in FORMS for example in form.examples]
+    rows = sentence_rows()
     if as_json:
         sys.stdout.write(json.dumps(rows, indent=2) + "\n")
         return 0
@@ -48,6 +52,11 @@ def print_sentences(*, as_json: bool) -> int:
         must = "" if row["place"] == "condition" else f", {row['must']}s true"
         sys.stdout.write(f"{row['sentence']}\n    {row['place']}{must}: {row['expression']}\n")
     return 0
+
+
+def sentence_rows() -> list[dict[str, Any]]:
+    """Each example of the table of sentences: where it may stand, and the expression that it stands for."""
+    return [_row(form, example) for form in FORMS for example in form.examples]
 
 
 def _row(form: Form, example: str) -> dict[str, Any]:

@@ -43,5 +43,8 @@ def _operations_of(plans: list[Plan]) -> list[Operation]:
 
 
 def _groups_of(plans: list[Plan]) -> set[str]:
-    """The groups of facts that expressions name."""
-    return {group for plan in plans for each in plan.expressions for group in compiled(each).groups}
+    """The groups of facts that expressions name, and of what they ask how much it uses."""
+    named = [compiled(each) for plan in plans for each in plan.expressions]
+    return {group for each in named for group in each.groups} | {
+        f"usage of {of}" for each in named for of in each.usage
+    }

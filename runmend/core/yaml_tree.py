@@ -101,8 +101,9 @@ def read_yaml(text: str) -> Node | None:
     """
     lines = _Lines(text)
     try:
-        _refuse_bombs(text, lines)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
+    except _Refused as error:
+        raise YamlError(str(error), lines.at(error.mark)) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise YamlError(_one_line(error.problem or error.context or "it cannot be read"), lines.at(mark)) from None
@@ -118,16 +119,31 @@ def read_yaml(text: str) -> Node | None:
     return None if node is None else _tree(lines, node)
 
 
-def _refuse_bombs(text: str, lines: _Lines) -> None:
-    depth = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        line = lines.at(event.start_mark)
+class _Refused(Exception):
+    """YAML that is not read here."""
+
+    def __init__(self, problem: str, event: yaml.Event) -> None:
+        super().__init__(problem)
+        self.mark: _Mark | None = event.start_mark
+
+
+class _Loader(yaml.SafeLoader):
+    """Composes what it parses, and refuses on its way what a few bytes could make large or deep."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = 0
+
+    def get_event(self) -> yaml.Event:
+        """The next event."""
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or (isinstance(event, yaml.NodeEvent) and event.anchor):
-            raise YamlError("it holds an anchor or an alias (& or *), which Runmend does not read", line)
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth > DEPTH_MAX:
-            raise YamlError(f"it is nested more than {DEPTH_MAX} deep", line)
+            raise _Refused("it holds an anchor or an alias (& or *), which Runmend does not read", event)
+        self._depth += isinstance(event, yaml.CollectionStartEvent)
+        self._depth -= isinstance(event, yaml.CollectionEndEvent)
+        if self._depth > DEPTH_MAX:
+            raise _Refused(f"it is nested more than {DEPTH_MAX} deep", event)
+        return event
 
 
 def _tree(lines: _Lines, node: yaml.Node) -> Node:

@@ -61,7 +61,7 @@ def _reasons(node: Node, reader: Reader, scope: Mapping[str, Any]) -> Iterator[s
         yield words
     elif node.path == ("restarted",):
         yield reader.said("restarted", "") or ""
-    elif node.function in OPERATIONS or node.function == "_?_:_":
+    elif _operates(node) or node.function == "_?_:_":
         yield from _compared(node, reader, scope, value)
     else:
         yield _is(node, value, reader, scope)
@@ -151,12 +151,17 @@ def _numbered(element: Any, among: Node, number: int) -> str:  # noqa: ANN401  a
     return f"{among.text.removesuffix('s')} {number + 1}" if isinstance(element, Message) else str(number)
 
 
+def _operates(node: Node) -> bool:
+    """Whether its operands are looked at one by one; of what is in a list that is written out too."""
+    return node.function in OPERATIONS or (node.function == "@in" and node.operands[1].kind == "list")
+
+
 def _leaves(node: Node) -> Iterator[Node]:
     """The facts that a part names: its longest paths, and what is counted of them."""
     if all(each.kind != "ident" for each in node) and node.function not in _NAMED:
         return  # a constant
     whole = node.path or node.kind in ("select", "comprehension") or node.kind == "call"
-    if whole and node.function not in OPERATIONS and node.function not in ("!_", "-_", "_?_:_"):
+    if whole and not _operates(node) and node.function not in ("!_", "-_", "_?_:_"):
         yield node
     else:
         for part in node.operands:

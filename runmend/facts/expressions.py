@@ -29,6 +29,8 @@ LONGEST: Final = 2000
 _KEPT: Final = 2000
 _MOST_READ: Final = 5000
 """How many parts are evaluated to say why an expression holds or does not."""
+USAGE: Final = "usage"
+"""The fact that another API tells than the one that tells of the object."""
 _ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _EXPECTING: Final = re.compile(r" (?:expecting|at input) .*")
 _WRAPPED: Final = re.compile(r"wrapper\((\w+)\)")
@@ -65,11 +67,13 @@ class Function:
     ask: Callable[[Snapshot, str], Said]
     on: str = ""
     """The group that it is called on, `events` in `events.new("…")`; empty for one that stands alone."""
+    asked: str = "ImagePullBackOff"
+    """A name that it may be asked for."""
 
     @property
     def example(self) -> str:
         """A call of it."""
-        return f'{self.on}{"." if self.on else ""}{self.name}("ImagePullBackOff")'
+        return f'{self.on}{"." if self.on else ""}{self.name}("{self.asked}")'
 
 
 _LABELS: Final = "map(string, string)"
@@ -102,6 +106,7 @@ FUNCTIONS: Final = (
         "terminated",
         "whether a container has ended for a reason, now or the last time",
         Snapshot.terminated,
+        asked="OOMKilled",
     ),
     Function(
         "new",
@@ -205,6 +210,15 @@ class Expression:
         """Whether it names a fact by this path, `node`, `pods`, or something of it."""
         return any(node.path == path for node in self._tree)
 
+    @cached_property
+    def usage(self) -> frozenset[str]:
+        """Of which of `pods` and `node` it names what they use, which another API tells."""
+        if USAGE not in self.facts:
+            return frozenset()
+        of_node = self.reads("node", USAGE)
+        of_pods = any(node.path[-1:] == (USAGE,) and node.path[0] != "node" for node in self._tree)
+        return frozenset(name for name, asked in (("node", of_node), ("pods", of_pods or not of_node)) if asked)
+
     def reads_each(self, group: str) -> bool:
         """Whether it looks at the objects of a list themselves, and not only by a function that is asked of them."""
         if group not in self._reads_each:
@@ -294,14 +308,16 @@ class _Reader(Reader):
         except RuntimeError as error:  # what the library raises where it gives up
             return Stopped(str(error).rpartition(": ")[2].partition(" [")[0])
         if answered.type() == cel.Type.ERROR:
-            return ValueError(self._why(str(answered.value())))
+            return ValueError(self._why(str(answered.value()), node))
         return answered.value()
 
-    def _why(self, error: str) -> str:
+    def _why(self, error: str, node: Node) -> str:
         missing = re.search(r'No value with name "(\w+)"', error)
         if missing and missing[1] in GROUPS:
             return self._snapshot.unknown.get(missing[1]) or f"there is no {missing[1]}"
         if "No matching overloads" in error and "null" in error:
+            if USAGE in self._snapshot.unknown and any(USAGE in part.path for part in node):
+                return self._snapshot.unknown[USAGE]
             return "a fact that is not there (null) was compared"
         return error.partition(": ")[2] or error
 

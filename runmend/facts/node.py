@@ -6,7 +6,7 @@ from typing import Final
 
 from runmend.core.frozen import Frozen
 from runmend.facts.object import ObjectFacts, to_the_minute
-from runmend.facts.pod import PodFacts
+from runmend.facts.pod import PodFacts, Resources
 
 _CONDITION_OF: Final = MappingProxyType(
     {
@@ -54,6 +54,12 @@ class NodeFacts(ObjectFacts):
     """When that was, by the API server's clock; empty where it is not cordoned, or nobody tells."""
     cordoned_for: timedelta | None = None
     """For how long it has been cordoned, both told by the API server's clock; null where it is not, or nobody tells."""
+    allocatable: Resources = Resources()
+    """What it has for pods (`status.allocatable`)."""
+    usage: Resources = Resources()
+    """What it used last, all together, as the metrics API says (`metrics.k8s.io`, NodeMetrics `usage`); null where
+    that API is not there, or has no sample of it yet. Read only where an expression names it.
+    """
     pods: tuple[PodFacts, ...] = ()
     """The pods on it, of every namespace (`spec.nodeName`); read only where an expression names them."""
 

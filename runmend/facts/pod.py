@@ -13,7 +13,7 @@ LONGEST_BACK_OFF: Final = timedelta(minutes=5)
 
 
 class Resources(Frozen):
-    """What a container asks for, or may use at most; null where its spec says nothing."""
+    """What is asked for, may be used at most, or is used; null where nobody says."""
 
     cpu: Millicores | None = None
     """Processor, in thousandths of one."""
@@ -63,6 +63,10 @@ class ContainerFacts(Frozen):
     """What it asks for (`resources.requests`)."""
     limits: Resources = Resources()
     """What it may use at most (`resources.limits`)."""
+    usage: Resources = Resources()
+    """What it used last, as the metrics API says (`metrics.k8s.io`, PodMetrics `containers[].usage`); null where that
+    API is not there, or has no sample of it yet. Read only where an expression names it, and of the target's pods.
+    """
 
     @property
     def back_off(self) -> timedelta:

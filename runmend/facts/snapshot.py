@@ -38,13 +38,14 @@ class Snapshot:
 
     Args:
         pods: those that an expression speaks of.
-        all_pods: these, and those that are passed over because they are younger; a state is looked for in all.
+        all_pods: these, and those that are passed over because they are younger; a state is looked for in all, unless
+            every pod passes through it.
         pod: the alert's, None where it is gone.
         container: the alert's, else the affected one, None where there is none.
         workload: None where the target is none, or is gone.
         node: the one of the alert's pod, None where it has none, or was not read.
         alert: the labels of the alert whose pod that is, None where there is no alert.
-        unknown: group → why what it holds could not be read.
+        unknown: group, or `usage`, → why what it holds could not be read.
         events: about the target's pods, None where they could not be read.
         counted: event uid → count, when the target had settled.
         restarts: `pod uid/container` → restarts, when the target had settled; None before that, when nothing is new.
@@ -70,15 +71,19 @@ class Snapshot:
         """A state of that name; of another name, the one reason that it is then."""
         return self.states.get(name) or State(name=name, waiting=(name,), terminated=(name,))
 
-    def _containers(self) -> Iterator[tuple[PodFacts, ContainerFacts]]:
-        for pod in self.all_pods:
+    def _containers(self, *, passing: bool = False) -> Iterator[tuple[PodFacts, ContainerFacts]]:
+        for pod in self.pods if passing else self.all_pods:
             for container in pod.containers:
                 yield pod, container
 
     def waiting(self, name: str) -> Said:
         """Whether a container is in a state (a lingering one between two ends as well), or a pod is."""
         state = self._state(name)
-        seen = [f"{pod.name}: {c.name} {how}" for pod, c in self._containers() if (how := state.shown_in(c))]
+        seen = [
+            f"{pod.name}: {c.name} {how}"
+            for pod, c in self._containers(passing=state.passing)
+            if (how := state.shown_in(c))
+        ]
         seen += [pod.in_words for pod in self.all_pods if state.shown_by(pod)]
         nobody = "no pod is" if state.pod else "no container waits" if state.waiting else "no container is"
         return Said(bool(seen), first_few(seen) or f"{nobody} in {name}")

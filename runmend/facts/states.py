@@ -28,7 +28,8 @@ class State(Frozen):
     `waiting` and `terminated` are a container's reasons, `pod` is what shows it of the pod as a whole, `node` the
     expression that shows it of a node, `events` speak of it. `lingers`: a container that ended (for one of
     `terminated`, where there are any) and was started again is in it all the same, until it has run for longer than its
-    back-off. `aliases` are other words for it, in lower case.
+    back-off. `passing`: every pod passes through it on its way, so one that has just come is in no trouble. `aliases`
+    are other words for it, in lower case.
     """
 
     name: str
@@ -37,6 +38,7 @@ class State(Frozen):
     pod: Literal["", "unschedulable", "evicted"] = ""
     node: str = ""
     lingers: bool = False
+    passing: bool = False
     events: tuple[EventSign, ...] = ()
     aliases: tuple[str, ...] = ()
 

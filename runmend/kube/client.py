@@ -11,7 +11,7 @@ from runmend.core.kinds import BY_NAME
 from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts
-from runmend.facts.pod import PodFacts
+from runmend.facts.pod import PodFacts, Resources
 from runmend.facts.replica_set import ReplicaSetFacts
 from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import WorkloadFacts
@@ -26,6 +26,7 @@ LOG_BYTES: Final = 500_000
 WORKLOADS: Final = frozenset({"Deployment", "ReplicaSet", "StatefulSet", "DaemonSet", "Job"})
 """The kinds that keep pods by a selector."""
 _PODS: Final = "/api/v1/namespaces/{namespace}/pods"
+_METRICS: Final = "/apis/metrics.k8s.io/v1beta1"
 _REPLICA_SETS: Final = "/apis/apps/v1/namespaces/{namespace}/replicasets"
 
 
@@ -130,6 +131,26 @@ class Cluster:
             return node
         on_it = self._requests.listed("/api/v1/pods", {}, facts.pod, fieldSelector=f"spec.nodeName={name}")
         return node.model_copy(update={"pods": on_it})
+
+    def usage_of_pods(self, namespace: str, selector: str = "", *, name: str = "") -> dict[str, dict[str, Resources]]:
+        """What the metrics API says that pods use: pod → container → what; of those that a label selector chooses, or
+        of the one of a name. A pod of which it has no sample is not among them.
+
+        Raises:
+            NotFound: there is no metrics API, or it has no sample of the pod of that name.
+        """
+        path, within = f"{_METRICS}/namespaces/{{namespace}}/pods", {"namespace": namespace}
+        if name:
+            return dict([facts.usage_of_pod(self._requests.send("GET", f"{path}/{{name}}", {**within, "name": name}))])
+        return dict(self._requests.listed(path, within, untimed(facts.usage_of_pod), labelSelector=selector))
+
+    def usage_of_node(self, name: str) -> Resources:
+        """What the metrics API says that a node uses.
+
+        Raises:
+            NotFound: there is no metrics API, or it has no sample of the node.
+        """
+        return facts.resources(self._requests.send("GET", f"{_METRICS}/nodes/{{name}}", {"name": name}).get("usage"))
 
     def events(self, namespace: str, field_selector: str = "") -> tuple[EventFacts, ...]:
         """The events of a namespace, those that a field selector chooses."""

@@ -39,10 +39,12 @@ class Derived:
     """A value that is taken from what was observed.
 
     `read` raises `Untold`. `unit` is None for one that is no number, `each` says that it is a container's own.
+    `example` is a command that asks for it, or a calculation.
     """
 
     name: str
     doc: str
+    example: str
     read: Callable[[Seen], str]
     unit: Unit | None = None
     each: bool = False
@@ -113,23 +115,92 @@ def _image(seen: Seen) -> str:
     return str(image)
 
 
+OF_THE_RUN: Final[Mapping[str, tuple[str, str]]] = {
+    "namespace": ("the alert's namespace", "kubectl get pods -n {namespace}"),
+    "pod": ("the pod of the first alert that still exists", "kubectl describe pod {pod} -n {namespace}"),
+    "container": (
+        "each container that the step treats, init containers included",
+        "kubectl set image deployment/{deployment} {container}=registry.example/app:1.0 -n {namespace}",
+    ),
+    "deployment": (
+        "the Deployment that is the run's target",
+        "kubectl rollout restart deployment/{deployment} -n {namespace}",
+    ),
+    "statefulset": (
+        "the StatefulSet that is the run's target",
+        "kubectl rollout undo statefulset/{statefulset} -n {namespace}",
+    ),
+    "daemonset": (
+        "the DaemonSet that is the run's target",
+        "kubectl rollout undo daemonset/{daemonset} -n {namespace}",
+    ),
+    "selector": ("what chooses the target's pods", "kubectl delete pods -l {selector} -n {namespace}"),
+}
+"""The names that a run begins with: what each stands for, and a command that asks for it."""
 DERIVED: Final = (
-    Derived("job", "the Job that is the run's target", _of_kind("Job")),
-    Derived("owner", "the workload that the alert's pod belongs to, by its name", _owner),
-    Derived("node", "the node that is the run's target, else the node of the alert's pod", _node),
-    Derived("service_account", "the account that the alert's pod runs as", lambda seen: _pod(seen).service_account),
-    Derived("replicas", "how many pods the target should have (`spec.replicas`)", _replicas, "count"),
-    Derived("current_revision", "the number of the target's newest revision", _revision, "count"),
-    Derived("previous_revision", "the number of the revision before that", _previous_revision, "count"),
-    Derived("image", "the container's image in the template", _image, each=True),
+    Derived("job", "the Job that is the run's target", "kubectl describe job {job} -n {namespace}", _of_kind("Job")),
+    Derived(
+        "owner",
+        "the workload that the alert's pod belongs to, by its name",
+        "kubectl set env deployment/{deployment} OWNER={owner} -n {namespace}",
+        _owner,
+    ),
+    Derived(
+        "node",
+        "the node that is the run's target, else the node of the alert's pod",
+        "kubectl describe node {node}",
+        _node,
+    ),
+    Derived(
+        "service_account",
+        "the account that the alert's pod runs as",
+        "kubectl set env deployment/{deployment} ACCOUNT={service_account} -n {namespace}",
+        lambda seen: _pod(seen).service_account,
+    ),
+    Derived(
+        "replicas",
+        "how many pods the target should have (`spec.replicas`)",
+        "wanted = replicas + 1",
+        _replicas,
+        "count",
+    ),
+    Derived(
+        "current_revision",
+        "the number of the target's newest revision",
+        "kubectl set env deployment/{deployment} BROKEN_REVISION={current_revision} -n {namespace}",
+        _revision,
+        "count",
+    ),
+    Derived(
+        "previous_revision",
+        "the number of the revision before that",
+        "kubectl rollout undo deployment/{deployment} --to-revision={previous_revision} -n {namespace}",
+        _previous_revision,
+        "count",
+    ),
+    Derived(
+        "image",
+        "the container's image in the template",
+        "kubectl set env deployment/{deployment} -c {container} IMAGE={image} -n {namespace}",
+        _image,
+        each=True,
+    ),
     Derived(
         "current_limit",
         "the container's memory limit in the template; its processor limit where a processor is set by it",
+        "new_limit = current_limit * 2",
         _quantity("limits"),
         "memory",
         each=True,
     ),
-    Derived("current_request", "the same of what it asks for", _quantity("requests"), "memory", each=True),
+    Derived(
+        "current_request",
+        "the same of what it asks for",
+        "new_limit = max(current_limit, current_request * 3)",
+        _quantity("requests"),
+        "memory",
+        each=True,
+    ),
 )
 _CURRENT: Final = frozenset({"current_limit", "current_request"})
 BY_NAME: Final = {derived.name: derived for derived in DERIVED}

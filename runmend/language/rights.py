@@ -70,6 +70,12 @@ _OF_EACH_RUN: Final = (
         'Only for the names of an account\'s pull secrets; without it the diagnosis says "unknown" and stops nothing.',
     ),
 )
+_USAGE_OF_NODES: Final = Right(
+    "metrics.k8s.io",
+    ("nodes",),
+    ("get",),
+    "A runbook asks what nodes use; without this, or without a metrics API, that is unknown.",
+)
 _OF_GROUPS: Final = {
     "node": (
         Right(
@@ -80,12 +86,22 @@ _OF_GROUPS: Final = {
             "this; without it those facts are unknown.",
         ),
     ),
+    "usage of pods": (
+        Right(
+            "metrics.k8s.io",
+            ("pods",),
+            ("get", "list"),
+            "A runbook asks what containers use; without this, or without a metrics API, that is unknown.",
+        ),
+    ),
+    "usage of node": (_USAGE_OF_NODES,),
 }
 """Group of facts → what reading it needs besides; only where a runbook names it."""
 _OF_NODES_GROUPS: Final = {
     "events": (
         Right("", ("events",), ("list",), "A runbook for nodes names events; those about nodes are in `default`."),
     ),
+    "usage of node": (_USAGE_OF_NODES,),
 }
 """The same for runbooks that fix nodes."""
 _OF_CHANGING: Final = Needs(

@@ -32,6 +32,7 @@ STATES: dict[str, State] = {
         State(
             name="ContainerCreating",
             waiting=("ContainerCreating",),
+            passing=True,
             events=(
                 EventSign(reason="FailedMount"),
                 EventSign(reason="FailedAttachVolume"),

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
-from runmend.facts.expressions import compiled
+from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot, first_few
@@ -69,7 +69,7 @@ def unmet(criterion: Criterion, live: Live) -> str | None:
     if criterion.must == "stay" and expression.holds(snapshot) is not False:
         return None
     judged = expression.judge(snapshot)
-    return None if judged.holds else judged.evidence
+    return None if judged.holds or _not_measured(expression, judged) else judged.evidence
 
 
 def settled_pods(mark: Watermark, live: Live) -> tuple[tuple[PodFacts, ...], tuple[PodFacts, ...]]:
@@ -88,16 +88,23 @@ def settled_pods(mark: Watermark, live: Live) -> tuple[tuple[PodFacts, ...], tup
 
 
 def waiting_pods(states: tuple[str, ...], pods: tuple[PodFacts, ...]) -> list[str]:
-    """`pod: container waits (reason)` for each container that is in one of the runbook's states."""
+    """`pod: container waits (reason)` for each container that is in one of the runbook's states, through which no pod
+    passes on its way.
+    """
     containers = [(pod, c) for pod in pods for c in pod.containers]
     shown = [
-        f"{pod.name}: {c.name} {how}" for pod, c in containers for each in states if (how := STATES[each].shown_in(c))
+        f"{pod.name}: {c.name} {how}"
+        for pod, c in containers
+        for each in states
+        if not STATES[each].passing and (how := STATES[each].shown_in(c))
     ]
     return list(dict.fromkeys(shown))
 
 
 def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
-    """One criterion against the watermark and the live state. One that cannot be told has failed: nothing proves it."""
+    """One criterion against the watermark and the live state. One that cannot be told has failed: nothing proves it.
+    One that asks what is used, which nobody tells, says nothing of the fix: it is unverified.
+    """
     if not criterion.understood:
         return Verdict(
             text=criterion.text,
@@ -106,13 +113,22 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
             evidence="not understood, so not checked",
         )
     snapshot, younger = _snapshot(mark, live)
-    judged = compiled(criterion.expression).judge(snapshot)
+    expression = compiled(criterion.expression)
+    judged = expression.judge(snapshot)
     evidence = judged.evidence
-    if judged.holds and younger and "pods" in compiled(criterion.expression).groups:
+    if _not_measured(expression, judged):
+        evidence = f"cannot be told: {evidence}"
+        return Verdict(text=criterion.text, line=criterion.line, status=Status.UNVERIFIED, evidence=evidence)
+    if judged.holds and younger and "pods" in expression.groups:
         # What is passed over is said: a pod that waits must not stand beside "every container has started".
         evidence += f"; passed over, because younger: {first_few([pod.in_words for pod in younger])}"
     status = Status.PASSED if judged.holds else Status.FAILED
     return Verdict(text=criterion.text, line=criterion.line, status=status, evidence=evidence)
+
+
+def _not_measured(expression: Expression, judged: Judged) -> bool:
+    """Whether a verdict is missing for want of what the metrics API tells."""
+    return judged.holds is None and bool(expression.usage)
 
 
 def broken(criterion: Criterion, mark: Watermark, live: Live) -> bool:

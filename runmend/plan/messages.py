@@ -13,7 +13,7 @@ from runmend.images.pull_failures import Cause
 from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.outputs import told
-from runmend.plan.plan import Plan, Step
+from runmend.plan.plan import Plan, Step, name_of
 from runmend.plan.reasons import CANCELLED, NO_REASON
 from runmend.plan.removal import Removed
 from runmend.plan.values import Value
@@ -140,6 +140,8 @@ class StepCall(Frozen):
     """The expression that says whether there is anything to do, where it is not the state that says so."""
     before: dict[str, StepFacts] = {}
     """What the earlier steps that its gate asks of came to, read and changed, by the names that it has for them."""
+    containers: tuple[str, ...] = ()
+    """Of an action that has begun the containers that it treats: those that were affected before it."""
 
     @classmethod
     def of(
@@ -149,7 +151,7 @@ class StepCall(Frozen):
         run_id: str,
         *,
         alerts: tuple[Alert, ...],
-        values: tuple[Value, ...] = (),
+        seen: Observation | None = None,
         results: tuple["StepResult", ...] = (),
         mode: Mode | None = None,
     ) -> "StepCall":
@@ -160,12 +162,11 @@ class StepCall(Frozen):
             number: the step's place in the workflow list, from 1.
             run_id: the original execution run id.
             alerts: all that have joined by now.
-            values: what the run observed and calculated for it.
+            seen: what the run observed before it changed anything.
             results: of the earlier steps.
             mode: one more that has a say, besides the runbook's and the options'.
         """
         plan, step = given.plan, given.plan.steps[number - 1]
-        ended = {result.action_id: result for result in results}
         named = {name: each.action_id for each in plan.steps[: number - 1] for name in (each.action_id, each.output)}
         asked = (step.gate, plan.problem_expression, *(condition.expression for condition in step.conditions))
         alerts = given.with_labels(alerts, asked)
@@ -179,9 +180,13 @@ class StepCall(Frozen):
             protect_serving=True if protect is None else protect,
             run_id=run_id,
             step_id=f"{number:02d}-{step.action_id}",
-            values=values,
-            problem=plan.problem_expression,
-            before={name: told(ended.get(named.get(name, "")), name) for name in step.asks},
+            values=seen.values.get(step.action_id, ()) if seen else (),
+            problem="" if step.begun else plan.problem_expression,
+            before={
+                name: told([result for result in results if result.action_id == named.get(name)], name)
+                for name in step.asks
+            },
+            containers=tuple(one.container for one in seen.affected) if seen and step.begun else (),
         )
 
 
@@ -200,6 +205,8 @@ class StepResult(Frozen):
     """A step's result: in words, with before and after, and the facts that it read."""
 
     action_id: str
+    part: int = 0
+    """Which of its action's commands it is of, from 1; 0 where the action has one command."""
     status: StepStatus
     summary: str
     changes: tuple[Change, ...] = ()
@@ -222,6 +229,11 @@ class StepResult(Frozen):
     """Why the API server refused a dry run of what was recommended; empty where it did not."""
     remarks: tuple[str, ...] = ()
     """What the reader of the report should know besides."""
+
+    @property
+    def named(self) -> str:
+        """What its step is called."""
+        return name_of(self.action_id, self.part)
 
 
 class SettleCall(Frozen):
@@ -326,8 +338,8 @@ class RunResult(Frozen):
         return self.model_copy(update=known | {"not_done": tuple(self._left_of(plan))})
 
     def _left_of(self, plan: Plan) -> Iterator[str]:
-        done = {step.action_id for step in self.steps}
-        yield from (step.action_id for step in plan.steps if step.action_id not in done)
+        done = {step.named for step in self.steps}
+        yield from (step.named for step in plan.steps if step.named not in done)
         if plan.changes:
             verifying = (
                 ("settle", self.settled is None),

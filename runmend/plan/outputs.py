@@ -3,7 +3,7 @@
 All of it is in the result as the history has it: what it read, under the names of the facts, and what it changed.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from runmend.core.quantities import byte_count, millicores
@@ -34,22 +34,24 @@ def told_of_changes(fields: Collection[Path]) -> frozenset[str]:
     return OF_CHANGING | {f"{name}_{when}" for name in names for when in ("before", "after")}
 
 
-def told(result: "StepResult | None", name: str) -> StepFacts:
-    """What a step came to, by its result; None where it has none.
+def told(results: "Sequence[StepResult]", name: str) -> StepFacts:
+    """What an action came to, by the results of its commands: it is done where all of them are, and else what the first
+    of them came to that is not. Nothing of it is true where it has no result.
 
     Args:
-        result: of the step.
+        results: of its commands, as far as they have ended.
         name: how later gates call it.
     """
-    if result is None:
-        return StepFacts(name=name)
-    ended = "" if result.status == "not_needed" else str(result.status)
-    done = ended == "done"
-    facts: dict[str, Any] = {"name": name} | ({ended: True} if ended else {})
-    if done:
-        facts |= _read(result.facts) | {"confirmed": bool(result.confirmed)}
-        facts |= {"changed": bool(result.changes), "changes": len(result.changes), "removed": len(result.removed)}
-        facts |= _changed(result.changes)
+    ended = next((result.status for result in results if result.status != "done"), "done" if results else "not_needed")
+    done = [result for result in results if result.status == "done"]
+    facts: dict[str, Any] = {"name": name} | ({str(ended): True} if ended != "not_needed" else {})
+    facts |= {"changed": any(result.changes for result in done), "confirmed": any(result.confirmed for result in done)}
+    if ended == "done":
+        for result in done:
+            facts |= _read(result.facts) if result.facts else {}
+        changes = tuple(change for result in done for change in result.changes)
+        facts |= {"changes": len(changes), "removed": sum(len(result.removed) for result in done)}
+        facts |= _changed(changes)
     return StepFacts.model_validate(facts)
 
 

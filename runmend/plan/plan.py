@@ -66,6 +66,11 @@ def fill(template: str, values: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda found: values[found[1]], template)
 
 
+def name_of(action_id: str, part: int) -> str:
+    """What an action's step is called: by its id, with the place of its command where the action has several."""
+    return f"{action_id}, command {part}" if part else action_id
+
+
 class Condition(Frozen):
     """What must hold for an action to be allowed: as it is written, and the expression that it stands for."""
 
@@ -75,7 +80,7 @@ class Condition(Frozen):
 
 
 class Step(Frozen):
-    """An action in the workflow list, with its gate.
+    """An action in the workflow list, with its gate; of an action with several commands one of them.
 
     `gate` is the expression that must hold for it to run, empty where there is none; `conditions` must hold for it to
     be allowed. `state` is what the description's leading "If pod is in …," says, `owner` the kind that "Pod must be
@@ -83,6 +88,10 @@ class Step(Frozen):
     """
 
     action_id: str
+    part: int = 0
+    """Which of its action's commands it does, from 1; 0 where the action has one command."""
+    begun: bool = False
+    """An earlier command of its action changes something, and was done: what the action asks was asked then."""
     title: str
     line: int
     description: str = ""
@@ -117,6 +126,11 @@ class Step(Frozen):
     that it treats."""
     says: str = ""
     """What its command does, in words, besides its verb and object."""
+
+    @property
+    def named(self) -> str:
+        """What it is called: `restart`, or `restart, command 2`."""
+        return name_of(self.action_id, self.part)
 
     def image_for(self, container: str) -> str | None:
         """The image that the step would give a container, None where it leaves it alone."""

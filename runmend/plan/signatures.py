@@ -21,6 +21,7 @@ from pydantic import BaseModel
 from runmend.core.errors import PermanentError
 from runmend.core.files import read_small
 from runmend.core.frozen import Frozen
+from runmend.core.modes import Mode
 from runmend.plan.criteria import Watermark
 from runmend.plan.messages import CheckCall, ObserveCall, ReportCall, RunInput, RunResult, SettleCall, StepCall
 from runmend.plan.reasons import NOT_SIGNED
@@ -34,13 +35,13 @@ KEYS_MOST: Final = 16
 _FILE_BYTES: Final = 64 * 1024
 _MAKE_ONE: Final = "make one with: umask 077; openssl rand -hex 32 > plan-keys"
 
-# What is not known when a run is started, or comes by signal: it narrows what a run looks at, and changes nothing of
-# what it does.
+# What is not known when a run is started: what comes by signal, what the run has found and done, and the values that it
+# has read and calculated, which fill commands that are signed.
 _OPEN: Final[dict[type[BaseModel], frozenset[str]]] = {
     ObserveCall: frozenset({"alerts"}),
-    StepCall: frozenset({"alerts", "run_id"}),
-    SettleCall: frozenset({"changes", "uid"}),
-    CheckCall: frozenset({"changes", "watermark"}),
+    StepCall: frozenset({"alerts", "run_id", "values", "before", "containers"}),
+    SettleCall: frozenset({"changes", "uid", "removed"}),
+    CheckCall: frozenset({"changes", "watermark", "removed"}),
     RunResult: frozenset(RunResult.model_fields) - {"runbook_id", "title", "sha256", "target", "mode"},
 }
 
@@ -152,6 +153,9 @@ def _calls(given: RunInput) -> Iterator[Call]:
     yield ObserveCall(plan=plan, target=target, alerts=())
     for number in range(1, len(plan.steps) + 1):
         yield StepCall.of(given, number, "", alerts=())
+        if plan.steps[number - 1].part > 1:
+            # Where an earlier command of its action is only recommended, this one is as well.
+            yield StepCall.of(given, number, "", alerts=(), mode=Mode.RECOMMEND)
     yield SettleCall(state=plan.state, criteria=plan.criteria, target=target, changes=())
     # Open as well: any watermark will do.
     mark = Watermark(pods={}, running=0, events={}, restarts={})

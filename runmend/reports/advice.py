@@ -192,9 +192,10 @@ _ABOUT: Final[Mapping[str, Callable[[RunResult], Iterator[Advice]]]] = {
 
 
 def _recommended(result: RunResult) -> Iterator[Advice]:
-    step = next((step for step in result.steps if step.status is StepStatus.RECOMMENDED), None)
-    if step is None or not step.changes:
+    recommended = [step for step in result.steps if step.status is StepStatus.RECOMMENDED]
+    if not recommended or not recommended[0].changes:
         return
+    step, *others = recommended
     if step.rollback:
         yield Advice("Go back to the revision that serves:", step.rollback)
     if step.refused:
@@ -211,6 +212,7 @@ def _recommended(result: RunResult) -> Iterator[Advice]:
         )
         by_hand = "Where it does, make the change by hand:"
     yield Advice(by_hand, make(result.target, step.changes))
+    yield from (Advice("And then:", make(result.target, other.changes)) for other in others if other.changes)
 
 
 def _failed(result: RunResult) -> Iterator[Advice]:

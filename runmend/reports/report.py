@@ -107,6 +107,10 @@ def _lines(result: RunResult, now: str, *, advise: bool) -> Iterator[str]:
         yield f"**{plain(result.summary)}**"
         yield ""
     if means := _MEANS.get(result.outcome) if result.outcome else None:
+        if result.changes and result.outcome is Outcome.PRECONDITION_FAILED:
+            means = (
+                "this step wrote nothing, because the object may not be changed so; what was changed before it stands"
+            )
         yield f"{result.outcome} means: {means}."
         yield ""
     yield from _about(result)
@@ -169,7 +173,7 @@ def _steps(result: RunResult) -> Iterator[str]:
         changes = "; ".join(_change(change) for change in step.changes)
         plainly = step.status is StepStatus.DONE and changes and not (step.recovered or step.removed)
         said = changes if plainly else plain(step.summary)
-        yield f"{number}. {plain(step.action_id)}: {step.status.replace('_', ' ')}: {said}"
+        yield f"{number}. {plain(step.named)}: {step.status.replace('_', ' ')}: {said}"
     if result.failed_step:
         yield f"{len(result.steps) + 1}. {plain(result.failed_step)}: failed"
 
@@ -180,9 +184,9 @@ def _findings(result: RunResult) -> Iterator[str]:
         yield from ("", "### What was read", "")
     for step in result.steps:
         shown = step.findings[-_MOST_FINDINGS:]
-        yield from (f"- {plain(step.action_id)}: {plain(line)}" for line in shown)
+        yield from (f"- {plain(step.named)}: {plain(line)}" for line in shown)
         if more := len(step.findings) - len(shown):
-            yield f"- {plain(step.action_id)}: {more} more {'line' if more == 1 else 'lines'} in the run's result"
+            yield f"- {plain(step.named)}: {more} more {'line' if more == 1 else 'lines'} in the run's result"
 
 
 def _change(change: Change) -> str:

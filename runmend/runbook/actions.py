@@ -8,9 +8,10 @@ from itertools import dropwhile
 from runmend.core.names import identifier
 from runmend.runbook.conditions import in_heading
 from runmend.runbook.diagnostics import Kind, Report, quoted
-from runmend.runbook.document import Bullets, Document, Inline, Item, Part, Section, Span, texts_of
+from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Part, Section, Span, texts_of
+from runmend.runbook.keys import OF_ACTIONS, names
 
-RESERVED = frozenset({"action_id", "description", "command", "conditions", "approval", "calculation"})
+RESERVED = frozenset(names(OF_ACTIONS))
 _SAME = {
     "calculations": "calculation",
     "condition": "conditions",
@@ -44,6 +45,10 @@ class Named:
     items: tuple[Item, ...] = ()
     beside: tuple[tuple[str, int], ...] = ()
     """What stands under the item and is in neither its value nor its list: texts with their lines."""
+    blocks: tuple[Code, ...] = ()
+    """The code blocks that are its value."""
+    inline: Inline | None = None
+    """The value's words as they are written, where they stand beside the name."""
 
 
 @dataclass(slots=True)
@@ -263,17 +268,23 @@ def _named(name: str, spans: list[Span], item: Item) -> Named:
     if len(codes) == 1 and all(span.code or span.text.strip() == "." for span in filled):
         beside = (*more, *blocks, *others)
         return Named(name, codes[0].text.strip(), value.marked, line, pure=True, items=item.items, beside=beside)
-    if not filled and len(item.codes) == 1:
-        beside = (*more, *others)
-        return Named(
-            name, item.codes[0].text.strip(), "", item.codes[0].line, pure=True, items=item.items, beside=beside
-        )
-    text = (
+    if not filled and (len(item.codes) == 1 or (name == "command" and item.codes)):
+        text = "\n".join(block.text.strip() for block in item.codes)
+        first = item.codes[0].line
+        return Named(name, text, "", first, pure=True, items=item.items, beside=(*more, *others), blocks=item.codes)
+    words = (
         value
         if not item.more
         else Inline((*value.spans, *(span for also in item.more for span in (Span(" ", also.line), *also.spans))), line)
     )
     beside = (*blocks, *others)
     return Named(
-        name, text.plain, text.marked, line, pure=not codes and not item.codes, items=item.items, beside=beside
+        name,
+        words.plain,
+        words.marked,
+        line,
+        pure=not codes and not item.codes,
+        items=item.items,
+        beside=beside,
+        inline=value if not item.more and not item.codes else None,
     )

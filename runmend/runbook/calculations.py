@@ -1,7 +1,7 @@
 """The calculations of an action: `` - **calculation**: `new_limit = max(256Mi, current_limit * 2)` (max 4Gi) ``."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -58,10 +58,12 @@ class Written:
 _DEFAULT: Final = Written("new_limit", "max(256Mi, current_limit * 2)", 0, at_most="4Gi", default=True)
 
 
-def read_calculations(action: Action, report: Report) -> dict[str, Written]:
-    """The calculations of an action by their names, and the one that `{new_limit}` has by default."""
+def read_calculations(action: Action, asked: frozenset[str], report: Report) -> dict[str, Written]:
+    """The calculations of an action by their names, and the one that `{new_limit}` has by default.
+
+    `asked` names the placeholders of its commands.
+    """
     found: dict[str, Written] = {}
-    asked = set(PLACEHOLDER.findall(action.value("command")))
     for text, line in _texts(action):
         written = _written(text, line, report)
         if written is None:
@@ -82,9 +84,8 @@ def read_calculations(action: Action, report: Report) -> dict[str, Written]:
     return found
 
 
-def bound_items(action: Action) -> frozenset[str]:
-    """The items of an action that bound its calculation."""
-    asked = set(PLACEHOLDER.findall(action.value("command")))
+def bound_items(action: Action, asked: frozenset[str]) -> frozenset[str]:
+    """The items of an action that bound its calculation, where its commands do not ask for them."""
     return BOUNDS & action.named.keys() - asked if ITEM in action.named else frozenset()
 
 
@@ -123,7 +124,7 @@ def _bounded(written: Written, text: str) -> Written | None:
     return None if rest.strip(" ,;()and") or rest == text else written
 
 
-def _with_items(written: Written, action: Action, asked: set[str], report: Report) -> Written:
+def _with_items(written: Written, action: Action, asked: frozenset[str], report: Report) -> Written:
     for name in BOUNDS & action.named.keys() - asked:
         named = action.named[name]
         found = _NUMBER.search(named.value)
@@ -137,23 +138,23 @@ def _with_items(written: Written, action: Action, asked: set[str], report: Repor
 
 def compile_calculations(
     found: Mapping[str, Written],
-    operation: Operation,
+    operations: Sequence[Operation],
     parameters: Mapping[str, Parameter],
     used: set[str],
     report: Report,
 ) -> tuple[Calculation, ...]:
-    """The calculations of an action that its command asks for.
+    """The calculations of an action that its commands ask for.
 
     Args:
         found: as they are written.
-        operation: the command.
+        operations: the commands.
         parameters: the action's own items, which a calculation may name.
         used: the items that something uses; those that a calculation names are added.
         report: where errors go.
     """
     made: dict[str, Calculation] = {}
     for written in found.values():
-        uses = list(_uses(operation.arguments, written.name, ()))
+        uses = [path for operation in operations for path in _uses(operation.arguments, written.name, ())]
         if written.default and not (uses and all(path[-2:] == ("limits", "memory") for path in uses)):
             report.error(written.line, f"unknown placeholder {{{written.name}}}", _REMEDY)
             continue
@@ -165,7 +166,7 @@ def compile_calculations(
             report.warning(
                 Kind.DEFAULT_VALUE, written.line, f"no calculation is written: {calculation.in_words}", _REMEDY
             )
-    asked = set(PLACEHOLDER.findall(operation.model_dump_json()))
+    asked = {name for operation in operations for name in PLACEHOLDER.findall(operation.model_dump_json())}
     asked |= {name for calculation in made.values() for name in calculation.names}
     for name in made.keys() - asked:
         report.warning(

@@ -25,7 +25,7 @@ from runmend.runbook.gates import GateCompiler
 from runmend.runbook.header import Header, read_header
 from runmend.runbook.problem import problem_of
 from runmend.runbook.prose import warn_of_prose
-from runmend.runbook.steps import compile_step
+from runmend.runbook.steps import compile_steps
 from runmend.runbook.targets import compile_target
 from runmend.runbook.workflow import Use
 
@@ -53,14 +53,14 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         raise RunbookError(report.diagnostics)
     header = read_header(document, report)
     actions = find_actions(document, report)
-    steps, leading = _steps(header, actions, report)
+    steps = _steps(header, actions, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
     warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
     target = compile_target(header, steps, report)
     readers = OF_NODES if target == "Node" else OF_CRITERIA
     criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
     _warn_of_unread_sections(document, report)
-    problem = problem_of(header, steps, leading, criteria, report)
+    problem = problem_of(header, steps, actions, criteria, report)
     if changing and not any(criterion.understood for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
@@ -103,8 +103,8 @@ def dump_plan(plan: Plan) -> bytes:
     return json.dumps(plan.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[tuple[Step, ...], dict[str, str]]:
-    """The steps in their order, and by action id the condition that the action itself begins with."""
+def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[Step, ...]:
+    """The steps in their order."""
     uses = header.workflow
     if uses is None:
         if not actions and not report.failed:
@@ -116,10 +116,10 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
         uses = tuple(Use(action.action_id, action.line) for action in actions.values())
     gates = GateCompiler(report, of_node=header.target == "Node")
     steps: list[Step] = []
-    leading: dict[str, str] = {}
     earlier: dict[str, Collection[str]] = {}
     for number, use in enumerate(uses):
-        action, step = actions.get(use.action_id), None
+        action = actions.get(use.action_id)
+        parts: tuple[Step, ...] = ()
         if action is None:
             named = [*islice(actions, _NAMED_MAX), *(["others"] if len(actions) > _NAMED_MAX else [])]
             known = f"actions are {listed(named, 'and')}" if actions else "the file has no action"
@@ -128,13 +128,13 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"the workflow runs {use.action_id}, and no action has that action_id",
                 f"correct or remove it; {known}",
             )
-        elif step := compile_step(action, report):
+        elif parts := compile_steps(action, report):
             later = tuple(name for each in uses[number:] for name in each.names)
             found = gates.all_of(use.gates, earlier, later)
-            leading[step.action_id] = step.gate
-            steps.append(_used(step, use, found, report))
+            _check_timeout(parts, use, report)
+            steps += (_used(part, use, found) for part in parts)
         # What one that is wrong itself would tell is not known.
-        told = told_by(step.operation) if step else StepFacts.model_fields
+        told = [fact for part in parts for fact in told_by(part.operation)] or StepFacts.model_fields
         earlier |= dict.fromkeys(use.names, told)
     used = {use.action_id for use in uses}
     for action in actions.values():
@@ -145,23 +145,27 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"the action {action.action_id} is not in the workflow, so it never runs",
                 "add it to the workflow, or remove it",
             )
-    return tuple(steps), leading
+    return tuple(steps)
 
 
-def _used(step: Step, use: Use, gate: Gates, report: Report) -> Step:
-    """A step with what its entry of the workflow says of it."""
-    seconds = use.timeout or step.budget_seconds
-    if step.changes and seconds < step.try_seconds:
+def _check_timeout(parts: tuple[Step, ...], use: Use, report: Report) -> None:
+    needed = max((part.try_seconds for part in parts if part.changes), default=0)
+    if use.timeout and use.timeout < needed:
         report.error(
             use.timeout_line,
-            f"timeout is {seconds} s, and one try of a step that changes something takes up to {step.try_seconds} s, "
+            f"timeout is {use.timeout} s, and one try of a step that changes something takes up to {needed} s, "
             "because a write is waited for until it is known",
-            f"write {step.try_seconds}s or more",
+            f"write {needed}s or more",
         )
+
+
+def _used(step: Step, use: Use, gate: Gates) -> Step:
+    """A step with what its entry of the workflow says of it; its gate is not asked again once its action has begun."""
+    seconds = use.timeout or step.budget_seconds
     return step.model_copy(
         update={
-            "gate": " && ".join(filter(None, (step.gate, gate.expression))),
-            "asks": gate.asks,
+            "gate": "" if step.begun else " && ".join(filter(None, (step.gate, gate.expression))),
+            "asks": () if step.begun else gate.asks,
             "output": use.output,
             "retries": use.retries,
             "on_error": use.on_error,

@@ -35,13 +35,15 @@ _IN_HEADING = re.compile(r"\s*\((?P<clause>(?:only )?(?:if|when|unless)\b.*)\)\s
 class Meant:
     """What a condition stands for: an expression, and what else it says of it.
 
-    `state` is what "Pod is in …" names; `owner` and `labels` have no expression.
+    `state` is what "Pod is in …" names; `owner` and `labels` have no expression. `trouble`: where it holds, something
+    is wrong.
     """
 
     expression: str = ""
     state: str | None = None
     owner: str | None = None
     labels: Labels | None = None
+    trouble: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def _sentence(text: str) -> Meant | None:
     read = read_sentence(text, "condition")
     if read is None or (read.expression and compiled(read.expression).groups - OF_CONDITIONS.groups):
         return None
-    return Meant(read.expression, read.state, read.owner, read.labels)
+    return Meant(read.expression, read.state, read.owner, read.labels, read.form.trouble)
 
 
 def _all_of(meant: tuple[Meant, ...]) -> str:

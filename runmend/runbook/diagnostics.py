@@ -4,8 +4,10 @@ Every other module of the compiler speaks to its writer through this.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
 from runmend.core.printable import in_one_line
 from runmend.core.wording import QUOTED_MAX as QUOTED_MAX  # noqa: PLC0414  the compiler speaks through this module
@@ -43,6 +45,31 @@ class Kind(StrEnum):
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
     DEFAULT_VALUE = "default-value"
+
+    @property
+    def means(self) -> str:
+        """When there is one of it."""
+        return _MEANS[self]
+
+
+_MEANS: Final[Mapping[Kind, str]] = {
+    Kind.UNREAD_KEY: "a key of the front matter that only describes, which nothing reads",
+    Kind.UNREAD_SECTION: "a section that is for people alone",
+    Kind.UNREAD_TEXT: "a text among what is read, which nothing reads",
+    Kind.UNREAD_CONDITION: "a condition of an action that only reads, and that is not understood: it gates nothing",
+    Kind.MISSING_LABEL: "the conditions require labels, and not those without which an alert starts no run",
+    Kind.UNREAD_FLAG: "a flag of kubectl that only says how it prints",
+    Kind.UNUSED_ACTION: "an action that the workflow does not name, or that has no `action_id`",
+    Kind.UNUSED_ITEM: "an item, or a calculation, that no command uses",
+    Kind.UNUSED_SILENCE: "a kind under `silence` of which there is no warning",
+    Kind.PROSE: "text beside what is read: it binds nothing",
+    Kind.RECOMMEND_ONLY: "a condition that is not understood, or prose that restricts: its step only recommends",
+    Kind.READ_AS: "a note: another name of a fact, and the expression that it was read as",
+    Kind.NO_PROBLEM: "a note: nothing says what the problem is, so the gates decide alone",
+    Kind.UNVERIFIED: "a criterion that is not understood: it is reported as unverified",
+    Kind.NOT_DIAGNOSED: "a diagnostic point that is not understood: it is reported as not done",
+    Kind.DEFAULT_VALUE: "`{new_limit}` has no calculation, and is given the default",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from runmend.core.markdown import one_line
 from runmend.core.wording import listed
 from runmend.facts.expressions import compiled
 from runmend.facts.units import duration_in_words
@@ -59,6 +60,9 @@ def _reads(plan: Plan) -> Part:
     named = {group for source in plan.expressions for group in compiled(source).groups}
     if "node" in named and not on_node:
         part.say("the node of the alert's pod, because an expression names it")
+    used = {of for source in plan.expressions for of in compiled(source).usage}
+    if used:
+        part.say(f"what {listed(sorted(used), 'and')} use, from the metrics API, because an expression names it")
     if "events" in named:
         part.say("the events about the target and its pods, because an expression names them")
     for diagnostic in plan.diagnosis:
@@ -66,7 +70,7 @@ def _reads(plan: Plan) -> Part:
             part.say(f"line {diagnostic.line}: {diagnostic.query.verb} {_says(diagnostic.query)}".rstrip())
     for step in plan.steps:
         if not step.changes:
-            part.say(f"line {step.line}: {step.action_id}: {step.command}")
+            part.say(f"line {step.line}: {step.named}: {_command(step)}")
             _gates(step, part)
     return part
 
@@ -82,7 +86,7 @@ def _changes(plan: Plan) -> Part:
         if not step.changes:
             continue
         changing, arguments = changing_of(step.operation)
-        part.say(f"line {step.line}: {step.action_id}: {step.command}")
+        part.say(f"line {step.line}: {step.named}: {_command(step)}")
         fields = [_shown(each) for each in changing.fields(arguments)]
         if fields:
             undo = "it can be taken back" if changing.undoable else "it cannot be taken back"
@@ -140,7 +144,7 @@ def _recommends(plan: Plan) -> Part:
         part.say(f"the runbook's mode is {plan.mode}")
     for step in plan.steps:
         for restriction in step.restrictions:
-            part.say(f"{step.action_id}: {restriction}")
+            part.say(f"{step.named}: {restriction}")
     return part
 
 
@@ -148,3 +152,7 @@ def _shown(path: Field) -> str:
     """`spec.template.spec.containers[*].image`."""
     parts = (f"[{key}]" if key == "*" or "." in key or "/" in key else f".{key}" for key in path)
     return "".join(parts).removeprefix(".")
+
+
+def _command(step: Step) -> str:
+    return one_line(step.command.replace("\\\n", " "))

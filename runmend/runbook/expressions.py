@@ -1,5 +1,6 @@
 """Expressions as a runbook writes them: checked where they stand, with the line and column of what is wrong."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,7 +41,13 @@ OF_CONDITIONS: Final = Readers(
 
 
 def check_expression(
-    code: str, line: int, readers: Readers, report: Report, hint: str = "", *, written: Rewritten | None = None
+    code: str,
+    line: int,
+    readers: Readers,
+    report: Report,
+    hint: Callable[[], str] = str,
+    *,
+    written: Rewritten | None = None,
 ) -> bool:
     """Say what is wrong with an expression, if anything; whether nothing is.
 
@@ -49,7 +56,7 @@ def check_expression(
         line: where it stands.
         readers: what it may read.
         report: takes what is wrong.
-        hint: behind the remedy, where an expression cannot be read.
+        hint: tells what stands behind the remedy, where an expression cannot be read.
         written: how it came from what the runbook has, where that is written otherwise.
     """
     said = written.source if written else code
@@ -61,7 +68,7 @@ def check_expression(
         report.error(
             line,
             f"{readers.what} {quoted(said)}: {error}",
-            error.remedy or "`runmend facts` lists what an expression may name" + hint,
+            error.remedy or "`runmend facts` lists what an expression may name" + hint(),
             column=column + place - 1 if column and error.line == 1 else 0,
         )
         return False

@@ -170,7 +170,9 @@ class GateCompiler:
         return read if read and read.expression else None
 
     def _checked(self, gate: Gate, read: Rewritten, earlier: Collection[str]) -> Compiled:
-        hint = f"; of sentences, {nearest(gate.text, 'condition')}"
+        def hint() -> str:
+            return f"; of sentences, {nearest(gate.text, 'condition')}"
+
         if not check_expression(read.text, gate.line, OF_GATES, self._report, hint, written=read):
             return Compiled()
         asks = compiled(read.text).asks

@@ -14,12 +14,10 @@ from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, r
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Document
 from runmend.runbook.gates import Gate
+from runmend.runbook.keys import OF_RUNBOOKS, names
 from runmend.runbook.workflow import Use, read_workflow
 
-KEYS = (
-    *("runbook_id", "alertname", "title", "description", "workflow", "match", "target", "problem", "mode"),
-    *("protect_serving", "silence"),
-)
+KEYS = names(OF_RUNBOOKS)
 TARGETS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Pod", "Node")
 """The kinds that a runbook may be for."""
 DESCRIPTIVE = frozenset(

@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any, Final
 
 from runmend.core.kinds import BY_WORD
@@ -11,12 +12,14 @@ from runmend.language.verbs.command import Validator
 from runmend.language.verbs.refused import REFUSED
 from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
-from runmend.runbook.diagnostics import listed, quoted
+from runmend.runbook.diagnostics import quoted
 from runmend.runbook.flags import behind_flags, sort_words
 from runmend.runbook.shell_words import ShellSyntax, split_words
 from runmend.runbook.values import Values
 
-SUPPORTED: Final = listed([f"kubectl {verb.words}" for verb in VERBS], "and")
+LISTED: Final = "`runmend verbs` lists what a command may be"
+_ALIKE: Final = 0.75
+"""How alike a verb must be to the one that is meant: "taint" is no "drain"."""
 
 
 class _Command:
@@ -58,7 +61,7 @@ def parse_command(text: str, values: Values) -> Operation | None:
         values.report.error(values.line, error.problem, error.remedy)
         return None
     if not words:
-        values.report.error(values.line, "the command is empty", f"write a command; supported are {SUPPORTED}")
+        values.report.error(values.line, "the command is empty", f"write a command; {LISTED}")
         return None
     program, *rest = words
     if program != "kubectl":
@@ -91,12 +94,14 @@ def _verb(words: list[str], values: Values) -> Verb[Any] | None:
         values.report.error(
             values.line,
             f"kubectl {first} is refused: {REFUSED[first]}",
-            f"write what should change; supported are {SUPPORTED}",
+            f"write what should change; {LISTED}",
         )
     elif not first:
-        values.report.error(values.line, "the command has no verb", f"supported are {SUPPORTED}")
+        values.report.error(values.line, "the command has no verb", LISTED)
     elif values.refuse_placeholders(second, "the verb"):
         longer = any(verb.words.startswith(f"{first} ") for verb in VERBS)
         named = f"{first} {second}".strip() if longer else first
-        values.report.error(values.line, f"the verb {quoted(named)} is not supported yet", f"supported are {SUPPORTED}")
+        close = get_close_matches(named, BY_WORDS, 1, _ALIKE)
+        remedy = f"did you mean kubectl {close[0]}? {LISTED}" if close else LISTED
+        values.report.error(values.line, f"the verb {quoted(named)} is not supported yet", remedy)
     return None

@@ -1,14 +1,17 @@
 """What the problem is that a runbook is about: a state of containers, an expression, or nothing that is told."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runmend.language.states import STATES
 from runmend.plan.criteria import Criterion
 from runmend.plan.plan import Step
+from runmend.runbook.actions import Action
 from runmend.runbook.diagnostics import Kind, Report
 from runmend.runbook.gates import GateCompiler
 from runmend.runbook.header import Header
 from runmend.runbook.phrases import same_state
+from runmend.runbook.steps import trouble_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +23,21 @@ class Problem:
 
 
 def problem_of(
-    header: Header, steps: tuple[Step, ...], leading: dict[str, str], criteria: tuple[Criterion, ...], report: Report
+    header: Header,
+    steps: tuple[Step, ...],
+    actions: Mapping[str, Action],
+    criteria: tuple[Criterion, ...],
+    report: Report,
 ) -> Problem:
-    """What the front matter says, else what the conditions of the changing actions say, else what a criterion leaves.
+    """What the front matter says, else the trouble that the changing actions begin with, else what a criterion leaves.
+
+    That there is an earlier revision, or more than one pod, is no trouble: where that does not hold, a person has to
+    look, and nothing is as it should be.
 
     Args:
         header: the front matter.
         steps: the workflow's.
-        leading: action id → the expression that its description or its heading begins with.
+        actions: by action_id.
         criteria: the runbook's.
         report: takes what is wrong, and a note where nothing says what the problem is.
     """
@@ -45,7 +55,7 @@ def problem_of(
     changing = [step for step in steps if step.changes]
     if expression or state or not changing or header.problem:
         return Problem(state, expression)
-    asked = [leading.get(step.action_id, "") for step in changing]
+    asked = [trouble_of(actions[step.action_id]) for step in changing]
     left = next((criterion.leaves for criterion in criteria if criterion.leaves), None)
     if all(asked):
         return Problem(None, " || ".join(dict.fromkeys(asked)))

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from runmend.core.names import dns_label
+from runmend.core.quantities import byte_count, millicores
 from runmend.facts.states import State
 from runmend.language.states import STATES
 from runmend.runbook.diagnostics import quoted
@@ -33,11 +34,16 @@ OWNERS: Final = {
 }
 _COMPARED: Final = {
     **dict.fromkeys(("at least",), ">="),
-    **dict.fromkeys(("at most",), "<="),
-    **dict.fromkeys(("more than", "above", "over", "exceeds", "greater than", "higher than"), ">"),
-    **dict.fromkeys(("fewer than", "less than", "below", "under", "lower than"), "<"),
+    **dict.fromkeys(("at most", "no more than", "within"), "<="),
+    **dict.fromkeys(("more than", "above", "over", "exceed", "exceeds", "greater than", "higher than"), ">"),
+    **dict.fromkeys(("fewer than", "less than", "below", "under", "beneath", "lower than"), "<"),
     **dict.fromkeys(("exactly",), "=="),
 }
+_NEVER: Final = frozenset({"does", "do", "doesnt", "never", "must", "should"})
+"""How words begin that say of a value that it does not exceed another."""
+_WHOLE: Final = "100"
+"""What share of a limit is meant where none is named, in percent."""
+_AMOUNT: Final = re.compile(r"(?P<number>[\d.]+) ?(?P<unit>[a-z]*)")
 _PRESSURES: Final = {
     "pressure": "node.under_pressure",
     "memorypressure": "node.memory_pressure",
@@ -120,7 +126,7 @@ def _read(words: str, text: str, place: Place, *, lasting: bool) -> Read | None:
         if len(values) < len(named):
             continue
         expression = f"{form.expression} && {form.lasting}" if lasting and form.lasting else form.expression
-        for name, value in values.items():
+        for name, value in ({"percent": _WHOLE} | values).items():
             expression = expression.replace(f"{{{name}}}", _as_asked(value) if name == "shown" else value)
         leaves = values["state"] if form.leaves and STATES[values["state"]].of_containers else None
         return Read(form, expression, form.must, leaves=leaves, state=values.get("shown"), owner=values.get("owner"))
@@ -139,6 +145,27 @@ def _of_a_node(words: str) -> str | None:
         return said
     state = state_in(words.replace("not ready", "notready"), _asked("node"))
     return STATES[state].node if state else None
+
+
+def _sign(words: str) -> str | None:
+    """The comparison that words stand for; what never exceeds another is at most as large."""
+    return _COMPARED.get(words) or ("<=" if words.split(maxsplit=1)[0] in _NEVER else None)
+
+
+def _amount(words: str, *, processor: bool) -> str | None:
+    """An amount of memory in bytes, or of processor in thousandths of one; lower case has lost nothing: people write
+    `m` of memory for millions of bytes.
+    """
+    found = _AMOUNT.fullmatch(words)
+    if not found or found["number"].count(".") > 1:
+        return None
+    unit = found["unit"].removesuffix("b")
+    try:
+        if processor:
+            return str(millicores(found["number"] + ("m" if unit in ("m", "millicores") else "")))
+        return str(byte_count(found["number"] + (unit if unit == "k" else unit.capitalize())))
+    except ValueError:
+        return None
 
 
 def _number(text: str) -> str | None:
@@ -178,6 +205,11 @@ _VALUES: Final[dict[str, Callable[[str], str | None]]] = {
     "count": _number,
     "percent": _number,
     "compared": _COMPARED.get,
+    "sign": _sign,
+    "resource": lambda words: "cpu" if words in ("cpu", "processor") else "memory",
+    "bound": lambda words: f"{words}s",
+    "bytes": lambda words: _amount(words, processor=False),
+    "millicores": lambda words: _amount(words, processor=True),
     "owner": OWNERS.get,
     "phase": str.capitalize,
     "namespace": _namespace,

@@ -3,16 +3,17 @@
 shlex would give the words without saying which letters were quoted, and a `;` in single quotes is data.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 _WHY = "Runmend runs no shell"
+_ONE_BY_ONE = "write each on a line of its own in a code block, or && between them: the first that fails ends them"
 _SYNTAX = {
     "|": ("pipes into another command", "write one kubectl command"),
-    ";": ("runs several commands", "write one kubectl command, and an action for each other one"),
-    "&": (
-        "runs several commands, or one in the background",
-        "write one kubectl command, and an action for each other one",
-    ),
+    ";": ("runs several commands", _ONE_BY_ONE),
+    "&": ("runs a command in the background", _ONE_BY_ONE),
+    "&&": ("runs several commands", _ONE_BY_ONE),
+    "||": ("runs a command only where another fails", "write on_error: continue in the workflow, and a gate that asks"),
     "<": ("redirects input", "remove it; a placeholder is written in braces: {pod}"),
     ">": ("redirects output", "remove it; what the command reads is kept in the run's result"),
     "`": ("runs a command within the command", "write a placeholder, such as {pod}, or a named item of the action"),
@@ -22,7 +23,7 @@ _SYNTAX = {
     "[": ("is expanded to file names", "put the value in single quotes"),
     "(": ("starts a subshell", "remove it, or put the value in single quotes"),
     ")": ("ends a subshell", "remove it, or put the value in single quotes"),
-    "\n": ("runs several commands", "write one kubectl command, and an action for each other one"),
+    "\n": ("runs several commands", _ONE_BY_ONE),
     "#": ("starts a comment", "remove it, or put the value in single quotes"),
     "~": ("is expanded to a directory", "remove it, or put the value in single quotes"),
 }
@@ -58,6 +59,75 @@ class _Words:
         if self.pieces is not None:
             self.words.append("".join(self.pieces))
         self.pieces = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The commands of a text and its comments, each with how many lines stand before it."""
+
+    commands: tuple[tuple[str, int], ...]
+    comments: tuple[tuple[str, int], ...]
+
+
+def split_commands(text: str) -> Script:
+    r"""Split a text into the commands that a shell would run in order and stop at the first that fails: each on lines
+    of its own, or joined by `&&`; within quotes, and behind a `\\`, a line goes on. A prompt `$ ` is left out.
+
+    Raises:
+        ShellSyntax: there is no command before or behind an `&&`.
+    """
+    commands: list[tuple[str, int]] = []
+    comments: list[tuple[str, int]] = []
+    below, counted, waits = 0, 0, False
+    for start, end, ends_with in _pieces(text):
+        piece = text[start:end].strip()
+        begins = end - len(text[start:end].lstrip())
+        below, counted = below + text.count("\n", counted, begins), begins
+        if piece.startswith("#"):
+            comments.append((piece.lstrip("# "), below))
+        elif piece:
+            # What begins a line may begin with the prompt of a terminal.
+            commands.append((piece if waits else piece.removeprefix("$ ").lstrip(), below))
+            waits = ends_with == "&&"
+        elif ends_with == "&&":
+            waits = True
+            break
+    if waits:
+        raise ShellSyntax(f"{_WHY}: && stands there without a command on each side", "write both, or remove it")
+    return Script(tuple(commands), tuple(comments))
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int, str]]:
+    """Where the parts of a text that stand between line ends and `&&` begin and end, comments apart, and with what."""
+    start = at = 0
+    while at < len(text):
+        if text.startswith("&&", at):
+            yield start, at, "&&"
+            start = at = at + 2
+        elif text[at] == "\n":
+            yield start, at, "\n"
+            start = at = at + 1
+        elif text[at] == "#" and (at == start or text[at - 1] in " \t"):
+            yield start, at, "#"
+            start, at = at, text.find("\n", at)
+            at = len(text) if at < 0 else at
+        else:
+            at = _behind(text, at)
+    yield start, len(text), ""
+
+
+def _behind(text: str, at: int) -> int:
+    """Where it goes on behind a letter, what is quoted, or what is escaped."""
+    if text[at] == "\\":
+        return at + 2
+    if text[at] == "'":
+        end = text.find("'", at + 1)
+        return len(text) if end < 0 else end + 1
+    if text[at] == '"':
+        at += 1
+        while at < len(text) and text[at] != '"':
+            at += 2 if text[at] == "\\" else 1
+    return at + 1
 
 
 def split_words(text: str) -> list[str]:
@@ -127,10 +197,8 @@ def _escaped(state: _Words) -> None:
 def _refused(text: str, at: int) -> ShellSyntax:
     two = text[at : at + 2]
     letter = text[at]
-    what, remedy = _SYNTAX[letter]
-    if two in ("||", "&&"):
-        what, remedy = _SYNTAX[";"]
-    elif two == "$(":
+    what, remedy = _SYNTAX.get(two) or _SYNTAX[letter]
+    if two == "$(":
         what = "runs a command within the command"
     name = two if two in _TWO else _NAMES.get(letter, letter)
     return ShellSyntax(f"{_WHY}: {name} {what}", remedy)

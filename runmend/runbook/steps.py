@@ -1,5 +1,6 @@
 """From an action as it is written to a step of the plan: its operation, its labels, its gates."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +20,9 @@ from runmend.plan.plan import (
     fill,
 )
 from runmend.plan.values import Calculation
-from runmend.runbook.actions import RESERVED, Action, Named
+from runmend.runbook.actions import RESERVED, Action
 from runmend.runbook.calculations import ITEM, bound_items, compile_calculations, read_calculations
+from runmend.runbook.commands import Commands, read_commands
 from runmend.runbook.conditions import EXAMPLES, Meant, in_heading, leading, read_condition
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Item, texts_of_item
@@ -58,30 +60,68 @@ class _Conditions:
     restrictions: dict[str, None] = field(default_factory=dict)
 
 
-def compile_step(action: Action, report: Report) -> Step | None:
-    """Compile an action; None where it has no operation, which the report then says. Its gate is the condition that its
-    description or its heading begins with.
+def compile_steps(action: Action, report: Report) -> tuple[Step, ...]:
+    """Compile an action to a step for each of its commands; to none where it has no operation, which the report then
+    says. Its gate is the condition that its description or its heading begins with.
     """
     command = action.item("command")
-    if command is None or not (command.value or command.items):
-        line = command.line if command else action.line
+    commands = read_commands(command, report) if command and (command.value or command.items) else Commands()
+    if commands is None:
+        return ()
+    if not commands.commands:
         report.error(
-            line,
+            command.line if command else action.line,
             f"the action {action.action_id} has no command",
             "add - **command**: `kubectl …`; what you read is what runs",
         )
-        return None
-    parameters = _parameters(action, report)
-    compiled = _operation(action, command, parameters, report)
+        return ()
+    asked = frozenset(PLACEHOLDER.findall(commands.text))
+    parameters = _parameters(action, asked, report)
+    compiled = _operations(action, commands, asked, parameters, report)
     if compiled is None:
-        return None
-    operation, calculations = compiled
+        return ()
+    operations, calculations = compiled
+    first_changing = next((n for n, each in enumerate(operations) if verb_of(each).changing), len(operations))
+    about = operations[first_changing if first_changing < len(operations) else 0]
+    found = _Conditions(first_changing < len(operations), about.kind)
+    _read_conditions(action, found, report)
+    _look_for_restrictions(action, commands, asked, found, report)
+    steps = []
+    for number, (written, operation) in enumerate(zip(commands.commands, operations, strict=True)):
+        step = _step(action, operation, parameters, _asked_by(operation, calculations), found)
+        begun = number > first_changing
+        steps.append(
+            step.model_copy(
+                update={
+                    "command": written.text,
+                    "part": number + 1 if len(operations) > 1 else 0,
+                    "begun": begun,
+                    **({"gate": "", "conditions": ()} if begun else {}),
+                }
+            )
+        )
+    return tuple(steps)
+
+
+def _asked_by(operation: Operation, calculations: tuple[Calculation, ...]) -> tuple[Calculation, ...]:
+    """The calculations that a command needs, in their order."""
+    asked = set(PLACEHOLDER.findall(operation.model_dump_json()))
+    for calculation in reversed(calculations):
+        if calculation.name in asked:
+            asked |= calculation.names.keys()
+    return tuple(calculation for calculation in calculations if calculation.name in asked)
+
+
+def _step(
+    action: Action,
+    operation: Operation,
+    parameters: dict[str, Parameter],
+    calculations: tuple[Calculation, ...],
+    found: _Conditions,
+) -> Step:
     verb = verb_of(operation)
     arguments = verb.arguments.model_validate(operation.arguments)
     changes = verb.changing is not None
-    found = _Conditions(changes, operation.kind)
-    _read_conditions(action, found, report)
-    _look_for_restrictions(action, found, report)
     known = {name: f"{{{name}}}" for name in BUILT_IN_PLACEHOLDERS | DERIVED_PLACEHOLDERS}
     known |= {calculation.name: f"{{{calculation.name}}}" for calculation in calculations}
     known |= {parameter.name: parameter.value for parameter in parameters.values()}
@@ -91,7 +131,7 @@ def compile_step(action: Action, report: Report) -> Step | None:
         title=action.title,
         line=action.line,
         description=action.value("description"),
-        command=command.value,
+        command="",
         operation=operation,
         parameters={parameter.name: parameter.value for parameter in parameters.values()},
         calculations=calculations,
@@ -116,35 +156,33 @@ def _budget_seconds(verb: Verb[Any], arguments: Any) -> int:  # noqa: ANN401  th
     return max(BUDGET_SECONDS, removing.seconds(arguments) + 2 * CHANGING_SECONDS) if removing else BUDGET_SECONDS
 
 
-def _operation(
-    action: Action, command: Named, parameters: dict[str, Parameter], report: Report
-) -> tuple[Operation, tuple[Calculation, ...]] | None:
-    if not command.pure:
-        report.error(
-            command.line,
-            "the command is mixed with other text",
-            "put the whole command, and nothing else, in one pair of backticks",
-        )
+def _operations(
+    action: Action, commands: Commands, asked: frozenset[str], parameters: dict[str, Parameter], report: Report
+) -> tuple[tuple[Operation, ...], tuple[Calculation, ...]] | None:
+    """The operations of an action, and the calculations that they share; None where one of them is none."""
+    calculated = read_calculations(action, asked, report)
+    used: set[str] = set()
+    parsed = [
+        parse_command(each.text, Values(report, each.line, parameters, used, frozenset(calculated)))
+        for each in commands.commands
+    ]
+    operations = tuple(operation for operation in parsed if operation)
+    if len(operations) < len(parsed):
         return None
-    calculated = read_calculations(action, report)
-    values = Values(report, command.line, parameters, calculated=frozenset(calculated))
-    operation = parse_command(command.value, values)
-    if operation is None:
-        return None
-    calculations = compile_calculations(calculated, operation, parameters, values.used, report)
-    for name in parameters.keys() - values.used:
+    calculations = compile_calculations(calculated, operations, parameters, used, report)
+    for name in parameters.keys() - used:
         report.warning(
             Kind.UNUSED_ITEM,
             parameters[name].line,
             f"nothing in {action.action_id} uses the item {quoted(name)}",
             f"write {{{name}}} in the command, or remove it",
         )
-    return operation, calculations
+    return operations, calculations
 
 
-def _parameters(action: Action, report: Report) -> dict[str, Parameter]:
+def _parameters(action: Action, asked: frozenset[str], report: Report) -> dict[str, Parameter]:
     parameters = {}
-    not_values = RESERVED | bound_items(action)
+    not_values = RESERVED | bound_items(action, asked)
     for named in action.named.values():
         if named.name in not_values:
             continue
@@ -169,18 +207,33 @@ def _read_conditions(action: Action, found: _Conditions, report: Report) -> None
             _unreadable(action, text, line, found, report)
         for one in meant or ():
             _apply(one, text, line, found, report, leads=False)
-    _, clause = in_heading(action.heading)
-    description = action.item("description")
-    begins = leading(description.marked) if description else None
-    clauses = [(clause, action.heading_line, clause, True)] if clause else []
-    if description and begins:
-        clauses.append((begins.clause, description.line, begins.shown, begins.whole))
-    for text, line, shown, whole in clauses:
+    for text, line, shown, whole in _leading(action):
         meant = read_condition(text, line, report) if whole else None
         if meant is None:
             _unreadable(action, shown, line, found, report)
         for one in meant or ():
             _apply(one, text, line, found, report, leads=True)
+
+
+def _leading(action: Action) -> Iterator[tuple[str, int, str, bool]]:
+    """The conditions that an action's heading and its description begin with, each with its line, how it is shown, and
+    whether it is one as a whole.
+    """
+    _, clause = in_heading(action.heading)
+    if clause:
+        yield clause, action.heading_line, clause, True
+    description = action.item("description")
+    begins = leading(description.marked) if description else None
+    if description and begins:
+        yield begins.clause, description.line, begins.shown, begins.whole
+
+
+def trouble_of(action: Action) -> str:
+    """The trouble that an action says it is for, in a condition that it begins with, as an expression; empty where it
+    says none. What is wrong with the conditions is said where they are compiled.
+    """
+    read = [read_condition(text, line, Report("")) or () for text, line, _, whole in _leading(action) if whole]
+    return " && ".join(dict.fromkeys(f"({one.expression})" for meant in read for one in meant if one.trouble))
 
 
 def _unreadable(action: Action, text: str, line: int, found: _Conditions, report: Report) -> None:
@@ -200,12 +253,15 @@ def _restrict(text: str, line: int, found: _Conditions) -> None:
         found.restrictions[f"line {line}: {' '.join(text.split())[:RESTRICTION_SHOWN]}"] = None
 
 
-def _look_for_restrictions(action: Action, found: _Conditions, report: Report) -> None:
+def _look_for_restrictions(
+    action: Action, commands: Commands, asked: frozenset[str], found: _Conditions, report: Report
+) -> None:
     """Look at what stands beside what is read: of a changing action a sentence that plainly restricts it."""
-    used = {*PLACEHOLDER.findall(action.value("command")), *bound_items(action)}
+    used = asked | bound_items(action, asked)
     free = _approval(action, report) or not found.changes
     heading, _ = in_heading(action.heading)
     texts = [("the heading", heading, action.heading_line), *(("the text", *text) for text in action.beside)]
+    texts += (("the comment", *comment) for comment in commands.comments)
     for item in action.unnamed:
         _unread(item.line, f"the item {quoted(item.inline.plain)} of {action.action_id} has no name", report)
         texts += (("the item", *text) for text in texts_of_item(item))
@@ -215,7 +271,8 @@ def _look_for_restrictions(action: Action, found: _Conditions, report: Report) -
             texts.append(("the description", begins.rest if begins else named.value, named.line))
         elif named.name not in RESERVED and named.name not in used:
             texts.append(("the item", f"{named.name}: {named.marked or named.value}", named.line))
-        if named.name not in ("conditions", ITEM) and named.items:
+        read = named.name in ("conditions", ITEM) or (named.name == "command" and not named.value)
+        if named.items and not read:
             _unread(named.items[0].line, f"the list under {quoted(named.name)} is not read", report)
             texts += (("the list item", *text) for item in named.items for text in texts_of_item(item))
         for text, line in named.beside:

@@ -11,11 +11,12 @@ from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence
 from runmend.runbook.diagnostics import Report, listed, quoted
 from runmend.runbook.gates import KEYS as GATES
 from runmend.runbook.gates import Gate, read_gates
+from runmend.runbook.keys import OF_STEPS, names
 from runmend.runbook.phrases import DAY
 
 _T = TypeVar("_T")
 OnError = Literal["abort", "continue"]
-KEYS: Final = ("action_id", "output", *GATES, "retries", "timeout", "on_error")
+KEYS: Final = names(OF_STEPS)
 EXAMPLE: Final = "a workflow list, one '- action_id: …' for each action, in their order"
 MOST_RETRIES: Final = 100
 

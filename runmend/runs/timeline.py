@@ -181,13 +181,13 @@ class _Reading:
         return progress
 
     async def _activity(self, progress: Progress, activity: Activity) -> Phase:
-        phase = Phase(activity.name, State.DOING, attempt=activity.attempt)
+        phase = Phase(_named(progress.plan, activity), State.DOING, attempt=activity.attempt)
         if activity.result is not None:
             phase.state, phase.says = State.DONE, await self._result_of(progress, activity.name, activity.result)
         elif activity.failure is not None:
             phase.state, phase.says = State.FAILED, activity.failure.message
             if not (activity.own or activity.cancelled):
-                progress.note(failed_step=activity.name)
+                progress.note(failed_step=phase.name)
         else:
             # Its tries are no events yet.
             pending = {each.activity_id: each for each in self._described.raw_description.pending_activities}
@@ -299,9 +299,16 @@ def _when(end: HistoryEvent) -> datetime:
     return end.event_time.ToDatetime(tzinfo=UTC)
 
 
+def _named(plan: Plan, activity: Activity) -> str:
+    """What an activity is called: of an action with several commands, by its command."""
+    of_plan = not activity.own and 0 < activity.number <= len(plan.steps)
+    step = plan.steps[activity.number - 1] if of_plan else None
+    return step.named if step and step.action_id == activity.name else activity.name
+
+
 def _planned(progress: Progress) -> Iterator[Phase]:
     plan, seen = progress.plan, {phase.name for phase in progress.phases}
-    names = ["observe", *(step.action_id for step in plan.steps)]
+    names = ["observe", *(step.named for step in plan.steps)]
     names += ["settle", WINDOW, "check"] if plan.changes else []
     return (Phase(name, State.PLANNED) for name in (*names, "report") if name not in seen)
 

@@ -120,7 +120,11 @@ A_POD = ["-l", "namespace=shop", "-l", "pod=a"]
         ),
         (["lint"], {"RUNMEND_RUNBOOK": "r"}, "RUNMEND_RUNBOOK is not a setting, the nearest is RUNMEND_RUNBOOKS; "),
         (["dev"], {"RUNMEND_HOLD": "0"}, "RUNMEND_HOLD is not a setting, the nearest is RUNMEND_MODE; "),
-        (["run", "RB_NOBODY"], {}, "no runbook RB_NOBODY in runbooks, it has RB_CRASHLOOP, RB_IMAGEPULL"),
+        (
+            ["run", "RB_NOBODY"],
+            {},
+            "no runbook RB_NOBODY in runbooks, it has RB_CONTAINER_CREATING, RB_CRASHLOOP, RB_IMAGEPULL",
+        ),
         (["run", "nowhere.md"], {}, "nowhere.md cannot be read: No such file or directory"),
         (["run", "/dev/null"], {}, "/dev/null cannot be read: it is a device and no regular file"),
         (["compile", "/dev/null"], {}, "/dev/null cannot be read: it is a device and no regular file"),

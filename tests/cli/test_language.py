@@ -1,21 +1,15 @@
 """`runmend facts`, `runmend sentences` and `runmend verbs`."""
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from runmend.cli.language import verb_row
 from runmend.cli.main import run
 from runmend.facts.expressions import FUNCTIONS, GROUPS, compiled
 from runmend.facts.schema import MODELS, facts_of
 from runmend.language.states import STATES
 from runmend.language.verbs import VERBS
-from runmend.language.verbs.verb import Verb
 from runmend.runbook.forms import FORMS
-
-DOCS = Path(__file__).parents[2] / "docs"
 
 
 def test_every_group_function_state_and_fact_is_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,15 +55,6 @@ def test_every_verb_is_listed_with_what_it_needs(capsys: pytest.CaptureFixture[s
     assert heads == [f"kubectl {verb.words}: {verb.summary}" for verb in VERBS]
     about_logs = lines.index(next(head for head in heads if head.startswith("kubectl logs:")))
     assert "    rights: get, list pods; get pods/log" in lines[about_logs : about_logs + 6]
-
-
-@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.words)
-def test_the_table_of_verbs_in_the_documentation_is_what_is_read(verb: Verb[Any]) -> None:
-    row = verb_row(verb)
-    flags = ", ".join(f"`{flag}`" for flag in row["flags"].split(", "))
-    text = (DOCS / "runbooks.md").read_text(encoding="utf-8")
-
-    assert f"| `kubectl {row['verb']}` | {row['summary']} | {row['kinds']} | {flags} |\n" in text
 
 
 def test_both_are_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,6 +52,18 @@ def test_a_runbook_whose_gate_names_a_node_needs_to_read_it(
     assert "resources: [nodes]\n    verbs: [get]" in capsys.readouterr().out
 
 
+def test_a_runbook_that_asks_what_is_used_needs_the_metrics_api(
+    directory: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asks = "Memory usage stays below 80% of its limit for 10 minutes"
+    (directory / "RB.md").write_text(a_runbook().replace("Container starts successfully", asks))
+
+    assert run(["rbac", "--runbooks", str(directory)]) == 0
+    assert "apiGroups: [metrics.k8s.io]\n    resources: [pods]\n    verbs: [get, list]" in capsys.readouterr().out
+    assert run(["rbac"]) == 0
+    assert "metrics.k8s.io" not in capsys.readouterr().out
+
+
 def test_a_runbook_for_nodes_whose_gate_names_events_needs_to_list_them(
     directory: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,6 +17,7 @@ class Scenario(StrEnum):
     CRASH_LOOP = "crash-loop"
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
+    CONTAINER_CREATING = "container-creating"
     NODE_NOT_READY = "node-not-ready"
     NODE_UNSCHEDULABLE = "node-unschedulable"
 
@@ -31,6 +32,7 @@ class Trouble(StrEnum):
     CRASH_LOOP = "crash-loop"
     BAD_PROGRAM = "bad-program"
     OUT_OF_MEMORY = "out-of-memory"
+    CONTAINER_CREATING = "container-creating"
     NOT_READY = "not-ready"
     NODE_NOT_READY = "node-not-ready"
     NODE_UNSCHEDULABLE = "node-unschedulable"

@@ -12,6 +12,7 @@ from runmend.kube.facts.events import event
 from runmend.kube.facts.metadata import controller, object_facts, references, selector
 from runmend.kube.facts.nodes import node
 from runmend.kube.facts.pods import pod
+from runmend.kube.facts.quantities import resources, usage_of_pod
 from runmend.kube.facts.workloads import HASH, REVISION, controller_revision, deployment, replica_set, workload
 
 __all__ = [
@@ -26,7 +27,9 @@ __all__ = [
     "pod",
     "references",
     "replica_set",
+    "resources",
     "selector",
+    "usage_of_pod",
     "workload",
 ]
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from runmend.facts.node import NodeFacts, Taint
 from runmend.kube.facts.metadata import between, entries_of, object_facts
+from runmend.kube.facts.quantities import resources
 
 Json = dict[str, Any]
 
@@ -22,6 +23,7 @@ def node(item: Json, told: datetime | None = None) -> NodeFacts:
         cordoned_by=by.get("manager") or "",
         cordoned_at=by.get("time") or "",
         cordoned_for=between(by.get("time"), told),
+        allocatable=resources((item.get("status") or {}).get("allocatable")),
     )
 
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
-from runmend.core.quantities import byte_count, millicores
-from runmend.facts.pod import ContainerFacts, PodFacts, Resources
+from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.kube.facts.metadata import (
     LONGEST_WHY,
     between,
@@ -17,6 +16,7 @@ from runmend.kube.facts.metadata import (
     reason_and_message,
     references,
 )
+from runmend.kube.facts.quantities import resources
 
 Json = dict[str, Any]
 
@@ -138,16 +138,8 @@ def _container(container: Json, status: Json, clocks: _Clocks, *, init: bool) ->
         last_ended_at=last.get("finishedAt") or "",
         started_at=detail.get("startedAt") or "" if kind == "running" else "",
         runs_for=clocks.since(detail.get("startedAt")) if kind == "running" else None,
-        requests=_resources(container, "requests"),
-        limits=_resources(container, "limits"),
-    )
-
-
-def _resources(container: Json, which: str) -> Resources:
-    given = (container.get("resources") or {}).get(which) or {}
-    return Resources(
-        cpu=millicores(str(given["cpu"])) if "cpu" in given else None,
-        memory=byte_count(str(given["memory"])) if "memory" in given else None,
+        requests=resources((container.get("resources") or {}).get("requests")),
+        limits=resources((container.get("resources") or {}).get("limits")),
     )
 
 

@@ -20,13 +20,17 @@ Validator = Callable[[str], object]
 class Flag:
     """A flag of a verb under its long name, `--namespace`; `short` is its letter.
 
-    `takes` says whether a value follows it, `repeats` whether it may stand there more than once.
+    `takes` says whether a value follows it, `repeats` whether it may stand there more than once; `means` is what it
+    says, and `example` a command that has it where the verb's own example does not: the value that it takes there, or
+    the whole command.
     """
 
     name: str
     short: str = ""
     takes: bool = True
     repeats: bool = False
+    means: str = ""
+    example: str = ""
 
 
 class Command(Protocol):
@@ -111,7 +115,7 @@ def node_of(command: Command, does: str) -> tuple[str, tuple[str, ...]] | None:
     if slash and kind_of(word, command, ("Node",), f"kubectl {does}") is None:
         return None
     if (name if slash else word) != NODE:
-        command.error(f"the node is {first[:60]!r}", write)
+        command.error(f"the node is {quoted(first)}", write)
         return None
     if "--namespace" in command.flags:
         command.error("a node is in no namespace", "leave -n out")

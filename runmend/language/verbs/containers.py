@@ -16,7 +16,7 @@ EACH = "{container}"
 ALL = "*"
 """Stands for every container, init containers too: what kubectl means where none is named."""
 LISTS = ("containers", "initContainers")
-CONTAINERS = Flag("--containers", "c")
+CONTAINERS = Flag("--containers", "c", means="the containers that are changed; without it all of them")
 APP = (*POD_SPEC, "containers", "app")
 """The only container of the verbs' examples."""
 

@@ -75,7 +75,19 @@ VERB = Verb(
     command=_command,
     says=lambda delete: f"{'all pods' if delete.every else POD} deleted, which cannot be undone",
     example=f"kubectl delete pod {POD} -n {NAMESPACE}",
-    flags=(Flag("--selector", "l"), Flag("--grace-period")),
+    flags=(
+        Flag(
+            "--selector",
+            "l",
+            means="`{selector}`: all pods of the target",
+            example="kubectl delete pods -l {selector} -n {namespace}",
+        ),
+        Flag(
+            "--grace-period",
+            means="the seconds that a pod is given to end; without it as many as it says",
+            example="30",
+        ),
+    ),
     changing=Changing(
         repeatable=True,
         removing=Removing(

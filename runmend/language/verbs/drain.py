@@ -132,12 +132,12 @@ VERB = Verb(
     says=_says,
     example="kubectl drain {node} --ignore-daemonsets --delete-emptydir-data",
     flags=(
-        Flag("--ignore-daemonsets", takes=False),
-        Flag("--delete-emptydir-data", takes=False),
-        Flag("--force", takes=False),
-        Flag("--grace-period"),
-        Flag("--timeout"),
-        Flag("--pod-selector"),
+        Flag("--ignore-daemonsets", takes=False, means="pods of DaemonSets are there, and are left"),
+        Flag("--delete-emptydir-data", takes=False, means="pods lose their `emptyDir` volumes"),
+        Flag("--force", takes=False, means="pods that no controller makes anew are evicted too", example="--force"),
+        Flag("--grace-period", means="the seconds that a pod is given to end", example="30"),
+        Flag("--timeout", means="for how long it is tried and waited for; without it 10 minutes", example="20m"),
+        Flag("--pod-selector", means="only pods with these labels are evicted", example="app=web"),
     ),
     changing=Changing(
         effect=lambda _, situation: cordoned(situation.item),

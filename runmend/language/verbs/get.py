@@ -96,6 +96,6 @@ VERB = Verb(
     command=_command,
     says=_says,
     example="kubectl get pods -n {namespace} -l app=web",
-    flags=(Flag("--selector", "l"),),
+    flags=(Flag("--selector", "l", means="only those with these labels, or without them"),),
     reading=Reading(_read, lambda operation: (objects.right_to_read(operation),), _tells),
 )

@@ -178,6 +178,6 @@ VERB = Verb(
     command=_command,
     says=_says,
     example="kubectl get events -n {namespace} --field-selector involvedObject.name={pod}",
-    flags=(Flag("--field-selector"),),
+    flags=(Flag("--field-selector", means="only those with these fields"),),
     reading=Reading(_read, tells=lambda _: EVENT_FACTS | {"matching"}),
 )

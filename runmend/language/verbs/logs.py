@@ -156,11 +156,11 @@ VERB = Verb(
     says=_says,
     example="kubectl logs {pod} -n {namespace} -c {container} --previous --tail=20",
     flags=(
-        Flag("--container", "c"),
-        Flag("--previous", "p", takes=False),
-        Flag("--follow", "f", takes=False),
-        Flag("--tail"),
-        Flag("--since"),
+        Flag("--container", "c", means="of which container"),
+        Flag("--previous", "p", takes=False, means="of the container before it was last restarted"),
+        Flag("--follow", "f", takes=False, means="refused unless it is false: a step ends", example="--follow=false"),
+        Flag("--tail", means="how many lines, 20 at most"),
+        Flag("--since", means="only lines that are not older", example="10m"),
     ),
     reading=Reading(_read, _rights, lambda _: frozenset({"message"})),
 )

@@ -67,6 +67,9 @@ VERB = Verb(
     arguments=RolloutStatus,
     command=_command,
     example="kubectl rollout status deployment/{deployment} -n {namespace} --timeout=20s",
-    flags=(Flag("--timeout"), Flag("--watch", "w", takes=False)),
+    flags=(
+        Flag("--timeout", means="for how long it waits; without it 15 seconds"),
+        Flag("--watch", "w", takes=False, means="`false`: it does not wait", example="--watch=false"),
+    ),
     reading=Reading(_read, lambda operation: (objects.right_to_read(operation),), objects.told),
 )

@@ -145,7 +145,13 @@ VERB = Verb(
     command=_command,
     says=lambda undo: f"to revision {undo.to_revision}" if undo.to_revision != "0" else "to the one before the newest",
     example="kubectl rollout undo deployment/{deployment} -n {namespace}",
-    flags=(Flag("--to-revision"),),
+    flags=(
+        Flag(
+            "--to-revision",
+            means="the revision that it goes back to; without it the one before the newest",
+            example="3",
+        ),
+    ),
     changing=Changing(
         effect=_effect,
         fields=lambda _: (TEMPLATE, ("metadata", "annotations")),

@@ -75,7 +75,10 @@ VERB = Verb(
     command=_command,
     says=_says,
     example="kubectl scale deployment/{deployment} --replicas=3 --current-replicas=2 -n {namespace}",
-    flags=(Flag("--replicas"), Flag("--current-replicas")),
+    flags=(
+        Flag("--replicas", means="how many pods it shall have"),
+        Flag("--current-replicas", means="how many it must have, or nothing is changed"),
+    ),
     changing=Changing(
         effect=_effect,
         fields=lambda _: (_REPLICAS,),

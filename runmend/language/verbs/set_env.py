@@ -118,7 +118,7 @@ VERB = Verb(
     command=_command,
     says=_says,
     example="kubectl set env deployment/{deployment} -c {container} MODE=safe WORKERS=2 OLD- -n {namespace}",
-    flags=(CONTAINERS, Flag("--env", "e", repeats=True)),
+    flags=(CONTAINERS, Flag("--env", "e", repeats=True, means="a variable, as the words are", example="MODE=safe")),
     changing=Changing(
         effect=_effect,
         fields=_fields,

@@ -111,7 +111,11 @@ VERB = Verb(
     says=_says,
     example="kubectl set resources deployment/{deployment} -c {container} "
     "--limits=memory=512Mi,cpu=0.5 --requests=memory=256Mi -n {namespace}",
-    flags=(CONTAINERS, Flag("--limits"), Flag("--requests")),
+    flags=(
+        CONTAINERS,
+        Flag("--limits", means="what a container may use at most"),
+        Flag("--requests", means="what it asks for"),
+    ),
     changing=Changing(
         effect=_effect,
         fields=_fields,

@@ -34,6 +34,7 @@ _SCRIPTED: Final = "registry.example/app:"
 _MISSING: Final = f"{_SCRIPTED}missing"
 _PULLING: Final = "ImagePullBackOff"
 _CRASHING: Final = "CrashLoopBackOff"
+_CREATING: Final = "ContainerCreating"
 _BROKEN_SECONDS: Final = 40
 _REQUEST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
@@ -62,8 +63,9 @@ class Scenario:
 
     `image` is what the Deployment is made with, `then` what a rollout changes it to; None: there is none. `waits` is
     what its containers wait for then; empty: they run, and are not ready. `container` is what else the container
-    has. `node` is what then becomes of a node that the Deployment runs on, None where it is the Deployment that is
-    broken. `expects` is the outcome of the shipped runbook's run, None where no shipped runbook is for it.
+    has, `pod` what else its pods have. `node` is what then becomes of a node that the Deployment runs on, None where it
+    is the Deployment that is broken. `expects` is the outcome of the shipped runbook's run, None where no shipped
+    runbook is for it.
     """
 
     name: str
@@ -74,6 +76,7 @@ class Scenario:
     waits: str = _PULLING
     alertname: str = "KubePodImagePullBackOff"
     container: Mapping[str, Any] = field(default_factory=dict)
+    pod: Mapping[str, Any] = field(default_factory=dict)
     node: OfNode | None = None
     expects: Outcome | None = Outcome.RESOLVED
 
@@ -125,6 +128,16 @@ SCENARIOS: Final = {
             waits=_CRASHING,
             alertname="KubePodOOMKilled",
             container={"resources": {"limits": {"memory": "100Mi"}}},
+        ),
+        Scenario(
+            "container-creating",
+            GOOD,
+            "was made with a volume of the ConfigMap web-config, which is not there",
+            waits=_CREATING,
+            alertname="KubeContainerWaiting",
+            container={"volumeMounts": [{"name": "config", "mountPath": "/etc/web"}]},
+            pod={"volumes": [{"name": "config", "configMap": {"name": "web-config"}}]},
+            expects=Outcome.UNHANDLED,
         ),
         Scenario(
             "not-ready",
@@ -367,7 +380,7 @@ def _deployment(scenario: Scenario, name: str) -> dict[str, Any]:
             "selector": {"matchLabels": labels},
             "template": {
                 "metadata": {"labels": labels},
-                "spec": {"containers": [app, {"name": "proxy", "image": BESIDE}]},
+                "spec": {"containers": [app, {"name": "proxy", "image": BESIDE}], **scenario.pod},
             },
         },
     }

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable
 
-from runmend.local.sandbox import images
+from runmend.local.sandbox import images, volumes
 from runmend.local.sandbox.containers import Container
 from runmend.local.sandbox.events import Recorder
 from runmend.local.sandbox.fields import managed
@@ -121,6 +121,7 @@ class Worker:
         self._containers = [Container(self, copied(spec), init=False) for spec in pod["spec"]["containers"]]
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._ending: asyncio.Task[None] | None = None
+        self._mounted = False
 
     @property
     def restart_policy(self) -> str:
@@ -190,8 +191,19 @@ class Worker:
             new["metadata"]["managedFields"] = managed(PODS, pod, new, "kubelet", "status")
             self._store.put(PODS, new)
 
+    async def _mount(self) -> None:
+        """Mount the volumes, again and again while that fails: only then is anything of the pod made."""
+        wait = volumes.FIRST_WAIT_S
+        while told := volumes.not_mounted(self._store, self._pod):
+            for message in told:
+                self.record("Warning", "FailedMount", message)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, volumes.LONGEST_WAIT_S)
+        self._mounted = True
+
     async def _run(self) -> None:
         await asyncio.sleep(0)
+        await self._mount()
         for container in self._inits:
             task = self._live(container)
             await container.done.wait()
@@ -239,9 +251,10 @@ class Worker:
         containers = [container.status for container in self._containers]
         known = {condition["type"]: condition for condition in before.get("conditions") or []}
         phase = _phase(self.restart_policy, self._inits, self._containers)
+        conditions = _conditions(phase, inits, containers, made=self._mounted)
         status = {
             "phase": phase,
-            "conditions": [_kept(known.get(new["type"]), new) for new in _conditions(phase, inits, containers)],
+            "conditions": [_kept(known.get(new["type"]), new) for new in conditions],
             "hostIP": "192.0.2.2",
             "podIP": "192.168.192.168",
             "startTime": self._began,
@@ -267,14 +280,14 @@ def _phase(policy: str, inits: Iterable[Container], containers: Iterable[Contain
     return "Failed" if policy == "Never" else "Running"
 
 
-def _conditions(phase: str, inits: list[Object], containers: list[Object]) -> list[Object]:
+def _conditions(phase: str, inits: list[Object], containers: list[Object], *, made: bool) -> list[Object]:
     waiting = [status["name"] for status in inits if not status["ready"]]
     unready = [status["name"] for status in containers if not status["ready"]]
     ready = _because(unready, "ContainersNotReady", "containers with unready status: [{}]")
     if phase == "Failed":
         ready = {"status": "False", "reason": "PodFailed"}
     told = {
-        "PodReadyToStartContainers": {"status": "False" if phase == "Failed" else "True"},
+        "PodReadyToStartContainers": {"status": "True" if made and phase != "Failed" else "False"},
         "Initialized": _because(waiting, "ContainersNotInitialized", "containers with incomplete status: [{}]"),
         "Ready": ready,
         "ContainersReady": ready,

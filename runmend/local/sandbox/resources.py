@@ -48,6 +48,7 @@ NODES = Resource("nodes", "Node", namespaced=False, status=True, short=("no",))
 PODS = Resource("pods", "Pod", status=True, generated=True, short=("po",))
 EVENTS = Resource("events", "Event", short=("ev",))
 SECRETS = Resource("secrets", "Secret")
+CONFIG_MAPS = Resource("configmaps", "ConfigMap", short=("cm",))
 SERVICE_ACCOUNTS = Resource("serviceaccounts", "ServiceAccount", short=("sa",))
 DEPLOYMENTS = Resource("deployments", "Deployment", "apps", status=True, generated=True, scaled=True, short=("deploy",))
 REPLICA_SETS = Resource("replicasets", "ReplicaSet", "apps", status=True, generated=True, scaled=True, short=("rs",))
@@ -65,6 +66,7 @@ RESOURCES = (
     PODS,
     EVENTS,
     SECRETS,
+    CONFIG_MAPS,
     SERVICE_ACCOUNTS,
     DEPLOYMENTS,
     REPLICA_SETS,

@@ -10,6 +10,7 @@ from typing import Final
 
 from runmend.local.sandbox.resources import (
     BUDGETS,
+    CONFIG_MAPS,
     CONTROLLER_REVISIONS,
     DAEMON_SETS,
     DEPLOYMENTS,
@@ -276,6 +277,11 @@ _COLUMNS: Final[dict[Resource, tuple[Column, ...]]] = {
         _NAME,
         Column("Type", lambda obj: obj.get("type", "Opaque")),
         Column("Data", lambda obj: len(obj.get("data") or {})),
+        _AGE,
+    ),
+    CONFIG_MAPS: (
+        _NAME,
+        Column("Data", lambda obj: len(obj.get("data") or {}) + len(obj.get("binaryData") or {})),
         _AGE,
     ),
     SERVICE_ACCOUNTS: (_NAME, Column("Secrets", lambda obj: len(obj.get("secrets") or [])), _AGE),

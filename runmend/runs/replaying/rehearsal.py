@@ -130,16 +130,22 @@ class _Steps:
             if step.changes:
                 yield self._change(now, number, step)
             else:
-                yield f"{number} {step.action_id}: reads only ({step.operation.verb})", False
+                yield f"{number} {step.named}: reads only ({step.operation.verb})", False
 
     def _change(self, now: TargetNow, number: int, step: Step) -> tuple[str, bool]:
         """What a changing step would do.
 
         In the mode recommend it asks all that it asks before it writes, and then only tries.
         """
-        named, call = f"{number} {step.action_id}", self._call(number)
+        named, call = f"{number} {step.named}", self._call(number)
         # What the run had observed is not read again: its command is filled with what is there now.
-        call = call.model_copy(update={"values": values_of(step, now, now.first_pod(self.past.alerts))})
+        affected = now.affected(call.state) if call.state and step.begun else ()
+        call = call.model_copy(
+            update={
+                "values": values_of(step, now, now.first_pod(self.past.alerts)),
+                "containers": tuple(one.container for one in affected),
+            }
+        )
         author = Author(runbook=self.past.runbook_id, workflow=self.past.workflow_id, run=_NO_RUN)
         trying = call.model_copy(update={"mode": Mode.RECOMMEND, "run_id": _NO_RUN})
         try:

@@ -53,6 +53,23 @@ def test_nodes_may_be_read_only_where_an_expression_names_their_facts() -> None:
     assert verbs_of(roles_yaml(READS, {"node", "pods"})) - verbs_of(roles_yaml(READS)) == {("get", "nodes")}
 
 
+def test_what_is_used_may_be_read_only_where_an_expression_asks_for_it() -> None:
+    nothing = verbs_of(roles_yaml(READS, {"pods", "node"}))
+    both = roles_yaml(READS, {"pods", "node", "usage of pods", "usage of node"})
+
+    assert "metrics.k8s.io" not in roles_yaml(READS, {"pods", "node"})
+    rules = [rule for role in yaml.safe_load_all(both) for rule in role["rules"]]
+    metrics = [rule for rule in rules if rule["apiGroups"] == ["metrics.k8s.io"]]
+    assert [(rule["resources"], rule["verbs"]) for rule in metrics] == [
+        (["pods"], ["get", "list"]),
+        (["nodes"], ["get"]),
+    ]
+    assert verbs_of(both) == nothing
+    of_nodes = yaml.safe_load_all(roles_yaml([*READS, command("kubectl cordon {node}")], (), {"usage of node"}))
+    (worker,) = [role for role in of_nodes if role["metadata"]["name"] == "runmend-worker-nodes"]
+    assert {"apiGroups": ["metrics.k8s.io"], "resources": ["nodes"], "verbs": ["get"]} in worker["rules"]
+
+
 def test_a_verb_that_writes_brings_the_right_to_tell_of_it() -> None:
     more = verbs_of(roles_yaml(PATCHES)) - verbs_of(roles_yaml(READS))
 

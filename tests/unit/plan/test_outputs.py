@@ -56,7 +56,7 @@ def of(result: StepResult | None, **known: Any) -> StepFacts:
 
 
 def test_what_a_step_read_has_the_types_of_its_facts() -> None:
-    assert told(READ, "it") == of(
+    assert told([READ], "it") == of(
         READ,
         done=True,
         confirmed=True,
@@ -74,7 +74,7 @@ def test_what_a_step_read_has_the_types_of_its_facts() -> None:
 
 
 def test_what_a_step_changed_is_told_before_and_after() -> None:
-    assert told(PATCHED, "it") == of(
+    assert told([PATCHED], "it") == of(
         PATCHED,
         done=True,
         changed=True,
@@ -95,21 +95,21 @@ def test_what_a_step_changed_is_told_before_and_after() -> None:
 def test_a_value_that_is_not_shown_is_told_to_no_gate() -> None:
     secret = PATCHED.model_copy(update={"changes": (Change(path=(*APP, "env", "KEY", "value"), after="hunter2"),)})
 
-    assert "hunter2" not in told(secret, "it").model_dump_json()
+    assert "hunter2" not in told([secret], "it").model_dump_json()
 
 
 @pytest.mark.parametrize("status", [StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.RECOMMENDED])
 def test_a_step_that_did_not_do_its_work_tells_that_alone(status: StepStatus) -> None:
     result = PATCHED.model_copy(update={"status": status})
 
-    assert told(result, "it") == of(result, **{status.value: True})
+    assert told([result], "it") == of(result, **{status.value: True})
 
 
 def test_what_is_told_is_the_same_from_the_history() -> None:
     for result in (READ, PATCHED):
         kept = StepResult.model_validate(json.loads(result.model_dump_json()))
-        facts = told(kept, "it")
-        assert facts == told(result, "it")
+        facts = told([kept], "it")
+        assert facts == told([result], "it")
         assert StepFacts.model_validate(json.loads(facts.model_dump_json())) == facts
 
 
@@ -131,11 +131,20 @@ def test_what_is_told_is_the_same_from_the_history() -> None:
 )
 def test_gates_mix_what_steps_tell_and_say_what_was_seen(source: str, holds: object, evidence: str) -> None:
     late = READ.model_copy(update={"status": StepStatus.SKIPPED})
-    results = {"read": READ, "patch": PATCHED, "late": late, "gone": None}
-    judged = compiled(source).judge(Snapshot(steps={name: told(result, name) for name, result in results.items()}))
+    results = {"read": [READ], "patch": [PATCHED], "late": [late], "gone": []}
+    judged = compiled(source).judge(Snapshot(steps={name: told(found, name) for name, found in results.items()}))
 
     assert judged.holds is holds
     assert evidence in judged.evidence
+
+
+def test_an_action_of_several_commands_is_done_where_all_are_and_tells_what_each_did() -> None:
+    failed = PATCHED.model_copy(update={"status": StepStatus.FAILED, "changes": ()})
+    both, half = told([READ, PATCHED], "it"), told([PATCHED, failed], "it")
+
+    assert (both.done, both.changed, both.count) == (True, True, told([READ], "it").count)
+    assert both.changes == len(PATCHED.changes)
+    assert (half.done, half.failed, half.changed, half.changes) == (False, True, True, None)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +154,6 @@ def test_what_a_verb_changes_is_what_its_step_may_be_asked_for(verb: Verb[Any]) 
     assert verb.changing
     assert verb.changing.example
     result = PATCHED.model_copy(update={"changes": verb.changing.example.changes})
-    asked = {name for name in told(result, "it").model_fields_set if getattr(told(result, "it"), name)} - {"name"}
+    asked = {name for name in told([result], "it").model_fields_set if getattr(told([result], "it"), name)} - {"name"}
 
     assert asked <= told_by(command(verb.example))

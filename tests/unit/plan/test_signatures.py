@@ -11,6 +11,7 @@ from runmend.core.modes import Mode
 from runmend.plan.criteria import Watermark
 from runmend.plan.messages import (
     CheckCall,
+    Observation,
     ObserveCall,
     Options,
     ReportCall,
@@ -20,7 +21,9 @@ from runmend.plan.messages import (
     StepCall,
 )
 from runmend.plan.plan import Plan, Step
+from runmend.plan.removal import Removed
 from runmend.plan.signatures import KEYS_MOST, Call, NotSigned, PlanKeys, WrongPlanKeys
+from runmend.plan.values import Value
 from runmend.runbook import compile_runbook
 from tests.builders import SEED, an_alert, patch_operation
 
@@ -56,6 +59,30 @@ def test_all_that_a_run_asks_is_covered_whatever_alerts_joined_and_whatever_was_
         KEYS.check(call, signature)
     KEYS.check_start(GIVEN, signature)
     assert len(signature.digests) == len(calls(GIVEN))
+
+
+def test_what_a_run_has_found_calculated_and_done_is_not_known_when_it_is_signed() -> None:
+    signature = KEYS.sign(GIVEN)
+    seen = Observation(
+        owner="Deployment web", pods=(), pod_count=0, values={"patch_image": (Value(name="new_limit", text="1Gi"),)}
+    )
+    removed = (Removed(namespace="shop", name="web-1", uid="uid"),)
+    settle, check = calls(GIVEN)["settle"], calls(GIVEN)["check"]
+
+    KEYS.check(StepCall.of(GIVEN, 2, "run", alerts=GIVEN.alerts, seen=seen), signature)
+    KEYS.check(settle.model_copy(update={"removed": removed}), signature)
+    KEYS.check(check.model_copy(update={"removed": removed}), signature)
+
+
+def test_a_later_command_of_an_action_may_be_recommended_and_the_first_may_not() -> None:
+    first, last = PLAN.steps
+    parts = tuple(last.model_copy(update={"part": number, "begun": number > 1}) for number in (1, 2))
+    given = GIVEN.model_copy(update={"plan": PLAN.model_copy(update={"steps": (first, *parts)}), "options": Options()})
+    signature = KEYS.sign(given)
+
+    KEYS.check(StepCall.of(given, 3, "run", alerts=(), mode=Mode.RECOMMEND), signature)
+    with pytest.raises(NotSigned):
+        KEYS.check(StepCall.of(given, 2, "run", alerts=(), mode=Mode.RECOMMEND), signature)
 
 
 def with_step(plan: Plan, **changed: object) -> Plan:

@@ -6,7 +6,7 @@ from runmend.plan.plan import Step
 from runmend.runbook.actions import find_actions
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
-from runmend.runbook.steps import compile_step
+from runmend.runbook.steps import compile_steps
 
 PATCH = (
     """kubectl patch deployment {deployment} -n {namespace} -p '{"spec":{"template":{"spec":{"containers":"""
@@ -24,7 +24,7 @@ def compiled(command: str, *items: str) -> tuple[Step | None, list[str]]:
     document = read_document("\n".join(lines).encode(), report)
     assert document
     (action,) = find_actions(document, report).values()
-    step = compile_step(action, report)
+    step = next(iter(compile_steps(action, report)), None)
     return step, [str(each) for each in report.diagnostics]
 
 

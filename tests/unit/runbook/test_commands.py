@@ -11,7 +11,7 @@ from tests.builders import events_query, patch_operation
 
 IMAGE = '{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"nginx:1.27"}]}}}}'
 PATCHED = patch_operation({"{container}": "nginx:1.27"})
-SUPPORTED = f"supported are {kubectl.SUPPORTED}"
+LISTED = kubectl.LISTED
 ONLY = "remove it; what is under spec, labels or annotations may be patched"
 EVENTS = "kubectl get events -n {namespace}"
 PATCH = "kubectl patch deployment {deployment} -n {namespace}"
@@ -118,10 +118,10 @@ def test_literal_containers_and_init_containers_are_patched_where_they_are_named
     ("command", "what"),
     [
         (f"{EVENTS} | grep Failed", "| pipes into another command"),
-        (f"{EVENTS} || true", "|| runs several commands"),
+        (f"{EVENTS} || true", "|| runs a command only where another fails"),
         (f"{EVENTS} && echo done", "&& runs several commands"),
         (f"{EVENTS}; echo done", "; runs several commands"),
-        (f"{EVENTS} &", "& runs several commands, or one in the background"),
+        (f"{EVENTS} &", "& runs a command in the background"),
         (f"{EVENTS} > events.txt", "> redirects output"),
         (f"{EVENTS} < names.txt", "< redirects input"),
         ("kubectl get events -n $(kubens -c)", "$( runs a command within the command"),
@@ -166,24 +166,24 @@ def test_what_stands_in_single_quotes_is_data() -> None:
 )
 def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(verb: str, why: str) -> None:
     assert refused(f"kubectl {verb} {{pod}} -n {{namespace}}") == [
-        f"kubectl {verb} is refused: {why}; write what should change; {SUPPORTED}"
+        f"kubectl {verb} is refused: {why}; write what should change; {LISTED}"
     ]
 
 
 @pytest.mark.parametrize(
     ("command", "message"),
     [
-        ("", f"the command is empty; write a command; {SUPPORTED}"),
-        ("kubectl", f"the command has no verb; {SUPPORTED}"),
+        ("", f"the command is empty; write a command; {LISTED}"),
+        ("kubectl", f"the command has no verb; {LISTED}"),
         ("oc get events", 'the program "oc" is not kubectl; write a command that begins with kubectl'),
         (
             "/usr/bin/kubectl get events",
             'the program "/usr/bin/kubectl" is not kubectl; write a command that begins with kubectl',
         ),
-        ("kubectl taint nodes {node} a=b:NoSchedule", f'the verb "taint" is not supported yet; {SUPPORTED}'),
+        ("kubectl taint nodes {node} a=b:NoSchedule", f'the verb "taint" is not supported yet; {LISTED}'),
         (
             "kubectl rollout undoo deployment/{deployment} -n {namespace}",
-            f'the verb "rollout undoo" is not supported yet; {SUPPORTED}',
+            f'the verb "rollout undoo" is not supported yet; did you mean kubectl rollout undo? {LISTED}',
         ),
         (
             "kubectl {verb} events",
@@ -194,7 +194,7 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             "the placeholder {flag} stands in a flag's name; write it out; a placeholder fills a value",
         ),
         ("kubectl get", "kubectl get names no resource; write kubectl get pod"),
-        ("kubectl top pods -n {namespace}", f'the verb "top" is not supported yet; {SUPPORTED}'),
+        ("kubectl top pods -n {namespace}", f'the verb "top" is not supported yet; {LISTED}'),
         (
             f"{EVENTS} web-1.17",
             '"web-1.17" is one word too many; narrow the events with --field-selector involvedObject.name={pod}',

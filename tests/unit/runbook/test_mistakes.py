@@ -3,7 +3,7 @@
 import pytest
 
 from runmend.runbook import compile_runbook
-from runmend.runbook.kubectl import SUPPORTED
+from runmend.runbook.kubectl import LISTED
 from tests.unit.runbooks import CRITERIA, SEED, changed, compiled, said
 
 
@@ -43,8 +43,8 @@ from tests.unit.runbooks import CRITERIA, SEED, changed, compiled, said
             "- **command**: `kubectl get",
             "- **command**: run `kubectl get",
             (
-                "rb.md:35: error: the command is mixed with other text; put the whole command, and nothing else, in "
-                "one pair of backticks"
+                "rb.md:35: error: the command is mixed with other text; put each command, and nothing else, in "
+                "one pair of backticks, in an item of a list, or in a code block"
             ),
         ),
         (
@@ -142,7 +142,7 @@ def test_all_errors_of_a_file_are_said_in_one_go_in_the_order_of_its_lines() -> 
         (
             "rb.md:34: error: kubectl exec is refused: it runs a command inside a container, and nobody can tell "
             "what that changed; "
-            f"write what should change; supported are {SUPPORTED}"
+            f"write what should change; {LISTED}"
         ),
         (
             'rb.md:41: error: the Deployment is "web"; '

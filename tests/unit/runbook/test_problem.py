@@ -32,11 +32,30 @@ def test_else_the_conditions_that_the_changing_actions_begin_with() -> None:
     assert plan.steps[1].state == "CrashLoopBackOff"
 
 
-def test_of_conditions_that_are_no_state_of_containers_any_is_the_problem() -> None:
-    plan = compiled(RUNNING, ("If pod is in ImagePullBackOff,", "If the Deployment has more than 5 replicas,")).plan
+def test_of_troubles_that_are_no_state_of_containers_any_is_the_problem() -> None:
+    plan = compiled(RUNNING, ("If pod is in ImagePullBackOff,", "If the Deployment is paused,")).plan
 
-    assert (plan.state, plan.problem_expression) == (None, "(workload.replicas > 5)")
+    assert (plan.state, plan.problem_expression) == (None, "(workload.paused)")
     assert plan.steps[1].gate == plan.problem_expression
+
+
+@pytest.mark.parametrize(
+    "gate", ["the Deployment has more than 5 replicas", "there is a previous revision", "`pods.size() > 1`"]
+)
+def test_what_may_be_so_of_a_healthy_target_is_no_problem(gate: str) -> None:
+    found = compiled(RUNNING, ("If pod is in ImagePullBackOff,", f"If {gate},"))
+
+    assert (found.plan.state, found.plan.problem_expression) == (None, "")
+    assert found.plan.steps[1].gate
+    assert [note.kind for note in found.warnings] == ["no-problem"]
+
+
+def test_of_a_condition_in_parts_the_trouble_is_the_problem() -> None:
+    plan = compiled(
+        RUNNING, ("If pod is in ImagePullBackOff,", "If the Deployment is paused and there is a previous revision,")
+    ).plan
+
+    assert plan.problem_expression == "(workload.paused)"
 
 
 def test_else_the_state_that_a_criterion_leaves() -> None:

@@ -11,7 +11,7 @@ from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import read_document
 from runmend.runbook.forms import FORMS, Form, Place
-from runmend.runbook.kubectl import SUPPORTED
+from runmend.runbook.kubectl import LISTED
 from runmend.runbook.phrases import seconds_in
 from runmend.runbook.sentences import read_sentence
 from tests.builders import events_query
@@ -243,7 +243,7 @@ def test_a_query_with_another_verb_is_kept_as_manual_with_a_warning() -> None:
     assert said == [
         (
             'rb.md:4: warning: the query will be reported as not done: the verb "top" is not supported yet; '
-            f"supported are {SUPPORTED} [not-diagnosed]"
+            f"{LISTED} [not-diagnosed]"
         )
     ]
 
@@ -344,6 +344,42 @@ def test_a_sentence_about_a_node(text: str, expression: str) -> None:
     assert read is not None
     assert (read.expression, read.must) == (expression, "become")
     compiled(read.expression)
+
+
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("Memory usage stays below the limit", "c.usage.memory * 100 < 100 * c.limits.memory"),
+        ("The container's memory usage stays under 80 % of its limit", "c.usage.memory * 100 < 80 * c.limits.memory"),
+        ("Memory usage is within its request", "c.usage.memory * 100 <= 100 * c.requests.memory"),
+        ("CPU usage never exceeds 90% of the CPU limit", "c.usage.cpu * 100 <= 90 * c.limits.cpu"),
+        ("CPU utilization stays below 500m", "c.usage.cpu < 500"),
+        ("CPU usage stays below 1.5 cores", "c.usage.cpu < 1500"),
+        ("Memory consumption of all pods remains under 512 MB", f"c.usage.memory < {512 * 1000**2}"),
+        ("RAM usage stays below 1.5GiB", f"c.usage.memory < {1536 * 1024**2}"),
+        ("Memory usage remains at most 400Mi", f"c.usage.memory <= {400 * 1024**2}"),
+    ],
+)
+def test_a_sentence_about_what_is_used(text: str, asks: str) -> None:
+    expression = expression_of(text)
+
+    assert expression == f"pods.size() > 0 && pods.all(p, p.containers.all(c, c.must_end || {asks}))"
+    assert compiled(expression).usage == {"pods"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Memory usage stays above the limit",
+        "Memory usage stays below 80%",
+        "Memory usage stays below 500 potatoes",
+        "CPU usage stays below 1Gi",
+        "Memory usage stays below 1.2.3Mi",
+        "Memory usage of the node stays below 80% of its limit",
+    ],
+)
+def test_what_is_used_is_compared_with_what_it_can_be(text: str) -> None:
+    assert read_sentence(text) is None
 
 
 @pytest.mark.parametrize("text", ["Node is happy", "Node is CrashLoopBackOff", "Node moves from Ready to NotReady"])

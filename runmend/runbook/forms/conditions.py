@@ -1,0 +1,142 @@
+"""What may hold before anything is done."""
+
+from typing import Final
+
+from runmend.runbook.forms.words import ANY_CONTAINER, COMPARED, COUNT, IS, RESTART_COUNT, ROLLED_OUT, WELL, WHOSE, Form
+from runmend.runbook.phrases import STATE
+
+FORMS: Final = (
+    Form(
+        rf"(?:(?:the|a|any|affected|pods?) )*(?:pod|container|its container|init container)s?(?: status| state)? {IS}"
+        rf"(?: in)?(?: an?| the)? (?P<shown>{STATE})(?: state| status)?",
+        "{shown}",
+        ("Pod is in ImagePullBackOff", "The container is currently stuck in CrashLoopBackOff", "Pod is Evicted"),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:containers?|pods?) (?:is|are|was|were|has been|have been|gets?) (?:last )?"
+        rf"(?:(?:terminated|killed|ended) )?(?:(?:for|by|as|with|because of) (?:an? |the )?)?(?P<ended>{STATE})",
+        'terminated("{ended}")',
+        ("Container was OOMKilled", "Container was terminated for OOMKilled"),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:container )?last (?:termination|state)(?: reason)? (?:is|was) (?P<ended>{STATE})",
+        'terminated("{ended}")',
+        ("Last termination reason is OOMKilled",),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:container |last )*exit code (?:is|was) {COUNT}",
+        ANY_CONTAINER.format("c.exit_code == {count} || c.last_exit_code == {count}"),
+        ("Exit code is 137",),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:containers?|pods?) (?:has |have )?restarted {COMPARED} {COUNT}(?: times?)?",
+        ANY_CONTAINER.format("c.restarts {compared} {count}"),
+        ("Container has restarted more than 3 times",),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{RESTART_COUNT} (?:is |are )?{COMPARED} {COUNT}",
+        ANY_CONTAINER.format("c.restarts {compared} {count}"),
+        ("Restart count is above 5", "Restart count exceeds 3"),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:pods?|phase)(?: (?:phase|status) of the pod)?(?: phase| status)? (?:is|are)(?: still| stuck)*"
+        r"(?: in)?(?: phase| state)? (?P<phase>pending|failed|succeeded|unknown)(?: phase| state)?",
+        "pods.exists(p, p.phase == '{phase}')",
+        ("Pod is Pending", "Pod phase is Failed"),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:pods?|containers?) (?:(?:is|are) (?:not|no longer) {WELL}|(?:is|are) (?:unhealthy|unready))",
+        "pods.exists(p, !p.running)",
+        ("Pod is not Ready", "Pods are unhealthy"),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"(?:no|none of the) (?:pods?|replicas?|containers?) (?:is|are) {WELL}|"
+        rf"{WHOSE}(?:deployment|workload) has no {WELL} (?:pods?|replicas?)",
+        "!pods.exists(p, p.running)",
+        ("No pod is Ready", "The Deployment has no available replicas"),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:pods?) (?:is|are|could|can|has|have) (?:not (?:be )?(?:been )?scheduled|no node)",
+        "pods.exists(p, !p.scheduled)",
+        ("Pod is not scheduled",),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload) (?:has|wants|must have|runs) {COMPARED} {COUNT} (?:pods?|replicas?)",
+        "workload.replicas {compared} {count}",
+        ("The Deployment has at least 2 replicas", "Deployment has more than 1 replica"),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload|rollout) (?:is|must)(?: be)? paused",
+        "workload.paused",
+        ("The Deployment is paused",),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload|rollout) (?:is|must) not (?:be )?paused",
+        "!workload.paused",
+        ("The Deployment is not paused", "Rollout must not be paused"),
+        where="condition",
+    ),
+    Form(
+        rf"{WHOSE}(?:deployment|workload) has (?:a|any) previous revision|"
+        r"(?:there is )?a previous revision(?: exists)?",
+        "workload.previous_revision != null",
+        ("The Deployment has a previous revision", "There is a previous revision"),
+        where="condition",
+    ),
+    Form(
+        rf"(?:a )?{WHOSE}(?:rollout|roll-out) (?:(?:is|has) )?(?:in progress|under way|incomplete|stuck|"
+        r"not (?:complete|completed|finished))",
+        f"!({ROLLED_OUT})",
+        ("A rollout is in progress", "The rollout has not completed"),
+        where="condition",
+        trouble=True,
+    ),
+    Form(
+        r"(?:the )?namespace (?:is|must be) (?P<namespace>[a-z0-9-]+)",
+        "pods.exists(p, p.namespace == '{namespace}')",
+        ("Namespace is staging",),
+        where="condition",
+    ),
+    Form(
+        r"(?:the )?namespace (?:is|must) not (?:be )?(?P<namespace>[a-z0-9-]+)",
+        "!pods.exists(p, p.namespace == '{namespace}')",
+        ("Namespace is not kube-system",),
+        where="condition",
+    ),
+    Form(
+        r"(?:the |affected )*pod (?:must be|is|should be|has to be|must) (?:owned|managed|controlled|created) by "
+        r"(?:a |an |the )?(?P<owner>\w+)",
+        "",
+        ("Pod must be owned by a Deployment", "Pod is managed by a StatefulSet"),
+        where="condition",
+    ),
+    Form(
+        r"(?P<labels>(?:requires?|required|needs|optional(?:ly)?|no)\b.*)",
+        "",
+        ("Requires: `namespace`, `pod` labels (and optional `container`)", "Requires: no labels"),
+        where="condition",
+    ),
+)
