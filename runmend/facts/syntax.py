@@ -6,7 +6,7 @@ published specification; the fields that are read of it are described here, all 
 
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, cached_property
 from itertools import count
 from typing import Any, Final
 
@@ -111,9 +111,7 @@ def _class(name: str) -> Any:  # noqa: ANN401  a class that is made here
 
 
 class Node:
-    """One part of an expression."""
-
-    __slots__ = ("_checked", "expr")
+    """One part of an expression. What it is told of is kept: expressions are judged again and again."""
 
     def __init__(self, checked: Any, expr: Any) -> None:  # noqa: ANN401  messages of a class that is made here
         self._checked = checked
@@ -143,7 +141,7 @@ class Node:
             type_url="type.googleapis.com/cel.expr.CheckedExpr", value=checked.SerializeToString()
         ).SerializeToString()
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """`const`, `ident`, `select`, `call`, `list`, `struct`, `comprehension`."""
         return next((field.name for field, _ in self.expr.ListFields() if field.name != "id"), "")
@@ -151,12 +149,12 @@ class Node:
     def _part(self, expr: Any) -> "Node":  # noqa: ANN401  a message of a class that is made here
         return Node(self._checked, expr)
 
-    @property
+    @cached_property
     def function(self) -> str:
         """The name of what it calls, an operator's as CEL writes it inside (`_&&_`); empty where it calls nothing."""
         return str(self.expr.call.function) if self.kind == "call" else ""
 
-    @property
+    @cached_property
     def operands(self) -> tuple["Node", ...]:
         """What it is made of, in the order of its text."""
         expr = self.expr
@@ -199,7 +197,7 @@ class Node:
             case _:
                 return "map", variable, among, self._part(step.args[1].list.elements[0])
 
-    @property
+    @cached_property
     def quantified(self) -> tuple[str, str, "Node", "Node"] | None:
         """The macro where it is `all` or `exists`, which are decided by single elements; None where it is neither."""
         if self.kind != "comprehension":
@@ -207,7 +205,7 @@ class Node:
         macro = self.macro
         return macro if macro[0] in ("all", "exists") else None
 
-    @property
+    @cached_property
     def step(self) -> str:
         """The name of the earlier step that it is, `steps["read"]`; empty where it is none."""
         if self.function != "_[_]":
@@ -215,7 +213,7 @@ class Node:
         among, key = self.operands
         return str(key.constant) if among.path == ("steps",) and isinstance(key.constant, str) else ""
 
-    @property
+    @cached_property
     def path(self) -> tuple[str, ...]:
         """`pod.owner.kind` in parts, an earlier step's name with `steps` before it; empty where it is no such path."""
         if self.step:
@@ -235,7 +233,7 @@ class Node:
         written = self.expr.const
         return next((value for _, value in written.ListFields()), None)
 
-    @property
+    @cached_property
     def text(self) -> str:
         """It, written anew."""
         parts = self.operands

@@ -9,7 +9,7 @@ lived, and each write be made as often.
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ from typing import Any, Final
 
 import httpx
 from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import Client, WorkflowHandle
 
 from runmend.alerts.alert import Target
 from runmend.bridge import create_app
 from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
-from runmend.kube.answers import Json
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
 from runmend.local.demo.broken import SCENARIOS, Breaking, Scenario, webhook
@@ -144,7 +144,7 @@ class Matrix:
     async def every_point(self, say: Say) -> Row:
         """Kill at every request, before and after; what differed."""
         lived = await self.run(None)
-        row = Row(lived.end["runbook"], self.scenario.name, len(lived.asked), lived.writes.total())
+        row = Row(lived.end.get("runbook", ""), self.scenario.name, len(lived.asked), lived.writes.total())
         counts = f"{row.requests} requests, {row.writes} writes"
         say(f"{self.scenario.name}, its worker lived: {lived.end['outcome']}, {counts}")
         if lived.end["outcome"] != self.scenario.expects:
@@ -182,11 +182,16 @@ class Matrix:
                 working.run, target = await self._start(name, kubeconfig)
                 async with self._worker(name, kubeconfig) as worker:
                     killer.worker = worker
-                    result = await self._ended(working.run, killer, name, kubeconfig)
+                    try:
+                        told = _told(await self._ended(working.run, killer, name, kubeconfig))
+                    except TimeoutError:
+                        told = {"outcome": f"not ended within {PATIENCE:.0f} s: {await working.waits_for()}"}
                 killer.worker = None  # what is asked from here on is the matrix's own question
                 with closing(Cluster(Connection.to(kubeconfig, None))) as cluster:
                     spec = await asyncio.to_thread(cluster.read, target.kind, target.namespace, target.name)
-            return Ran(_told(result, spec["spec"]), killer.writes, tuple(killer.asked), killer.reached, killer.taken)
+            return Ran(
+                {**told, "the target": spec["spec"]}, killer.writes, tuple(killer.asked), killer.reached, killer.taken
+            )
 
     async def _ended(self, run: Handle, killer: Killer, name: str, kubeconfig: Path) -> RunResult:
         """How it ended; where its worker was killed, by another one's work."""
@@ -243,16 +248,26 @@ class Working:
         """Its type; of a step, the action's id. For any thread."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._described(), self.loop))
 
-    async def _described(self) -> str:
+    async def waits_for(self) -> str:
+        """What the run waits for, in words."""
+        return "; ".join(
+            f"{each.activity_type.name}, try {each.attempt}: {each.last_failure.message}"
+            for each in await self._pending()
+        )
+
+    async def _pending(self) -> Sequence[PendingActivityInfo]:
         assert self.run is not None
-        pending = (await self.run.describe()).raw_description.pending_activities
+        return (await self.run.describe()).raw_description.pending_activities
+
+    async def _described(self) -> str:
+        pending = await self._pending()
         begun = [each for each in pending if each.state in _STARTED]
         # A look at the window may still be under way when the check has begun.
         newest = max(begun, key=lambda each: each.last_started_time.ToNanoseconds(), default=None)
         return newest.activity_type.name if newest else "nobody"
 
 
-def _told(result: RunResult, spec: Json) -> dict[str, Any]:
+def _told(result: RunResult) -> dict[str, Any]:
     return {
         "runbook": result.runbook_id,
         "outcome": str(result.outcome),
@@ -260,7 +275,6 @@ def _told(result: RunResult, spec: Json) -> dict[str, Any]:
         "changes": [change.model_dump(mode="json") for change in result.changes],
         "pods that were taken away": len(result.removed),
         "verdicts": [(verdict.text, str(verdict.status)) for verdict in result.verdicts],
-        "the target": spec,
     }
 
 
