@@ -16,12 +16,14 @@ from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
 from runmend.language.verbs import verb
 from runmend.language.verbs.pods import controller, has_ended, is_ready, removed
-from runmend.plan.change import POD_SPEC, TEMPLATE, Change, Json
+from runmend.plan.change import POD_SPEC, TEMPLATE, Change, Json, taints_changed
 from runmend.plan.messages import StepCall
 from runmend.plan.reasons import RESTRICTED
 from runmend.plan.removal import named
 
 REPLICAS = ("spec", "replicas")
+LABELS = ("metadata", "labels")
+NO_EXECUTE = "NoExecute"
 ON_DELETE = "OnDelete"
 _HARMLESS = frozenset({"resources"})
 """What of a container may change without another program being run."""
@@ -44,9 +46,26 @@ def risk_of(now: TargetNow, changes: tuple[Change, ...], call: StepCall, kind: v
     Raises:
         NotYet: nothing serves, for the silence of nodes alone.
     """
-    if not call.protect_serving or now.workload is None:
+    if not call.protect_serving:
         return None
+    if now.workload is None:
+        return _of_node(changes) if now.target.kind == "Node" else None
     return _of_scaling(now, now.workload, changes) or _of_template(now, now.workload, changes, call, kind)
+
+
+def _of_node(changes: tuple[Change, ...]) -> Risk | None:
+    """What of a node's own fields takes pods away from it: a taint that ends those that do not tolerate it, whatever
+    their budgets say, and a label that DaemonSets may ask for.
+    """
+    for key, effect in (taint for change in changes for taint in taints_changed(change)[0]):
+        if effect == NO_EXECUTE:
+            words = f"the taint {key}:{effect} would end the node's pods that do not tolerate it, whatever budgets say"
+            return Risk(f"{words}; `kubectl drain` heeds them", "a taint would end pods")
+    for change in changes:
+        if change.path[: len(LABELS)] == LABELS and change.before is not None:
+            words = f"label {change.path[-1]} would change, and pods of DaemonSets that ask for it would be taken away"
+            return Risk(words, "a label that pods may ask for would change")
+    return None
 
 
 def _of_template(

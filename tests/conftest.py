@@ -1,5 +1,6 @@
 """Options of the whole test suite; pytest reads them here because a subfolder's conftest is loaded too late."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -42,6 +43,18 @@ hypothesis.settings.load_profile("tests")
 def pytest_configure() -> None:
     """What is printed is as wide as its text, whatever the terminal, or the process that runs the tests, says."""
     os.environ.pop("COLUMNS", None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What was imported and collected stays: the garbage collector looks for none of it, now or while tests run."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

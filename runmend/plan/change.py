@@ -31,6 +31,10 @@ ITEM_KEYS: Final[Mapping[str, str]] = {
     "hostAliases": "ip",
 }
 """Lists whose entries have names, and by which key; the API server merges them by it too."""
+TAINTS: Final[Path] = ("spec", "taints")
+"""A node's list to which its controllers add and from which they take away: a change of it is what it adds and takes
+away, whatever stands beside that.
+"""
 _NAMES_OF_LISTS: Final = {(name,) for name in ITEM_KEYS}
 TEMPLATE: Final[Path] = ("spec", "template")
 POD_SPEC: Final[Path] = (*TEMPLATE, "spec")
@@ -235,7 +239,50 @@ def _put(at: Any, path: Path, key: str, value: JsonValue, place: int | None) -> 
 
 def stands(change: Change, live: Json) -> bool:
     """Whether an object still has what was written: the same, with what the API server adds to it."""
+    if change.path == TAINTS:
+        return _taints_stand(change, value_at(live, TAINTS))
     return covers(value_at(live, change.path), change.after, change.path)
+
+
+def _taints_stand(change: Change, live: JsonValue) -> bool:
+    (added, lost), now = taints_changed(change), _taints(live)
+    return added.items() <= now.items() and not now.keys() & set(lost)
+
+
+def _taints_back(change: Change, live: Json) -> JsonValue:
+    """A node's taints with a change of them taken back: without what it added, with what it took away."""
+    before, after = _taints(change.before), _taints(change.after)
+    kept = [each for each in _listed(value_at(live, TAINTS)) if before.get(_taint(each)) == after.get(_taint(each))]
+    lost = [each for each in _listed(change.before) if before[_taint(each)] != after.get(_taint(each))]
+    return [*kept, *lost] or None
+
+
+def _listed(value: JsonValue) -> list[Json]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _taint(each: Json) -> tuple[str, str]:
+    return str(each.get("key")), str(each.get("effect"))
+
+
+def _taints(value: JsonValue) -> dict[tuple[str, str], str]:
+    """A node's taints: key and effect → value."""
+    return {_taint(each): str(each.get("value") or "") for each in _listed(value)}
+
+
+def taints_changed(
+    change: Change, *, back: bool = False
+) -> tuple[dict[tuple[str, str], str], tuple[tuple[str, str], ...]]:
+    """What a change adds to a node's taints or gives another value, and what it takes away; or what taking it back
+    does. Nothing of a change of anything else.
+    """
+    if change.path != TAINTS:
+        return {}, ()
+    before, after = _taints(change.before), _taints(change.after)
+    if back:
+        before, after = after, before
+    added = {taint: value for taint, value in after.items() if before.get(taint) != value}
+    return added, tuple(taint for taint in before if taint not in after)
 
 
 def covers(live: Any, written: Any, path: Path) -> bool:  # noqa: ANN401  JSON
@@ -271,7 +318,8 @@ def taken_back(changes: Iterable[Change], live: Json) -> tuple[Json, tuple[Chang
     left = []
     for change in reversed(tuple(changes)):
         if stands(change, live):
-            live = with_value(live, change.path, change.before, change.place)
+            before = _taints_back(change, live) if change.path == TAINTS else change.before
+            live = with_value(live, change.path, before, change.place)
             for number in range(1, change.made + 1):
                 if value_at(live, change.path[:-number]) == {}:
                     live = with_value(live, change.path[:-number], None)

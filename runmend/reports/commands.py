@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Iterable
 
 from runmend.alerts.alert import Target
-from runmend.plan.change import Change, as_patch
+from runmend.plan.change import TAINTS, Change, as_patch, taints_changed
 
 UNSCHEDULABLE = ("spec", "unschedulable")
 
@@ -37,5 +37,14 @@ def _by_hand(target: Target, changes: tuple[Change, ...], *, back: bool) -> str:
     if [change.path for change in changes] == [UNSCHEDULABLE]:
         wanted = changes[0].before if back else changes[0].after
         return kubectl(target, "cordon" if wanted else "uncordon", target.name)
+    if [change.path for change in changes] == [TAINTS]:
+        return kubectl(target, "taint", "node", target.name, *_taints(changes[0], back=back))
     patch = json.dumps(as_patch(changes, back=back), ensure_ascii=False, separators=(",", ":"))
     return kubectl(target, "patch", resource(target), "-p", patch)
+
+
+def _taints(change: Change, *, back: bool) -> tuple[str, ...]:
+    """How `kubectl taint` says a change of a node's taints: others' stay as they are."""
+    added, lost = taints_changed(change, back=back)
+    said = [f"{key}{f'={value}' if value else ''}:{effect}" for (key, effect), value in added.items()]
+    return (*said, *(f"{key}:{effect}-" for key, effect in lost), *(["--overwrite"] if added else []))

@@ -13,6 +13,8 @@ MOST_COMMANDS: Final = 20
 _JOINS: Final = re.compile(r"(?:[\s,;.]|and|then|&&|followed by)*", re.IGNORECASE)
 """What may stand between two commands, and means that they are done in order."""
 
+_OF_YAML: Final = re.compile(r"\s*[|>][+-]?(?:\s|$)")
+
 
 @dataclass(frozen=True, slots=True)
 class Written:
@@ -48,6 +50,13 @@ def read_commands(named: Named, report: Report) -> Commands | None:
     commands: list[Written] = []
     comments: list[tuple[str, int]] = []
     for text, line in texts:
+        if _OF_YAML.match(text):
+            report.error(
+                line,
+                "the command begins with | or >, which begins a block in YAML, and none in Markdown",
+                "write the command behind the colon, or in a code block below it",
+            )
+            return None
         try:
             found = split_commands(text)
         except ShellSyntax as error:

@@ -91,6 +91,15 @@ def test_what_is_optional_is_not_waited_for(namespace: Namespace) -> None:
     assert not told(namespace)
 
 
+def test_a_volume_that_no_container_mounts_is_not_waited_for(namespace: Namespace) -> None:
+    pod = a_pod_with(CONFIG)
+    del pod["spec"]["containers"][0]["volumeMounts"]
+    namespace.create("pods", pod)
+
+    eventually(lambda: "running" in state_of(namespace))
+    assert not told(namespace)
+
+
 @pytest.mark.parametrize(
     ("source", "says"),
     [

@@ -2,22 +2,19 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
 from pathlib import Path
-
-from temporalio.client import Client
+from traceback import format_exception
 
 from runmend.core.settings import PREFIX
 from runmend.local.demo.broken import SCENARIOS
 from runmend.local.shipped import shipped_runbooks
 from runmend.runbook.loader import load_directory
-from runmend.runs.connection import register_search_attributes
-from runmend.runs.converter import data_converter
-from tests.crash.matrix import AT_ONCE, Hurried, Matrix, Row, scenario_for
+from tests.crash.matrix import AT_ONCE, Row, prepare, run_scenario, scenario_for
 from tests.dev_server import dev_server
 
 
@@ -32,36 +29,42 @@ def main() -> None:
     )
     parser.add_argument("--runbooks", type=Path, help="a directory of runbooks (default: those that ship)")
     parser.add_argument(
-        "--at-once", type=int, default=AT_ONCE, help="how many runs there are at a time (default: %(default)s)"
+        "--at-once",
+        type=int,
+        default=AT_ONCE,
+        help="how many runs of a scenario there are at a time (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--processes",
+        type=int,
+        default=os.cpu_count(),
+        help="how many scenarios there are at a time, each with a process of its own (default: %(default)s)",
     )
     given = parser.parse_args()
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
-    # That requests of the killed get no answer is logged as if it were news.
-    logging.disable(logging.CRITICAL)
     began = time.monotonic()
-    with dev_server() as address:
-        rows = asyncio.run(_run(address, given))
+    directory = given.runbooks or shipped_runbooks()
+    plans = load_directory(directory).plans.values()
+    scenarios = given.scenario or [scenario_for(plan).name for plan in plans]
+    with (
+        dev_server() as address,
+        ProcessPoolExecutor(given.processes, get_context("spawn"), max_tasks_per_child=1) as processes,
+    ):
+        asyncio.run(prepare(address))
+        running = {processes.submit(run_scenario, address, name, directory, given.at_once): name for name in scenarios}
+        rows = []
+        for each in as_completed(running):
+            if error := each.exception():
+                print(f"✗ {running[each]}: {''.join(format_exception(error))}", flush=True)
+                rows.append(Row("", running[each], differences=[f"it could not be run to its end: {error}"]))
+            else:
+                rows.append(each.result())
     failed = _print(rows)
     print(f"{time.monotonic() - began:.0f} s")
     sys.stdout.flush()
     # The SDK's threads may abort an interpreter that ends in the ordinary way (temporalio/sdk-python#300).
     os._exit(1 if failed else 0)
-
-
-async def _run(address: str, given: argparse.Namespace) -> list[Row]:
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * given.at_once))
-    client = await Client.connect(address, data_converter=data_converter)
-    await register_search_attributes(client)
-    directory = given.runbooks or shipped_runbooks()
-    plans = load_directory(directory).plans.values()
-    scenarios = [SCENARIOS[name] for name in given.scenario or ()] or [scenario_for(plan) for plan in plans]
-    catalog, slots = Hurried(directory), asyncio.Semaphore(given.at_once)
-    of_alert = {alertname: plan.runbook_id for plan in plans for alertname in plan.alertnames}
-    async with asyncio.TaskGroup() as group:
-        matrices = [Matrix(client, of_alert[scenario.alertname], scenario, catalog, slots) for scenario in scenarios]
-        rows = [group.create_task(each.every_point(lambda line: print(line, flush=True))) for each in matrices]
-    return [row.result() for row in rows]
 
 
 def _print(rows: list[Row]) -> bool:

@@ -60,7 +60,7 @@ class Killer:
             request = request_of(scope)
             mine = await self._is_mine(request)
             if mine and self.point and self.point.moment == "before":
-                self._kill(self.worker)
+                await self._kill(self.worker, send)
                 return
 
             async def answered(message: Message) -> None:
@@ -71,7 +71,7 @@ class Killer:
 
             await app(scope, replayed(body), answered)
             if mine:
-                self._kill(self.worker)
+                await self._kill(self.worker, send)
 
         return watched
 
@@ -94,10 +94,13 @@ class Killer:
             options = json.loads(body)
             self.taken[options.get("deleteOptions", options)["preconditions"]["uid"]] += 1
 
-    def _kill(self, worker: Started) -> None:
+    async def _kill(self, worker: Started, send: Send) -> None:
         os.kill(worker.pid, signal.SIGKILL)
         self.reached = True
         self.loop.call_soon_threadsafe(self.killed.set)
+        # For nobody: the server logs requests that have no answer.
+        await send({"type": "http.response.start", "status": 503, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
 
 
 def request_of(scope: Scope) -> str:

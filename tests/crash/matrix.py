@@ -10,8 +10,10 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -32,6 +34,8 @@ from runmend.plan.messages import RunResult
 from runmend.plan.plan import Plan
 from runmend.runbook import Catalog
 from runmend.runbook.loader import Loaded
+from runmend.runs.connection import register_search_attributes
+from runmend.runs.converter import data_converter
 from tests.commands import Started, started_command
 from tests.crash.killer import Killer
 from tests.crash.points import Point, Ran, differences, points_of, polled, unmet
@@ -93,20 +97,45 @@ class Row:
     differences: list[str] = field(default_factory=list)
 
 
+async def prepare(address: str) -> None:
+    """Register our search attributes at a Temporal server."""
+    await register_search_attributes(await Client.connect(address))
+
+
+def run_scenario(address: str, name: str, directory: Path, at_once: int = AT_ONCE, *, quiet: bool = False) -> Row:
+    """Kill at every request of a scenario's run, before and after. For a process of its own, or the only one of its
+    process: sandboxes take turns in it.
+
+    Args:
+        address: of a Temporal server that is prepared.
+        name: the scenario's.
+        directory: of the runbooks.
+        at_once: how many runs there are at a time.
+        quiet: whether to print nothing.
+    """
+
+    async def run() -> Row:
+        # What waits in a thread for an embedded cluster must not keep others from beginning.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * at_once))
+        client = await Client.connect(address, data_converter=data_converter)
+        matrix = Matrix(client, SCENARIOS[name], Hurried(directory), asyncio.Semaphore(at_once))
+        return await matrix.every_point((lambda _: None) if quiet else partial(print, flush=True))
+
+    return asyncio.run(run())
+
+
 @dataclass
 class Matrix:
     """Runs of one scenario on one Temporal server.
 
     Args:
         client: of the server.
-        runbook: the id of the runbook for it.
         scenario: what is broken.
         catalog: the runbooks.
         slots: how many runs there are at a time.
     """
 
     client: Client
-    runbook: str
     scenario: Scenario
     catalog: Catalog
     slots: asyncio.Semaphore
@@ -115,7 +144,7 @@ class Matrix:
     async def every_point(self, say: Say) -> Row:
         """Kill at every request, before and after; what differed."""
         lived = await self.run(None)
-        row = Row(self.runbook, self.scenario.name, len(lived.asked), lived.writes.total())
+        row = Row(lived.end["runbook"], self.scenario.name, len(lived.asked), lived.writes.total())
         counts = f"{row.requests} requests, {row.writes} writes"
         say(f"{self.scenario.name}, its worker lived: {lived.end['outcome']}, {counts}")
         if lived.end["outcome"] != self.scenario.expects:
@@ -176,7 +205,7 @@ class Matrix:
         """Break something and post the alert: the run, and its target. No worker is there yet."""
         connection = Connection.to(kubeconfig, None)
         with closing(Cluster(connection)) as cluster:
-            broken = await Breaking(connection, cluster).make(self.scenario)
+            broken = await Breaking(connection, cluster, seconds=PATIENCE).make(self.scenario)
             app = create_app(Settings(cluster=name, nodes="*"), self.client, cluster, self.catalog)
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bridge") as bridge:
                 body = webhook(broken, cluster=name)
@@ -225,6 +254,7 @@ class Working:
 
 def _told(result: RunResult, spec: Json) -> dict[str, Any]:
     return {
+        "runbook": result.runbook_id,
         "outcome": str(result.outcome),
         "steps": [(step.action_id, str(step.status)) for step in result.steps],
         "changes": [change.model_dump(mode="json") for change in result.changes],
@@ -238,6 +268,6 @@ def _told(result: RunResult, spec: Json) -> dict[str, Any]:
 def _quiet_worker(env: dict[str, str]) -> Iterator[Started]:
     with (
         Path(os.devnull).open("wb") as nothing,
-        started_command(("worker",), env, (nothing.fileno(), nothing.fileno())) as worker,
+        started_command(("worker",), env, (nothing.fileno(), nothing.fileno()), timeout=PATIENCE) as worker,
     ):
         yield worker

@@ -207,11 +207,11 @@ def described(kubectl: Kubectl, shop: Shop, name: str = "web", kind: str = "Depl
     return [(event_type, reason, message) for event_type, reason, message in rows]
 
 
-def waiting(pod: Pod) -> list[str]:
-    """The containers of a pod whose image cannot be pulled, init containers too."""
+def waiting(pod: Pod, reasons: Sequence[str] = NOT_PULLED) -> list[str]:
+    """The containers of a pod that wait for one of these reasons, by default for an image, init containers too."""
     status = pod["status"]
     every = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
-    return [each["name"] for each in every if each["state"].get("waiting", {}).get("reason") in NOT_PULLED]
+    return [each["name"] for each in every if each["state"].get("waiting", {}).get("reason") in reasons]
 
 
 def ready(pod: Pod) -> bool:
@@ -243,14 +243,15 @@ def a_workload(kind: str) -> tuple[str, Json]:
             raise AssertionError(kind)
 
 
-def firing(pods: Sequence[Pod], **labels: str) -> Json:
-    """Alertmanager's webhook for the containers of these pods that cannot pull, with further labels on each alert.
+def firing(pods: Sequence[Pod], reasons: Sequence[str] = NOT_PULLED, **labels: str) -> Json:
+    """Alertmanager's webhook for the containers of these pods that wait for one of these reasons, by default for what
+    cannot be pulled, with further labels on each alert.
 
     Its fingerprints are of the labels, as Alertmanager's are, so that the same alert posted twice is the same episode.
     """
     webhook: Json = json.loads(PAYLOAD.read_text())
     example = webhook["alerts"][0]
-    webhook["alerts"] = [_alert(example, pod, container, labels) for pod in pods for container in waiting(pod)]
+    webhook["alerts"] = [_alert(example, pod, container, labels) for pod in pods for container in waiting(pod, reasons)]
     assert webhook["alerts"], "nothing is broken"
     return webhook
 

@@ -28,12 +28,12 @@ from runmend.language.admission import HELD
 from runmend.plan.messages import RunResult
 from tests.builders import GOOD, MISSING, a_runbook
 from tests.cli.installation import runmend
-from tests.cluster.api import MERGE, Cluster, Json, Namespace, a_pull_secret, eventually
+from tests.cluster.api import MERGE, Cluster, Json, Namespace, a_deployment, a_pull_secret, eventually
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.kubectl import Kubectl
 from tests.cluster.processes import Processes, clean_environment
 from tests.e2e.installation import ROOT, Installation, Temporal, account
-from tests.e2e.shop import Shop, a_workload, firing
+from tests.e2e.shop import Shop, a_workload, firing, waiting
 from tests.workflow.acts import results
 
 DEPLOY = Path(__file__).parents[2] / "deploy" / "kubernetes"
@@ -112,6 +112,12 @@ KIND_OF = {
     ("get", "jobs"): "Job",
 }
 """The kind of target whose runs need it, and end at observing without it."""
+DELETES_OF = {
+    ("delete", "pods"): "Deployment",
+    ("patch", "statefulsets"): "StatefulSet",
+    ("patch", "daemonsets"): "DaemonSet",
+}
+"""The kind of target whose pod is not deleted without it: a deletion is noted on what owns the pod first."""
 UNKNOWN = {
     ("get", "serviceaccounts"): (CONFIGURED, "unknown for the service account: "),
     ("get", "secrets"): (VALID, f"{SECRET}: unknown: "),
@@ -196,6 +202,9 @@ def ground(
     runbooks = folder / "of-rights"
     runbooks.mkdir()
     (runbooks / "RB_IMAGEPULL.md").write_text(a_runbook(fallback=GOOD))
+    creating = (ROOT / "runbooks/RB_CONTAINER_CREATING.md").read_text()
+    gated = creating[creating.index("    when_all:") : creating.index("---\n\n#")]
+    (runbooks / "RB_CONTAINER_CREATING.md").write_text(creating.replace(gated, ""))
     podless = a_runbook("RB_WORKLOAD", "KubeWorkload").replace("`namespace`, `pod` labels", "`namespace` label")
     (runbooks / "RB_WORKLOAD.md").write_text(podless)
     with real.namespace() as home:
@@ -292,8 +301,33 @@ async def test_a_run_for_a_target_that_it_may_not_read_fails_and_says_which(
         assert ground.wrote(built, shop.name) == []
 
 
+@pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key in DELETES_OF], ids=str)
+async def test_a_run_that_may_not_delete_a_pod_or_note_it_fails_deletes_nothing_and_says_which(
+    ground: Ground, client: Client, built: ControlPlane, right: Right
+) -> None:
+    kind = DELETES_OF[right.key]
+    with a_shop(ground, client, every_right_but(right)) as shop:
+        plural, body = ("deployments", a_deployment()) if kind == "Deployment" else a_workload(kind)
+        spec = body["spec"]["template"]["spec"]
+        spec["volumes"] = [{"name": "config", "configMap": {"name": "web-config"}}]
+        spec["containers"][0]["volumeMounts"] = [{"name": "config", "mountPath": "/config"}]
+        shop.namespace.create(plural, body)
+        creating = ("ContainerCreating",)
+        (pod,) = eventually(lambda: [pod for pod in shop.pods() if waiting(pod, creating)])
+        answers = shop.answers(firing([pod], creating, alertname="KubeContainerWaiting"))
+        failed = await shop.failed(kind=kind)
+
+        assert (answers, failed.kind) == (["started"], Outcome.STEP_FAILED)
+        assert failed.message.startswith("delete_pod: ")
+        assert ground.refused(right, shop.name) in failed.message
+        assert [each["metadata"]["uid"] for each in shop.pods()] == [pod["metadata"]["uid"]]
+        told = [what for what in ground.wrote(built, shop.name) if what != TOLD]
+        noted = [PATCHED] if right.verb == "delete" else []
+        assert {*noted, ("worker", str(right).removeprefix("worker "), 403, False)} == set(told)
+
+
 def test_each_right_of_the_worker_is_taken_away_by_a_test() -> None:
-    assert {right.key for right in OF_THE_WORKER} == {*FAILS_AT, *KIND_OF, *UNKNOWN, REMARKED}
+    assert {right.key for right in OF_THE_WORKER} == {*FAILS_AT, *KIND_OF, *DELETES_OF, *UNKNOWN, REMARKED}
 
 
 @pytest.mark.parametrize("right", [right for right in OF_THE_WORKER if right.key in UNKNOWN], ids=str)
@@ -396,7 +430,7 @@ async def test_a_command_by_somebody_who_may_not_look_says_so_in_one_line(
 async def test_a_recommendation_without_the_right_to_patch_says_that_it_was_not_checked(
     ground: Ground, client: Client, built: ControlPlane, tmp_path: Path
 ) -> None:
-    patch = next(right for right in OF_THE_WORKER if right.verb == "patch")
+    (patch,) = [right for right in OF_THE_WORKER if right.key == ("patch", "deployments")]
     with a_shop(ground, client, every_right_but(patch)) as shop:
         (pod,) = shop.deploy(replicas=1)
         code, said = ground.run_by_hand(tmp_path, pod, "--mode", "recommend")

@@ -269,3 +269,56 @@ def alike(item: Json, name: str) -> Json:
         template["annotations"][RESTARTED_AT[-1]] = "a moment"
     del found["status"]
     return found
+
+
+OF_NODES = [
+    f"kubectl patch node {{node}} {how} -p '{json.dumps(body)}'"
+    for how, body in (
+        ("", {"spec": {"taints": [{"key": "b", "value": "2", "effect": "NoSchedule"}]}}),
+        ("--type merge", {"spec": {"taints": None, "unschedulable": True}}),
+        ("--type=merge", {"metadata": {"labels": {"disk": "slow", "team": None}, "annotations": {"a.example/b": "c"}}}),
+        (
+            "--type json",
+            [
+                {"op": "test", "path": "/spec/taints/0/key", "value": "a"},
+                {"op": "remove", "path": "/spec/taints/0"},
+                {"op": "add", "path": "/metadata/labels/a.example~1b", "value": "c"},
+            ],
+        ),
+    )
+]
+
+
+@pytest.mark.parametrize("text", OF_NODES)
+def test_a_node_is_patched_as_by_kubectl(text: str, shop: Namespace, product: Kube, kubectl: Kubectl) -> None:
+    example = Example(before={}, changes=())
+    kubectls, ours = (f"twin-{OF_NODES.index(text)}-{whose}" for whose in ("kubectl", "runmend"))
+    taints = [{"key": "a", "effect": "NoSchedule"}, {"key": "c", "value": "1", "effect": "PreferNoSchedule"}]
+
+    def its_own(name: str) -> Json:
+        """What of a node no controller writes, our note aside."""
+        found = shop.http.get(f"/api/v1/nodes/{name}").json()
+        metadata, spec = found["metadata"], found["spec"]
+        taints = [taint for taint in spec.get("taints", ()) if not taint["key"].startswith("node.kubernetes.io/")]
+        annotations = metadata.get("annotations", {})
+        kept = {key: annotations[key] for key in annotations if key not in (NOTES, "node.alpha.kubernetes.io/ttl")}
+        return {"labels": metadata["labels"], "annotations": kept, "spec": spec | {"taints": taints}}
+
+    try:
+        for name in (kubectls, ours):
+            metadata = {"name": name, "labels": {"disk": "fast", "team": "shop"}}
+            shop.http.post("/api/v1/nodes", json={"metadata": metadata, "spec": {"taints": taints}}).raise_for_status()
+        kubectl(*words(text, "Node", kubectls, example, shop))
+        result = eventually(lambda: tried(product, of_a_node(text, ours, example, shop)))
+
+        assert result
+        assert result.status is StepStatus.DONE, result
+        assert its_own(ours) == its_own(kubectls)
+    finally:
+        for name in (kubectls, ours):
+            shop.http.delete(f"/api/v1/nodes/{name}")
+
+
+def of_a_node(text: str, name: str, example: Example, shop: Namespace) -> StepCall:
+    target = Target(cluster="test", kind="Node", name=name)
+    return call(text, "Node", name, example, shop).model_copy(update={"target": target})

@@ -1,9 +1,10 @@
-"""`kubectl patch`: fields of a workload, by a strategic merge patch, a JSON merge patch or a JSON patch."""
+"""`kubectl patch`: fields of a workload or a node, by a strategic merge patch, a JSON merge patch or a JSON patch."""
 
 import copy
 from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Mapping as Values
+from itertools import takewhile
 from typing import Any, Final, Literal
 
 import jsonpatch
@@ -11,6 +12,7 @@ from pydantic import JsonValue
 
 from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
+from runmend.core.kinds import Kind
 from runmend.core.names import dns_label
 from runmend.core.wording import quoted
 from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
@@ -21,13 +23,15 @@ from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, by_n
 from runmend.language.verbs.images import images_for, raise_if_already
 from runmend.language.verbs.values import ANY_OF_RUN, checked, one_line
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
-from runmend.plan.change import ITEM_KEYS, POD_SPEC, Change, Json, named
+from runmend.plan.change import ITEM_KEYS, POD_SPEC, TAINTS, Change, Json, named
 from runmend.plan.operations import Operation
 from runmend.plan.reasons import NOT_IN_TEMPLATE
 
 EXAMPLE = """'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"{fallback_image}"}]}}}}'"""
-_KINDS = ("Deployment", "StatefulSet", "DaemonSet")
-_WRITABLE: Final = (("spec",), ("metadata", "labels"), ("metadata", "annotations"))
+_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Node")
+_METADATA: Final = (("metadata", "labels"), ("metadata", "annotations"))
+_WRITABLE: Final = (("spec",), *_METADATA)
+_OF_NODE: Final = (TAINTS, ("spec", "unschedulable"), *_METADATA)
 _PORTS: Final = {
     **ITEM_KEYS,
     "ports": "containerPort",
@@ -54,7 +58,11 @@ def _command(command: Command) -> Operation | None:
         return None
     kind, name, words = target
     good = no_more(words, command, f"patch one {kind.name}")
-    good = in_namespace(command, kind) and good
+    if kind.namespaced:
+        good = in_namespace(command, kind) and good
+    elif "--namespace" in command.flags:
+        command.error("a node is in no namespace", "leave -n out")
+        good = False
     type_ = flag(command, "--type", "strategic")
     if type_ not in ("strategic", "merge", "json"):
         command.error(
@@ -64,20 +72,27 @@ def _command(command: Command) -> Operation | None:
     if "--patch" not in command.flags:
         command.error("the patch is missing", f"write -p {EXAMPLE}")
         return None
-    reading = _Reading(command, type_)
+    reading = _Reading(command, type_, kind)
     body = reading.read(flag(command, "--patch"))
     if reading.failed or not good:
         return None
     arguments = Patch(type=type_, body=body).model_dump(mode="json")
-    return Operation(verb=VERB.words, kind=kind.name, name=name, namespace=NAMESPACE, arguments=arguments)
+    namespace = NAMESPACE if kind.namespaced else ""
+    return Operation(verb=VERB.words, kind=kind.name, name=name, namespace=namespace, arguments=arguments)
 
 
 class _Reading:
     """Walks down one patch, and says of everything that is not wanted where it stands."""
 
-    def __init__(self, command: Command, type_: str) -> None:
+    def __init__(self, command: Command, type_: str, kind: Kind) -> None:
         self._command = command
         self._type = type_
+        self._writable = _WRITABLE if kind.namespaced else _OF_NODE
+        self._may = (
+            "what is under spec, labels or annotations may be patched"
+            if kind.namespaced
+            else "of a node its taints, spec.unschedulable, labels and annotations may be patched"
+        )
         self.failed = False
 
     def read(self, text: str) -> JsonValue:
@@ -104,13 +119,16 @@ class _Reading:
         if not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
             self._error("a JSON patch is a list of steps", """write -p '[{"op":"replace","path":"/…","value":…}]'""")
             return None
+        tested: set[tuple[str, ...]] = set()
         for step in steps:
-            self._step(step if isinstance(step, dict) else {})
+            self._step(step if isinstance(step, dict) else {}, tested)
         return steps
 
-    def _step(self, step: dict[str, JsonValue]) -> None:
+    def _step(self, step: dict[str, JsonValue], tested: set[tuple[str, ...]]) -> None:
+        """One step; `tested` are the places in the list of taints of which an earlier step tests what stands there."""
         pointer = step.get("path")
-        keys = tuple(pointer.split("/")[1:]) if isinstance(pointer, str) else ()
+        keys = _keys(pointer) if isinstance(pointer, str) else ()
+        place = keys[: len(TAINTS) + 1] if keys[: len(TAINTS)] == TAINTS and keys[len(TAINTS) :] else ()
         if step.get("op") not in ("add", "replace", "remove", "test"):
             self._error(
                 f"the step {quoted(str(step.get('op')))} is none of a JSON patch", "write add, replace, remove or test"
@@ -120,8 +138,16 @@ class _Reading:
                 "--type json changes containers by their place in the list, which may be another one's by then",
                 "leave --type out; strategic is kubectl's default",
             )
-        elif not any(keys[: len(way)] == way for way in _WRITABLE):
-            self._error(f"the patch sets {quoted(str(pointer))}", "patch what is under spec, labels or annotations")
+        elif step["op"] == "test":
+            tested.add(place)
+        elif not any(keys[: len(way)] == way for way in self._writable):
+            self._error(f"the patch sets {quoted(str(pointer))}", f"remove it; {self._may}")
+        elif place and place[-1] != "-" and place not in tested:
+            self._error(
+                "--type json changes taints by their place in the list, which may be another one's by then",
+                f"""begin with {{"op":"test","path":"/{"/".join(place)}/key","value":"…"}}; one more is added at """
+                "/spec/taints/-",
+            )
 
     def _value(self, node: Node, path: tuple[str, ...]) -> JsonValue:
         where = _dotted(path)
@@ -183,10 +209,11 @@ class _Reading:
             if isinstance(metadata, dict)
             else []
         )
+        spec = body.get("spec")
+        if isinstance(spec, dict) and ("spec",) not in self._writable:
+            strange += [f"spec.{key}" for key in spec if ("spec", key) not in self._writable]
         for key in strange:
-            self._error(
-                f"the patch sets {quoted(key)}", "remove it; what is under spec, labels or annotations may be patched"
-            )
+            self._error(f"the patch sets {quoted(key)}", f"remove it; {self._may}")
         for path in _LIST_OF:
             listed = _at(body, path)
             where = ".".join(path)
@@ -233,6 +260,11 @@ class _Reading:
 def _dotted(path: tuple[str, ...]) -> str:
     """`spec.containers[0].name`."""
     return ".".join(path).replace(".[", "[") or "whole"
+
+
+def _keys(pointer: str) -> tuple[str, ...]:
+    """The keys of a JSON pointer (RFC 6901)."""
+    return tuple(key.replace("~1", "/").replace("~0", "~") for key in pointer.split("/")[1:])
 
 
 def _number(text: str) -> int | float | str:
@@ -376,8 +408,14 @@ def _interleaved(olds: dict[Any, Any], news: dict[Any, Any]) -> list[Any]:
 def _fields(patch: Patch) -> tuple[Field, ...]:
     if patch.type == "json":
         steps = patch.body if isinstance(patch.body, list) else []
-        return tuple(tuple(str(step["path"]).split("/")[1:]) for step in steps if isinstance(step, dict))
+        ways = [_keys(str(step["path"])) for step in steps if isinstance(step, dict) and step["op"] != "test"]
+        # A list is changed as a whole where it has no names.
+        return tuple(dict.fromkeys(tuple(takewhile(lambda key: not _is_place(key), way)) for way in ways))
     return tuple(dict.fromkeys(_leaves(patch.body, ())))
+
+
+def _is_place(key: str) -> bool:
+    return key == "-" or key.isdecimal()
 
 
 def _leaves(value: Any, path: Field) -> Iterator[Field]:  # noqa: ANN401  JSON
@@ -406,7 +444,7 @@ def _says(patch: Patch) -> str:
 
 VERB = Verb(
     words="patch",
-    summary="Changes fields of a workload by a patch: strategic, merge or json.",
+    summary="Changes fields of a workload or a node by a patch: strategic, merge or json.",
     kinds=_KINDS,
     arguments=Patch,
     command=_command,

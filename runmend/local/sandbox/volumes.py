@@ -1,4 +1,7 @@
-"""Which volumes of a pod a kubelet cannot mount: those whose ConfigMap or Secret, or a key of it, is not there."""
+"""Which volumes of a pod a kubelet cannot mount: those whose ConfigMap or Secret, or a key of it, is not there.
+
+A volume that no container mounts is passed over.
+"""
 
 from collections.abc import Iterator
 
@@ -17,9 +20,11 @@ _SOURCES: dict[str, tuple[str, Resource, str, str]] = {
 
 def not_mounted(store: Store, pod: Object) -> list[str]:
     """What the kubelet tells of each volume that it cannot mount."""
-    lacking = (
-        (each["name"], _lacking(store, pod["metadata"]["namespace"], each)) for each in pod["spec"].get("volumes") or []
-    )
+    spec, namespace = pod["spec"], pod["metadata"]["namespace"]
+    containers = [*(spec.get("initContainers") or []), *spec["containers"]]
+    mounted = {mount["name"] for each in containers for mount in each.get("volumeMounts") or []}
+    used = [volume for volume in spec.get("volumes") or [] if volume["name"] in mounted]
+    lacking = ((volume["name"], _lacking(store, namespace, volume)) for volume in used)
     return [f'MountVolume.SetUp failed for volume "{name}" : {why}' for name, why in lacking if why]
 
 

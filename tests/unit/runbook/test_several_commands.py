@@ -156,6 +156,10 @@ def test_json_over_several_lines_is_one_command() -> None:
         (f"- **commands**:\n  - `{RESOURCES}`\n  - at night `{RESTART}`", "rb.md:22: error: the command is mixed with"),
         (f"- **command**:\n{fence('# nothing')}", "rb.md:24: error: the action fix has no command; "),
         (f"- **command**:\n{fence(*[RESTART] * 21)}", "rb.md:24: error: the action has more than 20 commands; "),
+        (
+            f"- **command**: |\n    {RESTART}",
+            "rb.md:22: error: the command begins with | or >, which begins a block in YAML, and none in Markdown; ",
+        ),
     ],
 )
 def test_what_is_no_list_of_commands_is_said_with_its_line(commands: str, said: str) -> None:
