@@ -7,6 +7,7 @@ What stands between the tables is written by hand.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, Final
 
 from runmend.cli.language import sentence_rows, verb_row
@@ -27,6 +28,7 @@ from runmend.runbook.kubectl import parse_command
 from runmend.runbook.values import Values
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "language.md"
+_WIDTH: Final = 140
 _TABLE: Final = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
@@ -96,7 +98,8 @@ def _keys(*tables: tuple[Key, ...]) -> Callable[[], Iterator[str]]:
 def _verbs() -> Iterator[str]:
     for verb in VERBS:
         row = verb_row(verb)
-        yield f"**`kubectl {verb.words}`**: {verb.summary} Done to {row['kinds']}; {row['undo']}."
+        told = f"**`kubectl {verb.words}`**: {verb.summary} Done to {row['kinds']}; {row['undo']}."
+        yield from wrap(told, _WIDTH, break_long_words=False, break_on_hyphens=False)
         yield ""
         yield "```sh"
         yield from dict.fromkeys((verb.example, *(example_of_flag(verb, flag) for flag in verb.flags)))

@@ -58,7 +58,7 @@ def test_a_node_is_named_as_kubectl_takes_it(command: str) -> None:
     ("command", "problem"),
     [
         ("kubectl cordon", "kubectl cordon names no node"),
-        ("kubectl cordon worker-1", "the node is 'worker-1'"),
+        ("kubectl cordon worker-1", 'the node is "worker-1"'),
         ("kubectl uncordon pod/{node}", "kubectl uncordon is not done to the kind Pod"),
         ("kubectl cordon {node} {node}", "is one word too many"),
         ("kubectl cordon {node} -n {namespace}", "a node is in no namespace"),

@@ -6,6 +6,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -76,14 +77,21 @@ def test_worker_py_imports_only_the_commands_and_holds_no_logic() -> None:
 
 def modules_that_import(package: str) -> set[str]:
     """The modules besides tests that import a package or a part of it, anywhere in them."""
-    found = set()
+    return {module for module, packages in imported_packages().items() if package in packages}
+
+
+@cache
+def imported_packages() -> dict[str, frozenset[str]]:
+    """Of every module besides tests, the packages that it imports, anywhere in it."""
+    found = {}
     for path in [ROOT / "worker.py", *(file for folder in CODE for file in (ROOT / folder).rglob("*.py"))]:
+        named: list[str] = []
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            named = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.Import):
+                named += [alias.name for alias in node.names]
             if isinstance(node, ast.ImportFrom) and node.level == 0:
                 named.append(node.module or "")
-            if package in {name.partition(".")[0] for name in named}:
-                found.add(str(path.relative_to(ROOT)))
+        found[str(path.relative_to(ROOT))] = frozenset(name.partition(".")[0] for name in named)
     return found
 
 
