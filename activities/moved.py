@@ -15,9 +15,11 @@ _COUNTED = ("Deployment", "ReplicaSet", "StatefulSet")
 
 
 def moved(cluster: Cluster, removed: Iterable[Removed]) -> tuple[MovedFacts, ...]:
-    """The workloads of pods that were taken away, each once. One that is gone is nobody's loss."""
+    """The workloads of pods that were taken away, each once. One that is gone is nobody's loss, and one of whose pods
+    none ran before was broken already: that says nothing of the move.
+    """
     found: dict[str, MovedFacts] = {}
-    for each in {(pod.namespace, pod.owner): pod for pod in removed if pod.owner}.values():
+    for each in {(pod.namespace, pod.owner): pod for pod in removed if pod.owner and pod.ran}.values():
         kind, _, name = each.owner.partition("/")
         item = _top(cluster, each.namespace, kind, name)
         if item is None:

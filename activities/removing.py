@@ -176,6 +176,8 @@ def _done(this: Try, situation: Situation, note: ChangeNote, how: How, progress:
     remarks = this.announce(situation.item["metadata"]["uid"], words)
     if progress.ending and how is How.EVICT:
         remarks += (f"these pods end when the node's kubelet is heard of again: {named(progress.ending)}",)
+    if broken := [each for each in removes if not each.ran and each.owner]:
+        remarks += (f"did not run before either, so nothing waits for it to run elsewhere: {named(broken)}",)
     return result_of(call, StepStatus.DONE, words, note.changes).model_copy(
         update={"remarks": remarks, "removed": removes}
     )

@@ -30,6 +30,8 @@ class Removed(Frozen):
     uid: str
     owner: str = ""
     """Its controller, `ReplicaSet/web-6b9`; empty where it has none."""
+    ran: bool = True
+    """Whether all its containers were ready before, as its kubelet had told last."""
 
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"

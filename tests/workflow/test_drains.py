@@ -15,7 +15,7 @@ from runmend.facts.pod import PodFacts
 from runmend.plan.criteria import Status
 from runmend.plan.messages import Options, StepStatus
 from runmend.runbook.criteria import criterion_of
-from tests.builders import GOOD, a_pod
+from tests.builders import GOOD, MISSING, a_pod
 from tests.node_runbooks import node_plan
 from tests.runs import until_tried
 from tests.workflow.acts import Held, events_of, happens, skip_to_end
@@ -71,6 +71,21 @@ async def test_a_node_is_cordoned_and_its_pods_run_elsewhere(nodes: World) -> No
     await nodes.until_running(4)
     (step,) = result.steps
     assert step.summary.startswith("changed unschedulable: not set → true; evicted 2 pods: shop/web-")
+
+
+async def test_what_did_not_run_before_is_not_waited_for(nodes: World) -> None:
+    nodes.deploy(name="broken", replicas=4, images={"app": MISSING})
+    await nodes.until(lambda: len([pod for pod in on_node(nodes) if pod.waiting_for("ImagePullBackOff")]) == 2)
+
+    handle = await drained(nodes)
+    await nodes.window(handle)
+    await skip_to_end(nodes, handle)
+    result = await nodes.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    assert sorted(pod.ran for pod in result.removed) == [False, False, True, True]
+    (remark,) = [remark for remark in result.remarks if "did not run before" in remark]
+    assert remark.count("shop/broken-") == 2
 
 
 async def test_a_criterion_says_that_what_was_moved_runs_again(nodes: World) -> None:

@@ -58,4 +58,11 @@ def removed(pod: Json) -> Removed:
         name=metadata["name"],
         uid=metadata["uid"],
         owner=f"{owner['kind']}/{owner['name']}" if owner else "",
+        ran=_ran(pod),
     )
+
+
+def _ran(pod: Json) -> bool:
+    """Whether its containers were ready when its kubelet told last: that its node is silent speaks against no pod."""
+    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
+    return bool(statuses) and all(status.get("ready") for status in statuses)

@@ -276,12 +276,16 @@ def test_network_policies_let_in_monitoring_and_nobody_else() -> None:
         assert policies["to-what-is-needed"]["podSelector"]["matchLabels"].items() <= pod_labels(component).items()
 
 
-def test_runmend_changes_nothing_but_deployments_and_nodes_and_writes_nothing_but_events_and_evictions() -> None:
+def test_runmend_changes_nothing_but_workloads_and_nodes_and_writes_nothing_but_events_and_evictions() -> None:
     given = rights("base/roles.yaml")
 
     writing = {(name, *right) for name, verbs in given.items() for right in verbs if right[0] not in ("get", "list")}
     assert writing == {
         ("runmend-worker", "patch", "deployments"),
+        # A deletion is noted on what owns the pod before.
+        ("runmend-worker", "patch", "statefulsets"),
+        ("runmend-worker", "patch", "daemonsets"),
+        ("runmend-worker", "delete", "pods"),
         ("runmend-worker", "create", "events"),
         ("runmend-worker-nodes", "patch", "nodes"),
         ("runmend-worker-nodes", "create", "pods/eviction"),
