@@ -206,7 +206,10 @@ def _compiled(
         made = compile_calculation(source, names, resource)
     except ExpressionError as error:
         remedy = error.remedy or f"write for example {EXAMPLE}"
-        report.error(written.line, f"the calculation of {written.name}: {error}", remedy)
+        column = report.column_of(written.line, written.source)
+        if column and source == written.source:
+            column += error.column - 1
+        report.error(written.line, f"the calculation of {written.name}: {error}", remedy, column=column)
         return None
     if wanted - {made.unit}:
         (other, *_) = sorted(wanted - {made.unit})

@@ -96,6 +96,15 @@ def test_a_count_may_be_calculated() -> None:
     ]
 
 
+def test_what_is_wrong_with_a_calculation_is_said_with_its_column() -> None:
+    item = "- **calculation**: `new_limit = max(256Mi, curent_limit * 2)`"
+    _, said = compiled(SET, item)
+
+    assert said[0].startswith(
+        f"rb.md:9:{item.index('curent') + 1}: error: the calculation of new_limit: there is no 'curent_limit'"
+    )
+
+
 @pytest.mark.parametrize("command", [PATCH, SET])
 def test_a_new_memory_limit_has_a_default_and_lint_says_so(command: str) -> None:
     step, said = compiled(command)
