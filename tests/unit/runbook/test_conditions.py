@@ -121,7 +121,7 @@ def test_a_condition_that_says_something_else_is_not_understood(text: str) -> No
         ),
         ("Provided that the container was OOMKilled", 'terminated("OOMKilled")'),
         ("Container is OOMKilled", 'terminated("OOMKilled")'),
-        ("Restart count is at most two", "pods.exists(p, p.containers.exists(c, c.restarts <= 2))"),
+        ("Restart count is at most two", "pods.size() > 0 && pods.all(p, p.containers.all(c, c.restarts <= 2))"),
     ],
 )
 def test_a_condition_is_an_expression_or_stands_for_one(text: str, stands_for: str) -> None:
