@@ -6,13 +6,13 @@ from activities.boundary import translated
 from activities.diagnosis import Diagnosis
 from activities.gates import problem_gone, snapshot_of
 from runmend.core.errors import PreconditionFailed
-from runmend.facts.expressions import compiled
+from runmend.facts.expressions import Judged, compiled
 from runmend.facts.pod import PodFacts
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
 from runmend.language.derived import values_of
 from runmend.language.target import MOST_NAMED, Gone, TargetNow
-from runmend.plan.messages import Observation, ObserveCall
+from runmend.plan.messages import UNTOLD, Observation, ObserveCall
 from runmend.plan.reasons import OWNER
 from runmend.plan.values import Value
 
@@ -56,7 +56,7 @@ class Observer:
                 revision=deployment.revision if deployment else None,
                 settle_seconds=deployment.settles_within(call.plan.settle_seconds) if deployment else None,
                 affected=affected,
-                problem=judged.evidence if judged and judged.holds else "",
+                problem="" if judged is None or gone else _shown(judged),
                 problem_gone=gone.words if gone else None,
                 gone_reason=gone.reason if gone else "",
                 findings=() if gone else diagnosis.findings(affected),
@@ -83,3 +83,8 @@ class Observer:
         chain = now.workloads.chain_of(pod) if pod else f"{call.target.kind} {call.target.name}"
         above = now.workload.owner if now.workload else None
         return f"{chain} → {above.kind} {above.name}" if above else chain
+
+
+def _shown(judged: Judged) -> str:
+    """What shows the problem, or why nobody can tell."""
+    return judged.evidence if judged.holds else f"{UNTOLD}: {judged.evidence}"

@@ -94,6 +94,9 @@ class ObserveCall(Frozen):
     alerts: tuple[Alert, ...]
 
 
+UNTOLD = "it cannot be told"
+
+
 class Observation(Frozen):
     """The baseline: what the target was like before the run did anything, and the diagnosis."""
 
@@ -113,7 +116,8 @@ class Observation(Frozen):
     """For how long its rollout is waited for, by the plan and its own fields; None where it has none."""
     affected: tuple[Affected, ...] = ()
     problem: str = ""
-    """What shows the runbook's problem, where an expression says what it is and it holds."""
+    """What shows the runbook's problem, where an expression says what it is; begins with `UNTOLD` where nobody can
+    tell whether it is there."""
     problem_gone: str | None = None
     """Why there is nothing to do, None where there is."""
     gone_reason: str = ""
