@@ -138,7 +138,8 @@ OF_VALUES: Final = (
     ),
     Key(
         "max",
-        "The most that the action's calculation may come to; also `maximum`, `at_most`, `upper_bound`, `bound`.",
+        "The most that the action's one calculation may come to, `{new_limit}`'s default as well; also `maximum`, "
+        "`at_most`, `upper_bound`, `bound`. A number alone.",
         "- **command**: `kubectl set resources deployment/{deployment} -c {container} --limits=memory={new_limit} "
         "-n {namespace}`\n- **calculation**: `new_limit = current_limit * 2`\n- **max**: `4Gi`",
     ),
