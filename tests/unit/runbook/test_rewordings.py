@@ -6,7 +6,7 @@ from runmend.facts.expressions import compiled
 from runmend.runbook.conditions import read_condition
 from runmend.runbook.criteria import criterion_of
 from runmend.runbook.diagnostics import Report
-from runmend.runbook.prose import restriction
+from runmend.runbook.restrictions import restriction
 
 EACH = "pods.size() > 0 && pods.all(p, p.containers.all(c, c.must_end || "
 NOT_READY = "pods.exists(p, !p.running) || (pods.size() == 0 && workload.unavailable > 0)"
