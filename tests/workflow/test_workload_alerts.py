@@ -59,6 +59,20 @@ async def test_a_workload_without_any_pod_is_fixed(world: World, scaled: Plan) -
     assert len(patches(world)) == 1
 
 
+async def test_a_workload_without_any_pod_is_in_its_namespace(world: World) -> None:
+    world.deploy(images={"app": GOOD}, replicas=0)
+    labels = "  - Requires: `namespace`, `deployment` labels\n"
+    guarded = SCALED.replace(labels, f"{labels}  - Namespace is not shop\n")
+
+    failed = await world.failed(await world.start((ALERT,), plan=compile_runbook(guarded.encode(), "rb.md").plan))
+
+    assert failed.kind == "PreconditionFailed"
+    assert failed.message == (
+        "the condition 'Namespace is not shop' (line 16) does not hold: target.namespace is \"shop\""
+    )
+    assert patches(world) == []
+
+
 async def test_the_shipped_steps_work_without_the_label_pod(world: World) -> None:
     world.deploy(images={"app": MISSING}, replicas=2)
     pods = await world.until_broken(count=2)

@@ -69,7 +69,7 @@ FORMS: Final = (
     ),
     Form(
         rf"{_RESTARTS} {EXACTLY} {COUNT}(?: times?)?",
-        ANY_CONTAINER.format("c.restarts {compared} {count}"),
+        f"{ANY_CONTAINER.format('c.restarts {compared} {count}')} && !{ANY_CONTAINER.format('c.restarts > {count}')}",
         ("Container has restarted exactly 3 times",),
         where="condition",
     ),

@@ -79,6 +79,12 @@ def test_an_upper_bound_holds_where_every_container_keeps_to_it(text: str) -> No
     assert holds(text, a_pod(a_container("app", restarts=1), a_container("idle"))) is True
 
 
+def test_an_exact_number_is_that_of_the_container_that_restarted_most() -> None:
+    assert holds("Container has restarted exactly 0 times", CRASHED) is False
+    assert holds("Container has restarted exactly 9 times", CRASHED) is True
+    assert holds("Container has restarted exactly 0 times", a_pod(a_container("app"), a_container("idle"))) is True
+
+
 @pytest.mark.parametrize("text", ["Pod has restarted more than 5 times", "Restart count is at least 9"])
 def test_a_lower_bound_holds_where_some_container_is_beyond_it(text: str) -> None:
     assert holds(text, CRASHED) is True
