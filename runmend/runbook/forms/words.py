@@ -109,7 +109,8 @@ ALL_RUN = f"{SOME} && pods.all(p, p.running)"
 STARTED = f"{SOME} && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
 READY = f"{SOME} && pods.all(p, p.containers.all(c, c.must_end || c.ready))"
 ANY_CONTAINER = "pods.exists(p, p.containers.exists(c, {}))"
-ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
+AVAILABLE = "workload.available >= workload.replicas"
+ROLLED_OUT = f"workload.updated >= workload.replicas && {AVAILABLE}"
 
 
 @dataclass(frozen=True, slots=True)
