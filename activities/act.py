@@ -39,7 +39,7 @@ from runmend.language.verbs.containers import EACH
 from runmend.language.verbs.pods import removed
 from runmend.language.verbs.values import placeholders, raise_if_other
 from runmend.language.verbs.verb import Removing, Situation
-from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, shown, stands, value_at
+from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, lasting, shown, stands, value_at
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import ChangeNote, notes_in
 from runmend.plan.operations import Operation
@@ -68,8 +68,8 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     """
     this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic())
     now = TargetNow.look(cluster, call.target)
-    if note := written_before(now, call, author.workflow):
-        return _earlier_try(this, now, note)
+    if written := written_before(now, call, author.workflow):
+        return _earlier_try(this, now, written)
     now.raise_if_lagging()
     if nothing := _nothing_to_do(cluster, now, call):
         return nothing
@@ -223,13 +223,20 @@ def _already(call: StepCall, *, repeatable: bool) -> StepResult:
     return result_of(call, StepStatus.DONE, f"{said}; nothing was written", reason="already so")
 
 
-def _earlier_try(this: Try, now: TargetNow, note: ChangeNote) -> StepResult:
+class Written(NamedTuple):
+    """The note that an earlier try of a step has left, and what later steps of the same run have changed since."""
+
+    note: ChangeNote
+    later: tuple[Change, ...] = ()
+
+
+def _earlier_try(this: Try, now: TargetNow, written: Written) -> StepResult:
     """The result of an earlier try of this very step, from the note that it left; what it left undone is done."""
-    call, changes, item = this.call, note.changes, now.item or {}
+    call, changes, item = this.call, written.note.changes, now.item or {}
     changing, arguments = changing_of(call.step.operation)
-    lost = reverted(now, changes)
+    lost = reverted(now, changes, written.later)
     if changing.removing and not lost:
-        return go_on(this, _situation(now, item, call), note, changing.removing, arguments)
+        return go_on(this, _situation(now, item, call), written.note, changing.removing, arguments)
     remarks = this.announce(item["metadata"]["uid"], f"changed {in_words(changes)}")
     if lost:
         raise lost
@@ -238,7 +245,7 @@ def _earlier_try(this: Try, now: TargetNow, note: ChangeNote) -> StepResult:
     return result.model_copy(update={"recovered": True, "remarks": remarks})
 
 
-def written_before(now: TargetNow, call: StepCall, workflow_id: str) -> ChangeNote | None:
+def written_before(now: TargetNow, call: StepCall, workflow_id: str) -> Written | None:
     """What this very step of this run has written, from the note that it left, whether or not it stands; None where it
     left none.
 
@@ -250,23 +257,27 @@ def written_before(now: TargetNow, call: StepCall, workflow_id: str) -> ChangeNo
     uid = now.item["metadata"]["uid"]
     carried = [now.item["metadata"].get("annotations") or {}]
     carried += [found.annotations for found in now.workloads.revisions(call.target, uid)]
-    notes = (note for annotations in carried for note in notes_in(annotations))
-    note = next((note for note in notes if note.is_by(workflow_id, call.run_id, call.step_id)), None)
-    if note is None:
-        return None
-    return note.model_copy(update={"changes": tuple(as_admitted(change, now.item) for change in note.changes)})
+    for annotations in carried:
+        of_run = [note for note in notes_in(annotations) if note.is_of(workflow_id, call.run_id)]
+        place = next((place for place, note in enumerate(of_run) if note.step == call.step_id), None)
+        if place is None:
+            continue
+        note = of_run[place]
+        known = note.model_copy(update={"changes": tuple(as_admitted(change, now.item) for change in note.changes)})
+        return Written(known, tuple(change for each in of_run[place + 1 :] for change in each.changes))
+    return None
 
 
-def reverted(now: TargetNow, changes: tuple[Change, ...]) -> Reverted | None:
+def reverted(now: TargetNow, changes: tuple[Change, ...], later: tuple[Change, ...] = ()) -> Reverted | None:
     """Which of the changes no longer stand, and who undid them, as the error that says so; None where all stand, or
     where their object is gone.
 
-    Of several changes of one value the last has to stand.
+    Of what was changed twice the last has to stand; what the run itself has changed `later` is nobody's undoing.
     """
     if now.item is None:
         return None
     lost, undone_by = [], "nobody named"
-    for change in {change.path: change for change in changes}.values():
+    for change in lasting(changes, later):
         if stands(change, now.item):
             continue
         manager = manager_of(now.item, change.path)

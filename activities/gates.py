@@ -34,7 +34,7 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
     if not asked:
         return None
     snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before)
-    if problem and (gone := problem_gone(problem, snapshot)):
+    if problem and (gone := problem_gone(problem.judge(snapshot))):
         return StepResult(
             action_id=step.action_id, part=step.part, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE
         )
@@ -57,11 +57,10 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
     return None
 
 
-def problem_gone(problem: Expression, snapshot: Snapshot) -> str:
+def problem_gone(judged: Judged) -> str:
     """Why there is nothing to do, by the expression that the runbook has for its problem; empty where there is, or
     where that cannot be told.
     """
-    judged = problem.judge(snapshot)
     return f"there is no problem: {judged.evidence}" if judged.holds is False else ""
 
 

@@ -33,10 +33,11 @@ class Observer:
             now = TargetNow.read(self._cluster, call.target)
             affected = now.affected(call.plan.state) if call.plan.state else ()
             gone = now.problem_gone(call.plan.state, call.alerts)
+            judged = None
             if call.plan.problem_expression and not gone:
                 problem = compiled(call.plan.problem_expression)
-                snapshot = snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {})
-                if words := problem_gone(problem, snapshot):
+                judged = problem.judge(snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {}))
+                if words := problem_gone(judged):
                     gone = Gone(words)
             if call.plan.target and call.plan.target != call.target.kind:
                 raise PreconditionFailed(
@@ -55,6 +56,7 @@ class Observer:
                 revision=deployment.revision if deployment else None,
                 settle_seconds=deployment.settles_within(call.plan.settle_seconds) if deployment else None,
                 affected=affected,
+                problem=judged.evidence if judged and judged.holds else "",
                 problem_gone=gone.words if gone else None,
                 gone_reason=gone.reason if gone else "",
                 findings=() if gone else diagnosis.findings(affected),

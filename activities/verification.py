@@ -36,6 +36,7 @@ from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
 
+UNPROVED = "no criterion could be checked"
 NOT_RUNNING = "what was moved does not run"
 
 
@@ -281,7 +282,8 @@ def _judged(now: TargetNow, call: CheckCall, live: Live) -> Checked:
 def _failure(
     now: TargetNow, call: CheckCall, mark: Watermark, live: Live, verdicts: tuple[Verdict, ...]
 ) -> VerificationFailed | None:
-    if found := lost(now, mark) or failed_of(verdicts) or problem_back(call.state, live.pods):
+    found = lost(now, mark) or failed_of(verdicts) or problem_back(call.state, live.pods) or unproved(verdicts)
+    if found:
         return found
     running = sum(pod.running for pod in live.pods)
     if now.has_pods and running < max(mark.running, 1):
@@ -295,6 +297,14 @@ def failed_of(verdicts: Iterable[Verdict]) -> VerificationFailed | None:
     failed = [verdict for verdict in verdicts if verdict.status is Status.FAILED]
     said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in failed)
     return VerificationFailed(said, reason=f"criterion: {failed[0].text}") if failed else None
+
+
+def unproved(verdicts: tuple[Verdict, ...]) -> VerificationFailed | None:
+    """The failure of criteria of which none could be checked: nothing has proved the fix."""
+    if any(verdict.status is not Status.UNVERIFIED for verdict in verdicts):
+        return None
+    said = "; ".join(f"{verdict.text!r}: {verdict.evidence}" for verdict in verdicts)
+    return VerificationFailed(f"no criterion could be checked: {said}", reason=UNPROVED)
 
 
 def problem_back(state: str | None, pods: tuple[PodFacts, ...]) -> VerificationFailed | None:

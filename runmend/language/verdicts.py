@@ -1,19 +1,23 @@
 """How each criterion is judged: from what was read to a verdict with its evidence. Called by verification. Pure."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from typing import Final
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
-from runmend.facts.pod import PodFacts
+from runmend.facts.pod import PodFacts, Resources
 from runmend.facts.snapshot import Snapshot, first_few
 from runmend.facts.workload import WorkloadFacts
 from runmend.language.states import STATES
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 
 EVENT_TYPES = frozenset({"Normal", "Warning"})
+_USED: Final = tuple(Resources.model_validate(dict.fromkeys(Resources.model_fields, each)) for each in (0, 2**50))
+"""Nothing, and more than anything uses."""
 
 
 class Live(Frozen):
@@ -71,7 +75,7 @@ def unmet(criterion: Criterion, live: Live) -> str | None:
     if criterion.must == "stay" and expression.holds(snapshot) is not False:
         return None
     judged = expression.judge(snapshot)
-    return None if judged.holds or _not_measured(expression, judged) else judged.evidence
+    return None if judged.holds or _not_measured(expression, snapshot, judged) else judged.evidence
 
 
 def settled_pods(mark: Watermark, live: Live) -> tuple[tuple[PodFacts, ...], tuple[PodFacts, ...]]:
@@ -105,7 +109,8 @@ def waiting_pods(states: tuple[str, ...], pods: tuple[PodFacts, ...]) -> list[st
 
 def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
     """One criterion against the watermark and the live state. One that cannot be told has failed: nothing proves it.
-    One that asks what is used, which nobody tells, says nothing of the fix: it is unverified.
+    One that cannot be told for want of what is used alone, which nobody tells, says nothing of the fix: it is
+    unverified.
     """
     if not criterion.understood:
         return Verdict(
@@ -118,7 +123,7 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
     expression = compiled(criterion.expression)
     judged = expression.judge(snapshot)
     evidence = judged.evidence
-    if _not_measured(expression, judged):
+    if _not_measured(expression, snapshot, judged):
         evidence = f"cannot be told: {evidence}"
         return Verdict(text=criterion.text, line=criterion.line, status=Status.UNVERIFIED, evidence=evidence)
     if judged.holds and younger and "pods" in expression.groups:
@@ -128,9 +133,34 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
     return Verdict(text=criterion.text, line=criterion.line, status=status, evidence=evidence)
 
 
-def _not_measured(expression: Expression, judged: Judged) -> bool:
-    """Whether a verdict is missing for want of what the metrics API tells."""
-    return judged.holds is None and bool(expression.usage)
+def _not_measured(expression: Expression, snapshot: Snapshot, judged: Judged) -> bool:
+    """Whether a verdict is missing for want of what the metrics API tells, and of nothing else: whatever it told, the
+    rest would let it be judged.
+    """
+    if judged.holds is not None or not expression.usage:
+        return False
+    return all(expression.holds(_with_usage(snapshot, used)) is not None for used in _USED)
+
+
+def _with_usage(snapshot: Snapshot, used: Resources) -> Snapshot:
+    """A snapshot in which all that has no sample uses so much."""
+    node = snapshot.node
+    return replace(
+        snapshot,
+        pods=tuple(_pod_with_usage(pod, used) for pod in snapshot.pods),
+        all_pods=tuple(_pod_with_usage(pod, used) for pod in snapshot.all_pods),
+        node=node.model_copy(update={"usage": _known(node.usage, used)}) if node else None,
+    )
+
+
+def _pod_with_usage(pod: PodFacts, used: Resources) -> PodFacts:
+    containers = (each.model_copy(update={"usage": _known(each.usage, used)}) for each in pod.containers)
+    return pod.model_copy(update={"containers": tuple(containers)})
+
+
+def _known(told: Resources, used: Resources) -> Resources:
+    """What is told, and the rest as if it were so much."""
+    return used.model_copy(update={name: value for name, value in told if value is not None})
 
 
 def broken(criterion: Criterion, mark: Watermark, live: Live) -> bool:

@@ -244,6 +244,38 @@ def stands(change: Change, live: Json) -> bool:
     return covers(value_at(live, change.path), change.after, change.path)
 
 
+def lasting(changes: Iterable[Change], later: Iterable[Change] = ()) -> tuple[Change, ...]:
+    """What has to stand of changes that were made one after the other: of one value the last; of a value of which a
+    later one changed a part, the whole with that part; nothing of what a later one has made anew as a whole.
+
+    Args:
+        changes: in their order.
+        later: made after them, of which nothing is asked.
+    """
+    kept: tuple[Change, ...] = ()
+    for change in changes:
+        kept = (*_left(kept, change), change)
+    for change in later:
+        kept = tuple(_left(kept, change))
+    return kept
+
+
+def _left(changes: Iterable[Change], later: Change) -> Iterator[Change]:
+    return (each for change in changes if (each := _after(change, later)) is not None)
+
+
+def _after(change: Change, later: Change) -> Change | None:
+    """What a later change leaves of one; None where there is nothing of it that would have to stand by itself."""
+    size = len(change.path)
+    if change.path[: len(later.path)] == later.path:
+        return None
+    if later.path[:size] != change.path:
+        return change
+    inside = change.path[-1]
+    made = with_value({inside: change.after}, (inside, *later.path[size:]), later.after, later.place)[inside]
+    return change.model_copy(update={"after": made}) if made else None
+
+
 def _taints_stand(change: Change, live: JsonValue) -> bool:
     (added, lost), now = taints_changed(change), _taints(live)
     return added.items() <= now.items() and not now.keys() & set(lost)

@@ -112,6 +112,8 @@ class Observation(Frozen):
     settle_seconds: int | None = None
     """For how long its rollout is waited for, by the plan and its own fields; None where it has none."""
     affected: tuple[Affected, ...] = ()
+    problem: str = ""
+    """What shows the runbook's problem, where an expression says what it is and it holds."""
     problem_gone: str | None = None
     """Why there is nothing to do, None where there is."""
     gone_reason: str = ""

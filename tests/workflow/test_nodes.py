@@ -8,7 +8,9 @@ import pytest_asyncio
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
+from runmend.plan.criteria import Status
 from runmend.plan.messages import Options, StepStatus
+from runmend.runbook.criteria import criterion_of
 from tests.node_runbooks import a_node_alert, node_plan
 from tests.workflow.acts import skip_to_end
 from tests.workflow.scenes import patches
@@ -104,3 +106,18 @@ async def test_a_node_that_is_gone_is_not_changed(nodes: World) -> None:
     result = await nodes.completed(await nodes.start(ALERTS, plan=node_plan("kubectl cordon {node}"), target=gone))
 
     assert (result.outcome, result.summary) == (Outcome.NOT_NEEDED, "Node node-9 no longer exists")
+
+
+async def test_a_run_of_which_no_criterion_could_be_checked_has_proved_nothing(nodes: World) -> None:
+    """The sandbox has no metrics API, as many clusters have none."""
+    used = criterion_of("Node memory usage stays below 80%", 1)
+    assert used is not None
+    plan = node_plan("kubectl cordon {node}").model_copy(update={"criteria": (used,)})
+    handle = await nodes.start(ALERTS, plan=plan, target=NODE)
+    await skip_to_end(nodes, handle)
+
+    failed = await nodes.failed(handle)
+
+    assert (failed.kind, failed.result.reason) == (Outcome.VERIFICATION_FAILED, "no criterion could be checked")
+    assert "the metrics API does not tell what node node-0 uses" in failed.message
+    assert [verdict.status for verdict in failed.result.verdicts] == [Status.UNVERIFIED]

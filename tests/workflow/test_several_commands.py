@@ -123,6 +123,21 @@ async def test_two_commands_may_change_the_same_value_and_the_last_one_stands(br
     assert patched(patches(broken)[-1]) == {"/spec/replicas": 1}
 
 
+RESTART = "kubectl rollout restart deployment/{deployment} -n {namespace}"
+UNDO = "kubectl rollout undo deployment/{deployment} -n {namespace} --to-revision=2"
+
+
+@pytest.mark.parametrize("more", [(RESTART, UNDO), (SET_ENV, UNDO)], ids=["restart", "set env"])
+async def test_what_the_run_undoes_itself_is_nobody_elses_undoing(broken: World, more: tuple[str, ...]) -> None:
+    handle = await broken.start(plan=plan_of(*more), options=SERVING)
+    await broken.window(handle)
+    await broken.skip()
+    result = await broken.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    assert [step.status for step in result.steps[1:]] == ["done"] * 3
+
+
 async def test_what_an_action_asks_is_not_asked_again_once_it_has_begun(broken: World) -> None:
     plan = plan_of(SET_ENV, before=(f"{SCALE}3",), workflow="    when: workload.replicas == 2\n")
     handle = await broken.start(plan=plan, options=SERVING)

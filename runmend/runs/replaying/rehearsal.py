@@ -173,10 +173,11 @@ class _Steps:
         Raises:
             Reverted: it has, and somebody has put the old value back.
         """
-        note = written_before(now, call, self.past.workflow_id)
-        if note is None:
+        written = written_before(now, call, self.past.workflow_id)
+        if written is None:
             return ""
-        if lost := reverted(now, note.changes):
+        note = written.note
+        if lost := reverted(now, note.changes, written.later):
             raise lost
         words = [f"has written already, and would write nothing: {in_words(note.changes)}"] if note.changes else []
         if note.removes:

@@ -7,7 +7,7 @@ import pytest
 from runmend.facts.event import EventFacts
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
-from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.language.verdicts import Live, broken, judge, restarts_of, settled_pods, unmet
 from runmend.plan.criteria import Criterion, Status, Watermark
 from runmend.runbook.criteria import criterion_of
@@ -320,3 +320,34 @@ def test_what_was_moved_runs_where_its_workload_has_all_its_pods(
 
     assert (verdict.status, verdict.evidence) == (status, evidence)
     assert (unmet(read("All evicted pods are running on other nodes"), live) is None) is (status is Status.PASSED)
+
+
+NODE_MEMORY = read("Node memory usage stays below 80%")
+POD_MEMORY = read("Memory usage is below 90% of the limit")
+NODE = NodeFacts(name="n1", uid="u1", allocatable=Resources(memory=1000))
+LIMITED = a_pod("web-1", a_container().model_copy(update={"limits": Resources(memory=1000)}))
+NO_METRICS = {"usage": "the metrics API does not answer"}
+
+
+@pytest.mark.parametrize(
+    ("criterion", "live", "status"),
+    [
+        (NODE_MEMORY, Live(pods=(), events=(), node=NODE, unknown=NO_METRICS), Status.UNVERIFIED),
+        (NODE_MEMORY, Live(pods=(), events=(), unknown={"node": "node n1 could not be read: 403"}), Status.FAILED),
+        (
+            NODE_MEMORY,
+            Live(pods=(), events=(), node=NodeFacts(name="n1", uid="u1"), unknown=NO_METRICS),
+            Status.FAILED,
+        ),
+        (POD_MEMORY, Live(pods=(LIMITED,), events=(), unknown=NO_METRICS), Status.UNVERIFIED),
+        (POD_MEMORY, Live(pods=(a_pod(),), events=(), unknown=NO_METRICS), Status.FAILED),
+        (POD_MEMORY, Live(pods=(), events=(), unknown=NO_METRICS), Status.FAILED),
+    ],
+    ids=["no metrics", "node forbidden", "node without allocatable", "pods without metrics", "no limit", "no pods"],
+)
+def test_a_criterion_is_unverified_where_the_usage_is_all_that_is_unknown(
+    criterion: Criterion, live: Live, status: Status
+) -> None:
+    assert judge(criterion, live.watermark, live).status is status
+    if criterion.must == "become":
+        assert (unmet(criterion, live) is None) is (status is Status.UNVERIFIED)

@@ -15,6 +15,7 @@ from runmend.plan.change import (
     covers,
     differences,
     in_words,
+    lasting,
     stands,
     taken_back,
     value_at,
@@ -227,3 +228,73 @@ def test_the_patch_by_hand_names_the_entries_of_lists() -> None:
 @given(objects, objects)
 def test_the_json_patch_of_two_objects_makes_the_one_the_other(before: Json, after: Json) -> None:
     assert jsonpatch.apply_patch(before, jsonpatch.make_patch(before, after)) == after
+
+
+RESTARTED = {"kubectl.kubernetes.io/restartedAt": "2026-11-29T00:00:00Z"}
+LIMITS = {"limits": {"memory": "1Gi"}}
+
+
+def deployed(annotations: Json | None = None, **container: Any) -> Json:
+    made = workload(image="a:1", **container)
+    made["metadata"] = {"name": "web"}
+    made["spec"]["template"]["metadata"] = {"labels": {"app": "web"}} | (
+        {"annotations": annotations} if annotations else {}
+    )
+    return made
+
+
+TWICE = {
+    "rollout restart, rollout undo": (deployed(), deployed(RESTARTED), deployed()),
+    "rollout restart, undo to one with other annotations": (
+        deployed({"k": "v"}),
+        deployed({"k": "v", **RESTARTED}),
+        deployed({"k": "v"}),
+    ),
+    "rollout restart, undo to one without annotations": (
+        deployed({"k": "v"}),
+        deployed({"k": "v", **RESTARTED}),
+        deployed(),
+    ),
+    "set env, rollout undo": (deployed(), deployed(env=[{"name": "A", "value": "1"}]), deployed()),
+    "set env twice": (
+        deployed(),
+        deployed(env=[{"name": "A", "value": "1"}]),
+        deployed(env=[{"name": "A", "value": "1"}, {"name": "B", "value": "2"}]),
+    ),
+    "set env, change it": (
+        deployed(),
+        deployed(env=[{"name": "A", "value": "1"}]),
+        deployed(env=[{"name": "A", "value": "2"}]),
+    ),
+    "set env, take it away": (deployed(), deployed(env=[{"name": "A", "value": "1"}]), deployed(env=[])),
+    "set resources, rollout undo": (deployed(), deployed(resources=LIMITS), deployed()),
+    "set resources, undo to empty ones": (deployed(resources={}), deployed(resources=LIMITS), deployed(resources={})),
+    "set resources twice": (deployed(), deployed(resources=LIMITS), deployed(resources={"limits": {"memory": "2Gi"}})),
+    "scale, scale": ({"spec": {"replicas": 1}}, {"spec": {"replicas": 2}}, {"spec": {"replicas": 3}}),
+}
+
+
+@pytest.mark.parametrize("pair", TWICE)
+def test_what_a_later_step_of_the_same_run_changed_is_not_undone_by_somebody(pair: str) -> None:
+    before, between, after = TWICE[pair]
+    first, second = differences(before, between), differences(between, after)
+    after = plain({**after, "status": {}})
+
+    assert not [change.named for change in lasting((*first, *second)) if not stands(change, after)]
+    assert not [change.named for change in lasting(first, second) if not stands(change, after)]
+
+
+def test_the_rest_of_what_was_set_must_stand_beside_what_a_later_step_changed_of_it() -> None:
+    before, between, after = TWICE["set env twice"]
+    made = (*differences(before, between), *differences(between, after))
+    without_the_first = deployed(env=[{"name": "B", "value": "2"}])
+
+    assert [change.named for change in lasting(made) if not stands(change, without_the_first)]
+
+
+@given(objects, objects, objects)
+def test_after_two_changes_what_they_made_stands(one: Json, two: Json, three: Json) -> None:
+    one, two, three = plain(one), plain(two), plain(three)
+    made = (*differences(one, two), *differences(two, three))
+
+    assert all(stands(change, three) for change in lasting(made))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from runmend.plan.notes import MOST_NOTES, NOTES, NOTES_BYTES, ChangeNote, notes_in, with_note
+from runmend.plan.notes import MOST_OTHERS, NOTES, NOTES_BYTES, ChangeNote, notes_in, with_note
 from tests.builders import image_change
 
 CHANGE = image_change("app", "a:1", "a:2")
@@ -36,22 +36,42 @@ def test_a_note_is_its_steps_own_and_no_others() -> None:
     assert not found.is_by("test/shop/Deployment/api", "r", "02-patch_image")
 
 
-def test_the_last_few_steps_are_kept_and_the_oldest_goes_first() -> None:
+def noted(*notes: ChangeNote) -> dict[str, str]:
     annotations: dict[str, str] = {}
-    for number in range(MOST_NOTES + 3):
-        annotations[NOTES] = with_note(annotations, a_note(f"{number:02d}-step"))
-
-    kept = [note.step for note in notes_in(annotations)]
-    assert kept == [f"{number:02d}-step" for number in range(3, MOST_NOTES + 3)]
+    for note in notes:
+        annotations[NOTES] = with_note(annotations, note)
+    return annotations
 
 
-def test_notes_that_are_too_long_together_make_room_for_the_newest() -> None:
-    long = CHANGE.model_copy(update={"after": "x" * (NOTES_BYTES * 2 // 3)})
-    first, second = a_note("01-a"), a_note("02-b")
-    annotations = {NOTES: with_note({}, first.model_copy(update={"changes": (long,)}))}
-    annotations[NOTES] = with_note(annotations, second.model_copy(update={"changes": (long,)}))
+def test_all_notes_of_the_run_that_writes_are_kept() -> None:
+    """A reset to before its first command must find what it wrote, however many commands came after it."""
+    steps = [f"{number:02d}-fix" for number in range(1, 41)]
 
-    assert [note.step for note in notes_in(annotations)] == ["02-b"]
+    assert [note.step for note in notes_in(noted(*map(a_note, steps)))] == steps
+
+
+def test_of_other_runs_the_last_few_are_kept_and_the_oldest_goes_first() -> None:
+    others = [a_note(f"{number:02d}-step").model_copy(update={"run": "before"}) for number in range(MOST_OTHERS + 3)]
+    kept = [note.step for note in notes_in(noted(*others, a_note("01-a"), a_note("02-b")))]
+
+    assert kept == [*(f"{number:02d}-step" for number in range(3, MOST_OTHERS + 3)), "01-a", "02-b"]
+
+
+LONG = CHANGE.model_copy(update={"after": "x" * (NOTES_BYTES * 2 // 3)})
+
+
+def test_notes_of_others_make_room_where_they_are_too_long_together() -> None:
+    first = a_note("01-a").model_copy(update={"changes": (LONG,), "run": "before"})
+    second = a_note("02-b").model_copy(update={"changes": (LONG,)})
+
+    assert [note.step for note in notes_in(noted(first, second))] == ["02-b"]
+
+
+def test_a_change_that_would_cost_a_note_of_its_own_run_is_refused() -> None:
+    first, second = (a_note(step).model_copy(update={"changes": (LONG,)}) for step in ("01-a", "02-b"))
+
+    with pytest.raises(ValueError, match=rf"the run's 2 changes .* at most {NOTES_BYTES} can be noted"):
+        noted(first, second)
 
 
 def test_a_note_that_is_too_long_alone_is_refused() -> None:

@@ -19,7 +19,7 @@ def meant(text: str) -> tuple[Meant, ...] | None:
 
 
 def in_state(state: str) -> Meant:
-    return Meant(f'waiting("{state}")', state=state)
+    return Meant(f'waiting("{state}")', state=state, trouble=True)
 
 
 @pytest.mark.parametrize(
