@@ -10,6 +10,7 @@ from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot
 from runmend.facts.step import StepFacts
+from runmend.facts.target import TargetFacts
 from runmend.kube.client import Cluster
 from runmend.language.besides import Besides
 from runmend.language.states import STATES
@@ -91,7 +92,9 @@ def snapshot_of(
     pod = next(iter(besides.measured((pod,))), None) if pod else None
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
     events, unknown = _events(cluster, now, pod, asked)
+    target = now.target
     return Snapshot(
+        target=TargetFacts(kind=target.kind, namespace=target.namespace, name=target.name),
         pods=pods,
         all_pods=pods,
         pod=pod,

@@ -9,6 +9,9 @@ from runmend.facts.expressions import GROUPS, ExpressionError, compiled
 from runmend.facts.literals import Rewritten
 from runmend.runbook.diagnostics import Report, listed, quoted
 
+BECAUSE_NODE: Final = "and what the runbook fixes is a node, which is in no namespace and has no pods of its own"
+"""Why its expressions may not read what workloads have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Readers:
@@ -25,11 +28,10 @@ class Readers:
         """The same of a kind of target: a node has no pods and no workload of its own, and is in no namespace."""
         if not is_in_no_namespace(target):
             return self
-        because = "and what the runbook fixes is a node, which has no pods of its own"
-        return replace(self, groups=self.groups - _OF_WORKLOADS, because=because)
+        return replace(self, groups=self.groups - _OF_WORKLOADS, because=BECAUSE_NODE)
 
 
-_OF_WORKLOADS: Final = frozenset({"pods", "pod", "container", "workload", "restarted"})
+_OF_WORKLOADS: Final = frozenset({"pods", "pod", "container", "workload", "restarted", "target"})
 OF_CRITERIA: Final = Readers(
     "the expression",
     frozenset({"pods", "workload", "node", "events", "restarted"}),

@@ -18,6 +18,7 @@ from runmend.facts.schema import MODELS, facts_of
 from runmend.facts.step import StepFacts
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.expressions import OF_CONDITIONS, check_expression
+from runmend.runbook.forms.words import NOT_READY
 from runmend.runbook.sentences import Read, nearest, read_sentence
 
 KEYS = ("when", "when_all", "when_any", "unless")
@@ -32,7 +33,7 @@ ALIASES: Final = {
     "oom_detected": 'terminated("OOMKilled")',
     "crashloop_detected": 'waiting("CrashLoopBackOff")',
     "container_creating_detected": 'waiting("ContainerCreating")',
-    "not_ready": "pods.exists(p, !p.running)",
+    "not_ready": NOT_READY,
     "unschedulable": 'waiting("Unschedulable")',
     "schedulable": "pods.size() > 0 && pods.all(p, p.scheduled)",
     "healthy": "pods.size() > 0 && pods.all(p, p.running)",
@@ -44,6 +45,8 @@ _OF_A_NODE: Final = {
     "schedulable": "node.schedulable",
     "healthy": "node.ready && !node.under_pressure",
 }
+_GOOD: Final = frozenset({"healthy", "schedulable"})
+"""Those that are said of what is well."""
 _FACTS: Final = StepFacts.model_fields.keys() - {"name"}
 """What may be asked of some earlier step."""
 _NAME: Final = "[A-Za-z_][A-Za-z0-9_-]*"
@@ -224,7 +227,8 @@ class GateCompiler:
                         _nearest_of(fact, (*told, *self._aliases)) or f"it tells {listed(sorted(told), 'and')}",
                     )
                 if fact in self._aliases and earlier[name].elsewhere and not group:
-                    own = f"{name}.not_well > 0" if "not_well" in told else f"what it tells ({listed(sorted(told))})"
+                    well = "== 0" if fact in _GOOD else "> 0"
+                    own = f"{name}.not_well {well}" if "not_well" in told else f"what it tells ({listed(sorted(told))})"
                     raise _Wrong(
                         f"{quoted(fact)} asks the target, and {name} looks at {earlier[name].elsewhere}",
                         word.start,

@@ -11,7 +11,7 @@ from runmend.language.states import STATES
 from runmend.plan.operations import Operation
 from runmend.plan.plan import WORKLOAD_LABELS, Step
 from runmend.runbook.diagnostics import Report, listed, quoted
-from runmend.runbook.expressions import OF_CONDITIONS
+from runmend.runbook.expressions import BECAUSE_NODE, OF_CONDITIONS
 from runmend.runbook.header import Header
 
 _WORKLOAD = "workload"
@@ -78,8 +78,4 @@ def check_conditions(step: Step, target: str, report: Report) -> None:
 
 
 def _refuse(what: str, line: int, report: Report) -> None:
-    report.error(
-        line,
-        f"{what}, and what the runbook fixes is a node, which has no pods of its own",
-        "ask node: node.ready, node.schedulable, node.pods.exists(p, !p.running)",
-    )
+    report.error(line, f"{what}, {BECAUSE_NODE}", "ask the node: node.ready, node.pods.exists(p, !p.running)")

@@ -99,7 +99,7 @@ FORMS: Final = (
         r"unavailable|unavailable (?:pods?|replicas?))|"
         rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) has (?P<at_least>at most|no more than|fewer than|"
         r"less than) (?P<has>\w+) unavailable (?:pods?|replicas?)",
-        "workload.replicas - workload.available {sign}{at_least} {count}{has}",
+        "workload.unavailable {sign}{at_least} {count}{has}",
         ("No more than 1 pod is unavailable", "Deployment has at most 1 unavailable replica"),
         lasting="",
     ),

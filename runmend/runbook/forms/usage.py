@@ -111,11 +111,18 @@ FORMS: Final = (
         lasting="",
     ),
     Form(
-        f"{_OWN}{_EITHER}{_USAGE}{_OF} {_EXCEEDS}{_BOUND}",
+        f"{_OWN}{_EITHER}{_USAGE}{_OF} {_EXCEEDS}{_BOUND.replace('limit|request', 'limit')}",
         _ANY % _OF_BOUND,
-        ("Memory usage is above 90% of the limit", "CPU usage exceeds its request"),
+        ("Memory usage is above 90% of the limit",),
         where="condition",
         trouble=True,
+    ),
+    # A container that is well may use more than it asks for.
+    Form(
+        f"{_OWN}{_EITHER}{_USAGE}{_OF} {_EXCEEDS}{_BOUND.replace('limit|request', 'request')}",
+        _ANY % _OF_BOUND,
+        ("CPU usage exceeds its request",),
+        where="condition",
     ),
     Form(
         f"{_OWN}{_MEMORY}{_USAGE}{_OF} {_EXCEEDS}{_BYTES}",

@@ -84,6 +84,7 @@ def test_the_problem_of_a_runbook_for_nodes_is_the_nodes_too() -> None:
         ({"front": "problem: workload.paused\n"}, 'the gate "workload.paused" reads workload, '),
         ({"front": "problem: Pod is in CrashLoopBackOff\n"}, 'the gate "Pod is in CrashLoopBackOff" reads pods, '),
         ({"condition": "Deployment is paused"}, 'the condition "Deployment is paused" reads workload, '),
+        ({"condition": "Namespace is not payments"}, 'the condition "Namespace is not payments" reads target, '),
         ({"condition": "`pods.size() > 1`"}, 'the condition "`pods.size() > 1`" reads pods, '),
         ({"condition": "Pod is in CrashLoopBackOff"}, "fix treats CrashLoopBackOff, a state of containers, "),
         ({"condition": "Pod must be owned by a Deployment"}, "fix asks for a pod of a Deployment, "),
@@ -95,7 +96,7 @@ def test_what_a_node_has_none_of_is_asked_of_none(written: dict[str, str], what:
 
     assert errors != []
     assert errors[0].startswith(what)
-    assert "and what the runbook fixes is a node, which has no pods of its own; " in errors[0]
+    assert "and what the runbook fixes is a node, which is in no namespace and has no pods of its own; " in errors[0]
 
 
 def test_the_pods_on_a_node_are_the_nodes() -> None:
@@ -134,6 +135,7 @@ def test_neither_does_one_that_looked_at_pods_or_other_nodes_say_anything_of_the
     error, *_ = errors_of(a_runbook(look=look, gate="unless: look.healthy"))
 
     assert '"healthy" asks the target, and look looks at ' in error
+    assert "ask look.not_well == 0, or write node.ready && !node.under_pressure where" in error
 
 
 @pytest.mark.parametrize(

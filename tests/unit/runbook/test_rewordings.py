@@ -6,9 +6,10 @@ from runmend.facts.expressions import compiled
 from runmend.runbook.conditions import read_condition
 from runmend.runbook.criteria import criterion_of
 from runmend.runbook.diagnostics import Report
-from runmend.runbook.prose import restriction
+from runmend.runbook.restrictions import restriction
 
 EACH = "pods.size() > 0 && pods.all(p, p.containers.all(c, c.must_end || "
+NOT_READY = "pods.exists(p, !p.running) || (pods.size() == 0 && workload.unavailable > 0)"
 ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
 CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
     ("pods.size() > 0 && pods.all(p, p.running)", "become", None, None): (
@@ -276,11 +277,11 @@ CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
     ("workload.available >= workload.replicas", "stay", 300, None): (
         "There are no unavailable replicas for 5 minutes",
     ),
-    ("workload.replicas - workload.available <= 1", "become", None, None): (
+    ("workload.unavailable <= 1", "become", None, None): (
         "At most one replica is unavailable",
         "The deployment has no more than 1 unavailable replica",
     ),
-    ("workload.replicas - workload.available < 2", "stay", 300, None): (
+    ("workload.unavailable < 2", "stay", 300, None): (
         "Fewer than 2 pods are unavailable for 5 minutes",
     ),
     ("pods.size() > 0 && pods.all(p, p.containers.all(c, c.restarts <= 3))", "stay", 300, None): (
@@ -507,15 +508,15 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "pods.exists(p, p.containers.exists(c, c.restarts >= 3))": ("If the pod has restarted at least 3 times",),
     "pods.exists(p, p.phase == 'Pending')": ("If the pod is Pending",),
     'waiting("Unschedulable")': ("If the pod is unschedulable",),
-    "pods.exists(p, !p.running)": ("If the pod is not Ready",),
+    NOT_READY: ("If the pod is not Ready",),
     "pod.age > 600s": ("If pod is older than 10 minutes",),
     "workload.replicas > 1": ("If the Deployment has more than one replica",),
     "workload.replicas >= 2": (
         "If the deployment has at least 2 replicas",
         "If the Deployment runs at least two replicas",
     ),
-    "!pods.exists(p, p.namespace == 'kube-system')": ("If namespace is not kube-system",),
-    "pods.exists(p, p.namespace == 'staging')": ("If the namespace is staging",),
+    "target.namespace != 'kube-system'": ("If namespace is not kube-system",),
+    "target.namespace == 'staging'": ("If the namespace is staging",),
     "node.ready": ("If the node is Ready",),
     "!node.ready": ("If the node is NotReady",),
     "!(node.ready)": ("If node is not ready",),
