@@ -15,7 +15,7 @@ from runmend.facts.step import StepFacts
 from runmend.language.outputs import told_by
 from runmend.plan.plan import WORKLOAD_LABELS, Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
-from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
+from runmend.runbook.criteria import EXAMPLES, compile_criteria, refuse_what_no_pod_can_show, settle_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
@@ -61,6 +61,8 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
     readers = OF_NODES if target == "Node" else OF_CRITERIA
     criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
+    if header.mode != "recommend":
+        refuse_what_no_pod_can_show(criteria, steps, report)
     _warn_of_unread_sections(document, report)
     problem = problem_of(header, steps, actions, criteria, gates, report)
     if changing and not any(criterion.understood for criterion in criteria):

@@ -52,6 +52,13 @@ _OF_THE_NODE = "node.usage.{resource} * 100 {sign} {percent} * node.allocatable.
 
 FORMS: Final = (
     Form(
+        rf"{WHOSE}(?:containers?|pods?) {_STAYS}(?P<sign>{_UNDER})(?: (?P<percent>\d{{1,3}}) ?(?:%|percent) of)?"
+        r" (?:(?:the|its|their|configured) )*(?P<resource>memory|cpu) (?P<bound>limit|request)s?",
+        _EACH % _OF_BOUND,
+        ("Container stays below its memory limit for 10 minutes", "Containers remain under 80% of their memory limits"),
+        must="stay",
+    ),
+    Form(
         f"{_OWN}{_EITHER}{_USAGE}{_OF} {_KEEPS}{_BOUND}",
         _EACH % _OF_BOUND,
         (

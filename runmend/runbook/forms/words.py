@@ -114,7 +114,8 @@ ANY_CONTAINER = "pods.exists(p, p.containers.exists(c, {}))"
 EVERY_CONTAINER = f"{SOME} && pods.all(p, p.containers.all(c, {{}}))"
 NOT_READY = "pods.exists(p, !p.running) || (pods.size() == 0 && workload.unavailable > 0)"
 """A workload that lacks its pods, and has none, is not ready either; one that wants none is."""
-ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
+AVAILABLE = "workload.available >= workload.replicas"
+ROLLED_OUT = f"workload.updated >= workload.replicas && {AVAILABLE}"
 
 
 @dataclass(frozen=True, slots=True)
