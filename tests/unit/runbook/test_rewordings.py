@@ -281,9 +281,7 @@ CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
         "At most one replica is unavailable",
         "The deployment has no more than 1 unavailable replica",
     ),
-    ("workload.unavailable < 2", "stay", 300, None): (
-        "Fewer than 2 pods are unavailable for 5 minutes",
-    ),
+    ("workload.unavailable < 2", "stay", 300, None): ("Fewer than 2 pods are unavailable for 5 minutes",),
     ("pods.size() > 0 && pods.all(p, p.containers.all(c, c.restarts <= 3))", "stay", 300, None): (
         "No more than 3 restarts for 5 minutes",
         "Container has at most three restarts for 5 minutes",
