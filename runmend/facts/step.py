@@ -7,9 +7,10 @@ from runmend.facts.units import Bytes, Millicores
 
 
 class StepFacts(Frozen):
-    """What an earlier step came to, read or changed, as its result in the run's history has it: nothing is read anew. Of
-    a step that has not done its work (it was skipped, has failed, or only recommended) nothing else is known than how it
-    ended: a gate that asks for more cannot be told.
+    """What an earlier step came to, read or changed, as its result in the run's history has it: nothing is read anew.
+
+    Of a step that has not done its work (it was skipped, has failed, or only recommended) nothing else is known than
+    how it ended: a gate that asks for more cannot be told.
     """
 
     name: str

@@ -128,7 +128,7 @@ def _refuse_another_cluster(labels: Mapping[str, str], settings: Settings) -> No
 def _without(alert: Alert, plan: Plan, *names: str) -> Alert:
     """An alert without these labels, but for those that its runbook asks for."""
     strange = set(names) - set(plan.required_labels)
-    return alert.model_copy(update={"labels": {n: value for n, value in alert.labels.items() if n not in strange}})
+    return alert.without(*strange)
 
 
 def check_object(routed: Routed, uids: Mapping[str, str], cluster: str) -> tuple[Target, str]:
