@@ -10,6 +10,7 @@ from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.pod import PodFacts
 from runmend.facts.snapshot import Snapshot
 from runmend.facts.step import StepFacts
+from runmend.facts.target import TargetFacts
 from runmend.kube.client import Cluster
 from runmend.language.besides import Besides
 from runmend.language.states import STATES
@@ -34,7 +35,7 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
     if not asked:
         return None
     snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before)
-    if problem and (gone := problem_gone(problem, snapshot)):
+    if problem and (gone := problem_gone(problem.judge(snapshot))):
         return StepResult(
             action_id=step.action_id, part=step.part, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE
         )
@@ -57,11 +58,10 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
     return None
 
 
-def problem_gone(problem: Expression, snapshot: Snapshot) -> str:
+def problem_gone(judged: Judged) -> str:
     """Why there is nothing to do, by the expression that the runbook has for its problem; empty where there is, or
     where that cannot be told.
     """
-    judged = problem.judge(snapshot)
     return f"there is no problem: {judged.evidence}" if judged.holds is False else ""
 
 
@@ -92,7 +92,9 @@ def snapshot_of(
     pod = next(iter(besides.measured((pod,))), None) if pod else None
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
     events, unknown = _events(cluster, now, pod, asked)
+    target = now.target
     return Snapshot(
+        target=TargetFacts(kind=target.kind, namespace=target.namespace, name=target.name),
         pods=pods,
         all_pods=pods,
         pod=pod,

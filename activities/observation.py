@@ -6,13 +6,13 @@ from activities.boundary import translated
 from activities.diagnosis import Diagnosis
 from activities.gates import problem_gone, snapshot_of
 from runmend.core.errors import PreconditionFailed
-from runmend.facts.expressions import compiled
+from runmend.facts.expressions import Judged, compiled
 from runmend.facts.pod import PodFacts
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
 from runmend.language.derived import values_of
 from runmend.language.target import MOST_NAMED, Gone, TargetNow
-from runmend.plan.messages import Observation, ObserveCall
+from runmend.plan.messages import UNTOLD, Observation, ObserveCall
 from runmend.plan.reasons import OWNER
 from runmend.plan.values import Value
 
@@ -33,10 +33,11 @@ class Observer:
             now = TargetNow.read(self._cluster, call.target)
             affected = now.affected(call.plan.state) if call.plan.state else ()
             gone = now.problem_gone(call.plan.state, call.alerts)
+            judged = None
             if call.plan.problem_expression and not gone:
                 problem = compiled(call.plan.problem_expression)
-                snapshot = snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {})
-                if words := problem_gone(problem, snapshot):
+                judged = problem.judge(snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {}))
+                if words := problem_gone(judged):
                     gone = Gone(words)
             if call.plan.target and call.plan.target != call.target.kind:
                 raise PreconditionFailed(
@@ -55,6 +56,7 @@ class Observer:
                 revision=deployment.revision if deployment else None,
                 settle_seconds=deployment.settles_within(call.plan.settle_seconds) if deployment else None,
                 affected=affected,
+                problem="" if judged is None or gone else _shown(judged),
                 problem_gone=gone.words if gone else None,
                 gone_reason=gone.reason if gone else "",
                 findings=() if gone else diagnosis.findings(affected),
@@ -81,3 +83,8 @@ class Observer:
         chain = now.workloads.chain_of(pod) if pod else f"{call.target.kind} {call.target.name}"
         above = now.workload.owner if now.workload else None
         return f"{chain} → {above.kind} {above.name}" if above else chain
+
+
+def _shown(judged: Judged) -> str:
+    """What shows the problem, or why nobody can tell."""
+    return judged.evidence if judged.holds else f"{UNTOLD}: {judged.evidence}"

@@ -19,7 +19,8 @@ from runmend.kube import facts
 from runmend.kube.answers import Json
 from runmend.kube.client import Cluster
 from runmend.kube.requests import WRITE_SECONDS
-from runmend.language.verbs.pods import crash_loops, is_deleting, removed
+from runmend.language.states import STATES
+from runmend.language.verbs.pods import is_deleting, removed
 from runmend.language.verbs.verb import Removing, Situation
 from runmend.plan.change import in_words
 from runmend.plan.messages import StepResult, StepStatus
@@ -30,6 +31,7 @@ from runmend.plan.removal import How, Removed, named
 log = logging.getLogger("runmend.changes")
 
 _ALWAYS = "AlwaysAllow"
+CRASH_LOOP = STATES["CrashLoopBackOff"]
 AGAIN = timedelta(seconds=5)
 """When a held pod is tried again."""
 ENDING = timedelta(seconds=2)
@@ -155,12 +157,13 @@ def _counted(cluster: Cluster, held: list[Removed]) -> list[str]:
         ours = {each.uid for each in held if each.namespace == namespace}
         for budget in cluster.list_of("PodDisruptionBudget", namespace):
             selector = facts.selector(budget["spec"])
-            pods = cluster.list_of("Pod", namespace, selector) if selector else ()
-            if not ours & {pod["metadata"]["uid"] for pod in pods}:
+            pods = cluster.pods(namespace, selector) if selector else ()
+            if not ours & {pod.uid for pod in pods}:
                 continue
             name = f"PodDisruptionBudget {namespace}/{budget['metadata']['name']}"
             said.append(f"held by {name}")
-            if looping := [f"{namespace}/{pod['metadata']['name']}" for pod in pods if crash_loops(pod)]:
+            # Between two crashes it runs, and crash-loops all the same.
+            if looping := [f"{namespace}/{pod.name}" for pod in pods if any(map(CRASH_LOOP.shown_in, pod.containers))]:
                 allows = budget["spec"].get("unhealthyPodEvictionPolicy") == _ALWAYS
                 remedy = "" if allows else f"; its unhealthyPodEvictionPolicy {_ALWAYS} would let it go"
                 said.append(f"{named(looping)} crash-loops, and {name} counts it{remedy}")

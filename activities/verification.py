@@ -33,6 +33,7 @@ from runmend.language.verdicts import (
     unmet,
     waiting_pods,
 )
+from runmend.plan.change import REPLICAS, Change
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
 from runmend.plan.reasons import DELETING, GONE, NEW_IMAGE, SCALED_DOWN
@@ -152,6 +153,8 @@ def besides_of(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]
 def _settled(now: TargetNow, mark: Watermark) -> str:
     if not now.has_pods:
         return f"{now.target} is as the criteria say"
+    if now.workload and now.workload.replicas == 0:
+        return f"{now.target} has no pod left, as the run scaled it to 0"
     return f"{mark.running} of {len(now.pods)} pods are Running, nothing of an older revision is left"
 
 
@@ -198,6 +201,12 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     return now, Lacking(missing, pulled or (refused.reason if refused else "not recovered in time"))
 
 
+def stopped_by(changes: tuple[Change, ...]) -> bool:
+    """Whether a run has itself scaled its target to 0, so that no pod is what it wants."""
+    counts = [change.after for change in changes if change.path == REPLICAS]
+    return bool(counts) and counts[-1] == 0
+
+
 def _causes(cluster: Cluster, now: TargetNow, call: SettleCall) -> tuple[str, ...]:
     """Why the target's pods cannot be pulled, where they cannot; none where nobody can say."""
     affected = {name for one in now.affected(call.state) for name in one.pods} if call.state else set()
@@ -219,7 +228,7 @@ def _raise_if_hopeless(now: TargetNow, call: SettleCall) -> None:
         raise VerificationFailed(
             f"{call.target} is being deleted, so its controller replaces no pod any more", reason=DELETING
         )
-    if now.workload and now.workload.replicas == 0:
+    if now.workload and now.workload.replicas == 0 and not stopped_by(call.changes):
         raise VerificationFailed(
             f"{call.target} was scaled to 0: there is no pod that could prove the fix", reason=SCALED_DOWN
         )
@@ -270,6 +279,8 @@ def _missing(
     # That there is no pod is said below, with how many there should be.
     if not again and (current or not wanted):
         lacking += [text for criterion in call.criteria if (text := unmet(criterion, live))]
+    if current and not wanted and now.workload:
+        lacking.append(f"{len(current)} pods are left, and none is wanted")
     if len(current) < wanted:
         lacking.append(f"{len(current)} of {wanted} pods of the new revision are there")
     if refused and not any(refused.words in said for said in lacking):
@@ -304,7 +315,7 @@ def _failure(
     if found:
         return found
     running = sum(pod.running for pod in live.pods)
-    if now.has_pods and running < max(mark.running, 1):
+    if now.has_pods and running < max(mark.running, 0 if stopped_by(call.changes) else 1):
         said = f"{running} pods are Running, {mark.running} were when the target had settled"
         return VerificationFailed(said, reason="fewer pods are Running")
     return None

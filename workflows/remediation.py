@@ -26,6 +26,7 @@ with workflow.unsafe.imports_passed_through():
         JOIN_SIGNAL,
         REPORT_QUERY,
         RESOLVED_SIGNAL,
+        UNTOLD,
         CheckCall,
         Checked,
         Joining,
@@ -191,9 +192,12 @@ class Remediation:
             said = f"nothing was changed; {failed.named}: {failed.summary}"
             return RunFailed(Outcome.STEP_FAILED, said, failed.reason)
         last = ended[-1]
+        seen = self._so_far.observation
+        untold = bool(seen and seen.problem.startswith(UNTOLD))
+        problem = "nobody can tell whether the problem is there" if untold else "the problem is there"
         return RunFailed(
             Outcome.UNHANDLED,
-            f"the problem is there, and no step that changes something was to run; {last.named}: {last.summary}",
+            f"{problem}, and no step that changes something was to run; {last.named}: {last.summary}",
             "no gate held",
         )
 

@@ -11,7 +11,8 @@ from runmend.core.kinds import is_in_no_namespace
 
 NAME_BYTES: Final = 500
 """The most bytes of a name that a run keeps of an alert; the longest of an object's has 253."""
-_LOOKED_AT: Final = ("alertname", "namespace", "pod", "container", "node")
+_WORKLOADS: Final = ("deployment", "statefulset", "daemonset", "job_name")
+_LOOKED_AT: Final = ("alertname", "namespace", "pod", "container", "node", *_WORKLOADS)
 _BYTES_A_CHARACTER: Final = 6
 """As JSON, at most."""
 _FNV_OFFSET: Final = 0xCBF29CE484222325
@@ -96,8 +97,12 @@ class Alert(Frozen):
 
     @property
     def about(self) -> tuple[str, str]:
-        """What it speaks of, and its name: `("pod", "web-1")`; a node where it names no pod."""
-        return ("node", self.node) if self.node and not self.pod else ("pod", self.pod)
+        """What it speaks of, and its name: `("pod", "web-1")`; a node or a workload where it names no pod."""
+        if self.pod:
+            return "pod", self.pod
+        named = (label for label in ("node", *_WORKLOADS) if self.labels.get(label))
+        label = next(named, "pod")
+        return label.removesuffix("_name"), self.labels.get(label, "")
 
 
 class Target(Frozen):

@@ -103,6 +103,8 @@ def _about(plan: Plan) -> Iterator[str]:
 
 def _step(number: int, step: Step) -> Iterator[str]:
     yield f"  {step.line:>3}  {number:02d}-{step.action_id}: {_operation(step)}"
+    for calculation in step.calculations:
+        yield f"         {calculation.in_words}"
     if step.gate:
         yield f"         only when {step.gate}"
     if step.owner:

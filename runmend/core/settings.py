@@ -72,8 +72,8 @@ class Settings(BaseSettings):
     auto_namespaces: str = ""
     """Where `mode` does not hold, and runs may be auto: names and globs as in `namespaces`."""
     protect_serving: bool | None = None
-    """Whether a Deployment of which pods serve, and what an init container runs, is left to a person; the runbook's
-    word comes first. None: it is."""
+    """Whether what would take serving (Ready) pods away, and what an init container runs, is left to a person; the
+    runbook's word comes first. None: it is."""
     hold_minutes: float = Field(default=60, ge=0, le=HOLD_MINUTES_MAX, allow_inf_nan=False)
     """For how long after a run that left the trouble where it was none is started for the same trouble."""
 

@@ -82,6 +82,7 @@ class Function:
 _LABELS: Final = "map(string, string)"
 GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
     {
+        "target": Group("Target", "what the run fixes, whether it has pods or not: `target.namespace`"),
         "pods": Group("Pod", "the target's pods of its current revision", shape="list"),
         "pod": Group(
             "Pod", "the alert's pod; where it names none, the target's first that is not running, else its first"

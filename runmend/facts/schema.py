@@ -24,6 +24,7 @@ from runmend.facts.node import NodeFacts, Taint
 from runmend.facts.object import Condition, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.step import StepFacts
+from runmend.facts.target import TargetFacts
 from runmend.facts.units import Unit
 from runmend.facts.workload import WorkloadFacts
 
@@ -42,6 +43,7 @@ MODELS: Final[Mapping[str, type[Frozen]]] = MappingProxyType(
         "Event": EventFacts,
         "Moved": MovedFacts,
         "Step": StepFacts,
+        "Target": TargetFacts,
     }
 )
 """The kinds of objects by their name in the language, what others are made of first."""

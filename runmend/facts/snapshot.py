@@ -14,6 +14,7 @@ from runmend.facts.node import NodeFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
 from runmend.facts.step import StepFacts
+from runmend.facts.target import TargetFacts
 from runmend.facts.workload import WorkloadFacts
 
 _MOST_LISTED = 5
@@ -41,6 +42,7 @@ class Snapshot:
         pods: those that an expression speaks of.
         all_pods: these, and those that are passed over because they are younger; a state is looked for in all, unless
             every pod passes through it.
+        target: what the run fixes, None where no run asks.
         pod: the alert's, None where it is gone.
         container: the alert's, else the affected one, None where there is none.
         workload: None where the target is none, or is gone.
@@ -57,6 +59,7 @@ class Snapshot:
 
     pods: tuple[PodFacts, ...] = ()
     all_pods: tuple[PodFacts, ...] = ()
+    target: TargetFacts | None = None
     pod: PodFacts | None = None
     container: ContainerFacts | None = None
     workload: WorkloadFacts | None = None

@@ -238,6 +238,7 @@ def _print_addresses(
         "cluster": f"context {context} of your kubeconfig" if context else "embedded, empty, and gone when this ends",
         "commands": f"export TEMPORAL_ADDRESS=127.0.0.1:{ports.temporal} RUNMEND_WEB_UI=http://127.0.0.1:{ports.ui}"
         + (f" RUNMEND_KUBE_CONTEXT={context}" if context else f" KUBECONFIG={quote(env['KUBECONFIG'])}")
+        + (f" RUNMEND_NODES={quote(nodes)}" if (nodes := env.get("RUNMEND_NODES")) else "")
         + (f" RUNMEND_RUNBOOKS={quote(str(settings.runbooks.absolute()))}" if settings.runbooks != _DEFAULT else ""),
     }
     out.print()

@@ -35,6 +35,7 @@ TAINTS: Final[Path] = ("spec", "taints")
 """A node's list to which its controllers add and from which they take away: a change of it is what it adds and takes
 away, whatever stands beside that.
 """
+REPLICAS: Final[Path] = ("spec", "replicas")
 _NAMES_OF_LISTS: Final = {(name,) for name in ITEM_KEYS}
 TEMPLATE: Final[Path] = ("spec", "template")
 POD_SPEC: Final[Path] = (*TEMPLATE, "spec")

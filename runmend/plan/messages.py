@@ -94,6 +94,9 @@ class ObserveCall(Frozen):
     alerts: tuple[Alert, ...]
 
 
+UNTOLD = "it cannot be told"
+
+
 class Observation(Frozen):
     """The baseline: what the target was like before the run did anything, and the diagnosis."""
 
@@ -112,6 +115,9 @@ class Observation(Frozen):
     settle_seconds: int | None = None
     """For how long its rollout is waited for, by the plan and its own fields; None where it has none."""
     affected: tuple[Affected, ...] = ()
+    problem: str = ""
+    """What shows the runbook's problem, where an expression says what it is; begins with `UNTOLD` where nobody can
+    tell whether it is there."""
     problem_gone: str | None = None
     """Why there is nothing to do, None where there is."""
     gone_reason: str = ""
@@ -170,6 +176,9 @@ class StepCall(Frozen):
         named = {name: each.action_id for each in plan.steps[: number - 1] for name in (each.action_id, each.output)}
         asked = (step.gate, plan.problem_expression, *(condition.expression for condition in step.conditions))
         alerts = given.with_labels(alerts, asked)
+        earlier = [each for each in plan.steps[: number - 1] if each.changes]
+        # A gate that asks what was changed speaks of what the run itself has made: the problem may be over by then.
+        follows = any({each.action_id, each.output} & set(step.asks) for each in earlier)
         protect = plan.protect_serving if plan.protect_serving is not None else given.options.protect_serving
         return cls(
             step=step,
@@ -181,7 +190,7 @@ class StepCall(Frozen):
             run_id=run_id,
             step_id=f"{number:02d}-{step.action_id}",
             values=seen.values.get(step.action_id, ()) if seen else (),
-            problem="" if step.begun else plan.problem_expression,
+            problem="" if step.begun or follows else plan.problem_expression,
             before={
                 name: told([result for result in results if result.action_id == named.get(name)], name)
                 for name in step.asks

@@ -5,9 +5,11 @@ import shlex
 from collections.abc import Iterable
 
 from runmend.alerts.alert import Target
-from runmend.plan.change import TAINTS, Change, as_patch, taints_changed
+from runmend.plan.change import TAINTS, Change, as_patch, hidden, taints_changed
+from runmend.plan.notes import NOTES
 
 UNSCHEDULABLE = ("spec", "unschedulable")
+_NOT_SHOWN = f"(not shown here; see the annotation {NOTES})"
 
 
 def kubectl(target: Target, *words: str) -> str:
@@ -39,7 +41,12 @@ def _by_hand(target: Target, changes: tuple[Change, ...], *, back: bool) -> str:
         return kubectl(target, "cordon" if wanted else "uncordon", target.name)
     if [change.path for change in changes] == [TAINTS]:
         return kubectl(target, "taint", "node", target.name, *_taints(changes[0], back=back))
-    patch = json.dumps(as_patch(changes, back=back), ensure_ascii=False, separators=(",", ":"))
+    when = "before" if back else "after"
+    told = [
+        change.model_copy(update={when: _NOT_SHOWN}) if hidden(change.path, getattr(change, when)) else change
+        for change in changes
+    ]
+    patch = json.dumps(as_patch(told, back=back), ensure_ascii=False, separators=(",", ":"))
     return kubectl(target, "patch", resource(target), "-p", patch)
 
 

@@ -1,6 +1,7 @@
 """What a run says of itself in a few words, for a reader of the Web UI."""
 
 from runmend.alerts.alert import Target
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.images.references import short_name
@@ -28,14 +29,11 @@ def settling(plan: Plan, target: Target, seconds: int) -> str:
     """What settle waits for, at most so many seconds. What is missing at the moment is not known here: each try's
     failure says it.
     """
-    becoming = "; ".join(
-        criterion.text for criterion in plan.criteria if criterion.understood and criterion.must == "become"
-    )
-    waits = f"until all pods of {target} are of the new revision and running" + (
-        f", and: {becoming}" if becoming else ""
-    )
+    becoming = "; ".join(one.text for one in plan.criteria if one.understood and one.must == "become")
+    pods = "" if is_in_no_namespace(target.kind) else f"all pods of {target} are of the new revision and running"
+    waits = ", and: ".join(filter(None, (pods, becoming))) or f"{target} is as the criteria say"
     return (
-        f"settling, at most {duration(seconds)}: waits {waits}; the pending activity runmend.settle "
+        f"settling, at most {duration(seconds)}: waits until {waits}; the pending activity runmend.settle "
         "says what is missing"
     )
 

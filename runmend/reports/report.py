@@ -149,6 +149,8 @@ def _diagnosis(result: RunResult) -> Iterator[str]:
         return
     yield from ("", "### What was wrong", "")
     yield f"- Owner: {plain(seen.owner)}"
+    if seen.problem:
+        yield f"- Problem: {plain(seen.problem)}"
     for one in seen.affected:
         yield f"- Affected: {one.named} ({plain(one.reason)}), image {code(one.image)}, in {', '.join(one.pods)}"
     if not seen.affected:

@@ -20,9 +20,33 @@ _SAME = {
     "commands": "command",
     "actionid": "action_id",
     "approvals": "approval",
+    "if": "when",
+    "only_if": "when",
+    "only_when": "when",
 }
-_OF_THE_WORKFLOW = frozenset({"output", "retries", "retry", "timeout", "timeouts", "unless", "when", "on_error"})
+_OF_THE_WORKFLOW = frozenset({"output", "retries", "retry", "timeout", "timeouts", "on_error"})
 _NOT_YET = frozenset({"budget", "depends_on", "on_failure", "requires", "rollback"})
+_DESCRIBES = frozenset(
+    {"author", "authors", "background", "cause", "comment", "comments", "contact", "docs", "documentation", "effect"}
+    | {
+        "example",
+        "examples",
+        "explanation",
+        "hint",
+        "hints",
+        "impact",
+        "info",
+        "link",
+        "links",
+        "name",
+        "note",
+        "notes",
+    }
+    | {"outcome", "owner", "owners", "purpose", "rationale", "reason", "ref", "reference", "references", "result"}
+    | {"risk", "risks", "risk_level", "runbook", "see", "see_also", "severity", "source", "summary", "tag", "tags"}
+    | {"team", "ticket", "tickets", "title", "type", "updated", "url", "version", "why"}
+)
+_BEGINS_TO_DESCRIBE = ("duration", "estimated", "expected")
 _NAME_FIRST = re.compile(r"\s*(?P<name>[A-Za-z_][A-Za-z0-9_-]*)\s*:(?:\s|$)")
 _NUMBERING = re.compile(
     r"^\s*(?:(?:action|step)\s*#?\d*\s*[:.)\u2013\u2014-]+|(?:action|step)\s*#?\d+$|#?\d+\s*[:.)\u2013\u2014-]*)\s*",
@@ -73,6 +97,12 @@ class Action:
     def value(self, name: str) -> str:
         """A named item's value, empty where the action has none of that name."""
         return self.named[name].value if name in self.named else ""
+
+
+def describes(name: str) -> bool:
+    """Whether an item's name says that it only describes its action."""
+    plain = re.sub(r"[\s-]+", "_", name.strip().lower())
+    return plain in _DESCRIBES or plain.startswith(_BEGINS_TO_DESCRIBE)
 
 
 def find_actions(document: Document, report: Report) -> dict[str, Action]:

@@ -1,40 +1,30 @@
 """The calculations of an action: `` - **calculation**: `new_limit = max(256Mi, current_limit * 2)` (max 4Gi) ``."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from runmend.core.quantities import Resource, Unit
-from runmend.facts.calculation import compile_calculation
+from runmend.facts.calculation import compile_calculation, number_of
 from runmend.facts.expressions import ExpressionError
 from runmend.language.derived import DERIVED, units
 from runmend.plan.operations import Operation
 from runmend.plan.plan import BUILT_IN_PLACEHOLDERS, DERIVED_PLACEHOLDERS, PLACEHOLDER
 from runmend.plan.values import Calculation
-from runmend.runbook.actions import Action
+from runmend.runbook.actions import Action, Named
+from runmend.runbook.bounds import QUANTITY, Bound, bounds_in, is_bound, read_items, taken_off
+from runmend.runbook.bounds import bound_items as items_named_so
 from runmend.runbook.diagnostics import Kind, Report, quoted
+from runmend.runbook.document import texts_of_item
 from runmend.runbook.values import Parameter
 
 ITEM: Final = "calculation"
 EXAMPLE: Final = "`new_limit = max(256Mi, current_limit * 2)` (max 4Gi)"
-_MOST: Final = ("max", "maximum", "at_most", "upper_bound", "bound")
-_LEAST: Final = ("min", "minimum", "at_least", "lower_bound")
-BOUNDS: Final = frozenset((*_MOST, *_LEAST))
-"""Items that bound the action's calculation, where no placeholder asks for them."""
-_QUANTITY: Final = r"\d+(?:\.\d+)?[A-Za-z]*"
-_BOUND: Final = re.compile(
-    r"(?:(?P<most>max(?:imum)?|at most|up to|(?:no|not) more than|capped at|bounded (?:by|to|at)|limited to|<=)"
-    r"|(?P<least>min(?:imum)?|at least|(?:no|not) less than|>=))"
-    rf"\s*(?:of\s+|:\s*|=\s*)?`?(?P<value>{_QUANTITY})`?(?P<more>[^,;\d]*)",
-    re.IGNORECASE,
-)
-_BEHIND: Final = re.compile(
-    rf"\s\((?P<bounds>{_BOUND.pattern.replace('?P<', '?P<b_')}[^()]*)\)\s*\.?\s*$", re.IGNORECASE
-)
 _FORM: Final = re.compile(r"\s*(?P<name>[A-Za-z_]\w*)\s*[:=]\s*(?P<source>.+?)\s*", re.DOTALL)
-_NUMBER: Final = re.compile(_QUANTITY)
-_WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_NUMBER: Final = re.compile(QUANTITY)
+_WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\s*\()")
+"""A name in a calculation, which no function's is."""
 _COUNTS: Final = frozenset({"replicas", "current_replicas", "to_revision"})
 _REMEDY: Final = f"write - **{ITEM}**: {EXAMPLE}"
 
@@ -46,16 +36,19 @@ class Written:
     name: str
     source: str
     line: int
-    at_least: str = ""
-    at_most: str = ""
+    at_least: Bound | None = None
+    at_most: Bound | None = None
     default: bool = False
 
-    def bounded(self, bound: str, *, most: bool) -> "Written":
-        """The same with a bound."""
-        return replace(self, at_most=bound) if most else replace(self, at_least=bound)
+    def bounded(self, bounds: Iterable[Bound]) -> "Written":
+        """The same with bounds."""
+        found = self
+        for bound in bounds:
+            found = replace(found, at_most=bound) if bound.most else replace(found, at_least=bound)
+        return found
 
 
-_DEFAULT: Final = Written("new_limit", "max(256Mi, current_limit * 2)", 0, at_most="4Gi", default=True)
+_DEFAULT: Final = "new_limit"
 
 
 def read_calculations(action: Action, asked: frozenset[str], report: Report) -> dict[str, Written]:
@@ -74,66 +67,76 @@ def read_calculations(action: Action, asked: frozenset[str], report: Report) -> 
             report.error(line, f"{{{written.name}}} is a placeholder of the run", f"name it new_{written.name}")
         else:
             found[written.name] = written
-    if len(found) == 1:
-        (only,) = found.values()
-        found[only.name] = _with_items(only, action, asked, report)
-    name = _DEFAULT.name
-    if name in asked and name not in found and name not in action.named:
+    if _has_default(action, asked) and _DEFAULT not in found:
         command = action.item("command")
-        found[name] = replace(_DEFAULT, line=command.line if command else action.line)
+        line = command.line if command else action.line
+        most = Bound("4Gi", most=True, line=line)
+        found[_DEFAULT] = Written(_DEFAULT, "max(256Mi, current_limit * 2)", line, at_most=most, default=True)
+    # Of a calculation that is none it is said already.
+    items = _items_that_bound(action, asked) if found or ITEM not in action.named else {}
+    if bounds := read_items(items, tuple(found), report):
+        (only,) = found.values()
+        found[only.name] = _with_items(only, bounds, report)
     return found
 
 
 def bound_items(action: Action, asked: frozenset[str]) -> frozenset[str]:
-    """The items of an action that bound its calculation, where its commands do not ask for them."""
-    return BOUNDS & action.named.keys() - asked if ITEM in action.named else frozenset()
+    """The items of an action that bound its calculation, where nothing asks for them."""
+    return frozenset(_items_that_bound(action, asked))
+
+
+def _has_default(action: Action, asked: frozenset[str]) -> bool:
+    return _DEFAULT in asked and _DEFAULT not in action.named
+
+
+def _items_that_bound(action: Action, asked: frozenset[str]) -> dict[str, Named]:
+    texts = _texts(action)
+    used = asked | {name for text, _ in texts for name in _WORD.findall(taken_off(text)[0])}
+    calculates = bool(texts) or _has_default(action, asked)
+    return {name: named for name, named in items_named_so(action, used).items() if calculates or is_bound(name)}
 
 
 def _texts(action: Action) -> list[tuple[str, int]]:
+    """The calculations as they are written, each with what stands under it; with their lines."""
     named = action.item(ITEM)
     if named is None:
         return []
     # In a code block nothing is marked.
     own = [(named.marked or f"`{named.value}`", named.line)] if named.value else []
-    return [*own, *((item.inline.marked, item.line) for item in named.items)]
+    under = [
+        (" ".join([item.inline.marked, *(text for text, _ in list(texts_of_item(item))[1:])]), item.line)
+        for item in named.items
+    ]
+    if own:  # a bound in its list is of the calculation that stands above
+        bounds = [text for text, line in under if bounds_in(text, line)]
+        own = [(", ".join([own[0][0], *bounds]), own[0][1])]
+        under = [(text, line) for text, line in under if text not in bounds]
+    return [*own, *under]
 
 
 def _written(text: str, line: int, report: Report) -> Written | None:
     code, _, behind = text.strip().removeprefix("`").partition("`") if text.strip().startswith("`") else (text, "", "")
-    if within := _BEHIND.search(code):
-        code, behind = code[: within.start()], f"{within['bounds']} {behind}"
+    code, within = taken_off(code)
+    behind = f"{within} {behind}"
     found = _FORM.fullmatch(code)
-    if found is None:
+    if found is None or is_bound(found["name"]):
         report.error(line, f"{quoted(text)} is no calculation", _REMEDY)
         return None
-    written = _bounded(Written(found["name"], found["source"], line), behind)
-    if written is None:
-        report.error(line, f"what stands behind the calculation is not understood: {quoted(behind)}", _REMEDY)
-    return written
+    bounds = bounds_in(behind, line)
+    if bounds is None:
+        report.error(line, f"what stands behind the calculation is not understood: {quoted(behind.strip())}", _REMEDY)
+        return None
+    return Written(found["name"], found["source"], line).bounded(bounds)
 
 
-def _bounded(written: Written, text: str) -> Written | None:
-    """A calculation with the bounds that a text names; None where it names none, or says more than those."""
-    text = text.strip(" ().")
-    if not text:
-        return written
-    rest = text
-    for bound in _BOUND.finditer(text):
-        written = written.bounded(bound["value"], most=bool(bound["most"]))
-        rest = rest.replace(bound[0], "", 1)
-    return None if rest.strip(" ,;()and") or rest == text else written
-
-
-def _with_items(written: Written, action: Action, asked: frozenset[str], report: Report) -> Written:
-    for name in BOUNDS & action.named.keys() - asked:
-        named = action.named[name]
-        found = _NUMBER.search(named.value)
-        before = written.at_most if name in _MOST else written.at_least
-        if found is None or before not in ("", found[0]):
-            report.error(named.line, f"the item {name} is no bound of {written.name}", "write one, such as 4Gi")
-        else:
-            written = written.bounded(found[0], most=name in _MOST)
-    return written
+def _with_items(written: Written, bounds: tuple[Bound, ...], report: Report) -> Written:
+    for bound in bounds:
+        before = None if written.default else written.at_most if bound.most else written.at_least
+        if before and before.value != bound.value:
+            report.error(
+                bound.line, f"{written.name} has another bound in line {before.line}, {before.value}", "write one"
+            )
+    return written.bounded(bounds)
 
 
 def compile_calculations(
@@ -203,7 +206,10 @@ def _compiled(
         made = compile_calculation(source, names, resource)
     except ExpressionError as error:
         remedy = error.remedy or f"write for example {EXAMPLE}"
-        report.error(written.line, f"the calculation of {written.name}: {error}", remedy)
+        column = report.column_of(written.line, written.source)
+        if column and source == written.source:
+            column += error.column - 1
+        report.error(written.line, f"the calculation of {written.name}: {error}", remedy, column=column)
         return None
     if wanted - {made.unit}:
         (other, *_) = sorted(wanted - {made.unit})
@@ -213,9 +219,16 @@ def _compiled(
         return None
     own = {each.name for each in DERIVED if each.each} | {name for name, each in before.items() if each.each}
     for bound in filter(None, (written.at_least, written.at_most)):
-        if not _is_of(bound, made.unit, resource):
-            report.error(written.line, f"{bound} is no bound of {made.unit}", "write one with its unit, such as 4Gi")
+        if not _is_of(bound.value, made.unit, resource):
+            remedy = "write one with its unit, such as 4Gi"
+            report.error(bound.line, f"{bound.value} is no bound of {made.unit}", remedy)
             return None
+    least, most = written.at_least, written.at_most
+    if least and most and number_of(least.value, made.unit) > number_of(most.value, made.unit):
+        report.error(
+            written.line, f"{written.name} is at least {least.value} and at most {most.value}", "write one that can be"
+        )
+        return None
     return Calculation(
         name=written.name,
         source=made.source,
@@ -223,8 +236,8 @@ def _compiled(
         names={name: names[name] for name in sorted(made.names)},
         each=bool(made.names & own),
         resource=resource,
-        at_least=written.at_least,
-        at_most=written.at_most,
+        at_least=least.value if least else "",
+        at_most=most.value if most else "",
     )
 
 

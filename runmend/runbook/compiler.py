@@ -5,7 +5,7 @@ The same bytes give the same plan, in whatever directory.
 
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
@@ -15,18 +15,18 @@ from runmend.facts.step import StepFacts
 from runmend.language.outputs import told_by
 from runmend.plan.plan import WORKLOAD_LABELS, Plan, Step, target_labels
 from runmend.runbook.actions import Action, find_actions, is_action
-from runmend.runbook.criteria import EXAMPLES, compile_criteria, settle_of, window_of
+from runmend.runbook.criteria import EXAMPLES, compile_criteria, refuse_what_no_pod_can_show, settle_of, window_of
 from runmend.runbook.diagnostic_steps import compile_diagnosis
 from runmend.runbook.diagnostics import Diagnostic, Kind, Report, RunbookError, listed, quoted
 from runmend.runbook.document import Block, Bullets, Code, Document, Inline, Item, Section, read_document
 from runmend.runbook.expressions import OF_CRITERIA, OF_NODES
 from runmend.runbook.gates import Compiled as Gates
-from runmend.runbook.gates import GateCompiler
+from runmend.runbook.gates import Earlier, GateCompiler
 from runmend.runbook.header import Header, read_header
 from runmend.runbook.problem import problem_of
 from runmend.runbook.prose import warn_of_prose
 from runmend.runbook.steps import compile_steps
-from runmend.runbook.targets import compile_target
+from runmend.runbook.targets import check_conditions, compile_target, elsewhere
 from runmend.runbook.workflow import Use
 
 _NAMED_MAX = 20
@@ -53,14 +53,18 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
         raise RunbookError(report.diagnostics)
     header = read_header(document, report)
     actions = find_actions(document, report)
-    steps = _steps(header, actions, report)
+    used = tuple(_used_actions(header, actions, report))
+    target = compile_target(header, [step for _, parts in used for step in parts], report)
+    gates = GateCompiler(report, target)
+    steps = _steps(used, target, gates, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
     warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
-    target = compile_target(header, steps, report)
     readers = OF_NODES if target == "Node" else OF_CRITERIA
     criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
+    if header.mode != "recommend":
+        refuse_what_no_pod_can_show(criteria, steps, report)
     _warn_of_unread_sections(document, report)
-    problem = problem_of(header, steps, actions, criteria, report)
+    problem = problem_of(header, steps, actions, criteria, gates, report)
     if changing and not any(criterion.understood for criterion in criteria):
         line = next((part.line for part in document.section(Section.CRITERIA)), header.line("workflow"))
         report.error(
@@ -103,8 +107,8 @@ def dump_plan(plan: Plan) -> bytes:
     return json.dumps(plan.model_dump(mode="json"), indent=2, sort_keys=True, ensure_ascii=False).encode() + b"\n"
 
 
-def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[Step, ...]:
-    """The steps in their order."""
+def _used_actions(header: Header, actions: dict[str, Action], report: Report) -> Iterator[tuple[Use, tuple[Step, ...]]]:
+    """The entries of the workflow in their order, each with the steps of its action: none where something is wrong."""
     uses = header.workflow
     if uses is None:
         if not actions and not report.failed:
@@ -114,12 +118,8 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 "under ## Remediation Actions write - **action_id**: `…` and - **command**: `…`",
             )
         uses = tuple(Use(action.action_id, action.line) for action in actions.values())
-    gates = GateCompiler(report, of_node=header.target == "Node")
-    steps: list[Step] = []
-    earlier: dict[str, Collection[str]] = {}
-    for number, use in enumerate(uses):
+    for use in uses:
         action = actions.get(use.action_id)
-        parts: tuple[Step, ...] = ()
         if action is None:
             named = [*islice(actions, _NAMED_MAX), *(["others"] if len(actions) > _NAMED_MAX else [])]
             known = f"actions are {listed(named, 'and')}" if actions else "the file has no action"
@@ -128,14 +128,7 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"the workflow runs {use.action_id}, and no action has that action_id",
                 f"correct or remove it; {known}",
             )
-        elif parts := compile_steps(action, report):
-            later = tuple(name for each in uses[number:] for name in each.names)
-            found = gates.all_of(use.gates, earlier, later)
-            _check_timeout(parts, use, report)
-            steps += (_used(part, use, found) for part in parts)
-        # What one that is wrong itself would tell is not known.
-        told = [fact for part in parts for fact in told_by(part.operation)] or StepFacts.model_fields
-        earlier |= dict.fromkeys(use.names, told)
+        yield use, compile_steps(action, report) if action else ()
     used = {use.action_id for use in uses}
     for action in actions.values():
         if action.action_id not in used:
@@ -145,6 +138,25 @@ def _steps(header: Header, actions: dict[str, Action], report: Report) -> tuple[
                 f"the action {action.action_id} is not in the workflow, so it never runs",
                 "add it to the workflow, or remove it",
             )
+
+
+def _steps(
+    used: tuple[tuple[Use, tuple[Step, ...]], ...], target: str, gates: GateCompiler, report: Report
+) -> tuple[Step, ...]:
+    """The steps in their order, with their gates."""
+    steps: list[Step] = []
+    earlier: dict[str, Earlier] = {}
+    for number, (use, parts) in enumerate(used):
+        if parts:
+            check_conditions(parts[0], target, report)
+            later = tuple(name for each, _ in used[number:] for name in each.names)
+            found = gates.all_of(use.gates, earlier, later)
+            _check_timeout(parts, use, report)
+            steps += (_used(part, use, found) for part in parts)
+        # What one that is wrong itself would tell is not known.
+        told = [fact for part in parts for fact in told_by(part.operation)] or StepFacts.model_fields
+        others = listed(list(dict.fromkeys(filter(None, (elsewhere(part.operation, target) for part in parts)))), "and")
+        earlier |= dict.fromkeys(use.names, Earlier(told, others))
     return tuple(steps)
 
 

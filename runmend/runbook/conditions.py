@@ -1,4 +1,4 @@
-"""What must hold before an action: the list under `conditions`, a leading "If …," and a heading's "(if …)".
+"""What must hold before an action: the list under `conditions`, the "If …" of a description, and a heading's "(if …)".
 
 Each is a sentence of the table, or an expression in backticks. Called by `runbook.steps` and for the front matter.
 """
@@ -11,15 +11,27 @@ from runmend.runbook.diagnostics import Report
 from runmend.runbook.expressions import OF_CONDITIONS, check_expression
 from runmend.runbook.labels import Labels
 from runmend.runbook.phrases import LONGEST
+from runmend.runbook.restrictions import conditional, goes_elsewhere, turns
 from runmend.runbook.sentences import read_sentence
 
 EXAMPLES = (
     '"Requires: `namespace`, `pod` labels", "Pod must be owned by a Deployment", "Pod is in ImagePullBackOff" or '
     "`workload.replicas > 1`"
 )
-_LEADING = re.compile(
-    r"\s*(?P<word>only if|only when|if|when|whenever|once|unless|in case|provided that|as long as)\b(?P<rest>.*)",
-    re.IGNORECASE | re.DOTALL,
+_WORDS = (
+    r"(?:only if|only when|only while|if|when|whenever|once|unless|in case|provided that|provided|given that|"
+    r"assuming that|assuming|supposing that|supposing|on condition that|in the event that|(?:as|so) long as|"
+    r"while|where)"
+)
+_LEADING = re.compile(rf"\s*(?P<word>{_WORDS})\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+_TRAILING = re.compile(
+    rf"(?P<before>[^.;]{{1,300}}?)[\s,:(\u2013\u2014-]*(?<!\w)(?P<clause>(?!once\b){_WORDS}\b[^.;]*)", re.IGNORECASE
+)
+"""An order, and a condition behind it in the same sentence. Looked at only as far as `LONGEST` reaches."""
+_MAY_DESCRIBE = re.compile(r"(?:while|where)\b", re.IGNORECASE)
+"""What may as well tell how things are: taken for a condition behind an order only where it can be read."""
+_APPLIES = re.compile(
+    r"(?:this (?:action|step|command) )?(?:applies|is for|is meant|is used|used|runs|is done)", re.IGNORECASE
 )
 _NEVER_READ = frozenset({"once"})
 """What waits for something is no condition that could be asked once."""
@@ -28,7 +40,12 @@ _CODE = re.compile(r"`[^`]*`")
 _EXPRESSION = re.compile(r"\s*`(?P<code>[^`]+)`[\s.]*")
 _END = re.compile(r",|\bthen\b", re.IGNORECASE)
 _MOST_PARTS = 8
-_IN_HEADING = re.compile(r"\s*\((?P<clause>(?:only )?(?:if|when|unless)\b.*)\)\s*$", re.IGNORECASE)
+_NOT = re.compile(r"\b(?:not|never|nor|but|except|even|as|only|or|and)\W*$", re.IGNORECASE)
+_IN_HEADING = re.compile(
+    r"(?:\s*\((?P<within>(?:only )?(?:if|when|unless)\b.*)\)|"
+    r"(?<=\S)\s*[:,\u2013\u2014-]*\s(?P<behind>(?:only )?(?:if|when|unless)\b.*))\s*$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +65,8 @@ class Meant:
 
 @dataclass(frozen=True, slots=True)
 class Leading:
-    """A description that begins with a condition: the condition, what follows it, and what to show of it where it is
-    not understood.
+    """The condition of a description, what else the description says, and what to show of it where it is not
+    understood.
     """
 
     clause: str
@@ -57,6 +74,8 @@ class Leading:
     shown: str
     whole: bool
     """Whether the clause is all of the condition: "If pod is in X, and only if Y, patch" has half of it there."""
+    turns: bool = False
+    """Whether the rest is another order than to do what the command does: "If pod is in X, stop"."""
 
 
 def read_condition(text: str, line: int, report: Report) -> tuple[Meant, ...] | None:
@@ -76,12 +95,16 @@ def read_condition(text: str, line: int, report: Report) -> tuple[Meant, ...] | 
     return (Meant(f"!({_all_of(meant)})"),) if meant else ()
 
 
-def leading(description: str) -> Leading | None:
-    """The condition that a description begins with; None where it begins with none."""
+def condition_of(description: str) -> Leading | None:
+    """The condition that a description begins with, or that its first sentence ends with; None where there is none."""
+    return _leading(description) or _trailing(description)
+
+
+def _leading(description: str) -> Leading | None:
     found = _LEADING.match(description)
-    if found is None:
+    if found is None or (_MAY_DESCRIBE.match(found["word"]) and not conditional(description)):
         return None
-    hidden = _CODE.sub(lambda code: "`" * len(code.group()), description)
+    hidden = _hidden(description)
     end = _END.search(hidden, found.start("rest"))
     clause = description[: end.start()] if end else description
     rest = description[end.end() :] if end else ""
@@ -89,14 +112,53 @@ def leading(description: str) -> Leading | None:
     whole = not (comma and _GOES_ON.match(rest))
     if comma and whole and (then := re.match(r"\s*then\b", rest, re.IGNORECASE)):
         rest = rest[then.end() :]
-    shown = clause if comma and whole else description
-    return Leading(clause, rest, " ".join(shown.split()), whole)
+    other = turns(rest)
+    shown = clause if comma and whole and not other else description
+    return Leading(clause, rest, " ".join(shown.split()), whole, other)
+
+
+def _trailing(description: str) -> Leading | None:
+    hidden = _hidden(description[:LONGEST])
+    found = _TRAILING.match(hidden)
+    if found is None or _NOT.search(found["before"]):
+        return None
+    end = hidden.find(",", found.start("clause"), found.end())
+    end = end if end >= 0 else found.end()
+    before, clause, after = (
+        description[: found.end("before")],
+        description[found.start("clause") : end],
+        description[end:],
+    )
+    clause = clause.strip().removesuffix(")")
+    other = turns(before) and not _APPLIES.fullmatch(before.strip())
+    if other or goes_elsewhere(after.lstrip(", ")) or _GOES_ON.match(after.lstrip(", ")):
+        return None
+    if _MAY_DESCRIBE.match(clause):
+        if not read_condition(clause, 1, Report("")):
+            return None
+    elif not conditional(f"{before} {clause}"):
+        return None
+    return Leading(clause, f"{before}{after}", " ".join(description[: found.end()].split()), whole=True)
 
 
 def in_heading(heading: str) -> tuple[str, str]:
-    """A heading without the condition in parentheses at its end, and that condition; empty where there is none."""
+    """A heading without the condition at its end, and that condition; empty where there is none, or where the heading
+    says that something else than a change is done there.
+    """
     found = _IN_HEADING.search(heading) if len(heading) <= LONGEST else None
-    return (heading[: found.start()], found["clause"]) if found else (heading, "")
+    if (
+        found is None
+        or not conditional(heading)
+        or turns(heading[: found.start()])
+        or "," in _hidden(found["behind"] or "")
+    ):
+        return heading, ""
+    return heading[: found.start()], found["within"] or found["behind"]
+
+
+def _hidden(text: str) -> str:
+    """A text whose code cannot be taken for words."""
+    return _CODE.sub(lambda code: "`" * len(code.group()), text)
 
 
 def _read(text: str, line: int, report: Report) -> tuple[Meant, ...] | None:
@@ -125,7 +187,7 @@ def _all_of(meant: tuple[Meant, ...]) -> str:
 
 
 def _and_parts(text: str) -> list[str]:
-    hidden = _CODE.sub(lambda code: "`" * len(code.group()), text)
+    hidden = _hidden(text)
     at, parts = 0, []
     for joint in re.finditer(r"\band\b", hidden, re.IGNORECASE):
         parts.append(text[at : joint.start()])

@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 
 from runmend.facts.expressions import GROUPS, compiled
+from runmend.facts.snapshot import Snapshot
+from runmend.language.verbs.scale import VERB as SCALE
+from runmend.language.verbs.scale import leaves_no_pod
 from runmend.plan.criteria import Criterion
+from runmend.plan.plan import Step
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
 from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression
@@ -44,6 +48,7 @@ _JOINS = re.compile(r"^(?:and/)?(?:or|either|otherwise|else|alternatively|neithe
 _WHEN = re.compile(r"\b(?:if|when)\b")
 _BEHIND = re.compile(r"(?P<word>for|within) (?P<duration>[A-Za-z0-9 ]{1,60}?)\.?")
 """What may stand behind an expression."""
+_OF_PODS = frozenset({"pods", "pod", "container", "restarted", "events"})
 _LONE_WORD = re.compile(r"\w*")
 
 
@@ -73,6 +78,21 @@ def compile_criteria(
                 "name one: the target settles as a whole",
             )
     return criteria
+
+
+def refuse_what_no_pod_can_show(criteria: tuple[Criterion, ...], steps: tuple[Step, ...], report: Report) -> None:
+    """Say which criteria cannot hold where the last that the runbook does is to scale its target to 0."""
+    last = next((step for step in reversed(steps) if step.operation.verb == SCALE.words), None)
+    if last is None or last.gate or last.restrictions or not leaves_no_pod(last.operation):
+        return
+    for criterion in criteria:
+        asked = compiled(criterion.expression) if criterion.understood else None
+        if asked and asked.groups <= _OF_PODS and not asked.holds(Snapshot(counted={}, restarts={}, events=())):
+            report.error(
+                criterion.line,
+                f"the criterion {quoted(criterion.text)} asks for pods, and {last.named} scales to 0: none is left",
+                "write `pods.size() == 0` in its place, or mode: recommend in the front matter",
+            )
 
 
 def settle_of(criteria: tuple[Criterion, ...]) -> int:

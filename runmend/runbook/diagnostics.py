@@ -63,7 +63,8 @@ _MEANS: Final[Mapping[Kind, str]] = {
     Kind.UNUSED_ITEM: "an item, or a calculation, that no command uses",
     Kind.UNUSED_SILENCE: "a kind under `silence` of which there is no warning",
     Kind.PROSE: "text beside what is read: it binds nothing",
-    Kind.RECOMMEND_ONLY: "a condition that is not understood, or prose that restricts: its step only recommends",
+    Kind.RECOMMEND_ONLY: "a condition that is not understood, prose that restricts, or an item that may bind: its "
+    "step only recommends",
     Kind.READ_AS: "a note: another name of a fact, and the expression that it was read as",
     Kind.NO_PROBLEM: "a note: nothing says what the problem is, so the gates decide alone",
     Kind.UNVERIFIED: "a criterion that is not understood: it is reported as unverified",

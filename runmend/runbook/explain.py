@@ -2,18 +2,23 @@
 is judged, what stays manual, and what only recommends. Pure.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Final
 
 from runmend.core.markdown import one_line
 from runmend.core.wording import listed
 from runmend.facts.expressions import compiled
 from runmend.facts.units import duration_in_words
+from runmend.language.derived import BY_NAME
 from runmend.language.needs import Field
 from runmend.language.verbs import changing_of, verb_of
 from runmend.plan.operations import Operation
-from runmend.plan.plan import Plan, Step
+from runmend.plan.plan import PLACEHOLDER, Plan, Step
+
+_OF_A_STEP: Final = re.compile(r'\bsteps\["(?P<name>[^"]+)"\]\.')
 
 
 @dataclass(slots=True)
@@ -71,6 +76,7 @@ def _reads(plan: Plan) -> Part:
     for step in plan.steps:
         if not step.changes:
             part.say(f"line {step.line}: {step.named}: {_command(step)}")
+            _values(step, part)
             _gates(step, part)
     return part
 
@@ -87,6 +93,7 @@ def _changes(plan: Plan) -> Part:
             continue
         changing, arguments = changing_of(step.operation)
         part.say(f"line {step.line}: {step.named}: {_command(step)}")
+        _values(step, part)
         fields = [_shown(each) for each in changing.fields(arguments)]
         if fields:
             undo = "it can be taken back" if changing.undoable else "it cannot be taken back"
@@ -99,11 +106,27 @@ def _changes(plan: Plan) -> Part:
     return part
 
 
+def _values(step: Step, part: Part) -> None:
+    """What the placeholders of a step's command stand for, and where it comes from."""
+    calculated = {calculation.name: calculation for calculation in step.calculations}
+    asked = dict.fromkeys(PLACEHOLDER.findall(step.command))
+    for name in asked:
+        if name in step.parameters:
+            part.say(f"{name} = {one_line(step.parameters[name])}", 1)
+    for calculation in step.calculations:
+        part.say(calculation.in_words + (", of each container" if calculation.each else ""), 1)
+    operands = [name for calculation in step.calculations for name in calculation.names]
+    for name in dict.fromkeys((*asked, *operands)):
+        if name in BY_NAME and name not in step.parameters and name not in calculated:
+            part.say(f"{name} is {BY_NAME[name].doc}", 2 if name in operands else 1)
+
+
 def _gates(step: Step, part: Part) -> None:
     if step.state:
         part.say(f"only containers that are in {step.state}", 1)
     if step.gate:
-        part.say(f"only when {step.gate}", 1)
+        written = _OF_A_STEP.sub(r"\g<name>.", step.gate)  # as a gate says it: `look.count`
+        part.say(f"only when {written}", 1)
     if step.owner:
         part.say(f"only where the pod is owned by a {step.owner}", 1)
     for condition in step.conditions:

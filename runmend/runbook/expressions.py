@@ -1,12 +1,16 @@
 """Expressions as a runbook writes them: checked where they stand, with the line and column of what is wrong."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from runmend.core.kinds import is_in_no_namespace
 from runmend.facts.expressions import GROUPS, ExpressionError, compiled
 from runmend.facts.literals import Rewritten
 from runmend.runbook.diagnostics import Report, listed, quoted
+
+BECAUSE_NODE: Final = "and what the runbook fixes is a node, which is in no namespace and has no pods of its own"
+"""Why its expressions may not read what workloads have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +24,20 @@ class Readers:
     because: str
     settled: bool = True
 
+    def of(self, target: str) -> "Readers":
+        """The same of a kind of target: a node has no pods and no workload of its own, and is in no namespace."""
+        if not is_in_no_namespace(target):
+            return self
+        return replace(self, groups=self.groups - _OF_WORKLOADS, because=BECAUSE_NODE)
 
+
+_OF_WORKLOADS: Final = frozenset({"pods", "pod", "container", "workload", "restarted", "target"})
 OF_CRITERIA: Final = Readers(
     "the expression",
     frozenset({"pods", "workload", "node", "events", "restarted"}),
     "and a criterion speaks of the target after the change, whose pods are new",
 )
-OF_NODES: Final = Readers(
-    "the expression",
-    frozenset({"node", "events", "moved"}),
-    "and what the runbook fixes is a node, which has no pods of its own",
-)
+OF_NODES: Final = replace(OF_CRITERIA.of("Node"), groups=frozenset({"node", "events", "moved"}))
 """Criteria of a runbook that fixes nodes."""
 OF_CONDITIONS: Final = Readers(
     "the expression",

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final
 
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.yaml_tree import Node, Scalar, Sequence
 from runmend.facts.expressions import GROUPS, Group, compiled
 from runmend.facts.literals import Rewritten
@@ -17,6 +18,7 @@ from runmend.facts.schema import MODELS, facts_of
 from runmend.facts.step import StepFacts
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.expressions import OF_CONDITIONS, check_expression
+from runmend.runbook.forms.words import NOT_READY
 from runmend.runbook.sentences import Read, nearest, read_sentence
 
 KEYS = ("when", "when_all", "when_any", "unless")
@@ -31,7 +33,7 @@ ALIASES: Final = {
     "oom_detected": 'terminated("OOMKilled")',
     "crashloop_detected": 'waiting("CrashLoopBackOff")',
     "container_creating_detected": 'waiting("ContainerCreating")',
-    "not_ready": "pods.exists(p, !p.running)",
+    "not_ready": NOT_READY,
     "unschedulable": 'waiting("Unschedulable")',
     "schedulable": "pods.size() > 0 && pods.all(p, p.scheduled)",
     "healthy": "pods.size() > 0 && pods.all(p, p.running)",
@@ -43,6 +45,8 @@ _OF_A_NODE: Final = {
     "schedulable": "node.schedulable",
     "healthy": "node.ready && !node.under_pressure",
 }
+_GOOD: Final = frozenset({"healthy", "schedulable"})
+"""Those that are said of what is well."""
 _FACTS: Final = StepFacts.model_fields.keys() - {"name"}
 """What may be asked of some earlier step."""
 _NAME: Final = "[A-Za-z_][A-Za-z0-9_-]*"
@@ -91,6 +95,14 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """An earlier step: the facts that it can tell, and what its command is about where that is not the target."""
+
+    told: Collection[str]
+    elsewhere: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class _Word:
     """A name and a fact of a gate, and where they stand in it."""
 
@@ -108,25 +120,24 @@ class _Wrong(ValueError):
 
 
 class GateCompiler:
-    """Compiles the gates of one workflow.
+    """Compiles the gates of one workflow, and the problem.
 
     Args:
         report: takes what is wrong.
-        of_node: whether the runbook is for nodes, so that "not ready" is said of one.
+        target: the kind that the runbook fixes: of a node "not ready" is said of it, and it has no pods.
     """
 
-    def __init__(self, report: Report, *, of_node: bool) -> None:
+    def __init__(self, report: Report, target: str) -> None:
         self._report = report
-        self._aliases = ALIASES | (_OF_A_NODE if of_node else {})
+        self._readers = OF_GATES.of(target)
+        self._aliases = ALIASES | (_OF_A_NODE if is_in_no_namespace(target) else {})
 
-    def all_of(
-        self, gates: tuple[Gate, ...], earlier: Mapping[str, Collection[str]], later: Collection[str]
-    ) -> Compiled:
+    def all_of(self, gates: tuple[Gate, ...], earlier: Mapping[str, Earlier], later: Collection[str]) -> Compiled:
         """The one expression that must hold.
 
         Args:
             gates: of one entry.
-            earlier: the names of the earlier steps' results, and the facts that each can tell.
+            earlier: the earlier steps, by the names of their results.
             later: the names of this step's and the later ones'.
         """
         parts: dict[str, list[str]] = {key: [] for key in KEYS}
@@ -142,14 +153,14 @@ class GateCompiler:
         return Compiled(" && ".join(whole), tuple(dict.fromkeys(asks)))
 
     def one(
-        self, gate: Gate, earlier: Mapping[str, Collection[str]] = MappingProxyType({}), later: Collection[str] = ()
+        self, gate: Gate, earlier: Mapping[str, Earlier] = MappingProxyType({}), later: Collection[str] = ()
     ) -> Compiled:
         """The expression that a gate is, or that its sentence stands for; empty where it is wrong: the report says
         so.
         """
         read = self.sentence(gate)
         if read:
-            return self._checked(gate, Rewritten(read.expression, read.expression), earlier)
+            return self._checked(gate, Rewritten(gate.text, read.expression), earlier)
         text = gate.text.strip("`").strip()
         try:
             words = dict(self._words(gate, text, earlier, later))
@@ -173,7 +184,7 @@ class GateCompiler:
         def hint() -> str:
             return f"; of sentences, {nearest(gate.text, 'condition')}"
 
-        if not check_expression(read.text, gate.line, OF_GATES, self._report, hint, written=read):
+        if not check_expression(read.text, gate.line, self._readers, self._report, hint, written=read):
             return Compiled()
         asks = compiled(read.text).asks
         if asks is None or not set(asks) <= set(earlier):
@@ -186,7 +197,7 @@ class GateCompiler:
         return Compiled(read.text, asks)
 
     def _words(
-        self, gate: Gate, text: str, earlier: Mapping[str, Collection[str]], later: Collection[str]
+        self, gate: Gate, text: str, earlier: Mapping[str, Earlier], later: Collection[str]
     ) -> Iterator[tuple[_Word, str]]:
         """Where a gate names a fact of an earlier step, or another name of a fact, and what the language has for it.
 
@@ -202,7 +213,8 @@ class GateCompiler:
             word = _Word(found.start(), found.end("fact"))
             group = GROUPS.get(name or "")
             if name in earlier and not (group and more == "("):
-                if fact in earlier[name]:
+                told = earlier[name].told
+                if fact in told:
                     if group and _has(group, fact):
                         what = f"{name} is an earlier step and a group of facts, and {fact} may be said of both"
                         raise _Wrong(what, word.start, "give the step another output")
@@ -212,8 +224,15 @@ class GateCompiler:
                     raise _Wrong(
                         f"nothing tells {quoted(fact)} of {name}",
                         found.start("fact"),
-                        _nearest_of(fact, (*earlier[name], *self._aliases))
-                        or f"it tells {listed(sorted(earlier[name]), 'and')}",
+                        _nearest_of(fact, (*told, *self._aliases)) or f"it tells {listed(sorted(told), 'and')}",
+                    )
+                if fact in self._aliases and earlier[name].elsewhere and not group:
+                    well = "== 0" if fact in _GOOD else "> 0"
+                    own = f"{name}.not_well {well}" if "not_well" in told else f"what it tells ({listed(sorted(told))})"
+                    raise _Wrong(
+                        f"{quoted(fact)} asks the target, and {name} looks at {earlier[name].elsewhere}",
+                        word.start,
+                        f"ask {own}, or write {self._aliases[fact]} where the target is meant",
                     )
             elif name and not group and (name in later or fact in _FACTS):
                 why, near = (

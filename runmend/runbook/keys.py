@@ -103,12 +103,14 @@ OF_ACTIONS: Final = (
     Key("action_id", "Required. The action's name, which the workflow lists.", "- **action_id**: `fix`"),
     Key(
         "command",
-        "Required. One command of the table of verbs, in backticks or in a code block under the item.",
+        "Required. Commands of the table of verbs: one in backticks, or several, in a list, in code blocks under the "
+        "item, or joined by `&&`. They are done in order.",
         "- **command**: `kubectl rollout undo deployment/{deployment} -n {namespace}`",
     ),
     Key(
         "description",
-        'What it does. Only a condition that it begins with binds: "If …,", "When …,".',
+        'What it does. Only a condition that it begins with, or that its first sentence ends with, binds: "If …, '
+        'patch", "Patch … if …".',
         "- **description**: If container is in CrashLoopBackOff, go back to the revision before.",
     ),
     Key(
@@ -116,6 +118,13 @@ OF_ACTIONS: Final = (
         "A list of what must hold for the action to be allowed.",
         "- **conditions**:\n  - There is a previous revision\n  - `workload.replicas > 1`",
     ),
+    Key(
+        "when",
+        "A condition, or a list of them, that gates the action as one does that its description begins with; also "
+        "`if`, `only_if`. What earlier steps came to is asked in the workflow.",
+        "- **when**: `workload.replicas > 1`",
+    ),
+    Key("unless", "A condition that must not hold, or a list of them.", "- **unless**: the Deployment is paused"),
     Key(
         "calculation",
         "Gives a placeholder of the command its value, once, from what was observed. Several stand in a list under it.",
@@ -125,7 +134,7 @@ OF_ACTIONS: Final = (
     Key(
         "approval",
         "`none` is its writer's word that nothing of the action's prose is meant to wait for a person. It takes back "
-        "no condition that is not understood.",
+        "no condition that is not understood, and no item that is not read.",
         "- **approval**: `none`\n- **description**: Never do this by hand.",
     ),
 )
@@ -138,7 +147,8 @@ OF_VALUES: Final = (
     ),
     Key(
         "max",
-        "The most that the action's calculation may come to; also `maximum`, `at_most`, `upper_bound`, `bound`.",
+        "The most that the action's one calculation may come to, `{new_limit}`'s default as well; also `maximum`, "
+        "`at_most`, `upper_bound`, `bound`. A number alone.",
         "- **command**: `kubectl set resources deployment/{deployment} -c {container} --limits=memory={new_limit} "
         "-n {namespace}`\n- **calculation**: `new_limit = current_limit * 2`\n- **max**: `4Gi`",
     ),

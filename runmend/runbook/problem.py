@@ -27,6 +27,7 @@ def problem_of(
     steps: tuple[Step, ...],
     actions: Mapping[str, Action],
     criteria: tuple[Criterion, ...],
+    gates: GateCompiler,
     report: Report,
 ) -> Problem:
     """What the front matter says, else the trouble that the changing actions begin with, else what a criterion leaves.
@@ -39,18 +40,18 @@ def problem_of(
         steps: the workflow's.
         actions: by action_id.
         criteria: the runbook's.
+        gates: the workflow's, who read the problem as a gate.
         report: takes what is wrong, and a note where nothing says what the problem is.
     """
     treated = _treated(steps, report)
     expression = ""
     if header.problem:
-        gates = GateCompiler(report, of_node=header.target == "Node")
-        read = gates.sentence(header.problem)
+        read, found = gates.sentence(header.problem), gates.one(header.problem)
         named = read.state if read and read.state and STATES[read.state].of_containers else None
         if named and (treated is None or same_state(named, treated)):
-            treated = named
+            treated = named if found.expression else None
         else:
-            expression = gates.one(header.problem).expression
+            expression = found.expression
     state = treated or next((criterion.leaves for criterion in criteria if _of_containers(criterion)), None)
     changing = [step for step in steps if step.changes]
     if expression or state or not changing or header.problem:

@@ -20,16 +20,17 @@ from runmend.plan.plan import (
     fill,
 )
 from runmend.plan.values import Calculation
-from runmend.runbook.actions import RESERVED, Action
+from runmend.runbook.actions import RESERVED, Action, Named, describes
 from runmend.runbook.calculations import ITEM, bound_items, compile_calculations, read_calculations
 from runmend.runbook.commands import Commands, read_commands
-from runmend.runbook.conditions import EXAMPLES, Meant, in_heading, leading, read_condition
+from runmend.runbook.conditions import EXAMPLES, Meant, condition_of, in_heading, read_condition
 from runmend.runbook.diagnostics import Kind, Report, quoted
 from runmend.runbook.document import Item, texts_of_item
 from runmend.runbook.kubectl import parse_command
 from runmend.runbook.phrases import same_state
-from runmend.runbook.prose import AS_ITEMS, restriction
-from runmend.runbook.prose import LONGEST as RESTRICTION_SHOWN
+from runmend.runbook.prose import AS_ITEMS
+from runmend.runbook.restrictions import LONGEST as RESTRICTION_SHOWN
+from runmend.runbook.restrictions import restriction
 from runmend.runbook.sentences import nearest, wrong_state
 from runmend.runbook.values import Parameter, Values
 
@@ -42,6 +43,7 @@ _OWN_PODS = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "
 
 _PARAMETER_NAME = r"letters, digits and _, not a digit first"
 _NOTHING = frozenset({"none", "n/a", "-", ""})
+_SAYS_NOTHING = _NOTHING - {""}
 
 
 @dataclass(slots=True)
@@ -80,12 +82,12 @@ def compile_steps(action: Action, report: Report) -> tuple[Step, ...]:
     compiled = _operations(action, commands, asked, parameters, report)
     if compiled is None:
         return ()
-    operations, calculations = compiled
+    operations, calculations, used = compiled
     first_changing = next((n for n, each in enumerate(operations) if verb_of(each).changing), len(operations))
     about = operations[first_changing if first_changing < len(operations) else 0]
     found = _Conditions(first_changing < len(operations), about.kind)
     _read_conditions(action, found, report)
-    _look_for_restrictions(action, commands, asked, found, report)
+    _look_for_restrictions(action, commands, used, found, report)
     steps = []
     for number, (written, operation) in enumerate(zip(commands.commands, operations, strict=True)):
         step = _step(action, operation, parameters, _asked_by(operation, calculations), found)
@@ -158,8 +160,10 @@ def _budget_seconds(verb: Verb[Any], arguments: Any) -> int:  # noqa: ANN401  th
 
 def _operations(
     action: Action, commands: Commands, asked: frozenset[str], parameters: dict[str, Parameter], report: Report
-) -> tuple[tuple[Operation, ...], tuple[Calculation, ...]] | None:
-    """The operations of an action, and the calculations that they share; None where one of them is none."""
+) -> tuple[tuple[Operation, ...], tuple[Calculation, ...], frozenset[str]] | None:
+    """The operations of an action, the calculations that they share, and the names of the items that they use; None
+    where one of them is none.
+    """
     calculated = read_calculations(action, asked, report)
     used: set[str] = set()
     parsed = [
@@ -173,14 +177,7 @@ def _operations(
     if len(operations) < len(parsed):
         return None
     calculations = compile_calculations(calculated, operations, parameters, used, report)
-    for name in parameters.keys() - used:
-        report.warning(
-            Kind.UNUSED_ITEM,
-            parameters[name].line,
-            f"nothing in {action.action_id} uses the item {quoted(name)}",
-            f"write {{{name}}} in the command, or remove it",
-        )
-    return operations, calculations
+    return operations, calculations, asked | used | bound_items(action, asked)
 
 
 def _parameters(action: Action, asked: frozenset[str], report: Report) -> dict[str, Parameter]:
@@ -191,26 +188,23 @@ def _parameters(action: Action, asked: frozenset[str], report: Report) -> dict[s
             continue
         if named.name in BUILT_IN_PLACEHOLDERS:
             report.error(named.line, f"{{{named.name}}} is a placeholder of the run", "give the item another name")
-        elif not named.name.isidentifier() or not named.name.isascii():
-            report.warning(
-                Kind.UNUSED_ITEM,
-                named.line,
-                f"the item {quoted(named.name)} is not read, no placeholder can ask for it",
-                f"name it with {_PARAMETER_NAME}",
-            )
-        else:
+        elif _may_be_asked_for(named.name):
             parameters[named.name] = Parameter(named.name, named.value, named.line)
     return parameters
 
 
+def _may_be_asked_for(name: str) -> bool:
+    return name.isidentifier() and name.isascii()
+
+
 def _read_conditions(action: Action, found: _Conditions, report: Report) -> None:
-    for text, line in _conditions(action):
+    for text, line in _listed(action, "conditions"):
         meant = read_condition(text, line, report)
         if meant is None:
             _unreadable(action, text, line, found, report)
         for one in meant or ():
             _apply(one, text, line, found, report, leads=False)
-    for text, line, shown, whole in _leading(action):
+    for text, line, shown, whole in _gates(action, changes=found.changes):
         meant = read_condition(text, line, report) if whole else None
         if meant is None:
             _unreadable(action, shown, line, found, report)
@@ -218,24 +212,28 @@ def _read_conditions(action: Action, found: _Conditions, report: Report) -> None
             _apply(one, text, line, found, report, leads=True)
 
 
-def _leading(action: Action) -> Iterator[tuple[str, int, str, bool]]:
-    """The conditions that an action's heading and its description begin with, each with its line, how it is shown, and
-    whether it is one as a whole.
+def _gates(action: Action, *, changes: bool) -> Iterator[tuple[str, int, str, bool]]:
+    """The conditions of an action's heading, its description and its items `when` and `unless`, each with its line, how
+    it is shown, and whether it is one as a whole. To stop, or to wait, may well be what an action does that only reads.
     """
     _, clause = in_heading(action.heading)
     if clause:
         yield clause, action.heading_line, clause, True
     description = action.item("description")
-    begins = leading(description.marked) if description else None
-    if description and begins:
-        yield begins.clause, description.line, begins.shown, begins.whole
+    found = condition_of(description.marked) if description else None
+    if description and found:
+        yield found.clause, description.line, found.shown, found.whole and not (changes and found.turns)
+    for name in ("when", "unless"):
+        for text, line in _listed(action, name):
+            yield (f"unless {text}" if name == "unless" else text), line, f"{name}: {text}", True
 
 
 def trouble_of(action: Action) -> str:
     """The trouble that an action says it is for, in a condition that it begins with, as an expression; empty where it
     says none. What is wrong with the conditions is said where they are compiled.
     """
-    read = [read_condition(text, line, Report("")) or () for text, line, _, whole in _leading(action) if whole]
+    gates = _gates(action, changes=True)
+    read = [read_condition(text, line, Report("")) or () for text, line, _, whole in gates if whole]
     return " && ".join(dict.fromkeys(f"({one.expression})" for meant in read for one in meant if one.trouble))
 
 
@@ -251,16 +249,56 @@ def _unreadable(action: Action, text: str, line: int, found: _Conditions, report
         report.warning(Kind.UNREAD_CONDITION, line, f"{what}, and gates nothing", f"remove it; {remedy}")
 
 
+def _unread_description(named: Named) -> Iterator[tuple[str, str, int]]:
+    """What a description says besides its condition; nothing where the whole of it is one that is not read."""
+    condition = condition_of(named.marked)
+    if not (condition and condition.turns):
+        yield "the description", condition.rest if condition else named.value, named.line
+
+
+def _unread_under(named: Named, report: Report) -> Iterator[tuple[str, str, int]]:
+    """The texts under an item that are no part of what it says."""
+    read = named.name in ("conditions", "when", "unless", ITEM) or (named.name == "command" and not named.value)
+    if named.items and not read:
+        _unread(named.items[0].line, f"the list under {quoted(named.name)} is not read", report)
+        yield from (("the list item", *text) for item in named.items for text in texts_of_item(item))
+    for text, line in named.beside:
+        report.warning(Kind.UNREAD_TEXT, line, f"the text under {quoted(named.name)} is not read", AS_ITEMS)
+        yield "the text", text, line
+
+
+def _may_bind(named: Named, action: Action, found: _Conditions, report: Report) -> None:
+    """An item of a changing action that nothing reads, and whose name does not say that it only describes."""
+    text = f"{named.name}: {' '.join([named.value, *(item.inline.plain for item in named.items)]).strip()}"
+    asked = f"write {{{named.name}}} in the command, " if _may_be_asked_for(named.name) else ""
+    report.warning(
+        Kind.RECOMMEND_ONLY,
+        named.line,
+        f"nothing reads the item {quoted(text)}, which may bind, so {action.action_id} only recommends",
+        f"{asked}make it a condition, or call it note where it is for people",
+    )
+    _restrict(text, named.line, found)
+
+
+def _unused(named: Named, action: Action, report: Report) -> None:
+    if _may_be_asked_for(named.name):
+        problem = f"nothing in {action.action_id} uses the item {quoted(named.name)}"
+        remedy = f"write {{{named.name}}} in the command, or remove it"
+    else:
+        problem = f"the item {quoted(named.name)} is not read, no placeholder can ask for it"
+        remedy = f"name it with {_PARAMETER_NAME}"
+    report.warning(Kind.UNUSED_ITEM, named.line, problem, remedy)
+
+
 def _restrict(text: str, line: int, found: _Conditions) -> None:
     if len(found.restrictions) < _MOST_RESTRICTIONS:
         found.restrictions[f"line {line}: {' '.join(text.split())[:RESTRICTION_SHOWN]}"] = None
 
 
 def _look_for_restrictions(
-    action: Action, commands: Commands, asked: frozenset[str], found: _Conditions, report: Report
+    action: Action, commands: Commands, used: frozenset[str], found: _Conditions, report: Report
 ) -> None:
     """Look at what stands beside what is read: of a changing action a sentence that plainly restricts it."""
-    used = asked | bound_items(action, asked)
     free = _approval(action, report) or not found.changes
     heading, _ = in_heading(action.heading)
     texts = [("the heading", heading, action.heading_line), *(("the text", *text) for text in action.beside)]
@@ -270,17 +308,14 @@ def _look_for_restrictions(
         texts += (("the item", *text) for text in texts_of_item(item))
     for named in action.named.values():
         if named.name == "description":
-            begins = leading(named.marked)
-            texts.append(("the description", begins.rest if begins else named.value, named.line))
-        elif named.name not in RESERVED and named.name not in used:
-            texts.append(("the item", f"{named.name}: {named.marked or named.value}", named.line))
-        read = named.name in ("conditions", ITEM) or (named.name == "command" and not named.value)
-        if named.items and not read:
-            _unread(named.items[0].line, f"the list under {quoted(named.name)} is not read", report)
-            texts += (("the list item", *text) for item in named.items for text in texts_of_item(item))
-        for text, line in named.beside:
-            report.warning(Kind.UNREAD_TEXT, line, f"the text under {quoted(named.name)} is not read", AS_ITEMS)
-            texts.append(("the text", text, line))
+            texts += _unread_description(named)
+        elif named.name not in RESERVED | used:
+            if found.changes and not describes(named.name) and named.value.lower() not in _SAYS_NOTHING:
+                _may_bind(named, action, found, report)
+            else:
+                _unused(named, action, report)
+                texts.append(("the item", f"{named.name}: {named.marked or named.value}", named.line))
+        texts += _unread_under(named, report)
     for what, text, line in texts:
         if not free and (said := restriction(text)):
             report.warning(
@@ -309,8 +344,9 @@ def _unread(line: int, problem: str, report: Report) -> None:
     report.warning(Kind.UNREAD_TEXT, line, problem, "write - **name**: `value`, or put it in the list under conditions")
 
 
-def _conditions(action: Action) -> list[tuple[str, int]]:
-    named = action.item("conditions")
+def _listed(action: Action, name: str) -> list[tuple[str, int]]:
+    """The conditions that stand under an item of the action."""
+    named = action.item(name)
     if named is None:
         return []
     own = [] if named.marked.strip(". ").lower() in _NOTHING else [(named.marked, named.line)]

@@ -1,13 +1,23 @@
-"""Which kind of object a runbook fixes: what its front matter says, else what its commands name."""
+"""Which kind of object a runbook fixes: what its front matter says, else what its commands name; and which of its
+commands and conditions are about another.
+"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from runmend.core.kinds import is_in_no_namespace
-from runmend.plan.plan import Step
-from runmend.runbook.diagnostics import Report
+from runmend.facts.expressions import compiled
+from runmend.language.states import STATES
+from runmend.plan.operations import Operation
+from runmend.plan.plan import WORKLOAD_LABELS, Step
+from runmend.runbook.diagnostics import Report, listed, quoted
+from runmend.runbook.expressions import BECAUSE_NODE, OF_CONDITIONS
 from runmend.runbook.header import Header
 
 _WORKLOAD = "workload"
+_OF_ANY: Final = frozenset({"Pod", "ReplicaSet", "Event"})
+"""What belongs to a workload of whatever kind."""
+_OBJECT: Final = "involvedObject"
 
 
 def compile_target(header: Header, steps: Iterable[Step], report: Report) -> str:
@@ -27,3 +37,45 @@ def compile_target(header: Header, steps: Iterable[Step], report: Report) -> str
             )
             break
     return header.target or ("Node" if fixes_nodes else "")
+
+
+def elsewhere(operation: Operation, target: str) -> str:
+    """What a command is about, `Node {node}`, where that is not the target; empty where it is, or where it lists what
+    the target's own are among.
+    """
+    kind, name = operation.kind, operation.name
+    if is_in_no_namespace(target):
+        return "" if kind == target and name.startswith("{") else f"{kind} {name}".strip()
+    terms = dict(_terms(operation))
+    kind = terms.get(f"{_OBJECT}.kind", kind)
+    name = terms.get(f"{_OBJECT}.name", name)
+    of_target = kind in _OF_ANY or (kind == target if target else kind in WORKLOAD_LABELS)
+    return "" if of_target and (not name or name.startswith("{")) else f"{kind} {name}".strip()
+
+
+def _terms(operation: Operation) -> Iterator[tuple[str, str]]:
+    """The field selector of a command that reads events: field and value."""
+    terms = operation.arguments.get("field_selector")
+    for term in terms if isinstance(terms, list) else ():
+        if isinstance(term, dict) and term["operator"] == "=":
+            yield str(term["field"]), str(term["value"])
+
+
+def check_conditions(step: Step, target: str, report: Report) -> None:
+    """Say which of a step's conditions a target of that kind cannot be asked: a node has no pods of its own."""
+    readers = OF_CONDITIONS.of(target)
+    if readers is OF_CONDITIONS:
+        return
+    asked = [(each.text, each.line, each.expression) for each in step.conditions]
+    asked += [(step.gate, step.line, step.gate)] if step.gate else []
+    for text, line, expression in asked:
+        if others := compiled(expression).groups - readers.groups:
+            _refuse(f"the condition {quoted(text)} reads {listed(sorted(others), 'and')}", line, report)
+    if step.state and STATES[step.state].of_containers:
+        _refuse(f"{step.action_id} treats {step.state}, a state of containers", step.line, report)
+    if step.owner:
+        _refuse(f"{step.action_id} asks for a pod of a {step.owner}", step.line, report)
+
+
+def _refuse(what: str, line: int, report: Report) -> None:
+    report.error(line, f"{what}, {BECAUSE_NODE}", "ask the node: node.ready, node.pods.exists(p, !p.running)")

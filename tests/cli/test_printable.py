@@ -21,6 +21,7 @@ from tests.cli.installation import Installation, runmend, surroundings
 from tests.loopback import http_client
 
 HOSTILE = "x\x1b[31m\x1b]0;t\x07\x9b2J\u202ey\u2066\u200b\r\nrunmend: error: forged"
+DEV = ["dev", "--port", "0", "--temporal-port", "0", "--ui-port", "0"]
 OBEYED = {*"\x1b\x07\x08\r\x7f\x9b\u202e\u2066\u200b"}
 
 
@@ -139,8 +140,8 @@ async def test_a_workflow_of_others_is_printable(installation: Installation) -> 
         (["worker"], {"RUNMEND_MODE": HOSTILE}),
         (["worker"], {"RUNMEND_PLAN_KEY_FILE": HOSTILE}),
         (["worker"], {"KUBECONFIG": HOSTILE}),
-        (["dev", "--runbooks", HOSTILE], {}),
-        (["dev", "--db", f"/proc/{HOSTILE}/x"], {}),
+        ([*DEV, "--runbooks", HOSTILE], {}),
+        ([*DEV, "--db", f"/proc/{HOSTILE}/x"], {}),
         (["break", "bad-image", "--namespace", HOSTILE], {}),
         (["break", "bad-image", "--kubeconfig", HOSTILE], {}),
         (["break", "bad-image"], {"KUBECONFIG": HOSTILE}),

@@ -181,3 +181,20 @@ async def test_a_gate_about_a_node_that_may_not_be_read_lets_nothing_through_and
     assert failed.kind == "Unhandled"
     assert "its gate cannot be told: node.ready: node node-0 could not be read: GET nodes node-0: 403" in failed.message
     assert nothing_written(world)
+
+
+async def test_where_nobody_can_tell_whether_the_problem_is_there_the_run_says_so(world: World) -> None:
+    world.deploy(replicas=1)
+    await world.until_broken()
+    plan = gated("", "    when: pods.exists(p, p.containers.exists(c, c.usage.memory > 1Gi))\n")
+    plan = plan.model_copy(
+        update={"state": None, "problem_expression": "pods.exists(p, p.containers.exists(c, c.usage.memory > 1Gi))"}
+    )
+    steps = tuple(step.model_copy(update={"state": None}) for step in plan.steps)
+
+    failed = await world.failed(await world.start(plan=plan.model_copy(update={"steps": steps})))
+
+    assert failed.kind == "Unhandled"
+    assert failed.message.startswith("nobody can tell whether the problem is there, and no step ")
+    assert failed.result.observation
+    assert failed.result.observation.problem.startswith("it cannot be told: ")

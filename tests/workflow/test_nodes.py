@@ -10,6 +10,7 @@ from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.criteria import Status
 from runmend.plan.messages import Options, StepStatus
+from runmend.runbook import compile_runbook
 from runmend.runbook.criteria import criterion_of
 from tests.node_runbooks import a_node_alert, node_plan
 from tests.workflow.acts import skip_to_end
@@ -57,6 +58,40 @@ async def test_a_node_that_is_cordoned_already_is_cordoned_and_nothing_is_writte
     assert result.outcome is Outcome.RESOLVED
     assert result.steps[0].status is StepStatus.DONE
     assert result.steps[0].summary.endswith("nothing was written")
+    assert patches(nodes) == []
+
+
+GUARDED = """\
+---
+runbook_id: RB_GUARDED
+alertname: KubeNodeNotReady
+title: Drain
+workflow:
+  - check_node
+  - action_id: drain
+    unless: check_node.healthy
+---
+## Actions
+- **action_id**: `check_node`
+- **command**: `kubectl get node {node}`
+
+### Drain
+- **action_id**: `drain`
+- **command**: `kubectl drain {node} --ignore-daemonsets`
+
+## Success Criteria
+- Node is Ready
+"""
+
+
+async def test_a_healthy_node_is_not_drained_by_a_runbook_that_says_so_without_a_target(nodes: World) -> None:
+    plan = compile_runbook(GUARDED.encode(), "guarded.md").plan
+
+    failed = await nodes.failed(await nodes.start(ALERTS, plan=plan, target=NODE))
+
+    assert failed.kind == "Unhandled"
+    assert "drain: its gate does not hold: node.ready is true" in failed.message
+    assert not unschedulable(nodes)
     assert patches(nodes) == []
 
 

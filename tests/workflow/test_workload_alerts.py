@@ -59,6 +59,55 @@ async def test_a_workload_without_any_pod_is_fixed(world: World, scaled: Plan) -
     assert len(patches(world)) == 1
 
 
+async def test_a_workload_without_any_pod_is_in_its_namespace(world: World) -> None:
+    world.deploy(images={"app": GOOD}, replicas=0)
+    labels = "  - Requires: `namespace`, `deployment` labels\n"
+    guarded = SCALED.replace(labels, f"{labels}  - Namespace is not shop\n")
+
+    failed = await world.failed(await world.start((ALERT,), plan=compile_runbook(guarded.encode(), "rb.md").plan))
+
+    assert failed.kind == "PreconditionFailed"
+    assert failed.message == (
+        "the condition 'Namespace is not shop' (line 16) does not hold: target.namespace is \"shop\""
+    )
+    assert patches(world) == []
+
+
+def stopping(count: str) -> Plan:
+    text = SCALED.replace("workload.replicas == 0", "workload.replicas > 0\nprotect_serving: false").replace(
+        "--replicas=2", f"--replicas={count}"
+    )
+    return compile_runbook(
+        text.replace("At least 2 replicas are available", "`pods.size() == 0`").encode(), "x.md"
+    ).plan
+
+
+async def test_a_run_that_stops_a_workload_waits_until_no_pod_is_left(world: World) -> None:
+    world.deploy(images={"app": GOOD}, replicas=2)
+    await world.until_running(2)
+
+    handle = await world.start((ALERT,), plan=stopping("0"))
+    await skip_to_end(world, handle)
+    result = await world.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED, result.summary
+    assert [(change.before, change.after) for change in result.changes] == [(2, 0)]
+    assert not world.pods()
+
+
+async def test_a_workload_that_a_run_has_stopped_and_somebody_starts_again_fails_the_run(world: World) -> None:
+    world.deploy(images={"app": GOOD}, replicas=2)
+    await world.until_running(2)
+
+    handle = await world.start((ALERT,), plan=stopping("0"))
+    await world.window(handle)
+    scale(world, 2)
+    await skip_to_end(world, handle)
+    failed = await world.failed(handle)
+
+    assert failed.kind == "Reverted"
+
+
 async def test_the_shipped_steps_work_without_the_label_pod(world: World) -> None:
     world.deploy(images={"app": MISSING}, replicas=2)
     pods = await world.until_broken(count=2)

@@ -38,13 +38,6 @@ def is_ready(pod: Json) -> bool:
     )
 
 
-def crash_loops(pod: Json) -> bool:
-    """Whether a container of it waits between two crashes."""
-    statuses = (pod.get("status") or {}).get("containerStatuses") or ()
-    waits = (((status.get("state") or {}).get("waiting") or {}).get("reason") for status in statuses)
-    return "CrashLoopBackOff" in waits
-
-
 def loses_data(pod: Json) -> bool:
     """Whether it has a volume that goes with it."""
     return any("emptyDir" in volume for volume in pod["spec"].get("volumes") or ())

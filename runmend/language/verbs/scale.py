@@ -7,11 +7,10 @@ from runmend.core.frozen import Frozen
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.values import checked, count
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
-from runmend.plan.change import Change, Json
+from runmend.plan.change import REPLICAS, Change, Json
 from runmend.plan.operations import Operation
 
 _KINDS = ("Deployment", "StatefulSet")
-_REPLICAS = ("spec", "replicas")
 
 
 class Scale(Frozen):
@@ -67,6 +66,11 @@ def _says(scale: Scale) -> str:
     return f"to {scale.replicas} replicas" + (f" from {scale.current_replicas}" if scale.current_replicas else "")
 
 
+def leaves_no_pod(operation: Operation) -> bool:
+    """Whether it scales to 0."""
+    return operation.verb == VERB.words and operation.arguments.get("replicas") == "0"
+
+
 VERB = Verb(
     words="scale",
     summary="Gives a workload another number of pods.",
@@ -81,8 +85,8 @@ VERB = Verb(
     ),
     changing=Changing(
         effect=_effect,
-        fields=lambda _: (_REPLICAS,),
+        fields=lambda _: (REPLICAS,),
         repeatable=True,
-        example=Example(before={"spec": {"replicas": 2}}, changes=(Change(path=_REPLICAS, before=2, after=3),)),
+        example=Example(before={"spec": {"replicas": 2}}, changes=(Change(path=REPLICAS, before=2, after=3),)),
     ),
 )

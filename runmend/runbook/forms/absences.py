@@ -7,6 +7,7 @@ from runmend.runbook.forms.words import (
     NAMED_STATE,
     NO,
     NOT,
+    OF,
     OF_ANY,
     REASON,
     RESTART_COUNT,
@@ -80,6 +81,13 @@ FORMS: Final = (
         must="stay",
     ),
     Form(
+        rf"(?:there (?:are|should be|must be) |{WHOSE}(?:pods?|containers?) (?:has|have) )?"
+        rf"(?P<sign>fewer than|less than|at most|no more than) {COUNT} (?:container |pod )?restarts?{OF_ANY}{SEEN}",
+        f"{SOME} && pods.all(p, p.containers.all(c, c.restarts {{sign}} {{count}}))",
+        ("Fewer than 3 restarts", "Fewer than 3 restarts for 10 minutes", "At most 2 restarts of any container"),
+        must="stay",
+    ),
+    Form(
         rf"{NO}(?P<reason>{REASON}) events?{SEEN}",
         f'!events.new("{{reason}}") && {SOME}',
         ("No `FailedMount` events for 5 minutes", "No new Unhealthy events for 5 minutes"),
@@ -88,9 +96,11 @@ FORMS: Final = (
     Form(
         rf"{NO}(?:(?:(?:readiness|liveness|startup|failed|failing|and|or) )*(?:probe|health ?check)s? (?:failures?|"
         rf"failed|failing|errors?)"
-        rf"(?: events?)?|failed (?:probes?|health ?checks?)){SEEN}",
+        rf"(?: events?)?|failed (?:probes?|health ?checks?)){SEEN}|"
+        rf"{WHOSE}(?:(?:readiness|liveness|startup|and|or) )*(?:probe|health ?check)s?{OF} {NOT} (?:fails?|failed|"
+        r"failing)(?: again)?",
         f'!events.new("Unhealthy") && {SOME}',
-        ("No readiness probe failures for 5 minutes",),
+        ("No readiness probe failures for 5 minutes", "Readiness probe does not fail for 5 minutes"),
         must="stay",
     ),
     Form(
@@ -126,6 +136,13 @@ FORMS: Final = (
         rf"{WHOSE}(?:process|main process)? ?{NOT} (?:crash(?:es|ing)?|crashed|restarted|restarts?)(?: again)?",
         f"!restarted && {SOME}",
         ("The application does not crash for 10 minutes",),
+        must="stay",
+        where="criterion",
+    ),
+    Form(
+        rf"{NO}(?P<ended>{STATE})(?: errors?| status| state| conditions?)?{SEEN}",
+        f'!(restarted && terminated("{{ended}}")) && {SOME}',
+        ("No OOMKilled for 10 minutes", "No further OOMKilled"),
         must="stay",
         where="criterion",
     ),

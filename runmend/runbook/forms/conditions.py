@@ -2,8 +2,26 @@
 
 from typing import Final
 
-from runmend.runbook.forms.words import ANY_CONTAINER, COMPARED, COUNT, IS, RESTART_COUNT, ROLLED_OUT, WELL, WHOSE, Form
+from runmend.runbook.forms.words import (
+    ABOVE,
+    ANY_CONTAINER,
+    BELOW,
+    COMPARED,
+    COUNT,
+    EVERY_CONTAINER,
+    EXACTLY,
+    IS,
+    NOT_READY,
+    RESTART_COUNT,
+    ROLLED_OUT,
+    WELL,
+    WHOSE,
+    Form,
+)
 from runmend.runbook.phrases import DURATION, STATE
+
+_RESTARTS = rf"(?:{WHOSE}(?:containers?|pods?) (?:has |have )?restarted|{RESTART_COUNT}(?: is| are)?)"
+_ROLLOUT = rf"(?:a )?{WHOSE}(?:rollout|roll-out) (?:(?:is|has) )?"
 
 FORMS: Final = (
     Form(
@@ -37,18 +55,23 @@ FORMS: Final = (
         trouble=True,
     ),
     Form(
-        rf"{WHOSE}(?:containers?|pods?) (?:has |have )?restarted {COMPARED} {COUNT}(?: times?)?",
+        rf"{_RESTARTS} {ABOVE} {COUNT}(?: times?)?",
         ANY_CONTAINER.format("c.restarts {compared} {count}"),
-        ("Container has restarted more than 3 times",),
+        ("Container has restarted more than 3 times", "Restart count is above 5", "Restart count exceeds 3"),
         where="condition",
         trouble=True,
     ),
     Form(
-        rf"{RESTART_COUNT} (?:is |are )?{COMPARED} {COUNT}",
-        ANY_CONTAINER.format("c.restarts {compared} {count}"),
-        ("Restart count is above 5", "Restart count exceeds 3"),
+        rf"{_RESTARTS} {BELOW} {COUNT}(?: times?)?",
+        EVERY_CONTAINER.format("c.restarts {compared} {count}"),
+        ("Pod has restarted fewer than 5 times", "Restart count is below 5"),
         where="condition",
-        trouble=True,
+    ),
+    Form(
+        rf"{_RESTARTS} {EXACTLY} {COUNT}(?: times?)?",
+        f"{ANY_CONTAINER.format('c.restarts {compared} {count}')} && !{ANY_CONTAINER.format('c.restarts > {count}')}",
+        ("Container has restarted exactly 3 times",),
+        where="condition",
     ),
     Form(
         rf"{WHOSE}(?:pods?|phase)(?: (?:phase|status) of the pod)?(?: phase| status)? (?:is|are)(?: still| stuck)*"
@@ -60,7 +83,7 @@ FORMS: Final = (
     ),
     Form(
         rf"{WHOSE}(?:pods?|containers?) (?:(?:is|are) (?:not|no longer) {WELL}|(?:is|are) (?:unhealthy|unready))",
-        "pods.exists(p, !p.running)",
+        NOT_READY,
         ("Pod is not Ready", "Pods are unhealthy"),
         where="condition",
         trouble=True,
@@ -109,22 +132,27 @@ FORMS: Final = (
         where="condition",
     ),
     Form(
-        rf"(?:a )?{WHOSE}(?:rollout|roll-out) (?:(?:is|has) )?(?:in progress|under way|incomplete|stuck|"
-        r"not (?:complete|completed|finished))",
+        rf"{_ROLLOUT}(?:in progress|under way)",
         f"!({ROLLED_OUT})",
-        ("A rollout is in progress", "The rollout has not completed"),
+        ("A rollout is in progress",),
+        where="condition",
+    ),
+    Form(
+        rf"{_ROLLOUT}(?:incomplete|stuck|not (?:complete|completed|finished))",
+        f"!({ROLLED_OUT})",
+        ("The rollout is stuck", "The rollout has not completed"),
         where="condition",
         trouble=True,
     ),
     Form(
         r"(?:the )?namespace (?:is|must be) (?P<namespace>[a-z0-9-]+)",
-        "pods.exists(p, p.namespace == '{namespace}')",
+        "target.namespace == '{namespace}'",
         ("Namespace is staging",),
         where="condition",
     ),
     Form(
         r"(?:the )?namespace (?:is|must) not (?:be )?(?P<namespace>[a-z0-9-]+)",
-        "!pods.exists(p, p.namespace == '{namespace}')",
+        "target.namespace != '{namespace}'",
         ("Namespace is not kube-system",),
         where="condition",
     ),

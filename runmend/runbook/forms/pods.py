@@ -5,6 +5,7 @@ from typing import Final
 from runmend.runbook.forms.words import (
     ALL_RUN,
     AT_LEAST,
+    AVAILABLE,
     BECOME,
     COUNT,
     IN,
@@ -81,9 +82,38 @@ FORMS: Final = (
         ("Pod returns to Running",),
     ),
     Form(
+        rf"{WHOSE}replicas?{OF} {BECOME}(?:{WELL}(?:,? and |, ?| & |/))*available(?:(?:,? and |, ?| & |/){WELL})*"
+        r"(?: again)?",
+        AVAILABLE,
+        ("All replicas are available",),
+        lasting="!restarted",
+    ),
+    Form(
+        rf"{NO}unavailable replicas(?: remain| left)?",
+        AVAILABLE,
+        ("No unavailable replicas", "Deployment has 0 unavailable replicas"),
+        lasting="",
+    ),
+    Form(
+        r"(?P<sign>at most|no more than|fewer than|less than) (?P<count>\w+) (?:(?:pods?|replicas?) (?:is|are) "
+        r"unavailable|unavailable (?:pods?|replicas?))|"
+        rf"{WHOSE}(?:deployment|workload|statefulset|daemonset) has (?P<at_least>at most|no more than|fewer than|"
+        r"less than) (?P<has>\w+) unavailable (?:pods?|replicas?)",
+        "workload.unavailable {sign}{at_least} {count}{has}",
+        ("No more than 1 pod is unavailable", "Deployment has at most 1 unavailable replica"),
+        lasting="",
+    ),
+    Form(
+        rf"{WHOSE}(?:pods?|replicas?|containers?){OF} (?:{BECOME}|{MOVE}to ){RUNNING}(?:,? and|,) (?:then )?"
+        rf"{STAY}(?:{RUNNING}|so|there|that way)",
+        f"{ALL_RUN} && !restarted",
+        ("Pod becomes Ready and stays Ready for 5 minutes", "Pods are Running and remain so"),
+        must="stay",
+    ),
+    Form(
         rf"{WHOSE}(?:pods?|replicas?|containers?){OF} {BECOME}{RUNNING}",
         ALL_RUN,
-        ("All pods are Running and Ready", "Pod becomes healthy", "All replicas are available"),
+        ("All pods are Running and Ready", "Pod becomes healthy"),
         lasting="!restarted",
     ),
     Form(
@@ -196,10 +226,10 @@ FORMS: Final = (
         lasting="!restarted",
     ),
     Form(
-        rf"{NO}(?:unavailable|unready|unhealthy|not ready|failed|failing|non-running) (?:pods?|replicas?)(?:"
-        rf" remain| left)?",
+        rf"{NO}(?!unavailable replicas)(?:unavailable|unready|unhealthy|not ready|failed|failing|non-running) "
+        rf"(?:pods?|replicas?)(?: remain| left)?",
         f"{ALL_RUN}",
-        ("No unavailable replicas",),
+        ("No unavailable pods", "No failing pods remain"),
         lasting="",
         where="criterion",
     ),

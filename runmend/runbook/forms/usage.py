@@ -52,6 +52,13 @@ _OF_THE_NODE = "node.usage.{resource} * 100 {sign} {percent} * node.allocatable.
 
 FORMS: Final = (
     Form(
+        rf"{WHOSE}(?:containers?|pods?) {_STAYS}(?P<sign>{_UNDER})(?: (?P<percent>\d{{1,3}}) ?(?:%|percent) of)?"
+        r" (?:(?:the|its|their|configured) )*(?P<resource>memory|cpu) (?P<bound>limit|request)s?",
+        _EACH % _OF_BOUND,
+        ("Container stays below its memory limit for 10 minutes", "Containers remain under 80% of their memory limits"),
+        must="stay",
+    ),
+    Form(
         f"{_OWN}{_EITHER}{_USAGE}{_OF} {_KEEPS}{_BOUND}",
         _EACH % _OF_BOUND,
         (
@@ -104,11 +111,18 @@ FORMS: Final = (
         lasting="",
     ),
     Form(
-        f"{_OWN}{_EITHER}{_USAGE}{_OF} {_EXCEEDS}{_BOUND}",
+        f"{_OWN}{_EITHER}{_USAGE}{_OF} {_EXCEEDS}{_BOUND.replace('limit|request', 'limit')}",
         _ANY % _OF_BOUND,
-        ("Memory usage is above 90% of the limit", "CPU usage exceeds its request"),
+        ("Memory usage is above 90% of the limit",),
         where="condition",
         trouble=True,
+    ),
+    # A container that is well may use more than it asks for.
+    Form(
+        f"{_OWN}{_EITHER}{_USAGE}{_OF} {_EXCEEDS}{_BOUND.replace('limit|request', 'request')}",
+        _ANY % _OF_BOUND,
+        ("CPU usage exceeds its request",),
+        where="condition",
     ),
     Form(
         f"{_OWN}{_MEMORY}{_USAGE}{_OF} {_EXCEEDS}{_BYTES}",

@@ -63,10 +63,12 @@ RESTART_COUNT = (
 )
 
 IS = r"(?:is|are|must be|remains|stays)(?: currently| still| stuck| waiting)*"
-COMPARED = (
-    r"(?P<compared>at least|at most|more than|fewer than|less than|above|over|below|under|exactly|exceeds|"
-    r"greater than|higher than|lower than)"
-)
+_ABOVE = "at least|more than|above|over|exceeds|greater than|higher than"
+_BELOW = "at most|fewer than|less than|below|under|lower than"
+ABOVE = f"(?P<compared>{_ABOVE})"
+BELOW = f"(?P<compared>{_BELOW})"
+EXACTLY = "(?P<compared>exactly)"
+COMPARED = f"(?P<compared>{_ABOVE}|{_BELOW}|exactly)"
 REASONS: Final = {
     reason.lower(): reason
     for reason in (
@@ -109,7 +111,11 @@ ALL_RUN = f"{SOME} && pods.all(p, p.running)"
 STARTED = f"{SOME} && pods.all(p, p.containers.all(c, c.done || (c.state == 'running' && c.started)))"
 READY = f"{SOME} && pods.all(p, p.containers.all(c, c.must_end || c.ready))"
 ANY_CONTAINER = "pods.exists(p, p.containers.exists(c, {}))"
-ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
+EVERY_CONTAINER = f"{SOME} && pods.all(p, p.containers.all(c, {{}}))"
+NOT_READY = "pods.exists(p, !p.running) || (pods.size() == 0 && workload.unavailable > 0)"
+"""A workload that lacks its pods, and has none, is not ready either; one that wants none is."""
+AVAILABLE = "workload.available >= workload.replicas"
+ROLLED_OUT = f"workload.updated >= workload.replicas && {AVAILABLE}"
 
 
 @dataclass(frozen=True, slots=True)

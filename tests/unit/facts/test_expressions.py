@@ -16,6 +16,7 @@ from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.schema import MODELS, described, facts_of, message
 from runmend.facts.snapshot import Snapshot
 from runmend.facts.step import StepFacts
+from runmend.facts.target import TargetFacts
 from runmend.facts.workload import WorkloadFacts
 from runmend.language.states import STATES
 
@@ -79,6 +80,7 @@ EVENT = EventFacts(
 EVERYTHING = a_snapshot(
     GOOD,
     BAD,
+    target=TargetFacts(kind="Deployment", namespace="shop", name="web"),
     pod=BAD.model_copy(update={"age": timedelta(minutes=1)}),
     container=a_container(runs_for=timedelta(seconds=3), restarts=2, limits=Resources(cpu=100, memory=1024)),
     workload=WORKLOAD.model_copy(update={"age": timedelta(days=3), "previous_revision": 1}),

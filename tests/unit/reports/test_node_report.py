@@ -4,7 +4,7 @@ from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.change import Change
-from runmend.plan.messages import RunResult, StepResult, StepStatus
+from runmend.plan.messages import Observation, RunResult, StepResult, StepStatus
 from runmend.plan.reasons import NOT_ALLOWED
 from runmend.plan.removal import Removed
 from runmend.reports.commands import kubectl, make, resource, restore
@@ -49,6 +49,14 @@ def test_what_cannot_be_undone_is_said_beside_what_can() -> None:
     assert "shop/web-4 and 2 more" in report
     assert "kubectl uncordon worker-1" in report
     assert verdict_line(a_result()) == "✓ resolved: Node worker-1"
+
+
+def test_what_was_wrong_with_a_node_is_what_showed_its_problem() -> None:
+    seen = Observation(owner="Node worker-1", pods=(), pod_count=0, problem="node.ready is false (since 12:04)")
+
+    report = render(a_result().model_copy(update={"observation": seen}))
+
+    assert "### What was wrong\n\n- Owner: Node worker-1\n- Problem: node.ready is false (since 12:04)\n" in report
 
 
 def test_the_advice_names_the_node_s_own_setting_and_run() -> None:

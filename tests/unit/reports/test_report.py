@@ -11,6 +11,7 @@ from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.plan.attributes import KEYWORD_BYTES
+from runmend.plan.change import Change
 from runmend.plan.criteria import Status, Verdict
 from runmend.plan.messages import Affected, Finding, Observation, RunResult, StepResult, StepStatus
 from runmend.reports.commands import restore
@@ -415,3 +416,20 @@ def test_a_run_that_has_not_failed_asks_nothing_of_anybody(outcome: Outcome | No
 
     assert " means: " not in text
     assert "What you can do" not in text
+
+
+def test_what_is_not_shown_is_not_in_the_command_that_restores_it() -> None:
+    path = ("spec", "template", "spec", "containers", "app", "env", "TOKEN", "value")
+    change = Change(path=path, before="hunter2", after="empty")
+
+    told = restore(WEB, (change,))
+
+    assert "hunter2" not in told
+    assert "see the annotation runmend.io/changes" in told
+
+
+def test_an_alert_that_names_a_workload_alone_is_told_by_that() -> None:
+    labels = {"alertname": "KubeDeploymentScaledToZero", "namespace": "shop", "deployment": "web"}
+    alert = an_alert("").model_copy(update={"labels": labels})
+
+    assert alert.about == alert.brief.about == ("deployment", "web")

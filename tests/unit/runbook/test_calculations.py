@@ -96,6 +96,15 @@ def test_a_count_may_be_calculated() -> None:
     ]
 
 
+def test_what_is_wrong_with_a_calculation_is_said_with_its_column() -> None:
+    item = "- **calculation**: `new_limit = max(256Mi, curent_limit * 2)`"
+    _, said = compiled(SET, item)
+
+    assert said[0].startswith(
+        f"rb.md:9:{item.index('curent') + 1}: error: the calculation of new_limit: there is no 'curent_limit'"
+    )
+
+
 @pytest.mark.parametrize("command", [PATCH, SET])
 def test_a_new_memory_limit_has_a_default_and_lint_says_so(command: str) -> None:
     step, said = compiled(command)
@@ -128,7 +137,7 @@ def test_an_own_item_of_that_name_is_what_it_says() -> None:
         (SET, f"- **calculation**: {MAX} (max 4m)", "4m is no bound of memory"),
         (SET, f"- **calculation**: {MAX} (max 4)", "4 is no bound of memory"),
         (SET, f"- **calculation**: {MAX} (max 4Gb)", "4Gb is no bound of memory"),
-        (SET, f"- **calculation**: {MAX}\n- **max**: a lot", "the item max is no bound of new_limit"),
+        (SET, f"- **calculation**: {MAX}\n- **max**: a lot", "the item max is no bound: "),
         (SCALE, "- **calculation**: `replicas = replicas + 1`", "{replicas} is a placeholder of the run"),
         (SCALE, "", "unknown placeholder {new_replicas}"),
         (SCALE.replace("new_replicas", "new_limit"), "", "unknown placeholder {new_limit}"),
@@ -150,3 +159,93 @@ def test_one_that_nothing_uses_is_said() -> None:
     assert step
     assert [each.name for each in step.calculations] == ["new_limit"]
     assert "nothing uses other" in said[0]
+
+
+MORE = "`new_request = current_request * 2`"
+BOTH = f"{SET} --requests=memory={{new_request}}"
+
+
+@pytest.mark.parametrize("name", ["max", "maximum", "at_most", "bound", "upper_bound", "At most", "Max"])
+def test_an_item_bounds_the_default_as_well(name: str) -> None:
+    step, said = compiled(SET, f"- **{name}**: 1Gi")
+
+    assert step
+    assert [each.in_words for each in step.calculations] == ["new_limit = max(256Mi, current_limit * 2), at most 1Gi"]
+    assert [each for each in said if "default-value" not in each] == []
+
+
+def test_the_least_is_an_item_of_the_default_as_well() -> None:
+    step, _ = compiled(SET, "- **min**: 1Gi")
+
+    assert step
+    assert step.calculations[0].in_words.endswith(", at least 1Gi, at most 4Gi")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        f"- **calculation**: {MAX}\n  - max 1Gi",
+        f"- **calculation**: {MAX}\n  - **max**: `1Gi`",
+        f"- **calculation**:\n  - {MAX}\n    - at most 1Gi",
+        f"- **calculation**: {MAX}\n- **max**: at most 1Gi per container.",
+    ],
+)
+def test_a_bound_may_stand_in_a_list_of_its_own(item: str) -> None:
+    assert told(SET, item) == ["new_limit = max(256Mi, current_limit * 2), at most 1Gi"]
+
+
+def test_each_of_several_calculations_has_its_bound_behind_it() -> None:
+    assert told(BOTH, f"- **calculation**:\n  - {MAX} (max 4Gi)\n  - {MORE} (max 2Gi)") == [
+        "new_limit = max(256Mi, current_limit * 2), at most 4Gi",
+        "new_request = current_request * 2, at most 2Gi",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "item", "said"),
+    [
+        (BOTH, f"- **calculation**:\n  - {MAX}\n  - {MORE}\n- **max**: `1Gi`", "which of new_limit and new_request it"),
+        (BOTH, f"- **calculation**:\n  - {MAX}\n  - {MORE}\n- **min**: `1Gi`", "its own in parentheses, such as"),
+        (BOTH, f"- **calculation**: {MORE}\n- **max**: `1Gi`", "which of new_request and new_limit it bounds"),
+        (
+            SET,
+            f"- **calculation**: {MAX}\n- **limit_max**: 1Gi",
+            '"limit_max" is not read as a bound of new_limit; name',
+        ),
+        (SET, "- **memory_cap**: 1Gi", '"memory_cap" is not read as a bound of new_limit; name it max'),
+        (SET, "- **Upper limit**: 1Gi", '"Upper limit" is not read as a bound of new_limit; name it max'),
+        (SET, "- **lower_limit**: 1Gi", '"lower_limit" is not read as a bound of new_limit; name it min'),
+        (SET, "- **no_more_than**: 1Gi", '"no_more_than" is not read as a bound of new_limit; name it max'),
+        (SET, f"- **calculation**: {MAX}\n- **max**: `1Gi` above the current", "the item max is no bound"),
+        (SET, f"- **calculation**: {MAX}\n- **max**: 2 times 5Gi", "the item max is no bound"),
+        (SET, f"- **calculation**: {MAX}\n- **max**: 50%", "the item max is no bound"),
+        (SET, f"- **calculation**: {MAX}\n- **max**: at least 1Gi", "the item max is no bound"),
+        (SET, f"- **calculation**: {MAX}\n- **max**:", "the item max is no bound"),
+        (SET, f"- **calculation**: {MAX}\n- **max**: 1Gi\n- **bound**: 2Gi", "the item bound is a second bound"),
+        (SET, f"- **calculation**: {MAX} (max 2Gi)\n- **max**: 1Gi", "new_limit has another bound in line 9, 2Gi"),
+        (SET, f"- **calculation**: {MAX} (max 2Gi, max 4Gi)", "what stands behind the calculation is not understood"),
+        (SET, f"- **calculation**: {MAX} (max 2 times the current)", "what stands behind the calculation is not"),
+        (SET, f"- **calculation**: {MAX} (max 1Gi above the current)", "what stands behind the calculation is not"),
+        (SET, f"- **calculation**: {MAX} (max 50%)", "what stands behind the calculation is not understood"),
+        (SET, f"- **calculation**: {MAX} (max 1Gi or 2Gi)", "what stands behind the calculation is not understood"),
+        (SET, f"- **calculation**: {MAX} not max 1Gi", "what stands behind the calculation is not understood"),
+        (SET, f"- **calculation**:\n  - {MAX}\n    - except in staging", "what stands behind the calculation is not"),
+        (SET, f"- **calculation**: {MAX} (min 4Gi, max 2Gi)", "new_limit is at least 4Gi and at most 2Gi"),
+        (SET, "- **max**: 2", "9: error: 2 is no bound of memory"),
+        (SET.replace("{new_limit}", "1Gi"), "- **max**: 1Gi", "the item max bounds nothing"),
+        (SCALE.replace("{new_replicas}", "3"), "- **at_most**: 5", "the item at_most bounds nothing"),
+    ],
+)
+def test_a_bound_that_cannot_be_applied_is_an_error(command: str, item: str, said: str) -> None:
+    _, diagnostics = compiled(command, item)
+
+    assert any(": error: " in each and said in each for each in diagnostics), diagnostics
+
+
+def test_an_item_that_is_used_may_have_the_name_of_a_bound() -> None:
+    command = SET.replace("{new_limit}", "{max}")
+    step, said = compiled(command, "- **max**: 1Gi")
+
+    assert step
+    assert not said
+    assert step.operation.arguments["limits"] == {"memory": "1Gi"}

@@ -3,7 +3,7 @@
 import pytest
 
 from runmend.facts.expressions import compiled as expression
-from runmend.runbook.conditions import Meant, in_heading, leading, read_condition
+from runmend.runbook.conditions import Meant, condition_of, in_heading, read_condition
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.labels import Labels
 
@@ -19,7 +19,7 @@ def meant(text: str) -> tuple[Meant, ...] | None:
 
 
 def in_state(state: str) -> Meant:
-    return Meant(f'waiting("{state}")', state=state)
+    return Meant(f'waiting("{state}")', state=state, trouble=True)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_a_condition_that_says_something_else_is_not_understood(text: str) -> No
         ),
         ("Provided that the container was OOMKilled", 'terminated("OOMKilled")'),
         ("Container is OOMKilled", 'terminated("OOMKilled")'),
-        ("Restart count is at most two", "pods.exists(p, p.containers.exists(c, c.restarts <= 2))"),
+        ("Restart count is at most two", "pods.size() > 0 && pods.all(p, p.containers.all(c, c.restarts <= 2))"),
     ],
 )
 def test_a_condition_is_an_expression_or_stands_for_one(text: str, stands_for: str) -> None:
@@ -157,23 +157,77 @@ def test_what_is_wrong_with_an_expression_is_said_with_its_column() -> None:
         ("If pod is in X, then patch it, please.", "If pod is in X", " patch it, please."),
         ("Unless `waiting('a,b')`, patch it.", "Unless `waiting('a,b')`", " patch it."),
         ("If needed patch it.", "If needed patch it.", ""),
+        ("Given that pod is in X, patch it.", "Given that pod is in X", " patch it."),
+        ("While the pod is in X, patch it.", "While the pod is in X", " patch it."),
+        ("If pod is in X, patch it and wait for the rollout.", "If pod is in X", " patch it and wait for the rollout."),
     ],
 )
 def test_a_description_may_begin_with_a_condition(description: str, clause: str, rest: str) -> None:
-    found = leading(description)
+    found = condition_of(description)
     assert found is not None
-    assert (found.clause, found.rest, found.whole) == (clause, rest, True)
+    assert (found.clause, found.rest, found.whole, found.turns) == (clause, rest, True, False)
 
 
 def test_half_a_condition_is_none() -> None:
-    found = leading("If pod is in X, and only if asked, patch it.")
+    found = condition_of("If pod is in X, and only if asked, patch it.")
     assert found is not None
     assert (found.whole, found.shown) == (False, "If pod is in X, and only if asked, patch it.")
 
 
-@pytest.mark.parametrize("description", ["Patch it if pod is in X.", "Iffy images are replaced.", ""])
-def test_another_description_begins_with_none(description: str) -> None:
-    assert leading(description) is None
+@pytest.mark.parametrize(
+    ("description", "clause", "rest"),
+    [
+        ("Patch it if pod is in X.", "if pod is in X", "Patch it."),
+        ("Patch it, provided that `a, b`. It is quick.", "provided that `a, b`", "Patch it. It is quick."),
+        ("Patch it (unless pod is in X).", "unless pod is in X", "Patch it."),
+        ("Patch it when pod is in X, then wait.", "when pod is in X", "Patch it, then wait."),
+        ("This action applies if pod is in X.", "if pod is in X", "This action applies."),
+        ("Patch it while pod is in ImagePullBackOff.", "while pod is in ImagePullBackOff", "Patch it."),
+    ],
+)
+def test_the_first_sentence_of_a_description_may_end_with_a_condition(description: str, clause: str, rest: str) -> None:
+    found = condition_of(description)
+    assert found is not None
+    assert (found.clause, found.rest, found.whole, found.turns) == (clause, rest, True, False)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "If pod is in X, do nothing.",
+        "If pod is in X, page the owner.",
+        "If pod is in X, then wait for the owner's OK.",
+        "If pod is in X, this step is skipped.",
+        "If pod is in X, patch it, else page.",
+        "If pod is in X, use the other runbook instead.",
+        "If pod is in X, patch it. If pod is in Y, patch it too.",
+        "If pod is in X, patch it unless it is paused.",
+    ],
+)
+def test_a_condition_with_another_order_behind_it_is_known_as_such(description: str) -> None:
+    found = condition_of(description)
+    assert found is not None
+    assert (found.turns, found.shown) == (True, description)
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Iffy images are replaced.",
+        "",
+        "Patch it, but not when pod is in X.",
+        "Do nothing if pod is in X.",
+        "Patch it if pod is in X, otherwise page.",
+        "Patch it if pod is in X. If pod is in Y, page.",
+        "Patch it. Then patch another if pod is in X.",
+        "Patch it, so that it starts when it is scheduled.",
+        "Undo the rollout where a rollout caused it.",
+        "Even if pod is in X, patch it.",
+        "While pods wait for their image, patch it.",
+    ],
+)
+def test_another_description_has_none(description: str) -> None:
+    assert condition_of(description) is None
 
 
 @pytest.mark.parametrize(
@@ -181,6 +235,13 @@ def test_another_description_begins_with_none(description: str) -> None:
     [
         ("Patch Image (if pod is in X)", "Patch Image", "if pod is in X"),
         ("Patch Image (only when `a.exists(b, c)`)", "Patch Image", "only when `a.exists(b, c)`"),
+        ("Patch Image - if pod is in X", "Patch Image", "if pod is in X"),
+        ("Patch Image: when pod is in X", "Patch Image", "when pod is in X"),
+        ("Patch Image if pod is in X", "Patch Image", "if pod is in X"),
+        ("Skip (if pod is in X)", "Skip (if pod is in X)", ""),
+        ("Patch Image (if pod is in X) in staging", "Patch Image (if pod is in X) in staging", ""),
+        ("Action 2: If pod is in X, patch it", "Action 2: If pod is in X, patch it", ""),
+        ("What to do if pods crash", "What to do if pods crash", ""),
         ("Patch Image (manual)", "Patch Image (manual)", ""),
         ("(if only) Patch", "(if only) Patch", ""),
         ("Patch (if" + " x" * 300 + ")", "Patch (if" + " x" * 300 + ")", ""),

@@ -29,6 +29,7 @@ def test_the_shipped_runbook_says_what_it_reads_and_changes_and_how_it_is_judged
         part(text, "What is read")
     )
     assert part(text, "What may be changed")[1:] == [
+        "fallback_image = us-docker.pkg.dev/google-samples/containers/gke/hello-app:1.0",
         f"of the Deployment: {IMAGES}; it can be taken back",
         "only containers that are in ImagePullBackOff",
         "only where the pod is owned by a Deployment",
@@ -71,6 +72,41 @@ def test_pods_that_are_taken_away_and_a_restart_are_said_to_be_for_good() -> Non
     assert "pods are evicted; that cannot be taken back" in part(drained, "What may be changed")
     assert part(drained, "What is read") == ["the node"]
     assert part(restarted, "What may be changed")[1].endswith("; it cannot be taken back")
+
+
+SET = "kubectl set resources deployment/{deployment} -n {namespace} -c {container} --limits=memory={new_limit}"
+PATCH = SEED[SEED.index("kubectl patch") : SEED.index("`\n- **fallback_image**")]
+
+
+def test_a_calculation_is_said_with_its_bounds_and_where_its_names_come_from() -> None:
+    text = explained((PATCH, SET), (OWNED, f"{OWNED}- **calculation**: `new_limit = current_limit * 2` (max 1Gi)\n"))
+
+    changed = part(text, "What may be changed")
+    at = changed.index("new_limit = current_limit * 2, at most 1Gi, of each container")
+    assert changed[at + 1].startswith("current_limit is the container's memory limit in the template")
+
+
+def test_the_default_of_a_new_limit_is_said_with_the_bound_that_holds() -> None:
+    text = explained((PATCH, SET), (OWNED, f"{OWNED}- **max**: `1Gi`\n"))
+
+    assert "new_limit = max(256Mi, current_limit * 2), at most 1Gi, of each container" in text
+
+
+def test_what_is_taken_from_the_target_is_said_where_a_command_asks_for_it() -> None:
+    undo = "kubectl rollout undo deployment/{deployment} --to-revision={previous_revision} -n {namespace}"
+
+    assert "previous_revision is the number of the revision before that" in part(
+        explained((PATCH, undo)), "What may be changed"
+    )
+
+
+def test_what_an_earlier_step_came_to_is_said_as_it_was_written() -> None:
+    text = explained(
+        ("  - action_id: patch_image\n", "  - action_id: patch_image\n    when: get_pod_events.count > 3\n")
+    )
+
+    assert "only when (get_pod_events.count > 3)" in part(text, "What may be changed")
+    assert "steps[" not in text
 
 
 def shipped(runbook_id: str) -> str:

@@ -40,7 +40,15 @@ def test_of_troubles_that_are_no_state_of_containers_any_is_the_problem() -> Non
 
 
 @pytest.mark.parametrize(
-    "gate", ["the Deployment has more than 5 replicas", "there is a previous revision", "`pods.size() > 1`"]
+    "gate",
+    [
+        "the Deployment has more than 5 replicas",
+        "there is a previous revision",
+        "a rollout is in progress",
+        "CPU usage exceeds its request",
+        "the pod has restarted fewer than 5 times",
+        "`pods.size() > 1`",
+    ],
 )
 def test_what_may_be_so_of_a_healthy_target_is_no_problem(gate: str) -> None:
     found = compiled(RUNNING, ("If pod is in ImagePullBackOff,", f"If {gate},"))
@@ -48,6 +56,12 @@ def test_what_may_be_so_of_a_healthy_target_is_no_problem(gate: str) -> None:
     assert (found.plan.state, found.plan.problem_expression) == (None, "")
     assert found.plan.steps[1].gate
     assert [note.kind for note in found.warnings] == ["no-problem"]
+
+
+def test_that_a_pod_is_not_ready_is_the_problem_of_a_workload_without_any_too() -> None:
+    plan = compiled(RUNNING, ("If pod is in ImagePullBackOff,", "If pod is not Ready,")).plan
+
+    assert plan.problem_expression == ("(pods.exists(p, !p.running) || (pods.size() == 0 && workload.unavailable > 0))")
 
 
 def test_of_a_condition_in_parts_the_trouble_is_the_problem() -> None:

@@ -28,7 +28,20 @@ def restrictions(*replacements: tuple[str, str]) -> tuple[str, ...]:
     [
         ("If pod is in ImagePullBackOff, **after approval by the on-call**, patch it.", None),
         ("If pod is in ImagePullBackOff, patch it. Do **not** patch canaries.", "Do not patch canaries."),
-        ("If pod is in ImagePullBackOff, don\u2019t patch canaries.", "don\u2019t patch canaries."),
+        (
+            "If pod is in ImagePullBackOff, don\u2019t patch canaries.",
+            "If pod is in ImagePullBackOff, don\u2019t patch canaries.",
+        ),
+        (
+            "If pod is in ImagePullBackOff, do nothing and page the owner. Otherwise patch the image.",
+            "If pod is in ImagePullBackOff, do nothing and page the owner. Otherwise patch the image.",
+        ),
+        (
+            "Set the image to the fallback, whenever the registry cannot serve the wanted one.",
+            "Set the image to the fallback, whenever the registry cannot serve the wanted one",
+        ),
+        ("Patch it, but not when pods are ready.", "Patch it, but not when pods are ready."),
+        ("For staging: patch it.", "For staging: patch it."),
         ("If pod is in ImagePullBackOff, ask the on-call first.", "ask the on-call first."),
         ("If pod is in ImagePullBackOff, patch it, but not in production.", "patch it, but not in production."),
         ("Patch it, unl\u00adess it is a canary.", "Patch it, unl\u00adess it is a canary."),
@@ -55,7 +68,7 @@ def test_a_description_that_restricts_the_change_makes_it_a_recommendation(
         "Replace the image; the kubelet waits before it tries again, so this takes a minute.",
         "Roll production back to the image that was last known to work in production.",
         "Point the affected container at the fallback image until somebody has pushed the right one.",
-        "Set the image to the approved fallback, whenever the registry cannot serve the wanted one.",
+        "Set the image to the approved fallback, because the registry cannot serve the wanted one.",
         "Then patch the Deployment whose pods cannot pull their image.",
         "Give the container an image that exists. Wait for the rollout to finish afterwards.",
         "If pod is in ImagePullBackOff then set the image to the last known-good version, to restore service.",
@@ -84,6 +97,17 @@ def test_a_natural_description_is_a_description(description: str) -> None:
         ),
         (VALUE, f"- **note**: only in staging\n{VALUE}", "line 43: note: only in staging"),
         (VALUE, f"- Not on Fridays\n{VALUE}", "line 43: Not on Fridays"),
+        (ACTION, "### Skip (if the Deployment is paused)\n", "line 39: Skip (if the Deployment is paused)"),
+        (
+            ACTION,
+            "### Fix (if pod is in ImagePullBackOff) in staging\n",
+            "line 39: Fix (if pod is in ImagePullBackOff) in staging",
+        ),
+        (VALUE, f"- **guardrail**: 2 replicas remain\n{VALUE}", "line 43: guardrail: 2 replicas remain"),
+        (VALUE, f"- **Allowed namespaces**:\n  - dev\n{VALUE}", "line 43: Allowed namespaces: dev"),
+        (VALUE, f"- **max_replicas**: `10`\n{VALUE}", "line 43: max_replicas: 10"),
+        (VALUE, f"- **if**: it is Monday\n{VALUE}", "line 43: when: it is Monday"),
+        (VALUE, f"- **unless**:\n  - it is Monday\n{VALUE}", "line 44: unless: it is Monday"),
     ],
 )
 def test_what_stands_beside_a_change_and_restricts_it_does_so_too(old: str, new: str, restriction: str) -> None:
@@ -144,6 +168,34 @@ def test_approval_none_takes_prose_back_and_no_condition() -> None:
     assert (found.warnings, found.plan.steps[1].restrictions) == ((), ())
     unread = (LAST_CONDITION, f"{LAST_CONDITION}  - Only on weekdays\n")
     assert restrictions((DESCRIPTION, "Patch it manually."), none, unread) == ("line 48: Only on weekdays",)
+
+
+def test_approval_none_takes_back_no_item_that_is_not_read() -> None:
+    items = (VALUE, f"- **approval**: none\n- **max_replicas**: 10\n- **note**: only in staging\n{VALUE}")
+    assert restrictions(items) == ("line 44: max_replicas: 10",)
+
+
+@pytest.mark.parametrize("name", ["owner", "Risk", "notes", "Estimated duration", "expected_impact", "severity"])
+def test_an_item_that_describes_restricts_nothing(name: str) -> None:
+    assert restrictions((VALUE, f"- **{name}**: small\n{VALUE}")) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "gate"),
+    [
+        (VALUE, f"- **if**: `workload.replicas > 1`\n{VALUE}", "(workload.replicas > 1)"),
+        (VALUE, f"- **only_if**:\n  - the Deployment is not paused\n{VALUE}", "(!workload.paused)"),
+        (VALUE, f"- **unless**: the Deployment is paused\n{VALUE}", "(!(workload.paused))"),
+        (ACTION, "### Patch Image - if the Deployment is paused\n", "(workload.paused)"),
+        (DESCRIPTION, "Patch it if the Deployment is not paused. It is quick.", "(!workload.paused)"),
+        (DESCRIPTION, "Patch it, provided that the Deployment is not paused.", "(!workload.paused)"),
+        (DESCRIPTION, "Given that the Deployment is paused, patch it.", "(workload.paused)"),
+    ],
+)
+def test_a_condition_that_can_be_read_gates_the_action_where_people_write_it(old: str, new: str, gate: str) -> None:
+    found = compiled((old, new))
+    assert found.warnings == ()
+    assert found.plan.steps[1].gate == gate
 
 
 def test_there_are_no_approvals_yet() -> None:

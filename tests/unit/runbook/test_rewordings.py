@@ -6,9 +6,10 @@ from runmend.facts.expressions import compiled
 from runmend.runbook.conditions import read_condition
 from runmend.runbook.criteria import criterion_of
 from runmend.runbook.diagnostics import Report
-from runmend.runbook.prose import restriction
+from runmend.runbook.restrictions import restriction
 
 EACH = "pods.size() > 0 && pods.all(p, p.containers.all(c, c.must_end || "
+NOT_READY = "pods.exists(p, !p.running) || (pods.size() == 0 && workload.unavailable > 0)"
 ROLLED_OUT = "workload.updated >= workload.replicas && workload.available >= workload.replicas"
 CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
     ("pods.size() > 0 && pods.all(p, p.running)", "become", None, None): (
@@ -39,8 +40,6 @@ CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
         "Affected pod is running again",
         "Pod transitions from Pending to Running",
         "Container state changes from waiting to running",
-        "All desired replicas are available",
-        "No unavailable replicas",
         "All pods report Running and Ready",
         "Pod is stable and Running",
         "Pods have returned to a healthy state",
@@ -57,6 +56,8 @@ CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
     ),
     ("pods.size() > 0 && pods.all(p, p.running)", "become", None, 180): ("Pod becomes Ready within 3 minutes",),
     ("pods.size() > 0 && pods.all(p, p.running) && !restarted", "stay", 600, None): (
+        "Pods become Ready and remain Ready for 10 minutes",
+        "Pod returns to Running and stays there for 10 minutes",
         "Pod runs stably for 10 minutes",
         "Pod stays up for 10 minutes",
         "The container keeps running for 10 minutes",
@@ -156,7 +157,11 @@ CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
         "No readiness probe failures for 5 minutes",
         "No probe failure events for 5 minutes",
     ),
-    ('!events.new("Unhealthy") && pods.size() > 0', "stay", 600, None): ("No liveness probe failures for 10 minutes",),
+    ('!events.new("Unhealthy") && pods.size() > 0', "stay", 600, None): (
+        "Liveness probes never fail for 10 minutes",
+        "Health checks have not failed for 10 minutes",
+        "No liveness probe failures for 10 minutes",
+    ),
     ('!events.new("OOMKilling") && pods.size() > 0', "stay", 600, None): ("No OOMKilling events for 10 minutes",),
     ('!events.new("Evicted") && pods.size() > 0', "stay", 900, None): ("No eviction events for 15 minutes",),
     ("!restarted && pods.size() > 0", "stay", 600, None): (
@@ -263,14 +268,31 @@ CRITERIA: dict[tuple[str, str, int | None, int | None], tuple[str, ...]] = {
     ("pods.size() > 0 && pods.filter(p, p.running).size() * 2 > pods.size()", "become", None, None): (
         "More than half of the replicas are available",
     ),
-    ("pods.size() > 0 && pods.all(p, p.running)", "stay", 300, None): (
+    ("workload.available >= workload.replicas", "become", None, None): (
+        "All desired replicas are available",
+        "All replicas of the deployment are ready and available",
+        "There are no unavailable replicas",
+        "The Deployment has 0 unavailable replicas",
+    ),
+    ("workload.available >= workload.replicas", "stay", 300, None): (
         "There are no unavailable replicas for 5 minutes",
+    ),
+    ("workload.unavailable <= 1", "become", None, None): (
+        "At most one replica is unavailable",
+        "The deployment has no more than 1 unavailable replica",
+    ),
+    ("workload.unavailable < 2", "stay", 300, None): ("Fewer than 2 pods are unavailable for 5 minutes",),
+    ("pods.size() > 0 && pods.all(p, p.containers.all(c, c.restarts <= 3))", "stay", 300, None): (
+        "No more than 3 restarts for 5 minutes",
+        "Container has at most three restarts for 5 minutes",
     ),
     ("pods.filter(p, p.running).size() >= 3", "become", None, None): (
         "Number of available replicas is at least 3",
         "At least 3 replicas are serving",
     ),
     ('!(restarted && terminated("OOMKilled")) && pods.size() > 0', "stay", 600, None): (
+        "No OOMKilled errors for 10 minutes",
+        "No new OOMKilled for 10 minutes",
         "No OOMKilled containers for 10 minutes",
         "No OOM kills for 10 minutes",
         "No container is terminated with OOMKilled for 10 minutes",
@@ -484,15 +506,15 @@ CONDITIONS: dict[str, tuple[str, ...]] = {
     "pods.exists(p, p.containers.exists(c, c.restarts >= 3))": ("If the pod has restarted at least 3 times",),
     "pods.exists(p, p.phase == 'Pending')": ("If the pod is Pending",),
     'waiting("Unschedulable")': ("If the pod is unschedulable",),
-    "pods.exists(p, !p.running)": ("If the pod is not Ready",),
+    NOT_READY: ("If the pod is not Ready",),
     "pod.age > 600s": ("If pod is older than 10 minutes",),
     "workload.replicas > 1": ("If the Deployment has more than one replica",),
     "workload.replicas >= 2": (
         "If the deployment has at least 2 replicas",
         "If the Deployment runs at least two replicas",
     ),
-    "!pods.exists(p, p.namespace == 'kube-system')": ("If namespace is not kube-system",),
-    "pods.exists(p, p.namespace == 'staging')": ("If the namespace is staging",),
+    "target.namespace != 'kube-system'": ("If namespace is not kube-system",),
+    "target.namespace == 'staging'": ("If the namespace is staging",),
     "node.ready": ("If the node is Ready",),
     "!node.ready": ("If the node is NotReady",),
     "!(node.ready)": ("If node is not ready",),
@@ -544,6 +566,23 @@ OTHERS = (
     "Deployment rollout is not successful",
     "Desired replicas do not match available replicas",
     "At most 2 pods are Ready",
+    "Deployment has unavailable replicas",
+    "Deployment has 1 unavailable replica",
+    "More than 1 pod is unavailable",
+    "At least 1 replica is unavailable",
+    "Not all replicas are available",
+    "All replicas are not available",
+    "More than 3 restarts",
+    "At least 3 restarts for 10 minutes",
+    "OOMKilled for 10 minutes",
+    "Readiness probe does not pass",
+    "Readiness probe stops passing",
+    "No probe does not fail",
+    "Pod becomes Ready and does not stay Ready",
+    "Pod is not Ready and stays Ready",
+    "Container stays above its memory limit for 10 minutes",
+    "Container does not stay below its memory limit",
+    "Service has endpoints",
     "Less than 80% of the pods are Ready",
     "Fewer than 2 replicas are available",
     "Pod enters CrashLoopBackOff",

@@ -160,7 +160,7 @@ def test_a_deadline_is_read_behind_what_must_become_true(text: str, within: int)
         "No container restarts for 5 minutes after",
         "No container restarts for up to 5 minutes",
         "No container restarts for 5 minutes, 10 minutes",
-        "No more than 3 restarts for 5 minutes",
+        "Not fewer than 3 restarts for 5 minutes",
         "Pod transitions from Running to ImagePullBackOff",
         "No new events for 5 minutes",
         "No new OOMKilled events for 5 minutes",

@@ -28,18 +28,18 @@ KINDS = listed([*Kind], "and")
         ),
         (
             "- **fallback_image**: `us",
-            "- **registry**: `example`\n- **fallback_image**: `us",
+            "- **owner**: `example`\n- **fallback_image**: `us",
             (
-                'rb.md:43: warning: nothing in patch_image uses the item "registry"; write {registry} in the '
+                'rb.md:43: warning: nothing in patch_image uses the item "owner"; write {owner} in the '
                 "command, or remove it"
             ),
             "unused-item",
         ),
         (
             "- **fallback_image**: `us",
-            "- **Fallback source**: wiki\n- **fallback_image**: `us",
+            "- **Estimated time**: 1m\n- **fallback_image**: `us",
             (
-                'rb.md:43: warning: the item "Fallback source" is not read, no placeholder can ask for it; '
+                'rb.md:43: warning: the item "Estimated time" is not read, no placeholder can ask for it; '
                 "name it with letters, digits and _, not a digit first"
             ),
             "unused-item",

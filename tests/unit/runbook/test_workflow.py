@@ -142,7 +142,7 @@ def test_a_gate_asks_what_an_earlier_step_came_to(gate: str, expression: str, as
         ("status.container_creating_detected", 'waiting("ContainerCreating")'),
         ("status.unschedulable", 'waiting("Unschedulable")'),
         ("'!status.healthy'", "!(pods.size() > 0 && pods.all(p, p.running))"),
-        ("'`status.not_ready`'", "pods.exists(p, !p.running)"),
+        ("'`status.not_ready`'", "pods.exists(p, !p.running) || (pods.size() == 0 && workload.unavailable > 0)"),
         ("status.schedulable", "pods.size() > 0 && pods.all(p, p.scheduled)"),
     ],
 )
