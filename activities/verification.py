@@ -11,6 +11,7 @@ from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.diagnosis import classified
 from activities.events import events_of, own_uids, place_of
+from activities.gates import snapshot_of
 from activities.missing_pods import Lacking, why_no_pods
 from activities.moved import moved
 from activities.serving import SILENT
@@ -106,7 +107,24 @@ class Verifier:
                     delay=again,
                     reason=checked.reason,
                 )
-            return checked
+            return checked if checked.failure or checked.reverted else with_problem(self._cluster, now, call, checked)
+
+
+def with_problem(cluster: Cluster, now: TargetNow, call: CheckCall, checked: Checked) -> Checked:
+    """What a check has found, with what became of the problem that the runbook has in its header: a node that was
+    drained may be not ready as before.
+
+    An alert's pod may be gone since; what is asked of it is then asked of the target's first.
+    """
+    if not call.problem:
+        return checked
+    alerts = tuple(alert if now.workloads.pod(alert.pod) else alert.without("pod") for alert in call.alerts)
+    problem = compiled(call.problem)
+    judged = problem.judge(snapshot_of(cluster, now, alerts, call.state, [problem], {}))
+    if judged.holds is None:
+        unknown = f"whether the problem is still there cannot be told: {judged.evidence}"
+        return checked.model_copy(update={"remarks": (*checked.remarks, unknown)})
+    return checked.model_copy(update={"still_there": judged.evidence}) if judged.holds else checked
 
 
 def events_asked_for(

@@ -312,16 +312,22 @@ class Remediation:
         )
         await self._window(plan, call)
         self._show_now(current_details.checking(plan))
+        problem = plan.problem_expression
+        asked = {"problem": problem, "alerts": given.with_labels(self._kept.alerts, [problem])} if problem else {}
         checked: Checked = await perform(
             "runmend.check",
-            call,
+            call.model_copy(update=asked),
             Checked,
             Outcome.VERIFICATION_FAILED,
             summary=f"check {len(plan.criteria)} criteria",
             seconds=(30, 300),
         )
         self._judge(checked)
-        return Ending(Outcome.RESOLVED, self._proved(plan), current_details.was_wrong(self._so_far.observation))
+        return Ending(
+            Outcome.RESOLVED,
+            self._proved(plan, checked.still_there),
+            current_details.was_wrong(self._so_far.observation),
+        )
 
     async def _window(self, plan: Plan, call: CheckCall) -> None:
         """Let the window pass, and fail at once where something breaks in it."""
@@ -358,10 +364,11 @@ class Remediation:
         read = "; ".join(step.summary for step in self._so_far.steps if step.status is StepStatus.DONE)
         return "this runbook only reads; what it found is for a person to act on" + (f": {read}" if read else "")
 
-    def _proved(self, plan: Plan) -> str:
+    def _proved(self, plan: Plan, still_there: str) -> str:
         done = "; ".join(step.summary for step in self._so_far.steps if step.changes)
         done = done or f"{self._so_far.uncertain_step} may have written"
-        return f"{done}; it held for {duration(plan.window_seconds)}"
+        held = f"{done}; it held for {duration(plan.window_seconds)}"
+        return f"mitigated, and the problem is still there ({still_there}): {held}" if still_there else held
 
     async def _end(self, ending: Ending) -> RunResult:
         """Report, make the outcome searchable, and complete or fail."""

@@ -50,6 +50,10 @@ class Alert(Frozen):
         labels = {name: _cut(self.labels[name]) for name in _LOOKED_AT if name in self.labels}
         return self.model_copy(update={"labels": labels, "generator": ""})
 
+    def without(self, *names: str) -> "Alert":
+        """The alert without these labels."""
+        return self.model_copy(update={"labels": {n: value for n, value in self.labels.items() if n not in names}})
+
     def within(self, most: int, needed: Collection[str] = ()) -> "Alert":
         """The alert with labels of at most so many bytes as JSON: first those that a run looks at, then those that are
         needed, then the shortest; `left_out` counts the others.

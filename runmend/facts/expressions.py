@@ -23,7 +23,8 @@ from runmend.facts.moved import MovedFacts
 from runmend.facts.object import ObjectFacts
 from runmend.facts.schema import MODELS, PACKAGE, facts_of, message, nullable_durations, pool, units
 from runmend.facts.snapshot import Said, Snapshot
-from runmend.facts.syntax import Node
+from runmend.facts.step import OF_ITS_WORK
+from runmend.facts.syntax import NOT_DONE, Node
 
 LONGEST: Final = 2000
 """How many characters an expression may have."""
@@ -35,6 +36,7 @@ USAGE: Final = "usage"
 _ERROR: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _EXPECTING: Final = re.compile(r" (?:expecting|at input) .*")
 _WRAPPED: Final = re.compile(r"wrapper\((\w+)\)")
+_NOT_DONE: Final = re.compile(rf"[\w-]+{NOT_DONE}")
 _UNDEFINED: Final = re.compile(r"undefined field '(\w+)' not found in struct '\w+\.(\w+)'")
 _UNDECLARED: Final = re.compile(r"undeclared reference to '([\w.]+)' \(in container ''\)")
 
@@ -303,7 +305,7 @@ class _Reader(Reader):
         key = node.expr.id
         if key not in self._parts:
             names = {each.path[0] for each in node if each.kind == "ident"}
-            self._parts[key] = _environment().deserialize(node.serialized(nullable_durations())), names
+            self._parts[key] = _environment().deserialize(node.serialized(nullable_durations(), OF_ITS_WORK)), names
         part, names = self._parts[key]
         self._left -= 1
         if self._left < 0:
@@ -318,6 +320,8 @@ class _Reader(Reader):
         return answered.value()
 
     def _why(self, error: str, node: Node) -> str:
+        if undone := _NOT_DONE.search(error):
+            return f"{undone[0]}, so this is not known"
         missing = re.search(r'No value with name "(\w+)"', error)
         if missing and missing[1] in GROUPS:
             return self._snapshot.unknown.get(missing[1]) or f"there is no {missing[1]}"
@@ -349,7 +353,7 @@ def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa
     if name == "events" and found and "new" in facts:
         found = tuple(each.model_copy(update={"new": snapshot.is_new(each)}) for each in found)
     if name == "steps":
-        return {name: message(each, facts) for name, each in found.items()}
+        return {name: message(each, facts | {"done"}) for name, each in found.items()}
     if isinstance(found, tuple):
         return [message(each, facts) for each in found]
     if isinstance(found, Frozen):

@@ -1,5 +1,7 @@
 """What is read of a ReplicaSet. Filled by `runmend.kube.facts`."""
 
+from datetime import timedelta
+
 from runmend.core.frozen import Frozen
 from runmend.facts.object import Owner
 
@@ -11,6 +13,8 @@ class ReplicaSetFacts(Frozen):
     name: str
     uid: str
     revision: int = 0
+    age: timedelta | None = None
+    """For how long it has been there, by the API server's clock; null where that is not told."""
     owner: Owner | None = None
     annotations: dict[str, str] = {}
     """With those of the Deployment when this was its current revision."""

@@ -7,8 +7,10 @@ from runmend.facts.units import Bytes, Millicores
 
 
 class StepFacts(Frozen):
-    """What an earlier step came to, read or changed, as its result in the run's history has it: nothing is read anew. A
-    number of a step that was skipped or has failed is null.
+    """What an earlier step came to, read or changed, as its result in the run's history has it: nothing is read anew.
+
+    Of a step that has not done its work (it was skipped, has failed, or only recommended) nothing else is known than
+    how it ended: a gate that asks for more cannot be told.
     """
 
     name: str
@@ -98,3 +100,5 @@ class StepFacts(Frozen):
 
 ENDED: Final = ("done", "changed", "confirmed", "recommended", "skipped", "failed")
 """The facts of every step, whatever its command."""
+OF_ITS_WORK: Final = frozenset(StepFacts.model_fields) - {"name", *ENDED} | {"confirmed"}
+"""The facts that are known only of a step that has done its work."""

@@ -63,6 +63,8 @@ _MESSAGES: Final[dict[str, tuple[tuple[str, str, int], ...]]] = {
         ("result", "Expr", 7),
     ),
 }
+NOT_DONE: Final = " was not done"
+"""Behind an earlier step's name, where something is asked of it that only its work could tell."""
 _UNITS: Final = ((604_800, "w"), (86_400, "d"), (3600, "h"), (60, "m"))
 _DURATION: Final = 3
 """Among the types that the specification calls well known."""
@@ -124,12 +126,14 @@ class Node:
         checked = _class("CheckedExpr").FromString(packed.value)
         return cls(checked, checked.expr)
 
-    def serialized(self, nullable: frozenset[str] = frozenset()) -> bytes:
+    def serialized(self, nullable: frozenset[str] = frozenset(), told: frozenset[str] = frozenset()) -> bytes:
         """This part as a compiled expression of its own; what it names must be given when it is evaluated.
 
         Args:
             nullable: the facts that are durations and may not be there. The language takes 0 for one that is not; here
                 it is null, with which nothing can be compared.
+            told: the facts that an earlier step tells only where it is done: of one that is not, nothing can be told,
+                but that a number is null.
         """
         checked = type(self._checked)()
         checked.CopyFrom(self._checked)
@@ -137,6 +141,8 @@ class Node:
         if nullable:
             durations = {entry.key for entry in checked.types if entry.value.well_known == _DURATION}
             _make_null(Node(checked, checked.expr), nullable, durations)
+        if told:
+            _make_unknown(Node(checked, checked.expr), told)
         return any_pb2.Any(
             type_url="type.googleapis.com/cel.expr.CheckedExpr", value=checked.SerializeToString()
         ).SerializeToString()
@@ -212,6 +218,12 @@ class Node:
             return ""
         among, key = self.operands
         return str(key.constant) if among.path == ("steps",) and isinstance(key.constant, str) else ""
+
+    @cached_property
+    def asks_for_null(self) -> bool:
+        """Whether it compares something with null."""
+        null = (each.kind == "const" and each.expr.const.HasField("null") for each in self.operands)
+        return self.function in ("_==_", "_!=_") and any(null)
 
     @cached_property
     def path(self) -> tuple[str, ...]:
@@ -304,6 +316,32 @@ def _make_null(whole: Node, nullable: frozenset[str], durations: set[int]) -> No
         select.call.function = "_?_:_"
         select.call.args.extend([asked, copied])
         select.call.args.add(id=next(numbers)).const.null = 0
+
+
+def _make_unknown(whole: Node, told: frozenset[str]) -> None:
+    """Put `steps["read"].done ? steps["read"].missing : steps["read was not done"].missing` in the place of each
+    `steps["read"].missing`: there is no such step, so nothing comes of what asks for it.
+    """
+    compared = {operand.expr.id for node in whole if node.asks_for_null for operand in node.operands}
+    selects = [
+        node.expr
+        for node in whole
+        if node.kind == "select" and node.operands[0].step and node.expr.select.field in told
+        if node.expr.id not in compared
+    ]
+    numbers = count(2 * _FIRST_OWN)
+    for select in selects:
+        done, known, unknown = type(select)(), type(select)(), type(select)()
+        for each in (done, known, unknown):
+            each.CopyFrom(select)
+        done.id, unknown.id = next(numbers), next(numbers)
+        done.select.field = "done"
+        key = unknown.select.operand.call.args[1].const
+        key.string = f"{key.string}{NOT_DONE}"
+        select.Clear()
+        select.id = next(numbers)
+        select.call.function = "_?_:_"
+        select.call.args.extend([done, known, unknown])
 
 
 def _duration(seconds: str) -> str:

@@ -1,6 +1,7 @@
 """What is read of a workload. Filled by `runmend.kube.facts`."""
 
 import math
+from datetime import timedelta
 from typing import Final
 
 from runmend.facts.object import ObjectFacts
@@ -33,6 +34,12 @@ class WorkloadFacts(ObjectFacts):
     previous_revision: int | None = None
     """The number of the revision before its newest that is still kept, which an undo goes back to; null where there is
     none. By the ReplicaSets of a Deployment, the ControllerRevisions of a StatefulSet or DaemonSet.
+    """
+    revision_age: timedelta | None = None
+    """For how long its newest revision has been there, both told by the API server's clock: the `Date` of its answer
+    less `metadata.creationTimestamp` of a Deployment's newest ReplicaSet, of the newest ControllerRevision of a
+    StatefulSet or DaemonSet. An undo takes an older one again, which is as old as it is. Null for other kinds, and
+    where it is not told.
     """
     paused: bool
     """Whether its rollout is paused (`spec.paused`), or the Job suspended (`spec.suspend`)."""

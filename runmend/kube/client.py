@@ -76,16 +76,15 @@ class Cluster:
 
     def replica_sets(self, namespace: str, selector: str = "") -> tuple[ReplicaSetFacts, ...]:
         """The ReplicaSets of a namespace, those that a label selector chooses."""
-        read = untimed(facts.replica_set)
+        within = {"namespace": namespace}
         return self._requests.listed(
-            _REPLICA_SETS, {"namespace": namespace}, read, metadata_only=True, labelSelector=selector
+            _REPLICA_SETS, within, facts.replica_set, metadata_only=True, labelSelector=selector
         )
 
     def replica_set(self, namespace: str, name: str, *, metadata_only: bool = True) -> ReplicaSetFacts:
         """A ReplicaSet as it is now; of metadata alone, unless what it says of itself is asked for."""
         path, names = f"{_REPLICA_SETS}/{{name}}", {"namespace": namespace, "name": name}
-        answer, _ = self._requests.ask("GET", path, names, accept=METADATA if metadata_only else JSON)
-        return facts.replica_set(answer)
+        return facts.replica_set(*self._requests.ask("GET", path, names, accept=METADATA if metadata_only else JSON))
 
     def read(self, kind: str, namespace: str, name: str, *, metadata_only: bool = False) -> Json:
         """An object as the API server has it, of a kind of `runmend.core.kinds`."""
@@ -122,7 +121,8 @@ class Cluster:
 
     def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:
         """The ControllerRevisions of a namespace that a label selector chooses."""
-        return tuple(map(facts.controller_revision, self.list_of("ControllerRevision", namespace, selector)))
+        path, within = BY_NAME["ControllerRevision"].path.removesuffix("/{name}"), {"namespace": namespace}
+        return self._requests.listed(path, within, facts.controller_revision, labelSelector=selector)
 
     def node(self, name: str, *, pods: bool = False) -> NodeFacts:
         """A node as it is now; with the pods on it, of every namespace, where they are asked for."""

@@ -178,9 +178,14 @@ class Workloads:
     def with_revisions(self, workload: WorkloadFacts) -> WorkloadFacts:
         """A workload with what its revisions say of it: their numbers, and what its current pods are told by."""
         if workload.kind == "Deployment":
-            owned = self.replica_sets.values()
-            kept = {found.revision for found in owned if found.owner and found.owner.uid == workload.uid}
-            return workload.model_copy(update={"previous_revision": _before(workload.revision, kept)})
+            owned = [each for each in self.replica_sets.values() if each.owner and each.owner.uid == workload.uid]
+            kept = {found.revision: found.age for found in owned}
+            return workload.model_copy(
+                update={
+                    "previous_revision": _before(workload.revision, kept),
+                    "revision_age": kept.get(workload.revision),
+                }
+            )
         own = [found for found in self.controller_revisions if found.owner and found.owner.uid == workload.uid]
         newest = max(own, key=lambda found: found.revision, default=None)
         if newest is None:
@@ -190,6 +195,7 @@ class Workloads:
             update={
                 "revision": newest.revision,
                 "previous_revision": previous,
+                "revision_age": newest.age,
                 "update_hash": workload.update_hash or newest.hash,
             }
         )

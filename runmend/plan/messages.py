@@ -274,6 +274,10 @@ class CheckCall(Frozen):
     changes: tuple[Change, ...]
     watermark: Watermark
     removed: tuple[Removed, ...] = ()
+    problem: str = ""
+    """The expression that the runbook has for its problem, which the check asks again; empty where it has none."""
+    alerts: tuple[Alert, ...] = ()
+    """By which the problem finds its pod."""
 
 
 class Checked(Frozen):
@@ -285,6 +289,10 @@ class Checked(Frozen):
     reason: str = ""
     """Of the failure or the reversal, in a few words without a name in them."""
     remarks: tuple[str, ...] = ()
+    still_there: str = ""
+    """What was seen of the runbook's problem, where it is still there though nothing has failed; empty where it is
+    not.
+    """
 
 
 class RunResult(Frozen):

@@ -36,12 +36,13 @@ _FILE_BYTES: Final = 64 * 1024
 _MAKE_ONE: Final = "make one with: umask 077; openssl rand -hex 32 > plan-keys"
 
 # What is not known when a run is started: what comes by signal, what the run has found and done, and the values that it
-# has read and calculated, which fill commands that are signed.
+# has read and calculated, which fill commands that are signed. The problem that a check asks again adds words to a
+# report, and decides nothing; it is open so that runs go on that were signed before it was asked.
 _OPEN: Final[dict[type[BaseModel], frozenset[str]]] = {
     ObserveCall: frozenset({"alerts"}),
     StepCall: frozenset({"alerts", "run_id", "values", "before", "containers"}),
     SettleCall: frozenset({"changes", "uid", "removed"}),
-    CheckCall: frozenset({"changes", "watermark", "removed"}),
+    CheckCall: frozenset({"changes", "watermark", "removed", "problem", "alerts"}),
     RunResult: frozenset(RunResult.model_fields) - {"runbook_id", "title", "sha256", "target", "mode"},
 }
 

@@ -128,7 +128,7 @@ def _refuse_another_cluster(labels: Mapping[str, str], settings: Settings) -> No
 def _without(alert: Alert, plan: Plan, *names: str) -> Alert:
     """An alert without these labels, but for those that its runbook asks for."""
     strange = set(names) - set(plan.required_labels)
-    return alert.model_copy(update={"labels": {n: value for n, value in alert.labels.items() if n not in strange}})
+    return alert.without(*strange)
 
 
 def check_object(routed: Routed, uids: Mapping[str, str], cluster: str) -> tuple[Target, str]:
@@ -140,13 +140,17 @@ def check_object(routed: Routed, uids: Mapping[str, str], cluster: str) -> tuple
         cluster: the installation's.
 
     Raises:
-        Gone: there is none.
+        Gone: there is none, or one with another uid than the alert's label, where that is the object's own.
         Unrouted: its name is too long.
     """
     place, name = routed.place, routed.name
+    where = f"{place.namespace}/{name}" if place.namespace else name
     if name not in uids:
-        where = f"{place.namespace}/{name}" if place.namespace else name
         raise Gone(f"there is no {place.kind} {where}")
+    uid = routed.alert.labels.get("uid")
+    own = place.kind in WORKLOAD_LABELS and not routed.subject.from_exporter
+    if uid and own and uid != uids[name]:
+        raise Gone(f"{place.kind} {where} was made anew: its uid is {uids[name]}, the alert's is {quoted(uid)}")
     return check_target(Target(cluster=cluster, namespace=place.namespace, kind=place.kind, name=name)), uids[name]
 
 

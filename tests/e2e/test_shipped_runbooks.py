@@ -388,6 +388,7 @@ def test_a_dead_node_is_cordoned_and_its_pods_run_elsewhere(ran: dict[str, Ran])
     it = ran["node-not-ready"]
 
     assert it.live["spec"]["unschedulable"] is True
+    assert it.result.summary.startswith("mitigated, and the problem is still there (node.ready is false (since ")
     assert it.broken.there
     there = {pod.name: 1 for pod in it.broken.there}
     assert Counter(write.name for write in it.done("pods/eviction")) == there, "each once"

@@ -60,14 +60,31 @@ def deletions(world: World) -> list[str]:
     return [request.path.rpartition("/")[2] for request in world.faults.sent("DELETE", "/pods/")]
 
 
-async def a_lost_pod(world: World) -> PodFacts:
-    """A pod that its node has been given and makes nothing of, without a word."""
+def tell(world: World, pod: PodFacts, reason: str, message: str, kind: str = "Warning") -> None:
+    """An event about a pod."""
+    world.create(
+        "/api/v1/namespaces/shop/events",
+        {
+            "metadata": {"name": f"web.{reason.lower()}"},
+            "involvedObject": {"kind": "Pod", "namespace": "shop", "name": pod.name, "uid": pod.uid},
+            "reason": reason,
+            "message": message,
+            "type": kind,
+            "count": 3,
+        },
+    )
+
+
+async def a_lost_pod(world: World, *, silent: bool = False) -> PodFacts:
+    """A pod that its node has been given, as an event says unless all are `silent`, and makes nothing of."""
     deploy(world, CONFIG)
     pod = await until_stuck(world)
     world.patch(f"/api/v1/namespaces/shop/pods/{pod.name}", {"metadata": {"annotations": FROZEN}})
     world.create("/api/v1/namespaces/shop/configmaps", {"metadata": {"name": "web-config"}, "data": {"a": "b"}})
     for event in world.api.get("/api/v1/namespaces/shop/events").json()["items"]:
         world.api.delete(f"/api/v1/namespaces/shop/events/{event['metadata']['name']}")
+    if not silent:
+        tell(world, pod, "Scheduled", f"Successfully assigned shop/{pod.name} to node-0", kind="Normal")
     return pod
 
 
@@ -88,6 +105,29 @@ async def test_what_is_missing_is_named_and_nothing_is_changed(world: World, soo
     assert failed.result.steps[0].facts["missing"] == 'configmap "web-config", secret "web-tls"'
     assert deletions(world) == []
     assert nothing_written(world)
+
+
+async def test_a_pod_of_which_no_event_tells_is_left_alone(world: World, soon: Plan) -> None:
+    pod = await a_lost_pod(world, silent=True)
+
+    failed = await world.failed(await world.start((an_alert(pod),), plan=soon))
+
+    assert failed.kind == Outcome.UNHANDLED
+    assert "delete_pod: its gate does not hold: pod_events.found is false" in failed.message
+    assert deletions(world) == []
+
+
+async def test_a_pod_whose_events_cannot_be_read_is_left_alone(world: World, soon: Plan) -> None:
+    """Nothing is missing in what was not read: that proves nothing."""
+    pod = await a_lost_pod(world)
+    look = soon.steps[0].model_copy(update={"on_error": "continue"})
+    plan = soon.model_copy(update={"steps": (look, *soon.steps[1:])})
+    world.faults.add("GET", "/events", times=1000, status=403)
+
+    failed = await world.failed(await world.start((an_alert(pod),), plan=plan))
+
+    assert "delete_pod: its gate cannot be told: pod_events.found (failed): pod_events was not done" in failed.message
+    assert deletions(world) == []
 
 
 async def test_what_was_missing_and_is_there_now_needs_no_cure(world: World, soon: Plan) -> None:
@@ -116,22 +156,12 @@ async def test_a_volume_that_cannot_be_attached_and_a_network_that_fails_are_tol
     world: World, soon: Plan, reason: str, message: str
 ) -> None:
     pod = await a_lost_pod(world)
-    world.create(
-        "/api/v1/namespaces/shop/events",
-        {
-            "metadata": {"name": "web.1"},
-            "involvedObject": {"kind": "Pod", "namespace": "shop", "name": pod.name, "uid": pod.uid},
-            "reason": reason,
-            "message": message,
-            "type": "Warning",
-            "count": 3,
-        },
-    )
+    tell(world, pod, reason, message)
 
     failed = await world.failed(await world.start((an_alert(pod),), plan=soon))
 
     assert failed.kind == "Unhandled"
-    assert failed.message.endswith(f'event 1: reason is "{reason}" ({reason} of {pod.name}, 3x: {message})')
+    assert failed.message.endswith(f': reason is "{reason}" ({reason} of {pod.name}, 3x: {message})')
     assert deletions(world) == []
 
 

@@ -1,14 +1,17 @@
 """The shipped runbook for crash loops: a rollout that brought the crash is undone, and nothing else is changed."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from runmend.core.outcomes import Outcome
-from runmend.facts.pod import PodFacts
+from runmend.facts.expressions import compiled
+from runmend.facts.pod import ContainerFacts, PodFacts
+from runmend.facts.snapshot import Snapshot
 from runmend.plan.plan import Plan
 from runmend.runbook import compile_runbook
-from tests.builders import GOOD, SEED, an_alert
+from tests.builders import GOOD, SEED, an_alert, deployment_facts
 from tests.workflow.acts import revisions
 from tests.workflow.scenes import nothing_written, patches
 from tests.world import World
@@ -57,3 +60,19 @@ async def test_a_crash_that_no_rollout_brought_is_reported_and_left(world: World
     assert failed.kind == Outcome.UNHANDLED
     assert "undo_rollout: its gate does not hold: workload.previous_revision is null" in failed.message
     assert nothing_written(world)
+
+
+@pytest.mark.parametrize(
+    ("age", "holds"), [(timedelta(minutes=20), True), (timedelta(days=90), False), (None, None)], ids=str
+)
+def test_pods_that_were_made_anew_do_not_make_a_release_young(plan: Plan, age: timedelta | None, holds: object) -> None:
+    """A drain makes new pods of an old revision, and then what they depend on fails."""
+    app = ContainerFacts(name="app", image=CRASH, state="waiting", reason="CrashLoopBackOff", restarts=4)
+    pod = PodFacts(
+        namespace="shop", name="web-1", uid="u", phase="Running", containers=(app,), age=timedelta(minutes=5)
+    )
+    workload = deployment_facts().model_copy(update={"previous_revision": 1, "revision_age": age})
+
+    judged = compiled(plan.steps[1].gate).judge(Snapshot(pods=(pod,), all_pods=(pod,), workload=workload))
+
+    assert judged.holds is holds

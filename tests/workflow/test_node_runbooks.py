@@ -63,11 +63,25 @@ async def test_a_node_that_is_not_heard_of_is_cordoned_and_what_ran_there_runs_e
 
     assert isinstance(result, RunResult), result
     assert result.outcome is Outcome.RESOLVED
+    assert result.summary.startswith("mitigated, and the problem is still there (node.ready is false (")
     assert [step.status for step in result.steps] == ["done", "done"]
     assert unschedulable(nodes)
     assert {pod.uid for pod in result.removed} == {pod.uid for pod in there}
     assert set(evictions(nodes).values()) == {1}
     assert len([pod for pod in nodes.pods() if pod.running and pod.node == "node-1"]) == 4
+
+
+async def test_a_node_that_is_ready_again_at_the_check_is_no_longer_a_problem(nodes: World) -> None:
+    is_ready(nodes, "Unknown")
+    handle = await nodes.start(ALERTS, plan=shipped("RB_NODE_NOT_READY"), target=NODE)
+    await nodes.window(handle)
+    is_ready(nodes, "True")
+    await skip_to_end(nodes, handle)
+
+    result = await nodes.completed(handle)
+
+    assert result.outcome is Outcome.RESOLVED
+    assert result.summary.startswith("changed unschedulable: not set → true; ")
 
 
 async def test_a_node_that_is_ready_again_is_left_alone(nodes: World) -> None:

@@ -9,6 +9,7 @@ from runmend.facts.revision import RevisionFacts
 from runmend.facts.workload import DEFAULT_PROGRESS_DEADLINE, WorkloadFacts
 from runmend.kube.facts.metadata import (
     LONGEST_CAUSE,
+    between,
     controller,
     denied,
     entries_of,
@@ -42,7 +43,7 @@ def _revision(metadata: Json) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def replica_set(item: Json) -> ReplicaSetFacts:
+def replica_set(item: Json, told: datetime | None = None) -> ReplicaSetFacts:
     """A ReplicaSet."""
     metadata = item["metadata"]
     return ReplicaSetFacts(
@@ -50,19 +51,21 @@ def replica_set(item: Json) -> ReplicaSetFacts:
         name=metadata["name"],
         uid=metadata["uid"],
         revision=_revision(metadata),
+        age=between(metadata.get("creationTimestamp"), told),
         owner=controller(metadata),
         annotations=metadata.get("annotations") or {},
         failure=(holding(item.get("status") or {}, "ReplicaFailure").get("message") or "")[:LONGEST_CAUSE],
     )
 
 
-def controller_revision(item: Json) -> RevisionFacts:
+def controller_revision(item: Json, told: datetime | None = None) -> RevisionFacts:
     """A ControllerRevision."""
     metadata = item["metadata"]
     return RevisionFacts(
         name=metadata["name"],
         revision=item.get("revision") or 0,
         hash=(metadata.get("labels") or {}).get(HASH, ""),
+        age=between(metadata.get("creationTimestamp"), told),
         owner=controller(metadata),
     )
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from activities.verification import _failure, _missing
-from runmend.alerts.alert import Target
+from activities.verification import _failure, _missing, with_problem
+from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import NotYet
 from runmend.facts.object import Owner
 from runmend.facts.pod import ContainerFacts, PodFacts
@@ -15,12 +15,18 @@ from runmend.kube.owners import Workloads
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, judge
 from runmend.plan.criteria import Watermark
-from runmend.plan.messages import CheckCall, SettleCall
+from runmend.plan.messages import CheckCall, Checked, SettleCall
 from runmend.runbook.criteria import criterion_of
 from tests.builders import deployment_facts
 
 WEB = Target(cluster="test", namespace="shop", kind="Deployment", name="web")
 CRITERIA = tuple(filter(None, (criterion_of("Pod is Running", 1),)))
+
+
+class Unasked(Cluster):
+    """A cluster of which nothing is asked."""
+
+    def __init__(self) -> None: ...
 
 
 def a_pod(name: str, revision: int, *, ready: bool = True, deleting: bool = False) -> PodFacts:
@@ -105,3 +111,35 @@ def test_a_deployment_whose_controller_lags_behind_is_read_again() -> None:
 
     with pytest.raises(NotYet, match="the controller has not acted on the newest version of Deployment shop/web"):
         TargetNow.read(Lagging(), WEB)
+
+
+@pytest.mark.parametrize(
+    ("problem", "alert_pod", "still_there", "remark"),
+    [
+        ("", "web-a", "", ""),
+        ("workload.replicas < 3", "web-a", "workload.replicas is 2", ""),
+        ("workload.replicas < 2", "web-a", "", ""),
+        ("pod.restarts > 0", "web-a", "", ""),
+        ("!pod.running", "web-a", "", ""),
+        # The alert's own pod is gone, as after a fix, so the first of the target's that does not run is asked.
+        ("!pod.running", "gone", "pod.running is false (Running, app is not ready)", ""),
+        ("container.exit_code > 0", "gone", "", "whether the problem is still there cannot be told: "),
+    ],
+)
+def test_the_problem_of_the_header_is_asked_again_at_the_check(
+    problem: str, alert_pod: str, still_there: str, remark: str
+) -> None:
+    pods = (a_pod("web-a", 2), a_pod("web-b", 2, ready=False))
+    owner = Owner(kind="Deployment", name="web", uid=deployment_facts().uid)
+    newest = ReplicaSetFacts(namespace="shop", name="web-2", uid="rs-2", revision=2, owner=owner)
+    now = TargetNow(WEB, Workloads(pods, {newest.uid: newest}), deployment_facts(replicas=2))
+    mark = Watermark(pods={}, running=1, events={}, restarts={})
+    labels = {"alertname": "A", "namespace": "shop", "pod": alert_pod}
+    alert = Alert(fingerprint="a" * 16, starts_at="2026-11-29T00:00:00Z", labels=labels)
+    call = CheckCall(state=None, criteria=(), target=WEB, changes=(), watermark=mark, problem=problem, alerts=(alert,))
+
+    found = with_problem(Unasked(), now, call, Checked(verdicts=()))
+
+    assert found.still_there == still_there
+    assert "".join(found.remarks).startswith(remark)
+    assert len(found.remarks) == bool(remark)

@@ -1,5 +1,7 @@
 """Who controls a pod, and which pods stand for a target now, told from two lists."""
 
+from datetime import timedelta
+
 import pytest
 
 from runmend.alerts.alert import Target
@@ -185,3 +187,23 @@ def test_revisions_that_a_deleted_deployment_of_the_same_name_left_are_not_looke
     left = a_replica_set("web-9", revision=9, owned_by=an_owner("Deployment", "web", uid="the-deleted-one"))
 
     assert workloads([], NEW, left).newest(WEB, NEW.owner.uid if NEW.owner else None) == NEW
+
+
+def test_a_revision_is_as_old_as_what_keeps_it() -> None:
+    """An undo takes an older one again, and pods that are made anew make none."""
+    ages = {2: timedelta(days=90), 5: timedelta(minutes=5), 9: None}
+    kept = [
+        a_replica_set(f"web-{number}", revision=number, owned_by=DEPLOYMENT).model_copy(update={"age": age})
+        for number, age in ages.items()
+    ]
+    read = workloads([], *kept)
+    for number, age in {**ages, 11: None}.items():
+        workload = deployment_facts(revision=number).model_copy(update={"uid": DEPLOYMENT.uid})
+        assert read.with_revisions(workload).revision_age == age
+
+    revisions = (
+        a_revision("web-new", 3, "new").model_copy(update={"age": timedelta(minutes=5)}),
+        a_revision("web-old", 2, "old").model_copy(update={"age": timedelta(days=90)}),
+    )
+    daemon_set = Workloads((), {}, revisions).with_revisions(a_workload("DaemonSet"))
+    assert daemon_set.revision_age == timedelta(minutes=5)

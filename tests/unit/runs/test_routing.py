@@ -62,3 +62,22 @@ def test_an_exporter_s_pod_is_not_the_workload_s() -> None:
     assert (found.place, found.name) == (Place("Deployment", "shop"), "web")
     assert set(found.alert.labels) == {"alertname", "namespace", "deployment"}
     assert routed(plan, namespace="shop", deployment="web", pod="web-1").place == Place("Pod", "shop")
+
+
+def test_a_workload_that_was_made_anew_since_its_alert_is_another() -> None:
+    plan = compiled((ASKS, "Requires: `namespace` label"), (ASKS, "Requires: `namespace` label")).plan
+    target = Target(cluster="prod", namespace="shop", kind="Deployment", name="web")
+    named = routed(plan, namespace="shop", deployment="web", uid="4711")
+    exporters = routed(
+        plan,
+        namespace="shop",
+        deployment="web",
+        pod="kube-state-metrics-7d9f-x2x1p",
+        container="kube-state-metrics",
+        uid="u",
+    )
+
+    assert check_object(named, {"web": "4711"}, "prod") == (target, "4711")
+    with pytest.raises(Gone, match=r"Deployment shop/web was made anew: its uid is 4712, the alert's is '4711'"):
+        check_object(named, {"web": "4712"}, "prod")
+    assert check_object(exporters, {"web": "4711"}, "prod") == (target, "4711")
