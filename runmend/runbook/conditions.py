@@ -11,7 +11,7 @@ from runmend.runbook.diagnostics import Report
 from runmend.runbook.expressions import OF_CONDITIONS, check_expression
 from runmend.runbook.labels import Labels
 from runmend.runbook.phrases import LONGEST
-from runmend.runbook.restrictions import conditional, goes_elsewhere, turns
+from runmend.runbook.restrictions import conditional, does_nothing, goes_elsewhere, turns
 from runmend.runbook.sentences import read_sentence
 
 EXAMPLES = (
@@ -149,7 +149,7 @@ def in_heading(heading: str) -> tuple[str, str]:
     if (
         found is None
         or not conditional(heading)
-        or turns(heading[: found.start()])
+        or does_nothing(heading[: found.start()])
         or "," in _hidden(found["behind"] or "")
     ):
         return heading, ""

@@ -44,6 +44,7 @@ _VERBS = (
 _NO_CONDITION = re.compile(
     r"\b(?:even|as) (?:if|when)\b|\bwhat (?:to do )?(?:if|when)\b|"
     r"\b(?:can|could|may|might) be (?:\w+ ){1,4}(?:if|when) (?:needed|necessary|wanted|required)\b|"
+    r"\bas soon as (?:(?:the|new|its|all|an?) )*(?:pods?|containers?|image|rollout|node|it|they)\b|"
     r"\bso that\b[^.,;:]{0,60} when\b|\b(?:by itself|as it was) when\b|"
     rf"\b(?:that|which|whose|they|it|pods|containers) (?:\w+ )?(?:\w+ )?{_VERBS} (?:again )?when\b|"
     r"\botherwise\b[^.;]{0,40}\b(?:would|stays?|remains?|keeps?)\b|"
@@ -52,9 +53,13 @@ _NO_CONDITION = re.compile(
 )
 """Where such a word tells how things are, and asks for nothing."""
 _CONDITIONAL = re.compile(
-    r"\b(?:if|when|whenever|unless|(?:provided|given|assuming|supposing|on condition)(?= that\b)|"
-    r"(?:as|so) long as|in case(?! of)|in the event|otherwise)\b|(?:^|, |\bor )else\b|"
-    r"^(?:assuming|supposing|provided|while|where|for (?!example|reference|instance|details|more)[\w /-]{1,40}(?=:))\b"
+    r"\b(?:if|when|whenever|unless|(?:provided|given|supposing|on condition)(?= that\b)|assuming|"
+    r"(?:as|so) long as|in case(?! of)|in the event|depending on|as soon as|otherwise)\b|(?:^|, |\bor )else\b|"
+    r"(?:once|where|as soon as|after) (?:the |an? |your )?(?:owners?|team|on-?call|customers?|manager|lead|"
+    r"engineer|somebody|"
+    r"someone|sre)\b|"
+    r"^(?:assuming|supposing|provided|while|where|for (?!example|reference|instance|details|"
+    r"more)[\w /-]{1,40}(?=:))\b"
 )
 """A condition, which binds where it is read as one, and never otherwise."""
 _PLACES = (
@@ -63,14 +68,21 @@ _PLACES = (
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?)"
 )
 _WHERE_OR_WHEN = re.compile(
-    rf"^(?:in|on|for|at|during|within|outside(?: of)?) {_PLACES}\b|^{_PLACES}:|\({_PLACES}\)$|"
+    rf"^(?:in|on|for|at|during|within|outside(?: of)?) {_PLACES}\b|^{_PLACES}:|\b(?:intended|meant|made|is|"
+    rf"are) for {_PLACES}\b|"
+    r"\bbetween \d|\bno more than (?:once|twice|\w+ times)\b|\bopts? out\b|"
+    r"\b(?:agreement|go-?ahead)\b|"
+    rf"\({_PLACES}\)$|"
     rf"\b(?:on|at|during|outside(?: of)?) {_PLACES}\b|"
-    r"(?<!works )(?<!worked )(?<!tested )(?<!good )(?<!runs )(?<!used )\bin (?:staging|stage|dev|development|testing|"
-    r"qa|sandbox|canary|canaries)\b(?! and)|"
+    r"\bin (?:staging|stage|dev|development|testing|qa|sandbox|canary|canaries)\b(?! and)|"
     r"\bafter (?:\d+|two|three|four|five|ten|several|the (?:first|second|third|fourth|fifth))\b|"
     r"\b(?:nobody|no one|nothing) else\b(?! (?:is|changes|stays))"
 )
 """An environment, a time or a number of times that an order is for."""
+_KNOWN_THERE = re.compile(
+    r"\b(?:works?|worked|tested|tried|proven|known|used|good|runs?|ran)\b[^.,;]{0,30} (?:in|on|during|at) [\w-]+"
+)
+"""What is known of a place, and orders nothing there."""
 _PERSON = r"(?:the|an?|your|our|their|its|sre|somebody|someone|whoever|on-?call)\b"
 _HANDS_OVER = re.compile(
     rf"\b(?:do nothing|nothing is done|no action|take no|(?:is|are|be) skipped|skip (?:this|the|it|in|on|for)|"
@@ -79,14 +91,47 @@ _HANDS_OVER = re.compile(
     r"(?:and|then) (?:stop|abort|exit|page)(?= *(?:$|[.,;]| here\b))|stop here)\b|\bpage$"
 )
 """What says that nothing is to be done, or that a person is to do it."""
-_BEGINS_OTHERWISE = re.compile(
-    r"\W*(?:(?:then|please|just|simply|first) )*(?:skip|stop(?! the\b| \w+ing\b)|do nothing|leave|abort|page|escalate|"
-    r"report|ignore|wait|exit|return(?! to\b)|end(?! the\b)|quit|cancel|refuse|(?:continue|proceed)(?! with\b)|move on|"
-    r"go on|(?:open|file|create|raise) an? [\w -]{0,20}(?:ticket|issue|incident|alarm)|call|inform|notify|tell|contact|"
-    r"alert|warn|hand|nothing|nobody|no|none|not|dont|this|it|there)\b"
+_CHANGES = (
+    r"(?:add|adjust|apply|assign|attach|bounce|bring|bump|change|clear|configure|copy|cordon|correct|cycle|"
+    r"decrease|delete|"
+    r"deploy|disable|double|drain|drop|edit|empty|enable|ensure|evict|execute|exchange|expand|fall back|fix|"
+    r"force|free|get|"
+    r"give|go back|grant|grow|halve|heal|help|increase|install|keep|kick|kill|let|lift|limit|lower|make|mark|"
+    r"mend|migrate|"
+    r"modify|move|overwrite|patch|pause|perform|pin|point|provide|pull|push|put|raise|re-?apply|re-?balance|re-?boot|"
+    r"re-?configure|re-?create|recover|recycle|redeploy|reduce|refresh|relax|release|remedy|remove|repair|replace|"
+    r"re-?schedule|reset|resize|re-?start|restore|resume|retry|return(?= to\b)|revert|roll|roll-?back|run|scale|"
+    r"schedule|"
+    r"set|shrink|spread|start|swap|switch|taint|take|terminate|triple|try|tune|turn|un-?cordon|undo|un-?pause|"
+    r"un-?taint|"
+    r"update|upgrade|use|vacate|widen|write|double|(?:continue|proceed)(?= with (?:the |a )?(?:fix|roll-?back|"
+    r"restart|patch)))"
 )
-"""How an order begins that is not the one of the command."""
+_CHANGED = (
+    r"(?:\w+ly )?(?:\w{2,15}ed(?<!skipped)(?<!ignored)(?<!refused)(?<!stopped)(?<!aborted)(?<!paged)(?<!needed)"
+    r"(?<!changed)(?<!touched)(?<!allowed)(?<!required)(?<!reported)(?<!escalated)(?<!notified)(?<!informed)(?<!asked)|set|"
+    r"put|undone|"
+    r"rolled back|given|made)"
+)
+_ORDER = re.compile(
+    r"\W*(?:(?:then|please|just|simply|first|also|immediately|automatically|safely|temporarily|quickly|manually|"
+    r"we|it|this|"
+    r"runmend|the action|this action|try to|will|should|can|to) )*"
+    rf"(?:{_CHANGES}(?:s|es)?|{_CHANGES}ing|(?:a |the )?(?:rollback|rolling restart|restart)|"
+    rf"(?!no|none|nothing|nobody)[\w' -]{{1,60}} (?:is|are|gets?|will be|should be|has to be|have to be|"
+    rf"needs? to be) {_CHANGED})\b"
+    r"(?! (?:(?:back )?(?:is|are|must|may|cannot|not|fails?|would)|no|nothing|nobody|none|off|out|your|hands|"
+    r"care|a look|the owner|the team|the on-?call|a ticket|an? \w* ?ticket|"
+    r"an? incident|an? issue|an? alarm)\b)"
+)
+"""How an order begins that may be the one of the command; what begins otherwise says that something else is done."""
+_DOES_NOTHING = re.compile(
+    r"\b(?:skip|do nothing|abort|page|escalate|escalation|ignore|no action|nothing|never|dont|do not|leave|hold|"
+    r"wait|report|"
+    r"stop(?! the\b| \w+ing\b))\b"
+)
 _OTHER_WAY = re.compile(r"\b(?:otherwise|else(?! (?:stays?|remains?|is|as)\b)|instead(?! of\b))\b|^or\b")
+_OR_ANOTHER = re.compile(rf"\bor {_CHANGES}\b")
 _HARMLESS_ELSE = re.compile(r"\b(?:every|any|some|no)(?:thing|body|one|where)? else\b")
 
 
@@ -106,17 +151,25 @@ def conditional(text: str) -> bool:
 
 
 def turns(order: str) -> bool:
-    """Whether the order behind a condition is none to change something, or something follows that undoes it: skip,
-    stop, leave, page, report, and what `goes_elsewhere`.
+    """Whether the order behind a condition does not begin as one that changes something does, or something follows
+    that undoes it.
     """
-    return bool(_BEGINS_OTHERWISE.match(_plain(order))) or goes_elsewhere(order)
+    return bool(order.strip()) and (not _ORDER.match(_plain(order)) or goes_elsewhere(order))
+
+
+def does_nothing(heading: str) -> bool:
+    """Whether a heading, which need be no order, says that nothing is changed, or leaves it to a person."""
+    return bool(_DOES_NOTHING.search(_plain(heading)))
 
 
 def goes_elsewhere(text: str) -> bool:
     """Whether a text says what to do in another case, or that a person is to do it."""
     sentences = [_plain(sentence) for sentence in _ENDS.split(text)]
     return any(
-        _conditional(plain) or _hands_over(plain) or bool(_OTHER_WAY.search(_HARMLESS_ELSE.sub("", plain)))
+        _conditional(plain)
+        or _hands_over(plain)
+        or bool(_OR_ANOTHER.search(plain))
+        or bool(_OTHER_WAY.search(_HARMLESS_ELSE.sub("", plain)))
         for plain in sentences
     )
 
@@ -126,7 +179,7 @@ def _conditional(plain: str) -> bool:
 
 
 def _hands_over(plain: str) -> bool:
-    return bool(_HANDS_OVER.search(plain) or _WHERE_OR_WHEN.search(plain))
+    return bool(_HANDS_OVER.search(plain) or _WHERE_OR_WHEN.search(_KNOWN_THERE.sub("", plain)))
 
 
 def _plain(text: str) -> str:

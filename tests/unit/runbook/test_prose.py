@@ -42,7 +42,7 @@ def restrictions(*replacements: tuple[str, str]) -> tuple[str, ...]:
         ),
         ("Patch it, but not when pods are ready.", "Patch it, but not when pods are ready."),
         ("For staging: patch it.", "For staging: patch it."),
-        ("If pod is in ImagePullBackOff, ask the on-call first.", "ask the on-call first."),
+        ("If pod is in ImagePullBackOff, ask the on-call first.", None),
         ("If pod is in ImagePullBackOff, patch it, but not in production.", "patch it, but not in production."),
         ("Patch it, unl\u00adess it is a canary.", "Patch it, unl\u00adess it is a canary."),
         ("Patch it \uff4f\uff4e\uff4c\uff59 in staging.", "Patch it \uff4f\uff4e\uff4c\uff59 in staging."),
@@ -55,7 +55,7 @@ def restrictions(*replacements: tuple[str, str]) -> tuple[str, ...]:
 def test_a_description_that_restricts_the_change_makes_it_a_recommendation(
     description: str, sentence: str | None
 ) -> None:
-    said_of_it = sentence or "after approval by the on-call, patch it."
+    said_of_it = sentence or description.replace("*", "")
     assert restrictions((DESCRIPTION, description)) == (f"line 41: {said_of_it}",)
 
 
