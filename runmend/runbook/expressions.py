@@ -2,13 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Final
 
 from runmend.core.kinds import is_in_no_namespace
-from runmend.facts.expressions import GROUPS, ExpressionError, compiled
+from runmend.facts.expressions import GROUPS, Expression, ExpressionError, compiled
 from runmend.facts.literals import Rewritten
-from runmend.runbook.diagnostics import Report, listed, quoted
+from runmend.language.states import STATES
+from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 
+_NEAR: Final = 0.85
+"""How alike a name is to a state's, of 1, to be taken for a slip."""
 BECAUSE_NODE: Final = "and what the runbook fixes is a node, which is in no namespace and has no pods of its own"
 """Why its expressions may not read what workloads have."""
 
@@ -95,4 +99,18 @@ def check_expression(
             column=column,
         )
         return False
+    _note_near_states(said, line, expression, report)
     return True
+
+
+def _note_near_states(said: str, line: int, expression: Expression, report: Report) -> None:
+    """Say of a name that is almost a state's that it is none: any name may be a reason, so it is no error."""
+    for name in sorted({name for asks in ("waiting", "terminated", "new") for name in expression.named(asks)}):
+        close = get_close_matches(name, STATES, 1, _NEAR)
+        if name not in STATES and close:
+            report.note(
+                Kind.READ_AS,
+                line,
+                f"{quoted(name)} in {quoted(said)} is no known state, so it is read as a reason of just that name",
+                f"did you mean {close[0]}?",
+            )

@@ -183,3 +183,14 @@ def test_an_error_is_not_silenced_and_its_file_s_other_warnings_are() -> None:
         compiled(*changes)
 
     assert [each.kind for each in refused.value.diagnostics] == [None, "unread-section"]
+
+
+def test_a_name_that_is_almost_a_state_s_is_noted() -> None:
+    old = "- Container starts successfully\n"
+    slip = old + '- `!waiting("CrashLopBackOff")`\n- `!waiting("PodInitializing")`\n'
+
+    (note,) = compiled((old, slip)).warnings
+    assert str(note) == (
+        'rb.md:53: note: "CrashLopBackOff" in "!waiting("CrashLopBackOff")" is no known state, so it is read as a '
+        "reason of just that name; did you mean CrashLoopBackOff? [read-as]"
+    )
