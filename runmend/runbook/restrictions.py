@@ -96,7 +96,8 @@ _CHANGES = (
     r"decrease|delete|"
     r"deploy|disable|double|drain|drop|edit|empty|enable|ensure|evict|execute|exchange|expand|fall back|fix|"
     r"force|free|get|"
-    r"give|go back|grant|grow|halve|heal|help|increase|install|keep|kick|kill|let|lift|limit|lower|make|mark|"
+    r"give|go (?:back|to|over to)|boost|cordon off|cut|evacuate|extend|isolate|quadruple|rebuild|relaunch|"
+    r"reload|relocate|remediate|re-?run|shift|stabili[sz]e|suspend|grant|grow|halve|heal|help|increase|install|keep|kick|kill|let|lift|limit|lower|make|mark|"
     r"mend|migrate|"
     r"modify|move|overwrite|patch|pause|perform|pin|point|provide|pull|push|put|raise|re-?apply|re-?balance|re-?boot|"
     r"re-?configure|re-?create|recover|recycle|redeploy|reduce|refresh|relax|release|remedy|remove|repair|replace|"
@@ -115,11 +116,11 @@ _CHANGED = (
 )
 _ORDER = re.compile(
     r"\W*(?:(?:then|please|just|simply|first|also|immediately|automatically|safely|temporarily|quickly|manually|"
-    r"we|it|this|"
+    r"we|it|this|want|would|like|have|has|need|needs|"
     r"runmend|the action|this action|try to|will|should|can|to) )*"
     rf"(?:{_CHANGES}(?:s|es)?|{_CHANGES}ing|(?:a |the )?(?:rollback|rolling restart|restart)|"
-    rf"(?!no|none|nothing|nobody)[\w' -]{{1,60}} (?:is|are|gets?|will be|should be|has to be|have to be|"
-    rf"needs? to be) {_CHANGED})\b"
+    rf"(?!no|none|nothing|nobody)[\w' -]{{1,60}} (?:is|are|gets?|(?:will|should|must|shall|can) be|"
+    rf"(?:has|have|needs?) to be) {_CHANGED})\b"
     r"(?! (?:(?:back )?(?:is|are|must|may|cannot|not|fails?|would)|no|nothing|nobody|none|off|out|your|hands|"
     r"care|a look|the owner|the team|the on-?call|a ticket|an? \w* ?ticket|"
     r"an? incident|an? issue|an? alarm)\b)"
@@ -130,6 +131,12 @@ _DOES_NOTHING = re.compile(
     r"wait|report|"
     r"stop(?! the\b| \w+ing\b))\b"
 )
+_CLAUSES = re.compile(r"[,;:.]|\b(?:and|then|so|by)\b")
+_AGAINST = re.compile(
+    rf"{_DOES_NOTHING.pattern}|\b(?:no|not|none|nobody|cannot|cant|without|too|ask|tell|call|inform|notify|let|owner|"
+    r"person|someone|somebody|team|on-?call|human|ticket|hands|decides?|other|another|until|unless)\b"
+)
+"""What may not stand before the order."""
 _OTHER_WAY = re.compile(r"\b(?:otherwise|else(?! (?:stays?|remains?|is|as)\b)|instead(?! of\b))\b|^or\b")
 _OR_ANOTHER = re.compile(rf"\bor {_CHANGES}\b")
 _HARMLESS_ELSE = re.compile(r"\b(?:every|any|some|no)(?:thing|body|one|where)? else\b")
@@ -151,10 +158,15 @@ def conditional(text: str) -> bool:
 
 
 def turns(order: str) -> bool:
-    """Whether the order behind a condition does not begin as one that changes something does, or something follows
-    that undoes it.
+    """Whether what stands behind a condition is no order that changes something, or something beside it undoes that.
+
+    Before the order may stand what is done first, or why: "look at the events, then patch the image".
     """
-    return bool(order.strip()) and (not _ORDER.match(_plain(order)) or goes_elsewhere(order))
+    if not order.strip():
+        return False
+    clauses = _CLAUSES.split(_plain(order))
+    first = next((number for number, clause in enumerate(clauses) if _ORDER.match(clause)), None)
+    return first is None or goes_elsewhere(order) or any(map(_AGAINST.search, clauses[:first]))
 
 
 def does_nothing(heading: str) -> bool:

@@ -6,6 +6,9 @@ from tests.unit.runbooks import compiled
 
 DESCRIPTION = "If pod is in ImagePullBackOff, patch the owning Deployment to a known-good fallback image."
 RESTRICTIONS = (
+    "If pod is in ImagePullBackOff, call the owner, then patch the image.",
+    "If pod is in ImagePullBackOff, do not patch the image.",
+    "If pod is in ImagePullBackOff, skip this and patch the other workload.",
     "If pod is in ImagePullBackOff, do nothing and page the owner. Otherwise patch the image.",
     "If at least 1 pod is ready, skip this step; otherwise roll back.",
     "If the Deployment is paused, stop and page the owner.",
@@ -137,6 +140,17 @@ RESTRICTIONS = (
     "Roll back is refused when the Deployment is paused.",
 )
 DESCRIPTIONS = (
+    "While the pod is in ImagePullBackOff, patch the owning Deployment to a known-good fallback image.",
+    "If pod is in ImagePullBackOff, first patch the owning Deployment, then wait for the rollout.",
+    "If the pod is in ImagePullBackOff, patch the production Deployment to a known-good image.",
+    "If pod is in ImagePullBackOff, patch the owning Deployment while the team looks for the cause.",
+    "If pod is in ImagePullBackOff, we want to use the fallback image.",
+    "When pod is in ImagePullBackOff, the image tag is most likely wrong, so we patch it.",
+    "If pod is in ImagePullBackOff: patch the owning Deployment.",
+    "If pod is in ImagePullBackOff, the Deployment must be patched.",
+    "If pod is in ImagePullBackOff, remediate by patching the image.",
+    "If pod is in ImagePullBackOff, first look at the events, then patch the image.",
+    "If pod is in ImagePullBackOff, go to the image that is known to work.",
     "Roll back, so that the pod starts when it is scheduled.",
     "Go back to the revision before the rollout.",
     "Undo the rollout where a rollout caused it.",
