@@ -225,7 +225,9 @@ def lacking(
     with real.namespace() as home, real.namespace() as namespace, processes(tmp_path) as running:
         home.create("serviceaccounts", {"metadata": {"name": "worker"}})
         worker = account(real, tmp_path, "worker", home.name)
-        own = Installation(running, tmp_path, temporal, accounts | {"worker": worker}, cluster=f"of-{home.name}")
+        home.create("serviceaccounts", {"metadata": {"name": "nobody"}})
+        ours = {"worker": worker, "nobody": account(real, tmp_path, "nobody", home.name)}
+        own = Installation(running, tmp_path, temporal, accounts | ours, cluster=f"of-{home.name}")
         made = Lacking(Shop(namespace, own, client), kubectl, f"{home.name}:worker")
         less = {"apiVersion": role["apiVersion"], "kind": "Role", "metadata": {"name": "less"}, "rules": rules}
         kubectl("apply", "-n", namespace.name, "-f", "-", text=yaml.safe_dump(less))
@@ -252,7 +254,7 @@ async def test_a_dry_run_without_a_permission_says_which_and_writes_nothing(lack
     command = ("replay", f"{shop.name}/web", "--dry-run")
 
     reading = await shop.installation.command(*command, account="worker")
-    blind = await shop.installation.command(*command, account="bridge")
+    blind = await shop.installation.command(*command, account="nobody")
 
     would = (
         f"  2 patch_image: would change container app: {MISSING} → {FALLBACK} (not checked by a dry run, which "
@@ -261,7 +263,8 @@ async def test_a_dry_run_without_a_permission_says_which_and_writes_nothing(lack
     said = reading.stdout.splitlines()[-1]
     assert (reading.returncode, reading.stderr, said.startswith(would), lacking.refused in said) == (0, "", True, True)
     assert (blind.returncode, len(blind.stderr.splitlines())) == (1, 1)
-    assert 'User "system:serviceaccount:runmend:bridge" cannot get resource "deployments"' in blind.stderr
+    nobody = lacking.who.replace(":worker", ":nobody")
+    assert f'User "system:serviceaccount:{nobody}" cannot get resource "deployments"' in blind.stderr
     assert await latest(shop) == old
     shop.assert_wrote(changes=0)
     assert shop.told() == [FAILED]
