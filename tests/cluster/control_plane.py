@@ -154,6 +154,10 @@ class ControlPlane:
         if not cordoned:
             self.processes.ready(name, lambda: self.node_is_ready(name))
 
+    def node_runs(self, name: str) -> bool:
+        """Whether its kubelet's process is there: two of them would speak for one node."""
+        return self.processes.code(name) is None
+
     def kill_node(self, name: str) -> None:
         """SIGKILL; the cluster notices after about ten seconds."""
         self.processes.kill(name)

@@ -27,7 +27,11 @@ _running: dict[str, subprocess.Popen[bytes]] = {}
 
 
 def start(name: str, argv: list[str], env: dict[str, str] | None, log: str) -> int:
-    """Start a process in a session of its own; what it says is appended to a file."""
+    """Start a process in a session of its own; what it says is appended to a file. One of a name runs at a time: two
+    kubelets would speak for one node.
+    """
+    if name in _running and _running[name].poll() is None:
+        raise OSError(f"{name} runs already")
     with open(log, "ab") as out:  # noqa: PTH123
         _running[name] = subprocess.Popen(
             argv,

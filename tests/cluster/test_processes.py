@@ -159,3 +159,10 @@ def test_a_program_that_is_not_there_is_told(some: Processes) -> None:
 def test_a_port_is_below_those_that_connections_get() -> None:
     lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     assert all(free_port() < lowest for _ in range(20))
+
+
+def test_one_that_runs_is_not_started_a_second_time(some: Processes) -> None:
+    some.start("sleeper", SLEEP)
+
+    with pytest.raises(NotReady, match="sleeper runs already"):
+        some.start("sleeper", SLEEP)

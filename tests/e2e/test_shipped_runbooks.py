@@ -268,7 +268,8 @@ async def _of_nodes(stage: Stage, broken: Broken, cordoned: Scenario) -> dict[st
             zip((cordoned.name, BY_A_PERSON, ANNOTATED), (each.result() for each in running), strict=True)
         )
     finally:
-        stage.plane.start_node(node, cordoned=True)
+        if not stage.plane.node_runs(node):
+            stage.plane.start_node(node, cordoned=True)
         for name in (node, *others):
             stage.patch_node(name, {"spec": {"unschedulable": None}, "metadata": {"annotations": {KEEP: None}}})
         for name in (node, *others):
