@@ -83,7 +83,9 @@ EVERYTHING = a_snapshot(
     target=TargetFacts(kind="Deployment", namespace="shop", name="web"),
     pod=BAD.model_copy(update={"age": timedelta(minutes=1)}),
     container=a_container(runs_for=timedelta(seconds=3), restarts=2, limits=Resources(cpu=100, memory=1024)),
-    workload=WORKLOAD.model_copy(update={"age": timedelta(days=3), "previous_revision": 1}),
+    workload=WORKLOAD.model_copy(
+        update={"age": timedelta(days=3), "revision_age": timedelta(hours=1), "previous_revision": 1}
+    ),
     node=NODE,
     alert={"severity": "critical"},
     events=(EVENT,),
