@@ -29,7 +29,6 @@ from runmend.runbook.forms.words import (
 
 _LEAVES = r"(?:leaves?|exits?|(?:is|are|gets?) out of|(?:moves?|transitions?|goes|comes?) out of|has left|have left)"
 _THEN = rf"(?:(?:,? and|,) (?:{BECOME}|{MOVE}to |enters? )|,? to ){RUNNING}"
-_NOBODY = r"(?:no|none of (?:the|its|all))"
 _REPLICAS = (
     r"(?:the )?(?:number of )?(?:available|ready|running|updated|current)(?: and (?:available|ready|updated))? ?"
     r"(?:replicas|pods)(?: count)?"
