@@ -1,7 +1,7 @@
 """What the crash matrix compares: the requests of a run, the points where its worker is killed, and what came of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -77,22 +77,43 @@ def differences(lived: Ran, killed: Ran) -> Iterator[str]:
             yield f"the pod {uid} was taken away {times} times"
 
 
-def is_polled(point: Point) -> bool:
-    """Whether a run may end without coming to this point: an activity reads so often as it takes until what it waits
-    for is there. One that was read less often leaves the last of these reads out, and nothing else: it is the same
-    read by the same activity as the one before, which was met. What an activity asks for once, and every write, is made
-    in each run.
+LOOKING: Final = ("runmend.settle", "runmend.hold")
+"""What looks until something is there, or for as long as it has to be there, and reads what that look asks for: why
+pods are missing is asked for only while some are."""
+
+
+def is_polled(point: Point, met: Collection[Asked]) -> bool:
+    """Whether a run may end without coming to this point.
+
+    An activity reads so often as it takes until what it waits for is there. One that was read less often leaves the
+    last of these reads out: it is the same read by the same activity as the one before, which was met. A look of settle
+    or hold may leave a read out, where a worker was killed at another of its reads. What any other activity asks for
+    once, and every write, is made in each run.
+
+    Args:
+        point: the one.
+        met: at what workers were killed, at the same moment.
     """
-    return point.asked.reads and point.nth > 1
+    looks = point.asked.activity in LOOKING and any(other.activity == point.asked.activity for other in met)
+    return point.asked.reads and (point.nth > 1 or looks)
 
 
 def unmet(points: Iterable[Point], ran: Mapping[Point, Ran]) -> Iterator[str]:
     """At which points no worker was killed, and should have been."""
-    for point in points:
-        if not ran[point].reached and not is_polled(point):
+    for point, may_be in _unreached(points, ran):
+        if not may_be:
             yield f"no worker was killed {point}"
 
 
 def polled(points: Iterable[Point], ran: Mapping[Point, Ran]) -> list[Point]:
-    """The points that no run came to, because it read less often."""
-    return [point for point in points if not ran[point].reached and is_polled(point)]
+    """The points that no run came to, because it looked less often, or saw something else."""
+    return [point for point, may_be in _unreached(points, ran) if may_be]
+
+
+def _unreached(points: Iterable[Point], ran: Mapping[Point, Ran]) -> Iterator[tuple[Point, bool]]:
+    """Each, and whether a run may end without coming to it."""
+    points = tuple(points)
+    for point in points:
+        if not ran[point].reached:
+            met = {other.asked for other in points if other.moment == point.moment and ran[other].reached}
+            yield point, is_polled(point, met)

@@ -53,6 +53,24 @@ def test_every_request_is_to_be_met_but_what_is_read_again_by_an_activity_that_w
     assert polled(points, ran) == again
 
 
+def test_a_look_may_leave_a_read_out_where_another_of_its_reads_was_met() -> None:
+    why, settle = Asked("runmend.settle", "GET events"), Asked("runmend.settle", "GET web")
+    lived = Ran(LIVED.end, Counter(), (READ, settle, why))
+    points = points_of(lived)
+    killed, missed = Ran(LIVED.end, Counter(), reached=True), Ran(LIVED.end, Counter())
+
+    ran = dict.fromkeys(points, killed) | {Point(why, 1, "before"): missed}
+    assert (list(unmet(points, ran)), polled(points, ran)) == ([], [Point(why, 1, "before")])
+
+    ran |= {Point(settle, 1, "before"): missed}
+    assert list(unmet(points, ran)) == [f"no worker was killed before {asked}, time 1" for asked in (settle, why)], (
+        "no look was met"
+    )
+
+    ran = dict.fromkeys(points, killed) | {Point(READ, 1, "after"): missed}
+    assert list(unmet(points, ran)) == [f"no worker was killed after {READ}, time 1"], "it is no look"
+
+
 def test_a_write_is_to_be_met_each_time() -> None:
     twice = Ran(LIVED.end, Counter({"PATCH web": 2}), (WRITE, WRITE))
     ran = dict.fromkeys(points_of(twice), twice)

@@ -53,6 +53,9 @@ from tests.runs import WINDOW, Failed, end, until
 
 PATIENCE = 150.0
 """Seconds for what must happen in real time while all else does."""
+TOLD = {"ContainerCreating": "FailedMount", "ImagePullBackOff": "Failed"}
+"""The reason of the events that say why, by what is waited for: the kubelet sends them when it comes to it, and the
+alert comes minutes later."""
 WORKER = "system:serviceaccount:runmend:worker"
 PLANS = load_directory(ROOT / "runbooks").plans
 RUNBOOKS = {alertname: plan for plan in PLANS.values() for alertname in plan.alertnames}
@@ -117,9 +120,13 @@ class Stage:
         connection = Connection.to(self.plane.kubeconfig, None)
         with closing(Kube(connection)) as cluster:
             broken = await OnRealNodes(self.plane, connection, cluster, namespace.name).make(scenario)
-        if scenario.waits == "ContainerCreating":
-            # The kubelet tells why some seconds later, and the alert comes an hour later.
-            told = partial(namespace.items, "events", fieldSelector="reason=FailedMount")
+        if reason := TOLD.get(scenario.waits):
+            names = {pod.name for pod in broken.there}
+
+            def told() -> bool:
+                events = namespace.items("events", fieldSelector=f"reason={reason}")
+                return names <= {event["involvedObject"]["name"] for event in events}
+
             await asyncio.to_thread(eventually, told)
         return broken
 

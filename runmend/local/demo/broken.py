@@ -88,6 +88,15 @@ class Scenario:
             if (pod.waiting_for(self.waits) if self.waits else pod.phase == "Running" and not pod.running)
         )
 
+    def is_there(self, pods: tuple[PodFacts, ...]) -> bool:
+        """Whether the trouble is as it will be when the alert comes, minutes later.
+
+        A program that crashes serves for a moment first, so its rollout goes on until all new pods are made.
+        """
+        if self.waits == _CRASHING:
+            return bool(self.broken(pods)) and sum(pod.restarts > 0 for pod in pods) == self.replicas
+        return len(self.broken(pods)) >= (self.replicas if self.then is None else 1)
+
 
 SCENARIOS: Final = {
     scenario.name: scenario
@@ -252,8 +261,7 @@ class Breaking:
         if scenario.then is not None:
             patch = {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": scenario.then}]}}}}
             await self._sent("PATCH", f"{self._deployments}/{name}", patch)
-        expected = scenario.replicas if scenario.then is None else 1
-        pods = await self._wait(lambda pods: len(scenario.broken(pods)) >= expected, "to be in trouble")
+        pods = await self._wait(scenario.is_there, "to be in trouble")
         return Broken(scenario, self._target, pods)
 
     async def mend_nodes(self) -> None:
