@@ -100,6 +100,8 @@ def snapshot_of(
         pod=pod,
         container=container,
         workload=now.workload,
+        own=now.own,
+        object=now.untyped if any("object" in each.groups for each in asked) else None,
         node=besides.node,
         alert=alert.labels if alert else None,
         unknown={**besides.unknown, **unknown},

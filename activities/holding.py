@@ -13,7 +13,7 @@ from activities.act import reverted
 from activities.boundary import REFUSED, count_anew, put_off, translated
 from activities.events import own_uids, place_of
 from activities.moved import moved
-from activities.verification import besides_of, events_asked_for, failed_of, lost, problem_back
+from activities.verification import besides_of, events_asked_for, failed_of, live_of, lost, problem_back
 from runmend.core.errors import NotYet, Reverted, VerificationFailed
 from runmend.facts.expressions import compiled
 from runmend.facts.moved import MovedFacts
@@ -74,14 +74,9 @@ class Holder:
         uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
         besides = besides_of(self._cluster, now, call.criteria)
         pods = besides.measured(pods)
-        live = Live(
-            pods=tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods),
-            events=events_asked_for(self._cluster, call.criteria, place_of(now), uids),
-            workload=now.workload,
-            node=besides.node,
-            moved=self._moved(now, call),
-            unknown=dict(besides.unknown),
-        )
+        pods = tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods)
+        events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
+        live = live_of(now, call.criteria, besides, pods, events, self._moved(now, call))
         return now, live
 
     def _moved(self, now: TargetNow, call: CheckCall) -> tuple[MovedFacts, ...]:

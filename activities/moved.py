@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from runmend.core.errors import NotFound
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import is_known
 from runmend.facts.moved import MovedFacts
 from runmend.kube.answers import Json
 from runmend.kube.client import Cluster
@@ -38,7 +38,7 @@ def moved(cluster: Cluster, removed: Iterable[Removed]) -> tuple[MovedFacts, ...
 
 def _top(cluster: Cluster, namespace: str, kind: str, name: str) -> Json | None:
     """The workload at the top of a chain that counts its pods; None where there is none, or it is gone."""
-    if kind not in _COUNTED or kind not in BY_NAME:
+    if kind not in _COUNTED or not is_known(kind):
         return None
     try:
         item = cluster.read(kind, namespace, name)

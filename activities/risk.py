@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from activities.serving import serving, serving_count
 from runmend.core.errors import NotFound
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import has_pods, is_known
+from runmend.facts.autoscaler import AutoscalerFacts
 from runmend.facts.workload import WorkloadFacts
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
@@ -23,6 +24,15 @@ from runmend.plan.removal import named
 
 REPLICAS = ("spec", "replicas")
 LABELS = ("metadata", "labels")
+MAX_REPLICAS = ("spec", "maxReplicas")
+MIN_REPLICAS = ("spec", "minReplicas")
+STORAGE = ("spec", "resources", "requests", "storage")
+_HARMLESS_FIELDS = {
+    "CronJob": frozenset({("spec", "suspend"), ("spec", "schedule")}),
+    "PodDisruptionBudget": frozenset({("spec", "minAvailable"), ("spec", "maxUnavailable")}),
+    "PersistentVolumeClaim": frozenset({STORAGE}),
+}
+"""What of other kinds may change without anything being taken away from what runs."""
 NO_EXECUTE = "NoExecute"
 ON_DELETE = "OnDelete"
 _HARMLESS = frozenset({"resources"})
@@ -49,7 +59,7 @@ def risk_of(now: TargetNow, changes: tuple[Change, ...], call: StepCall, kind: v
     if not call.protect_serving:
         return None
     if now.workload is None:
-        return _of_node(changes) if now.target.kind == "Node" else None
+        return _of_node(changes) if now.target.kind == "Node" else _of_object(now, changes)
     return _of_scaling(now, now.workload, changes) or _of_template(now, now.workload, changes, call, kind)
 
 
@@ -66,6 +76,24 @@ def _of_node(changes: tuple[Change, ...]) -> Risk | None:
             words = f"label {change.path[-1]} would change, and pods of DaemonSets that ask for it would be taken away"
             return Risk(words, "a label that pods may ask for would change")
     return None
+
+
+def _of_object(now: TargetNow, changes: tuple[Change, ...]) -> Risk | None:
+    """What of an object that has no pods of its own may take serving pods away, or what they need. Where nothing is
+    known of its kind, whatever it is may.
+    """
+    fields = {change.path: change.after for change in changes if change.path[:1] != ("metadata",)}
+    if now.has_pods or fields.keys() <= _HARMLESS_FIELDS.get(now.target.kind, frozenset()):
+        return None
+    if isinstance(now.own, AutoscalerFacts) and fields.keys() <= {MAX_REPLICAS, MIN_REPLICAS}:
+        there, most = now.own.current_replicas, fields.get(MAX_REPLICAS)
+        words = f"{now.own.scales} has {there} pods, and would have {most} at most"
+        return Risk(words, "pods would be taken away") if isinstance(most, int) and most < there else None
+    names = ", ".join(dict.fromkeys(".".join(path[:2]) for path in fields))
+    return Risk(
+        f"who depends on {names} of {now.target} is not known; with protect_serving: false it may be changed",
+        "who depends on it is not known",
+    )
 
 
 def _of_template(
@@ -114,7 +142,7 @@ def risk_of_removal(cluster: Cluster, now: TargetNow, pods: Collection[Json], ca
 
 def _ready_replicas(cluster: Cluster, namespace: str, kind: str, name: str) -> int:
     """How many pods of a workload are Ready; of all its revisions. None, where nobody can tell."""
-    if kind not in BY_NAME:
+    if not (is_known(kind) and has_pods(kind)):
         return 0
     try:
         item = cluster.read(kind, namespace, name)

@@ -18,6 +18,7 @@ from activities.serving import SILENT
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import compiled
+from runmend.facts.moved import MovedFacts
 from runmend.facts.pod import PodFacts
 from runmend.facts.states import EventSign
 from runmend.kube.client import Cluster
@@ -85,14 +86,8 @@ class Verifier:
             events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
             besides = besides_of(self._cluster, now, call.criteria)
             pods = besides.measured(pods)
-            live = Live(
-                pods=pods,
-                events=events,
-                workload=now.workload,
-                node=besides.node,
-                moved=() if now.has_pods else moved(self._cluster, call.removed),
-                unknown=dict(besides.unknown),
-            )
+            gone = () if now.has_pods else moved(self._cluster, call.removed)
+            live = live_of(now, call.criteria, besides, pods, events, gone)
             checked = _judged(now, call, live)
             idle = [each.in_words for each in live.moved if not each.running]
             if not checked.failure and idle:
@@ -150,6 +145,28 @@ def besides_of(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]
     return Besides.read(cluster, now, expressions, now.node_of(next(iter(now.pods), None)))
 
 
+def live_of(
+    now: TargetNow,
+    criteria: tuple[Criterion, ...],
+    besides: Besides,
+    pods: tuple[PodFacts, ...],
+    events: tuple[EventFacts, ...],
+    gone: tuple[MovedFacts, ...],
+) -> Live:
+    """What criteria are asked about: the target, what was read besides it, and what was moved from it."""
+    asked = any("object" in compiled(one.expression).groups for one in criteria if one.understood)
+    return Live(
+        pods=pods,
+        events=events,
+        workload=now.workload,
+        object=now.untyped if asked else None,
+        own=now.own,
+        node=besides.node,
+        moved=gone,
+        unknown=dict(besides.unknown),
+    )
+
+
 def _settled(now: TargetNow, mark: Watermark) -> str:
     if not now.has_pods:
         return f"{now.target} is as the criteria say"
@@ -185,14 +202,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     events = events_asked_for(cluster, listing, place_of(now), uids)
     besides = besides_of(cluster, now, call.criteria)
     gone = () if now.has_pods else moved(cluster, call.removed)
-    live = Live(
-        pods=besides.measured(now.pods),
-        events=events,
-        workload=now.workload,
-        node=besides.node,
-        moved=gone,
-        unknown=dict(besides.unknown),
-    )
+    live = live_of(now, call.criteria, besides, besides.measured(now.pods), events, gone)
     idle = [each.in_words for each in gone if not each.running]
     missing = "; ".join(filter(None, (_missing(now, call, live, causes, refused), *idle))) or None
     if missing is None:

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 from typing import Final
 
 from runmend.core.frozen import Frozen
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import OBJECTS, is_in_no_namespace, label_of
 
 NAME_BYTES: Final = 500
 """The most bytes of a name that a run keeps of an alert; the longest of an object's has 253."""
 _WORKLOADS: Final = ("deployment", "statefulset", "daemonset", "job_name")
-_LOOKED_AT: Final = ("alertname", "namespace", "pod", "container", "node", *_WORKLOADS)
+_OBJECTS: Final = tuple(sorted(map(label_of, OBJECTS), key=lambda label: label == "service"))
+"""A scraper gives its own `service` to whatever it scrapes."""
+_LOOKED_AT: Final = ("alertname", "namespace", "pod", "container", "node", *_WORKLOADS, *_OBJECTS)
 _BYTES_A_CHARACTER: Final = 6
 """As JSON, at most."""
 _FNV_OFFSET: Final = 0xCBF29CE484222325
@@ -97,10 +99,10 @@ class Alert(Frozen):
 
     @property
     def about(self) -> tuple[str, str]:
-        """What it speaks of, and its name: `("pod", "web-1")`; a node or a workload where it names no pod."""
+        """What it speaks of, and its name: `("pod", "web-1")`; a node, or another object, where it names no pod."""
         if self.pod:
             return "pod", self.pod
-        named = (label for label in ("node", *_WORKLOADS) if self.labels.get(label))
+        named = (label for label in ("node", *_WORKLOADS, *_OBJECTS) if self.labels.get(label))
         label = next(named, "pod")
         return label.removesuffix("_name"), self.labels.get(label, "")
 

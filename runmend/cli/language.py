@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import is_in_no_namespace
 from runmend.core.wording import listed
 from runmend.facts.examples import example_of
 from runmend.facts.expressions import GROUPS, reference
@@ -15,6 +15,7 @@ from runmend.facts.schema import MODELS, described
 from runmend.language.rights import needs_of
 from runmend.language.states import STATES
 from runmend.language.verbs import VERBS
+from runmend.language.verbs.command import in_words
 from runmend.language.verbs.verb import Verb
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.forms import FORMS, Form, Place
@@ -100,13 +101,13 @@ def verb_row(verb: Verb[Any]) -> dict[str, str]:
         f"{', '.join(right.verbs)} {'/'.join(filter(None, (right.group, *right.resources)))}"
         for right in needs_of(operation).rights
     )
-    within = ("--namespace",) if any(BY_NAME[kind].namespaced for kind in verb.kinds) else ()
+    within = ("--namespace",) if any(not is_in_no_namespace(kind) for kind in verb.kinds) else ()
     changing = verb.changing
     undoable = changing is not None and changing.undoable and changing.removing is None
     return {
         "verb": verb.words,
         "summary": verb.summary,
-        "kinds": listed([BY_NAME[kind].singular for kind in verb.kinds]),
+        "kinds": listed(in_words(verb.kinds)),
         "flags": ", ".join((*within, *(flag.name for flag in verb.flags))) or "none",
         "undo": ("can be undone" if undoable else "cannot be undone") if changing else "only reads",
         "rights": "; ".join(dict.fromkeys(rights)) or "none",

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from runmend.cli.context import Misconfigured, load_settings
+from runmend.core.kinds import has_pods
 from runmend.facts.expressions import compiled
 from runmend.language.admission import policy_yaml
 from runmend.language.rights import roles_yaml
@@ -19,7 +20,8 @@ def print_roles(runbooks: Path | None) -> int:
     plans = _plans_in(runbooks)
     of_nodes = [plan for plan in plans if plan.target == "Node"]
     others = [plan for plan in plans if plan.target != "Node"]
-    sys.stdout.write(roles_yaml(_operations_of(plans), _groups_of(others), _groups_of(of_nodes)))
+    kinds = {plan.target for plan in others if not has_pods(plan.target)}
+    sys.stdout.write(roles_yaml(_operations_of(plans), _groups_of(others), _groups_of(of_nodes), kinds))
     return 0
 
 

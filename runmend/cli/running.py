@@ -14,7 +14,7 @@ from runmend.cli.runbooks import diagnostics_of
 from runmend.cli.showing import follow_started
 from runmend.cli.targets import Named, pod_of, refuse_another_cluster
 from runmend.core.errors import PermanentError
-from runmend.core.kinds import BY_NAME, is_in_no_namespace
+from runmend.core.kinds import is_in_no_namespace, kind_of_name
 from runmend.core.modes import Mode, strictest
 from runmend.core.settings import SYSTEM_NAMESPACES, Settings
 from runmend.kube.client import Cluster
@@ -193,7 +193,9 @@ def _itself(cluster: Cluster, routed: Routed, settings: Settings) -> tuple[Targe
         return check_object(routed, uids_of(cluster, kind, namespace, [routed.name]), settings.cluster)
     except Gone as error:
         where = f" -n {namespace}" if namespace else ""
-        raise NotFoundHere(f"{error}; `kubectl get {BY_NAME[kind].plural}{where}` shows those there are") from error
+        raise NotFoundHere(
+            f"{error}; `kubectl get {kind_of_name(kind).plural}{where}` shows those there are"
+        ) from error
     except Unrouted as error:
         raise Refused(str(error)) from error
 

@@ -7,7 +7,7 @@ from typing import Final
 from runmend.alerts.alert import Target
 from runmend.alerts.labels import OBJECTS, WORKLOADS, subject_of
 from runmend.cli.context import NotFoundHere
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import has_pods, is_in_no_namespace, label_of
 from runmend.core.names import dns_label, dns_subdomain
 from runmend.facts.pod import PodFacts
 from runmend.kube.owners import Workloads
@@ -37,6 +37,8 @@ class Named:
         """
         if not self.namespace:
             return {self.kind.lower(): self.name}
+        if not has_pods(plan.target):
+            return {"namespace": self.namespace, label_of(plan.target): self.name}
         itself = WORKLOAD_LABELS.get(self.kind or plan.target)
         podless = itself if "pod" not in plan.required_labels else None
         return {"namespace": self.namespace, podless or "pod": self.name}

@@ -21,12 +21,16 @@ from runmend.core.modes import Mode
 SYSTEM_NAMESPACES = frozenset({"kube-system", "kube-public", "kube-node-lease"})
 HOLD_MINUTES_MAX: Final = 525_600
 """A year."""
+KINDS_CHANGED: Final = (
+    "Deployment, StatefulSet, DaemonSet, ReplicaSet, Job, Pod, HorizontalPodAutoscaler, PodDisruptionBudget, Node"
+)
+"""Workloads, autoscalers, budgets and nodes."""
 LOOK_SECONDS: Final = 30
 LOOK_SECONDS_MAX: Final = 3600
 PREFIX: Final = "RUNMEND_"
 OF_OTHERS: Final = frozenset({"RUNMEND_UID", "RUNMEND_GID"})
 """Variables that docker-compose.yml reads, and no process of ours."""
-_SAYS_WHEN_EMPTY: Final = frozenset({"namespaces"})
+_SAYS_WHEN_EMPTY: Final = frozenset({"namespaces", "kinds"})
 # What Kubernetes puts into a pod for a Service named `runmend-…`, behind the Service's own part of the name.
 _OF_A_SERVICE: Final = r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 
@@ -67,6 +71,9 @@ class Settings(BaseSettings):
     nodes: str = ""
     """Which nodes are changed, and have their pods moved away: names and globs, separated by commas; empty: none.
     `namespaces` says nothing of nodes."""
+    kinds: str = KINDS_CHANGED
+    """Which kinds of objects are changed: names and globs, separated by commas, whatever their case; a custom resource
+    as its CustomResourceDefinition is called. Empty: none."""
     mode: Mode | None = None
     """What runs may do by themselves; the strictest of installation, runbook and run wins. None: says nothing."""
     auto_namespaces: str = ""
@@ -169,6 +176,10 @@ class Settings(BaseSettings):
     def may_change_node(self, name: str) -> bool:
         """Whether a node may be changed."""
         return any(fnmatchcase(name, pattern) for pattern in _parted(self.nodes))
+
+    def may_change_kind(self, kind: str) -> bool:
+        """Whether objects of a kind may be changed."""
+        return any(fnmatchcase(kind.lower(), pattern.lower()) for pattern in _parted(self.kinds))
 
     def mode_in(self, namespace: str) -> Mode | None:
         """What runs in a namespace (for targets in none, where it is empty) may do by themselves, as the installation

@@ -80,6 +80,9 @@ class Function:
 
 
 _LABELS: Final = "map(string, string)"
+_UNTYPED: Final = "map(string, dyn)"
+OF_KINDS: Final = {"autoscaler": "HorizontalPodAutoscaler", "claim": "PersistentVolumeClaim"}
+"""Group → the kind of target that it is."""
 GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
     {
         "target": Group("Target", "what the run fixes, whether it has pods or not: `target.namespace`"),
@@ -89,6 +92,13 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
         ),
         "container": Group("Container", "the alert's container, else the affected one"),
         "workload": Group("Workload", "the workload that is the target"),
+        "autoscaler": Group("Autoscaler", "the target where it is a HorizontalPodAutoscaler"),
+        "claim": Group("Claim", "the target where it is a PersistentVolumeClaim"),
+        "object": Group(
+            _UNTYPED,
+            "the target as the API server has it, of whatever kind; its fields have no types, so a misspelt one is not "
+            'found before a run: `object.spec.type == "ClusterIP"`, `has(object.status.phase)`',
+        ),
         "node": Group(
             "Node", "the target where it is a node, else the node of the alert's pod; read only where it is named"
         ),
@@ -148,8 +158,8 @@ _asked: ContextVar[Snapshot] = ContextVar("_asked")
 
 
 def _type(name: str) -> cel.Type:
-    if name == _LABELS:
-        return cel.Type.Map(cel.Type.STRING, cel.Type.STRING)
+    if name in (_LABELS, _UNTYPED):
+        return cel.Type.Map(cel.Type.STRING, cel.Type.STRING if name == _LABELS else cel.Type.DYN)
     scalar = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "string": cel.Type.STRING}
     return scalar.get(name) or cel.Type(f"{PACKAGE}.{name}")
 
@@ -292,7 +302,7 @@ class _Reader(Reader):
         self._data = {name: value for name in groups if (value := _group(snapshot, name, facts)) is not None}
         self._parts = parts
         self._left = _MOST_READ
-        alone = filter(None, (snapshot.pod, snapshot.workload, snapshot.node))
+        alone = filter(None, (snapshot.pod, snapshot.workload, snapshot.own, snapshot.node))
         on_node = snapshot.node.pods if snapshot.node else ()
         every: Iterable[ObjectFacts | EventFacts | MovedFacts] = (
             *snapshot.moved,
@@ -347,8 +357,8 @@ class _Reader(Reader):
 def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa: ANN401  as declared
     if name == "restarted":
         return snapshot.restarted.value
-    found = getattr(snapshot, name)
-    if name == "alert":
+    found = getattr(snapshot, "own" if name in OF_KINDS else name)
+    if name in ("alert", "object"):
         return None if found is None else dict(found)
     if name == "events" and found and "new" in facts:
         found = tuple(each.model_copy(update={"new": snapshot.is_new(each)}) for each in found)
@@ -356,9 +366,8 @@ def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa
         return {name: message(each, facts | {"done"}) for name, each in found.items()}
     if isinstance(found, tuple):
         return [message(each, facts) for each in found]
-    if isinstance(found, Frozen):
-        return message(found, facts)
-    return None
+    of_kind = MODELS[GROUPS[name].of] if name in OF_KINDS else Frozen
+    return message(found, facts) if isinstance(found, of_kind) else None
 
 
 @lru_cache(maxsize=_KEPT)

@@ -18,6 +18,8 @@ from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, messa
 from google.protobuf.message import Message
 
 from runmend.core.frozen import Frozen
+from runmend.facts.autoscaler import AutoscalerFacts
+from runmend.facts.claim import ClaimFacts
 from runmend.facts.event import EventFacts
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts, Taint
@@ -40,6 +42,8 @@ MODELS: Final[Mapping[str, type[Frozen]]] = MappingProxyType(
         "Workload": WorkloadFacts,
         "Taint": Taint,
         "Node": NodeFacts,
+        "Autoscaler": AutoscalerFacts,
+        "Claim": ClaimFacts,
         "Event": EventFacts,
         "Moved": MovedFacts,
         "Step": StepFacts,

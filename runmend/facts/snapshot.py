@@ -6,11 +6,12 @@ Called by `facts.expressions`. Pure.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from runmend.facts.event import EventFacts
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
+from runmend.facts.object import ObjectFacts
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
 from runmend.facts.step import StepFacts
@@ -46,6 +47,8 @@ class Snapshot:
         pod: the alert's, None where it is gone.
         container: the alert's, else the affected one, None where there is none.
         workload: None where the target is none, or is gone.
+        own: what is known of the target itself, by the model of its kind; None where it is gone.
+        object: the target as the API server has it (`facts.untyped`), None where it is gone, or no expression asks.
         node: the one of the alert's pod, None where it has none, or was not read.
         alert: the labels of the alert whose pod that is, None where there is no alert.
         unknown: group, or `usage`, → why what it holds could not be read.
@@ -63,6 +66,8 @@ class Snapshot:
     pod: PodFacts | None = None
     container: ContainerFacts | None = None
     workload: WorkloadFacts | None = None
+    own: ObjectFacts | None = None
+    object: Mapping[str, Any] | None = None
     node: NodeFacts | None = None
     alert: Mapping[str, str] | None = None
     unknown: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from runmend.core.errors import NotFound
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import kind_of_name
 from runmend.facts.event import EventFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts
@@ -18,6 +18,7 @@ from runmend.facts.workload import WorkloadFacts
 from runmend.kube import facts
 from runmend.kube.answers import AlreadyExists, Json
 from runmend.kube.connection import Connection
+from runmend.kube.discovery import Discovery
 from runmend.kube.requests import JSON, METADATA, Requests, untimed
 
 FIELD_MANAGER: Final = "runmend"
@@ -39,6 +40,7 @@ class Cluster:
 
     def __init__(self, connection: Connection) -> None:
         self._requests = Requests(connection)
+        self._kinds = Discovery(self._requests)
 
     @property
     def host(self) -> str:
@@ -89,11 +91,11 @@ class Cluster:
     def read(self, kind: str, namespace: str, name: str, *, metadata_only: bool = False) -> Json:
         """An object as the API server has it, of a kind of `runmend.core.kinds`."""
         accept = METADATA if metadata_only else JSON
-        return self._requests.ask("GET", BY_NAME[kind].path, _names(kind, namespace, name), accept=accept)[0]
+        return self._requests.ask("GET", self._kinds.kind(kind).path, _names(kind, namespace, name), accept=accept)[0]
 
     def look_at(self, kind: str, namespace: str, name: str) -> tuple[Json, datetime | None]:
         """The same, and when the API server told it by its own clock; None where it does not tell."""
-        return self._requests.ask("GET", BY_NAME[kind].path, _names(kind, namespace, name))
+        return self._requests.ask("GET", self._kinds.kind(kind).path, _names(kind, namespace, name))
 
     def list_of(
         self, kind: str, namespace: str, selector: str = "", *, fields: str = "", metadata_only: bool = False
@@ -101,7 +103,8 @@ class Cluster:
         """The objects of a kind of `runmend.core.kinds` that a label selector and a field selector choose, as the API
         server has them; of every namespace where none is named.
         """
-        path = (BY_NAME[kind].path if namespace else BY_NAME[kind].everywhere).removesuffix("/{name}")
+        known = self._kinds.kind(kind)
+        path = (known.path if namespace else known.everywhere).removesuffix("/{name}")
         chosen = {"labelSelector": selector, "fieldSelector": fields}
         names = {"namespace": namespace} if namespace else {}
         return self._requests.listed(path, names, untimed(dict), metadata_only=metadata_only, **chosen)
@@ -112,7 +115,7 @@ class Cluster:
 
     def facts_of_all(self, kind: str, namespace: str, selector: str = "") -> tuple[ObjectFacts, ...]:
         """What is known of those that a label selector chooses."""
-        path, within = BY_NAME[kind].path.removesuffix("/{name}"), _within(kind, namespace)
+        path, within = self._kinds.kind(kind).path.removesuffix("/{name}"), _within(kind, namespace)
         return self._requests.listed(path, within, partial(facts.facts_of, kind), labelSelector=selector)
 
     def workload(self, kind: str, namespace: str, name: str) -> WorkloadFacts:
@@ -121,7 +124,7 @@ class Cluster:
 
     def controller_revisions(self, namespace: str, selector: str) -> tuple[RevisionFacts, ...]:
         """The ControllerRevisions of a namespace that a label selector chooses."""
-        path, within = BY_NAME["ControllerRevision"].path.removesuffix("/{name}"), {"namespace": namespace}
+        path, within = kind_of_name("ControllerRevision").path.removesuffix("/{name}"), {"namespace": namespace}
         return self._requests.listed(path, within, facts.controller_revision, labelSelector=selector)
 
     def node(self, name: str, *, pods: bool = False) -> NodeFacts:
@@ -202,7 +205,7 @@ class Cluster:
             The object as it was written, or would be.
         """
         query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
-        path = BY_NAME[kind].path
+        path = self._kinds.kind(kind).path
         return self._requests.write("PATCH", path, _names(kind, namespace, name), query, steps)
 
     def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:
@@ -220,7 +223,7 @@ class Cluster:
             Conflict: the one of that name is another one now, or was just changed.
         """
         body = _delete_options(uid, options, dry_run=dry_run)
-        return self._gone_or("DELETE", BY_NAME[kind].path, _names(kind, namespace, name), body)
+        return self._gone_or("DELETE", self._kinds.kind(kind).path, _names(kind, namespace, name), body)
 
     def evict(self, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:
         """Evict a pod, the one of this uid; False where that is gone already.
@@ -263,7 +266,7 @@ def _delete_options(uid: str, options: Json, *, dry_run: bool) -> Json:
 
 
 def _within(kind: str, namespace: str) -> dict[str, str]:
-    return {"namespace": namespace} if BY_NAME[kind].namespaced else {}
+    return {"namespace": namespace} if kind_of_name(kind).namespaced else {}
 
 
 def _names(kind: str, namespace: str, name: str) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from runmend.core.kinds import OBJECTS, kind_of_name
 from runmend.core.quantities import Resource, Unit
 from runmend.facts.calculation import compile_calculation, number_of, text_of
 from runmend.language.verbs.containers import by_name
@@ -177,6 +178,16 @@ DERIVED: Final = (
         "kubectl rollout undo deployment/{deployment} --to-revision={previous_revision} -n {namespace}",
         _previous_revision,
         "count",
+    ),
+    *(
+        Derived(
+            kind_of_name(name).singular,
+            f"the {name} that is the target",
+            f"kubectl patch {kind_of_name(name).singular} {{{kind_of_name(name).singular}}} -n {{namespace}} "
+            """-p '{"metadata":{"labels":{"a":"b"}}}'""",
+            _of_kind(name),
+        )
+        for name in OBJECTS
     ),
     Derived(
         "image",

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from runmend.core.kinds import BY_NAME, is_in_no_namespace
+from runmend.core.kinds import is_in_no_namespace, kind_of_name
 from runmend.language.needs import Needs, Right, Write
 from runmend.language.verbs import verb_of
 from runmend.plan.notes import NOTES
@@ -34,7 +34,7 @@ def needs_of(operation: Operation) -> Needs:
         raise TypeError(f"{verb.words} neither reads nor changes anything")
     # What is done to pods is noted on what owns them.
     names = OWNERS_OF_PODS if operation.kind == "Pod" else (operation.kind,)
-    kinds = [BY_NAME[name] for name in names]
+    kinds = [kind_of_name(name) for name in names]
     fields = verb.changing.fields(verb.arguments.model_validate(operation.arguments))
     return Needs(
         rights=(*verb.needs.rights, *(Right(kind.group, (kind.plural,), ("patch",), _DRY_RUN) for kind in kinds)),
@@ -137,7 +137,10 @@ SECRETS: Final = "read-secrets"
 
 
 def roles(
-    operations: Collection[Operation], groups: Collection[str] = (), of_nodes_groups: Collection[str] = ()
+    operations: Collection[Operation],
+    groups: Collection[str] = (),
+    of_nodes_groups: Collection[str] = (),
+    kinds: Collection[str] = (),
 ) -> dict[str, tuple[Right, ...]]:
     """Role → its rights, for runbooks that hold these commands.
 
@@ -145,13 +148,14 @@ def roles(
         operations: the commands.
         groups: the groups of facts that the runbooks' expressions name.
         of_nodes_groups: those that the expressions of runbooks for nodes name.
+        kinds: those that the runbooks fix, as far as they have no pods and are in a namespace.
     """
     named = _named(_OF_GROUPS, groups)
     of_nodes = [operation for operation in operations if is_in_no_namespace(operation.kind)]
     others = [operation for operation in operations if operation not in of_nodes]
     found = {
-        BRIDGE: _OF_THE_BRIDGE,
-        WORKER: _rights((*_OF_EACH_RUN, *named), others),
+        BRIDGE: (*_OF_THE_BRIDGE, *_of_kinds(kinds, "get", "list")),
+        WORKER: _rights((*_OF_EACH_RUN, *named, *_of_kinds(kinds, "get")), others),
         SECRETS: (Right("", ("secrets",), ("get",)),),
     }
     if of_nodes:
@@ -160,6 +164,11 @@ def roles(
             WORKER_NODES: _rights((*_OF_NODES, *_named(_OF_NODES_GROUPS, of_nodes_groups)), of_nodes),
         }
     return found
+
+
+def _of_kinds(names: Collection[str], *verbs: str) -> list[Right]:
+    kinds = [kind_of_name(name) for name in sorted(set(names))]
+    return [Right(kind.group, (kind.plural,), verbs, f"A runbook fixes a {kind.name}.") for kind in kinds]
 
 
 def _named(of_groups: Mapping[str, tuple[Right, ...]], groups: Collection[str]) -> list[Right]:
@@ -225,11 +234,14 @@ _WHY: Final = {
 
 
 def roles_yaml(
-    operations: Collection[Operation], groups: Collection[str] = (), of_nodes_groups: Collection[str] = ()
+    operations: Collection[Operation],
+    groups: Collection[str] = (),
+    of_nodes_groups: Collection[str] = (),
+    kinds: Collection[str] = (),
 ) -> str:
     """The roles as a file for `kubectl apply`, with a comment where a right is not plain."""
     documents = []
-    for name, rights in roles(operations, groups, of_nodes_groups).items():
+    for name, rights in roles(operations, groups, of_nodes_groups, kinds).items():
         lines = [
             *_comment(_WHY[name]),
             "apiVersion: rbac.authorization.k8s.io/v1",

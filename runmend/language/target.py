@@ -9,13 +9,16 @@ from functools import cached_property
 
 from runmend.alerts.alert import Alert, Target
 from runmend.core.errors import NotYet
+from runmend.core.kinds import has_pods
+from runmend.facts.object import ObjectFacts
 from runmend.facts.pod import PodFacts
+from runmend.facts.untyped import untyped
 from runmend.facts.workload import WorkloadFacts
 from runmend.kube.answers import Json
 from runmend.kube.client import WORKLOADS, Cluster
 from runmend.kube.owners import Workloads
 from runmend.language.states import STATES
-from runmend.language.targets import READERS, read
+from runmend.language.targets import read
 from runmend.plan.messages import Affected
 from runmend.plan.reasons import GONE, NO_POD, OTHER_STATE, PROBLEM_GONE
 
@@ -43,6 +46,8 @@ class TargetNow:
     workload: WorkloadFacts | None
     item: Json | None = None
     """The object as the API server has it, of a kind that may be changed."""
+    own: ObjectFacts | None = None
+    """What is known of the object itself, by the model of its kind."""
 
     @classmethod
     def read(cls, cluster: Cluster, target: Target) -> "TargetNow":
@@ -60,7 +65,7 @@ class TargetNow:
     def look(cls, cluster: Cluster, target: Target) -> "TargetNow":
         """Read it as it is, whether or not its controller has acted."""
         found = read(cluster, target)
-        return cls(target, found.workloads, found.workload, found.item)
+        return cls(target, found.workloads, found.workload, found.item, found.facts)
 
     @property
     def selector(self) -> str:
@@ -84,7 +89,7 @@ class TargetNow:
 
     @property
     def gone(self) -> bool:
-        """Whether it is a workload or a node that does not exist any more. What has pods is one of another API's kind,
+        """Whether it is an object that does not exist any more. What has pods is one of another API's kind,
         called by the same name; a Deployment's pods are left behind when it is deleted without them.
         """
         kind = self.target.kind
@@ -110,6 +115,11 @@ class TargetNow:
             return self.workload.uid
         return str(self.item["metadata"]["uid"]) if self.item else ""
 
+    @cached_property
+    def untyped(self) -> Json | None:
+        """The object as expressions read it without a type; None where it is gone."""
+        return untyped(self.item) if self.item else None
+
     @property
     def deleting(self) -> bool:
         """Whether the object itself is being deleted, as far as it was read."""
@@ -119,8 +129,8 @@ class TargetNow:
 
     @property
     def has_pods(self) -> bool:
-        """Whether it is pods that show how it is; a node shows it itself."""
-        return self.target.kind not in READERS
+        """Whether it is pods that show how it is; a node, or a claim, shows it itself."""
+        return has_pods(self.target.kind)
 
     def node_of(self, pod: PodFacts | None) -> str:
         """The node that expressions speak of: the target itself, where it is one, else a pod's; empty where there is

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from runmend.core.frozen import Frozen
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
+from runmend.facts.object import ObjectFacts
 from runmend.facts.pod import PodFacts, Resources
 from runmend.facts.snapshot import Snapshot, first_few
 from runmend.facts.workload import WorkloadFacts
@@ -29,6 +30,10 @@ class Live(Frozen):
     pods: tuple[PodFacts, ...]
     events: tuple[EventFacts, ...]
     workload: WorkloadFacts | None = None
+    object: dict[str, Any] | None = None
+    """The target as the API server has it, where a criterion names it."""
+    own: ObjectFacts | None = None
+    """What is known of the target itself, by the model of its kind."""
     node: NodeFacts | None = None
     moved: tuple[MovedFacts, ...] = ()
     unknown: dict[str, str] = {}
@@ -183,6 +188,8 @@ def _snapshot(mark: Watermark, live: Live) -> tuple[Snapshot, tuple[PodFacts, ..
         pods=pods,
         all_pods=live.pods,
         workload=live.workload,
+        own=live.own,
+        object=live.object,
         node=live.node,
         moved=live.moved,
         unknown=live.unknown,

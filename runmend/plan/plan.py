@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from runmend.alerts.matchers import Matcher
 from runmend.core.frozen import Frozen
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import OBJECTS, has_pods, is_in_no_namespace, kind_of_name, label_of
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.plan.criteria import Criterion
@@ -28,6 +28,7 @@ DERIVED_PLACEHOLDERS = frozenset(
     {
         *("job", "owner", "service_account", "image", "replicas"),
         *("current_limit", "current_request", "current_revision", "previous_revision"),
+        *(kind_of_name(name).singular for name in OBJECTS),
     }
 )
 """What `runmend.language.derived` takes from what was observed; an action's own item of such a name comes first."""
@@ -46,7 +47,9 @@ def target_labels(kind: str) -> tuple[str, ...]:
     """The labels by which a run finds what it fixes, by the kind of its target (empty: a pod's workload): an alert
     without them starts none, whatever its runbook requires. One of `WORKLOAD_LABELS` may stand for `pod`.
     """
-    return (kind.lower(),) if is_in_no_namespace(kind) else ("namespace", "pod")
+    if has_pods(kind):
+        return ("namespace", "pod")
+    return (label_of(kind),) if is_in_no_namespace(kind) else ("namespace", label_of(kind))
 
 
 BUDGET_SECONDS = 300

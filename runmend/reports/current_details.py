@@ -1,7 +1,7 @@
 """What a run says of itself in a few words, for a reader of the Web UI."""
 
 from runmend.alerts.alert import Target
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import has_pods
 from runmend.core.modes import Mode
 from runmend.images.pull_failures import Cause
 from runmend.images.references import short_name
@@ -30,7 +30,7 @@ def settling(plan: Plan, target: Target, seconds: int) -> str:
     failure says it.
     """
     becoming = "; ".join(one.text for one in plan.criteria if one.understood and one.must == "become")
-    pods = "" if is_in_no_namespace(target.kind) else f"all pods of {target} are of the new revision and running"
+    pods = f"all pods of {target} are of the new revision and running" if has_pods(target.kind) else ""
     waits = ", and: ".join(filter(None, (pods, becoming))) or f"{target} is as the criteria say"
     return (
         f"settling, at most {duration(seconds)}: waits until {waits}; the pending activity runmend.settle "

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import RunmendError, ServerError, Unreachable
+from runmend.core.kinds import BY_NAME, kind_of_name
 from runmend.kube.answers import Json
 from runmend.kube.client import FIELD_MANAGER, Cluster
 
@@ -27,14 +28,6 @@ PATIENCE_SECONDS = 5.0
 """The longest that is waited for an event to be written."""
 TRIES = 2
 """How often it is sent at most, within that time, where the API server does not say whether it was written."""
-API_VERSIONS = {
-    **dict.fromkeys(("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"), "apps/v1"),
-    "Job": "batch/v1",
-    **dict.fromkeys(("Pod", "ReplicationController", "Node"), "v1"),
-}
-"""Of the kinds that own pods; a custom resource's is left out, which the API server accepts and `kubectl describe` does
-not look at."""
-
 
 OF_NO_NAMESPACE = "default"
 """Where events are that are about objects in no namespace."""
@@ -95,7 +88,7 @@ class Announcement:
         involved = {"kind": self.target.kind, "name": self.target.name, "uid": self.uid} | (
             {"namespace": self.target.namespace} if self.target.namespace else {}
         )
-        version = API_VERSIONS.get(self.target.kind)
+        version = _api_version(self.target.kind)
         moment = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return {
             "apiVersion": "v1",
@@ -156,3 +149,8 @@ def _within(text: str, longest: int) -> str:
         return line
     mark = "…"
     return encoded[: max(longest - len(mark.encode()), 0)].decode(errors="ignore") + mark
+
+
+def _api_version(kind: str) -> str:
+    """Empty of a custom resource, which the API server accepts and `kubectl describe` does not look at."""
+    return kind_of_name(kind).api_version if kind in BY_NAME else ""

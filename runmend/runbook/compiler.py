@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import PurePath
 
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import has_pods
 from runmend.facts.step import StepFacts
 from runmend.language.outputs import told_by
 from runmend.plan.plan import WORKLOAD_LABELS, Plan, Step, target_labels
@@ -59,7 +59,7 @@ def compile_runbook(source: bytes, file: str) -> Compiled:
     steps = _steps(used, target, gates, report)
     changing = frozenset(step.action_id for step in steps if step.changes)
     warn_of_prose(document, frozenset(step.action_id for step in steps if step.restrictions), report)
-    readers = OF_NODES if target == "Node" else OF_CRITERIA
+    readers = OF_NODES if target == "Node" else OF_CRITERIA.of(target)
     criteria = compile_criteria(document, report, changes=bool(changing), readers=readers)
     if header.mode != "recommend":
         refuse_what_no_pod_can_show(criteria, steps, report)
@@ -193,7 +193,7 @@ def _warn_of_labels(steps: tuple[Step, ...], target: str, report: Report) -> Non
     if asking is None:
         return
     required = tuple(dict.fromkeys(label for step in steps for label in step.required_labels))
-    instead = () if is_in_no_namespace(target) else tuple(WORKLOAD_LABELS.values())
+    instead = tuple(WORKLOAD_LABELS.values()) if has_pods(target) else ()
     found_by = [(name, *(instead if name == "pod" else ())) for name in target_labels(target)]
     if missing := [names for names in found_by if not set(names) & set(required)]:
         add = [*required, *(names[0] for names in missing)]

@@ -45,6 +45,7 @@ class Kind(StrEnum):
     UNVERIFIED = "unverified-criterion"
     NOT_DIAGNOSED = "not-diagnosed"
     DEFAULT_VALUE = "default-value"
+    UNTYPED = "untyped"
 
     @property
     def means(self) -> str:
@@ -70,6 +71,7 @@ _MEANS: Final[Mapping[Kind, str]] = {
     Kind.UNVERIFIED: "a criterion that is not understood: it is reported as unverified",
     Kind.NOT_DIAGNOSED: "a diagnostic point that is not understood: it is reported as not done",
     Kind.DEFAULT_VALUE: "`{new_limit}` has no calculation, and is given the default",
+    Kind.UNTYPED: "a note: an expression reads fields of an object, which have no types",
 }
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
-from runmend.core.kinds import is_in_no_namespace
-from runmend.facts.expressions import GROUPS, Expression, ExpressionError, compiled
+from runmend.core.kinds import has_pods, is_in_no_namespace
+from runmend.facts.expressions import GROUPS, OF_KINDS, Expression, ExpressionError, compiled
 from runmend.facts.literals import Rewritten
 from runmend.language.states import STATES
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
@@ -29,19 +29,28 @@ class Readers:
     settled: bool = True
 
     def of(self, target: str) -> "Readers":
-        """The same of a kind of target: a node has no pods and no workload of its own, and is in no namespace."""
-        if not is_in_no_namespace(target):
-            return self
-        return replace(self, groups=self.groups - _OF_WORKLOADS, because=BECAUSE_NODE)
+        """The same of a kind of target: one that has no pods has no workload and no node either, and a node is in no
+        namespace.
+        """
+        others = {group: kind for group, kind in OF_KINDS.items() if kind != target}
+        groups = self.groups - others.keys()
+        if has_pods(target):
+            return replace(self, groups=groups, because=self.because if self.settled else _OF_OTHERS)
+        if is_in_no_namespace(target):
+            return replace(self, groups=groups - _OF_PODS - {"target"}, because=BECAUSE_NODE)
+        because = f"and what the runbook fixes is a {target}, which has no pods of its own"
+        return replace(self, groups=groups - _OF_PODS - _OF_NODES, because=because)
 
 
-_OF_WORKLOADS: Final = frozenset({"pods", "pod", "container", "workload", "restarted", "target"})
+_OF_OTHERS: Final = "and what the runbook fixes is another kind of object"
+_OF_PODS: Final = frozenset({"pods", "pod", "container", "workload", "restarted"})
+_OF_NODES: Final = frozenset({"node", "moved"})
 OF_CRITERIA: Final = Readers(
     "the expression",
-    frozenset({"pods", "workload", "node", "events", "restarted"}),
+    frozenset({"pods", "workload", "node", "events", "restarted", "object", *OF_KINDS}),
     "and a criterion speaks of the target after the change, whose pods are new",
 )
-OF_NODES: Final = replace(OF_CRITERIA.of("Node"), groups=frozenset({"node", "events", "moved"}))
+OF_NODES: Final = replace(OF_CRITERIA.of("Node"), groups=frozenset({"node", "events", "moved", "object"}))
 """Criteria of a runbook that fixes nodes."""
 OF_CONDITIONS: Final = Readers(
     "the expression",
@@ -100,6 +109,13 @@ def check_expression(
         )
         return False
     _note_near_states(said, line, expression, report)
+    if "object" in expression.groups:
+        report.note(
+            Kind.UNTYPED,
+            line,
+            f"{quoted(said)} reads fields without types: a misspelt one is not found before a run",
+            "`runmend simulate` shows what it sees; has(object.FIELD) asks whether one is there",
+        )
     return True
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from runmend.alerts.matchers import Matcher, read_matcher
+from runmend.core.kinds import TARGETS, kind_named
 from runmend.core.modes import Mode
 from runmend.core.names import identifier
 from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
@@ -18,8 +19,6 @@ from runmend.runbook.keys import OF_RUNBOOKS, names
 from runmend.runbook.workflow import Use, read_workflow
 
 KEYS = names(OF_RUNBOOKS)
-TARGETS = ("Deployment", "StatefulSet", "DaemonSet", "Job", "Pod", "Node")
-"""The kinds that a runbook may be for."""
 DESCRIPTIVE = frozenset(
     {
         "author",
@@ -284,12 +283,16 @@ class _Reader:
 
     def _target(self) -> str:
         text = self._text("target", required=False)
-        kind = next((kind for kind in TARGETS if kind.lower() == text.lower()), "")
-        if text and not kind:
+        found = kind_named(text) if text else None
+        if text and not (found and (found.custom or found.name in TARGETS)):
             self._report.error(
-                self._lines["target"], f"target: {quoted(text)} is no kind that is fixed", f"write {listed(TARGETS)}"
+                self._lines["target"],
+                f"target: {quoted(text)} is no kind that is fixed",
+                f"write {listed(TARGETS)}; a custom resource as its CustomResourceDefinition is called, "
+                "certificates.cert-manager.io",
             )
-        return kind
+            return ""
+        return found.name if found else ""
 
     def _problem(self) -> Gate | None:
         text = self._text("problem", required=False)

@@ -5,16 +5,17 @@ commands and conditions are about another.
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import has_pods
 from runmend.facts.expressions import compiled
 from runmend.language.states import STATES
 from runmend.plan.operations import Operation
 from runmend.plan.plan import WORKLOAD_LABELS, Step
 from runmend.runbook.diagnostics import Report, listed, quoted
-from runmend.runbook.expressions import BECAUSE_NODE, OF_CONDITIONS
+from runmend.runbook.expressions import OF_CONDITIONS
 from runmend.runbook.header import Header
 
-_WORKLOAD = "workload"
+_WORKLOAD: Final = "workload"
+_NODE: Final = "Node"
 _OF_ANY: Final = frozenset({"Pod", "ReplicaSet", "Event"})
 """What belongs to a workload of whatever kind."""
 _OBJECT: Final = "involvedObject"
@@ -25,18 +26,20 @@ def compile_target(header: Header, steps: Iterable[Step], report: Report) -> str
     named = [step for step in steps if step.operation.kind]
     # What only reads may look at anything, where something else says what is fixed.
     changing = [step for step in named if step.changes]
-    of_nodes = [is_in_no_namespace(step.operation.kind) for step in changing or named]
-    fixes_nodes = is_in_no_namespace(header.target) if header.target else any(of_nodes)
+    kinds = [header.target] if header.target else [step.operation.kind for step in changing]
+    alone = next((kind for kind in kinds if not has_pods(kind)), "")
+    if not (kinds or alone) and any(step.operation.kind == _NODE for step in named):
+        alone = _NODE
     for step in changing:
-        if is_in_no_namespace(step.operation.kind) is not fixes_nodes:
-            other = header.target or ("Node" if fixes_nodes else _WORKLOAD)
+        kind = step.operation.kind
+        if kind != alone if alone else not has_pods(kind):
             report.error(
                 step.line,
-                f"{step.action_id} changes a {step.operation.kind}, and the runbook fixes a {other}",
+                f"{step.action_id} changes a {kind}, and the runbook fixes a {header.target or alone or _WORKLOAD}",
                 "let a runbook fix objects of one kind, and write another one for the other kind",
             )
             break
-    return header.target or ("Node" if fixes_nodes else "")
+    return header.target or alone
 
 
 def elsewhere(operation: Operation, target: str) -> str:
@@ -44,7 +47,7 @@ def elsewhere(operation: Operation, target: str) -> str:
     the target's own are among.
     """
     kind, name = operation.kind, operation.name
-    if is_in_no_namespace(target):
+    if not has_pods(target):
         return "" if kind == target and name.startswith("{") else f"{kind} {name}".strip()
     terms = dict(_terms(operation))
     kind = terms.get(f"{_OBJECT}.kind", kind)
@@ -64,18 +67,23 @@ def _terms(operation: Operation) -> Iterator[tuple[str, str]]:
 def check_conditions(step: Step, target: str, report: Report) -> None:
     """Say which of a step's conditions a target of that kind cannot be asked: a node has no pods of its own."""
     readers = OF_CONDITIONS.of(target)
-    if readers is OF_CONDITIONS:
-        return
     asked = [(each.text, each.line, each.expression) for each in step.conditions]
     asked += [(step.gate, step.line, step.gate)] if step.gate else []
     for text, line, expression in asked:
         if others := compiled(expression).groups - readers.groups:
-            _refuse(f"the condition {quoted(text)} reads {listed(sorted(others), 'and')}", line, report)
+            _refuse(f"the condition {quoted(text)} reads {listed(sorted(others), 'and')}", target, line, report)
+    if has_pods(target):
+        return
     if step.state and STATES[step.state].of_containers:
-        _refuse(f"{step.action_id} treats {step.state}, a state of containers", step.line, report)
+        _refuse(f"{step.action_id} treats {step.state}, a state of containers", target, step.line, report)
     if step.owner:
-        _refuse(f"{step.action_id} asks for a pod of a {step.owner}", step.line, report)
+        _refuse(f"{step.action_id} asks for a pod of a {step.owner}", target, step.line, report)
 
 
-def _refuse(what: str, line: int, report: Report) -> None:
-    report.error(line, f"{what}, {BECAUSE_NODE}", "ask the node: node.ready, node.pods.exists(p, !p.running)")
+def _refuse(what: str, target: str, line: int, report: Report) -> None:
+    readers = OF_CONDITIONS.of(target)
+    if target == _NODE:
+        remedy = "ask the node: node.ready, node.pods.exists(p, !p.running)"
+    else:
+        remedy = f"read {listed(sorted(readers.groups))}"
+    report.error(line, f"{what}, {readers.because}", remedy)

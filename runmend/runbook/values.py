@@ -65,7 +65,7 @@ class Values:
         """
         names = PLACEHOLDER.findall(text)
         known = self._of_run | self.calculated | self.parameters.keys()
-        unknown = [name for name in names if name not in known]
+        unknown = [name for name in names if name not in known and name not in built_in]
         self.used.update(name for name in names if name in self.parameters)
         if unknown:
             for name in dict.fromkeys(unknown):
@@ -77,7 +77,7 @@ class Values:
                     f"{{{name}}}",
                 )
             return False
-        runs = [name for name in names if name in self._of_run]
+        runs = [name for name in names if name in self._of_run or name in built_in]
         if runs:
             return self._check_built_in(text, what, runs[0], built_in)
         return self._check_value(text, what, validator, names)

@@ -9,7 +9,7 @@ from typing import Final
 
 from runmend.alerts.alert import NAME_BYTES, Alert, Target
 from runmend.alerts.labels import EXPORTED, WORKLOADS, Subject
-from runmend.core.kinds import is_in_no_namespace
+from runmend.core.kinds import has_pods, is_known, kind_of_name, label_of
 from runmend.core.names import dns_label, dns_subdomain, quoted
 from runmend.core.settings import Settings
 from runmend.facts.pod import PodFacts
@@ -52,7 +52,9 @@ class Routed:
 
 
 def may_change(settings: Settings, target: Target) -> bool:
-    """Whether a target may be changed: by its namespace, or by its own name where it is in none."""
+    """Whether a target may be changed: by its kind, and by its namespace, or by its own name where it is in none."""
+    if is_known(target.kind) and not settings.may_change_kind(target.kind):
+        return False
     return settings.may_change(target.namespace) if target.namespace else settings.may_change_node(target.name)
 
 
@@ -72,6 +74,13 @@ def check_place(index: int, alert: Alert, subject: Subject, plan: Plan, settings
         Unrouted: it lacks a label, is about an object that no runbook can fix yet, or about a place
             where nothing may be changed, or holds a name that is none.
     """
+    if not has_pods(plan.target) and plan.target != "Node":
+        return _check_object(index, alert, subject, plan, settings)
+    return _check_pods(index, alert, subject, plan, settings)
+
+
+def _check_pods(index: int, alert: Alert, subject: Subject, plan: Plan, settings: Settings) -> Routed:
+    """The same where the target is a node, or is what a pod belongs to."""
     itself = _names_its_workload(alert, subject, plan)
     if itself:
         alert = _without(alert, plan, "pod", "container", "uid") if subject.from_exporter else alert
@@ -103,17 +112,45 @@ def check_place(index: int, alert: Alert, subject: Subject, plan: Plan, settings
     return Routed(index, alert.within(ALERT_MAX, plan.required_labels), plan, subject, place, name)
 
 
+def _check_object(index: int, alert: Alert, subject: Subject, plan: Plan, settings: Settings) -> Routed:
+    """The same where the target is an object that the alert names, and that has no pods."""
+    kind, label = kind_of_name(plan.target), label_of(plan.target)
+    labels = alert.labels
+    # Of a custom resource whoever exports it decides how the label is called.
+    tried = (EXPORTED + label, label, *((f"{EXPORTED}name", "name") if kind.custom else ()))
+    name = next((labels[each] for each in tried if labels.get(each)), "")
+    required = [each for each in plan.required_labels if each != label]
+    _refuse_missing(labels, subject, plan, ["namespace", *(() if name else (label,))], required)
+    for what, value, check in ((label, name, dns_subdomain), ("namespace", alert.namespace, dns_label)):
+        try:
+            check(value)
+        except ValueError as error:
+            raise Unrouted(f"the label {what}: {error}") from error
+    _refuse_another_cluster(labels, settings)
+    if not settings.may_change(alert.namespace):
+        raise Unrouted(f"RUNMEND_NAMESPACES does not allow changes in namespace {alert.namespace}")
+    if not settings.may_change_kind(plan.target):
+        raise Unrouted(f"RUNMEND_KINDS does not allow changes of a {plan.target}")
+    # A pod beside it is the one of whoever told of it.
+    alert = _without(alert, plan, "pod", "container", "uid")
+    routed = alert.within(ALERT_MAX, plan.required_labels)
+    return Routed(index, routed, plan, subject, Place(plan.target, alert.namespace), name)
+
+
 def _names_its_workload(alert: Alert, subject: Subject, plan: Plan) -> bool:
     """Whether the target is the workload that an alert names, because it names no pod, or an exporter's."""
     podless = not alert.pod or subject.from_exporter
-    of_pods = not is_in_no_namespace(plan.target)
+    of_pods = has_pods(plan.target)
     return of_pods and podless and subject.kind in WORKLOAD_LABELS and "pod" not in plan.required_labels
 
 
-def _refuse_missing(labels: Mapping[str, str], subject: Subject, plan: Plan, target: Iterable[str]) -> None:
-    for name in dict.fromkeys((*plan.required_labels, *target)):
+def _refuse_missing(
+    labels: Mapping[str, str], subject: Subject, plan: Plan, target: Iterable[str], names: Iterable[str] | None = None
+) -> None:
+    required_labels = plan.required_labels if names is None else tuple(names)
+    for name in dict.fromkeys((*required_labels, *target)):
         if not labels.get(name):
-            required = name in plan.required_labels
+            required = name in required_labels
             who = f"{plan.runbook_id} requires it" if required else "every run finds what it fixes by it"
             raise Unrouted(f"the label {name} is missing; {who}{_why_missing(name, subject)}")
 

@@ -11,6 +11,7 @@ from runmend.facts.object import ObjectFacts
 from runmend.kube.facts.events import event
 from runmend.kube.facts.metadata import controller, object_facts, references, selector
 from runmend.kube.facts.nodes import node
+from runmend.kube.facts.objects import autoscaler, claim
 from runmend.kube.facts.pods import pod
 from runmend.kube.facts.quantities import resources, usage_of_pod
 from runmend.kube.facts.workloads import HASH, REVISION, controller_revision, deployment, replica_set, workload
@@ -43,5 +44,9 @@ def facts_of(kind: str, item: dict[str, Any], told: datetime | None = None) -> O
             return node(item, told)
         case "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" | "Job":
             return workload(kind, item, told)
+        case "HorizontalPodAutoscaler":
+            return autoscaler(item, told)
+        case "PersistentVolumeClaim":
+            return claim(item, told)
         case _:
             return ObjectFacts(**object_facts(item, told))

@@ -1,19 +1,12 @@
-"""How each kind of target is read: the table of kinds. A kind is a file here, and its row in `READERS`."""
-
-from collections.abc import Callable
-from typing import Final
+"""How targets are read: those that pods show, and those that show themselves."""
 
 from runmend.alerts.alert import Target
+from runmend.core.kinds import has_pods
 from runmend.kube.client import Cluster
-from runmend.language.targets import node, workload
+from runmend.language.targets import object, workload  # noqa: A004  what it is
 from runmend.language.targets.found import Found
-
-Reader = Callable[[Cluster, Target], Found]
-
-READERS: Final[dict[str, Reader]] = {"Node": node.read}
-"""By the kind's name; every other kind is that of a workload, or of a pod."""
 
 
 def read(cluster: Cluster, target: Target) -> Found:
     """What there is of a target, as it is now."""
-    return READERS.get(target.kind, workload.read)(cluster, target)
+    return workload.read(cluster, target) if has_pods(target.kind) else object.read(cluster, target)

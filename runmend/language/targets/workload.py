@@ -18,4 +18,5 @@ def read(cluster: Cluster, target: Target) -> Found:
             item, told = cluster.look_at(target.kind, target.namespace, target.name)
             workload = facts.workload(target.kind, item, told)
     workloads = Workloads.of_target(cluster, target, workload)
-    return Found(item, workload and workloads.with_revisions(workload), workloads)
+    workload = workload and workloads.with_revisions(workload)
+    return Found(item, workload, workload, workloads)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from runmend.core.kinds import BY_NAME, Kind, kind_named
+from runmend.core.kinds import CUSTOM, Kind, kind_named, kind_of_name
 from runmend.core.wording import listed, quoted
 
 NAMESPACE = "{namespace}"
@@ -69,15 +69,20 @@ def kind_of(word: str, command: Command, kinds: tuple[str, ...], does: str) -> K
     if not command.refuse_placeholders(word, "the resource"):
         return None
     found = kind_named(word)
-    if found and found.name in kinds:
+    if found and (CUSTOM if found.custom else found.name) in kinds:
         return found
     what = f"the kind {found.name}" if found else quoted(word)
     several = "write a command for each kind; " if "," in word or word == "all" else ""
     command.error(
         f"{does} is not done to {what}",
-        f"{several}it is done to {listed([BY_NAME[kind].singular for kind in kinds])}",
+        f"{several}it is done to {listed(in_words(kinds))}",
     )
     return None
+
+
+def in_words(kinds: tuple[str, ...]) -> list[str]:
+    """Kinds as a command writes them."""
+    return [f"any {kind}" if kind == CUSTOM else kind_of_name(kind).singular for kind in kinds]
 
 
 def target_of(command: Command, kinds: tuple[str, ...], does: str) -> tuple[Kind, str, tuple[str, ...]] | None:
@@ -85,7 +90,8 @@ def target_of(command: Command, kinds: tuple[str, ...], does: str) -> tuple[Kind
 
     It is the run's own target, by its placeholder, because nobody else changes that meanwhile.
     """
-    example = f"kubectl {does} {BY_NAME[kinds[0]].singular} {{{BY_NAME[kinds[0]].singular}}}"
+    first_kind = kind_of_name(kinds[0]).singular
+    example = f"kubectl {does} {first_kind} {{{first_kind}}}"
     if not command.words:
         command.error(f"kubectl {does} names no resource", f"write {example}")
         return None
@@ -97,6 +103,8 @@ def target_of(command: Command, kinds: tuple[str, ...], does: str) -> tuple[Kind
     if not slash:
         name, rest = (rest[0], rest[1:]) if rest else ("", [])
     expected = f"{{{kind.singular}}}"
+    if name.startswith("{") and name[1:-1] in kind.short:
+        name = expected
     if name != expected:
         remedy = f"write {expected}: a run changes its own target only, which nobody else changes meanwhile"
         command.error(

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from runmend.core.errors import NotFound
 from runmend.core.frozen import Frozen
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import kind_of_name
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts
 from runmend.facts.pod import PodFacts
@@ -59,7 +59,7 @@ def _several(found: tuple[ObjectFacts, ...], operation: Operation, selector: str
     well = sum(map(is_well, found))
     # What is read last is what a report shows.
     ordered = sorted(found, key=lambda each: (not is_well(each), each.name))
-    kind = BY_NAME[operation.kind]
+    kind = kind_of_name(operation.kind)
     summary = f"{len(found)} {kind.singular if len(found) == 1 else kind.plural}"
     summary += f" with {selector}" if selector else ""
     summary += f", {len(found) - well} of them not well" if well < len(found) else ""

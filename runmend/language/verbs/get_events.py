@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from runmend.core.errors import StepFailed
 from runmend.core.frozen import Frozen
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import kind_of_name
 from runmend.core.names import dns_subdomain
 from runmend.core.wording import listed, quoted
 from runmend.facts.event import EventFacts
@@ -68,7 +68,7 @@ may stand there."""
 
 
 def _command(command: Command) -> Operation | None:
-    kind = BY_NAME["Event"]
+    kind = kind_of_name("Event")
     good = no_more(command.words, command, "narrow the events with --field-selector involvedObject.name={pod}")
     good = in_namespace(command, kind) and good
     selector = flag(command, "--field-selector")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from runmend.core.durations import parse_duration
 from runmend.core.errors import Invalid, NotFound
 from runmend.core.frozen import Frozen
-from runmend.core.kinds import BY_NAME
+from runmend.core.kinds import kind_of_name
 from runmend.core.names import dns_label
 from runmend.core.wording import quoted
 from runmend.facts.pod import PodFacts
@@ -134,7 +134,7 @@ def _chosen(pod: PodFacts, asked: Asked) -> str:
 
 
 def _rights(operation: Operation) -> tuple[Right, ...]:
-    kind = BY_NAME[operation.kind]
+    kind = kind_of_name(operation.kind)
     of_kind = () if kind.name == "Pod" else (Right(kind.group, (kind.plural,), ("get",)),)
     return *of_kind, Right("", ("pods",), ("get", "list")), Right("", ("pods/log",), ("get",), _WHY)
 

@@ -6,9 +6,11 @@ from typing import Final, Literal
 
 from runmend.core.errors import StepFailed
 from runmend.core.frozen import Frozen
-from runmend.core.kinds import BY_NAME, KINDS, Kind
+from runmend.core.kinds import CUSTOM, KINDS, Kind, kind_of_name
 from runmend.core.names import dns_subdomain
 from runmend.core.wording import quoted
+from runmend.facts.autoscaler import AutoscalerFacts
+from runmend.facts.claim import ClaimFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts
 from runmend.facts.pod import PodFacts
@@ -20,8 +22,14 @@ from runmend.language.verbs.command import NAMESPACE, Command, in_namespace, kin
 from runmend.language.verbs.values import checked
 from runmend.plan.operations import Operation
 
-ANY_KIND: Final = tuple(kind.name for kind in KINDS if kind.name != "Event")
-_MODELS: Final[Mapping[str, type[ObjectFacts]]] = {"Pod": PodFacts, "Node": NodeFacts}
+ANY_KIND: Final = (*(kind.name for kind in KINDS if kind.name not in ("Event", "Secret")), CUSTOM)
+"""All kinds but Secrets, whose values nobody may read by a command."""
+_MODELS: Final[Mapping[str, type[ObjectFacts]]] = {
+    "Pod": PodFacts,
+    "Node": NodeFacts,
+    "HorizontalPodAutoscaler": AutoscalerFacts,
+    "PersistentVolumeClaim": ClaimFacts,
+}
 _WORKLOADS: Final = frozenset({"Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Job"})
 _SCALARS: Final = (str, int, bool)
 _TERM: Final = re.compile(r"(?P<not>!?)(?P<key>[^=!]*)(?:(?P<operator>==|!=|=)(?P<value>[^=!]*))?")
@@ -55,12 +63,12 @@ def object_of(
     With `bare` the kind may be left out, and is a pod's; with `may_be_all` the name.
     """
     if not command.words:
-        command.error(f"kubectl {does} names no resource", f"write kubectl {does} {BY_NAME[kinds[0]].singular}")
+        command.error(f"kubectl {does} names no resource", f"write kubectl {does} {kind_of_name(kinds[0]).singular}")
         return None
     first, *rest = command.words
     word, slash, name = first.partition("/")
     if bare and not slash:
-        kind, name = BY_NAME["Pod"], first
+        kind, name = kind_of_name("Pod"), first
     else:
         found = kind_of(word, command, kinds, f"kubectl {does}")
         if found is None:
@@ -155,5 +163,5 @@ def told(operation: Operation) -> frozenset[str]:
 
 def right_to_read(operation: Operation) -> Right:
     """To get an object by its name, or to list its kind."""
-    kind = BY_NAME[operation.kind]
+    kind = kind_of_name(operation.kind)
     return Right(kind.group, (kind.plural,), ("get",) if operation.name else ("list",))

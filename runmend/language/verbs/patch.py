@@ -1,4 +1,4 @@
-"""`kubectl patch`: fields of a workload or a node, by a strategic merge patch, a JSON merge patch or a JSON patch."""
+"""`kubectl patch`: fields of an object, by a strategic merge patch, a JSON merge patch or a JSON patch."""
 
 import copy
 from collections import Counter
@@ -12,7 +12,7 @@ from pydantic import JsonValue
 
 from runmend.core.errors import PreconditionFailed
 from runmend.core.frozen import Frozen
-from runmend.core.kinds import Kind
+from runmend.core.kinds import CUSTOM, OBJECTS, Kind, kind_of_name
 from runmend.core.names import dns_label
 from runmend.core.wording import quoted
 from runmend.core.yaml_tree import Mapping, Node, Scalar, Sequence, YamlError, read_yaml
@@ -21,26 +21,15 @@ from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, by_name, found
 from runmend.language.verbs.images import images_for, raise_if_already
+from runmend.language.verbs.merging import LIST_OF, merged
 from runmend.language.verbs.values import ANY_OF_RUN, checked, one_line
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
-from runmend.plan.change import ITEM_KEYS, POD_SPEC, TAINTS, Change, Json, named
+from runmend.language.verbs.writable import in_words, keys_of_lists, writable
+from runmend.plan.change import POD_SPEC, TAINTS, Change, Json, named
 from runmend.plan.operations import Operation
-from runmend.plan.reasons import NOT_IN_TEMPLATE
 
 EXAMPLE = """'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"{fallback_image}"}]}}}}'"""
-_KINDS = ("Deployment", "StatefulSet", "DaemonSet", "Node")
-_METADATA: Final = (("metadata", "labels"), ("metadata", "annotations"))
-_WRITABLE: Final = (("spec",), *_METADATA)
-_OF_NODE: Final = (TAINTS, ("spec", "unschedulable"), *_METADATA)
-_PORTS: Final = {
-    **ITEM_KEYS,
-    "ports": "containerPort",
-    "topologySpreadConstraints": "topologyKey",
-    "resourceClaims": "name",
-    "schedulingGates": "name",
-}
-"""Lists that a strategic merge patch merges entry by entry; `tolerations` and `taints` are replaced as a whole."""
-_LIST_OF: Final = {(*POD_SPEC, listed) for listed in LISTS}
+_KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Node", *OBJECTS, CUSTOM)
 
 Types = Literal["strategic", "merge", "json"]
 
@@ -72,6 +61,9 @@ def _command(command: Command) -> Operation | None:
     if "--patch" not in command.flags:
         command.error("the patch is missing", f"write -p {EXAMPLE}")
         return None
+    if type_ == "strategic" and kind.custom:
+        command.error("a custom resource takes no strategic patch", "write --type merge")
+        return None
     reading = _Reading(command, type_, kind)
     body = reading.read(flag(command, "--patch"))
     if reading.failed or not good:
@@ -87,12 +79,8 @@ class _Reading:
     def __init__(self, command: Command, type_: str, kind: Kind) -> None:
         self._command = command
         self._type = type_
-        self._writable = _WRITABLE if kind.namespaced else _OF_NODE
-        self._may = (
-            "what is under spec, labels or annotations may be patched"
-            if kind.namespaced
-            else "of a node its taints, spec.unschedulable, labels and annotations may be patched"
-        )
+        self._writable = writable(kind)
+        self._may = in_words(kind)
         self.failed = False
 
     def read(self, text: str) -> JsonValue:
@@ -133,7 +121,7 @@ class _Reading:
             self._error(
                 f"the step {quoted(str(step.get('op')))} is none of a JSON patch", "write add, replace, remove or test"
             )
-        elif keys[: len(POD_SPEC) + 1] in _LIST_OF:
+        elif keys[: len(POD_SPEC) + 1] in LIST_OF:
             self._error(
                 "--type json changes containers by their place in the list, which may be another one's by then",
                 "leave --type out; strategic is kubectl's default",
@@ -151,7 +139,7 @@ class _Reading:
 
     def _value(self, node: Node, path: tuple[str, ...]) -> JsonValue:
         where = _dotted(path)
-        if path[-1:] in (("image",), ("name",)) and path[:-2] in _LIST_OF and not isinstance(node, Scalar):
+        if path[-1:] in (("image",), ("name",)) and path[:-2] in LIST_OF and not isinstance(node, Scalar):
             self._error(f"the patch's {where} is {node.kind}, not text", 'put it in double quotes: "…"')
             return None
         if isinstance(node, Mapping):
@@ -168,7 +156,7 @@ class _Reading:
                     made[key.value] = self._value(value, (*path, key.value))
             return made
         if isinstance(node, Sequence):
-            if not node.items and path in _LIST_OF:
+            if not node.items and path in LIST_OF:
                 self._error(f"the patch's {where} is empty", "name the containers to patch, or leave it out")
             return [self._value(item, (*path, f"[{number}]")) for number, item in enumerate(node.items)]
         return self._scalar(node, path)
@@ -189,7 +177,7 @@ class _Reading:
                 return _number(node.value)
             case "empty":
                 return None
-        in_list = len(path) > 1 and path[:-2] in _LIST_OF
+        in_list = len(path) > 1 and path[:-2] in LIST_OF
         if in_list and path[-1] == "name":
             good = self._command.check(node.value, "a container's name", dns_label, ("container",))
         elif in_list and path[-1] == "image":
@@ -203,18 +191,19 @@ class _Reading:
 
     def _refuse_strange(self, body: dict[str, JsonValue]) -> None:
         metadata = body.get("metadata")
-        strange = [key for key in body if key not in ("spec", "metadata", "apiVersion", "kind")]
+        heads = {way[0] for way in self._writable}
+        strange = [key for key in body if key not in (*heads, "apiVersion", "kind")]
         strange += (
             [f"metadata.{key}" for key in metadata if key not in ("labels", "annotations")]
             if isinstance(metadata, dict)
             else []
         )
         spec = body.get("spec")
-        if isinstance(spec, dict) and ("spec",) not in self._writable:
+        if isinstance(spec, dict) and ("spec",) not in self._writable and "spec" in heads:
             strange += [f"spec.{key}" for key in spec if ("spec", key) not in self._writable]
         for key in strange:
             self._error(f"the patch sets {quoted(key)}", f"remove it; {self._may}")
-        for path in _LIST_OF:
+        for path in LIST_OF:
             listed = _at(body, path)
             where = ".".join(path)
             if listed is None:
@@ -299,11 +288,12 @@ def _effect(patch: Patch, situation: Situation) -> Json:
     if patch.type == "json":
         return _stepped(patch.body, situation)
     if patch.type == "merge":
-        replaced: Json = _merged(situation.item, _filled(patch.body, situation.values), strategic=False)
+        replaced: Json = merged(situation.item, _filled(patch.body, situation.values), {})
         return replaced
     _raise_if_no_help(patch, situation)
-    merged: Json = _merged(situation.item, _placed(patch.body, situation), strategic=True)
-    return merged
+    keys = keys_of_lists(kind_of_name(situation.now.target.kind))
+    made: Json = merged(situation.item, _placed(patch.body, situation), keys)
+    return made
 
 
 def _raise_if_no_help(patch: Patch, situation: Situation) -> None:
@@ -366,45 +356,6 @@ def _stepped(steps: JsonValue, situation: Situation) -> Json:
     return dict(made)
 
 
-def _merged(live: Any, patch: Any, *, strategic: bool, path: tuple[str, ...] = ()) -> Any:  # noqa: ANN401  JSON
-    """A merge patch (RFC 7396); a strategic one merges the lists whose entries have names."""
-    if isinstance(patch, dict):
-        made = dict(live) if isinstance(live, dict) else {}
-        for key, value in patch.items():
-            if value is None:
-                made.pop(key, None)
-            else:
-                made[key] = _merged(made.get(key), value, strategic=strategic, path=(*path, key))
-        return made
-    key = _PORTS.get(path[-1]) if path and strategic else None
-    if key is None or not isinstance(patch, list) or not all(isinstance(item, dict) and key in item for item in patch):
-        return copy.deepcopy(patch)
-    olds: dict[Any, Any] = {item.get(key): item for item in live or ()}
-    news: dict[Any, Any] = {}
-    for item in patch:
-        name = item[key]
-        if name not in olds and path in _LIST_OF:
-            raise PreconditionFailed(
-                f"container {name} is not in the template: a patch would add it", reason=NOT_IN_TEMPLATE
-            )
-        before = news.get(name, olds.get(name))
-        news[name] = _merged(before, item, strategic=True, path=(*path, str(name))) if before else copy.deepcopy(item)
-    return _interleaved(olds, news)
-
-
-def _interleaved(olds: dict[Any, Any], news: dict[Any, Any]) -> list[Any]:
-    """The entries of a list after a strategic merge, in the API server's order: those of the patch as it has them, and
-    each other one before the first of the patch's that stood behind it.
-    """
-    places = {name: place for place, name in enumerate(olds)}
-    left, patched = [name for name in olds if name not in news], list(news)
-    order: list[Any] = []
-    while left and patched:
-        is_behind = patched[0] in places and places[left[0]] < places[patched[0]]
-        order.append((left if is_behind else patched).pop(0))
-    return [news.get(name, olds.get(name)) for name in (*order, *left, *patched)]
-
-
 def _fields(patch: Patch) -> tuple[Field, ...]:
     if patch.type == "json":
         steps = patch.body if isinstance(patch.body, list) else []
@@ -420,7 +371,7 @@ def _is_place(key: str) -> bool:
 
 def _leaves(value: Any, path: Field) -> Iterator[Field]:  # noqa: ANN401  JSON
     """The fields that a patch may change; containers wherever they stand in the two lists."""
-    if path in _LIST_OF and isinstance(value, list):
+    if path in LIST_OF and isinstance(value, list):
         for entry in value:
             for listed in LISTS if entry.get("name") == EACH else (path[-1],):
                 for key, each in entry.items():
@@ -428,7 +379,7 @@ def _leaves(value: Any, path: Field) -> Iterator[Field]:  # noqa: ANN401  JSON
                         yield from _leaves(each, (*path[:-1], listed, "*", key))
     elif isinstance(value, dict) and value:
         for key, each in value.items():
-            if path or key in ("spec", "metadata"):
+            if path or key not in ("apiVersion", "kind"):
                 yield from _leaves(each, (*path, key))
     else:
         yield path
@@ -444,7 +395,7 @@ def _says(patch: Patch) -> str:
 
 VERB = Verb(
     words="patch",
-    summary="Changes fields of a workload or a node by a patch: strategic, merge or json.",
+    summary="Changes fields of an object by a patch: strategic, merge or json.",
     kinds=_KINDS,
     arguments=Patch,
     command=_command,

@@ -8,6 +8,7 @@ from typing import Final
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import PreconditionFailed, StepFailed
+from runmend.core.kinds import is_known, kind_of_name
 from runmend.core.names import dns_label, dns_subdomain
 from runmend.core.quantities import quantity
 from runmend.core.wording import quoted
@@ -27,7 +28,8 @@ def placeholders(target: Target, parameters: Mapping[str, str] = MappingProxyTyp
     (pod, container).
     """
     place = {"namespace": target.namespace} if target.namespace else {}
-    return {**parameters, **place, target.kind.lower(): target.name, **names}
+    called = kind_of_name(target.kind).singular if is_known(target.kind) else target.kind.lower()
+    return {**parameters, **place, called: target.name, **names}
 
 
 def checked(template: str, values: Mapping[str, str], kind: str) -> str:

@@ -1,15 +1,18 @@
 """Expressions over facts: what compiles, what is said of what does not, verdicts and their evidence."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from runmend.core.frozen import Frozen
+from runmend.facts.autoscaler import AutoscalerFacts
+from runmend.facts.claim import ClaimFacts
 from runmend.facts.event import EventFacts
-from runmend.facts.expressions import FUNCTIONS, GROUPS, ExpressionError, compiled, reference
+from runmend.facts.expressions import FUNCTIONS, GROUPS, OF_KINDS, ExpressionError, compiled, reference
 from runmend.facts.node import NodeFacts, Taint
 from runmend.facts.object import Condition, Owner
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
@@ -76,6 +79,19 @@ EVENT = EventFacts(
     object_kind="Pod",
     object_name="web-1",
     object_uid="uid-web-1",
+)
+AUTOSCALER = AutoscalerFacts(
+    namespace="shop",
+    name="web",
+    uid="h",
+    age=timedelta(days=1),
+    scales="Deployment/web",
+    max_replicas=5,
+    current_replicas=5,
+    desired_replicas=5,
+)
+CLAIM = ClaimFacts(
+    namespace="shop", name="data", uid="c", age=timedelta(days=1), phase="Bound", requested=2**30, capacity=2**30
 )
 EVERYTHING = a_snapshot(
     GOOD,
@@ -316,12 +332,18 @@ def _path_in(part: str) -> str:
     return found[0]
 
 
-@given(st.lists(st.sampled_from(_ASKED), min_size=1, max_size=4), st.sampled_from([" && ", " || "]))
-def test_the_evidence_names_every_fact_that_decided(asked: list[tuple[str, object, str]], joined: str) -> None:
+@pytest.mark.parametrize("own", ["autoscaler", "claim"])
+@given(asked=st.lists(st.sampled_from(_ASKED), min_size=1, max_size=4), joined=st.sampled_from([" && ", " || "]))
+def test_the_evidence_names_every_fact_that_decided(
+    own: str, asked: list[tuple[str, object, str]], joined: str
+) -> None:
+    everything = replace(EVERYTHING, own=AUTOSCALER if own == "autoscaler" else CLAIM)
+    asked = [each for each in asked if each[0] == own or each[0] not in OF_KINDS]
+    assume(asked)
     parts = [form.format(path=f"{group}.{fact.name}") for group, fact, form in asked]  # type: ignore[attr-defined]
-    judged = compiled(joined.join(parts)).judge(EVERYTHING)
+    judged = compiled(joined.join(parts)).judge(everything)
     # Of what is joined, one side alone can decide; then it is the one that is named.
-    deciding = [part for part in parts if compiled(part).judge(EVERYTHING).holds is judged.holds]
+    deciding = [part for part in parts if compiled(part).judge(everything).holds is judged.holds]
     named = [part for part in deciding if _path_in(part) in judged.evidence]
 
     assert judged.holds is not None

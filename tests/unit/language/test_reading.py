@@ -251,7 +251,7 @@ def test_rollout_status_tells_how_far_it_is_and_waits_for_its_end() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("kubectl get secrets -n {namespace}", 'kubectl get is not done to "secrets"'),
+        ("kubectl get secrets -n {namespace}", "kubectl get is not done to the kind Secret"),
         ("kubectl get pods", "the command says no namespace"),
         ("kubectl get pods -n kube-system", 'the namespace is "kube-system"'),
         ("kubectl get pods -A", "the flag --all-namespaces is refused"),

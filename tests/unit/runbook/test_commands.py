@@ -290,8 +290,13 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
     [
         ("kubectl patch", "kubectl patch names no resource; write kubectl patch deployment {deployment}"),
         (
-            f"kubectl patch service web -n {{namespace}} -p '{IMAGE}'",
-            'kubectl patch is not done to "service"; it is done to deployment, statefulset, daemonset or node',
+            f"kubectl patch replicaset web -n {{namespace}} -p '{IMAGE}'",
+            (
+                "kubectl patch is not done to the kind ReplicaSet; it is done to deployment, statefulset, daemonset, node, "
+                "cronjob, horizontalpodautoscaler, poddisruptionbudget, persistentvolumeclaim, service, ingress, "
+                "networkpolicy, configmap, secret, serviceaccount, resourcequota, limitrange, role, rolebinding or any "
+                "custom resource"
+            ),
         ),
         (
             f"kubectl patch deployment -n {{namespace}} -p '{IMAGE}'",

@@ -117,7 +117,7 @@ def test_several_alerts_matchers_and_a_kind_of_target_are_kept() -> None:
         ),
         ("match: [3]\n", "rb.md:5: error: match: a number is no matcher; write a list of matchers"),
         ("match:\n  team: [a]\n", 'rb.md:6: error: match: "team" is a list; write label: value'),
-        ("target: Ship\n", 'rb.md:5: error: target: "Ship" is no kind that is fixed; write Deployment, StatefulSet, '),
+        ("target: Ship\n", 'rb.md:5: error: target: "Ship" is no kind that is fixed; write Pod, Deployment, '),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line(written: str, message: str) -> None:
