@@ -36,7 +36,6 @@ _OF_PODS: Final[Mapping[str, str]] = MappingProxyType(
 """Lists that a strategic merge patch merges entry by entry; `tolerations` and `taints` are replaced as a whole."""
 _LISTS: Final[Mapping[str, Mapping[str, str]]] = {
     "Service": {"ports": "port"},
-    "ServiceAccount": {"imagePullSecrets": "name"},
     "CronJob": _OF_PODS,
 }
 

@@ -292,8 +292,8 @@ def test_a_mistake_in_a_command_is_said(command: str, message: str) -> None:
         (
             f"kubectl patch replicaset web -n {{namespace}} -p '{IMAGE}'",
             (
-                "kubectl patch is not done to the kind ReplicaSet; it is done to deployment, statefulset, daemonset, node, "
-                "cronjob, horizontalpodautoscaler, poddisruptionbudget, persistentvolumeclaim, service, ingress, "
+                "kubectl patch is not done to the kind ReplicaSet; it is done to deployment, statefulset, daemonset, "
+                "node, cronjob, horizontalpodautoscaler, poddisruptionbudget, persistentvolumeclaim, service, ingress, "
                 "networkpolicy, configmap, secret, serviceaccount, resourcequota, limitrange, role, rolebinding or any "
                 "custom resource"
             ),
