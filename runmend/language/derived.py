@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from runmend.core.kinds import OBJECTS, kind_of_name
 from runmend.core.quantities import Resource, Unit
+from runmend.facts.autoscaler import AutoscalerFacts
 from runmend.facts.calculation import compile_calculation, number_of, text_of
+from runmend.facts.claim import ClaimFacts
 from runmend.language.verbs.containers import by_name
 from runmend.plan.change import Json
 from runmend.plan.plan import PLACEHOLDER, Step
@@ -109,6 +111,18 @@ def _previous_revision(seen: Seen) -> str:
     return str(seen.now.workload.previous_revision)
 
 
+def _maximum(seen: Seen) -> str:
+    if not isinstance(seen.now.own, AutoscalerFacts):
+        raise Untold(f"{seen.now.target} is no autoscaler")
+    return str(seen.now.own.max_replicas)
+
+
+def _size(seen: Seen) -> str:
+    if not isinstance(seen.now.own, ClaimFacts) or seen.now.own.requested is None:
+        raise Untold(f"{seen.now.target} asks for no storage")
+    return text_of(seen.now.own.requested, "memory")
+
+
 def _image(seen: Seen) -> str:
     image = seen.container.get("image")
     if not image:
@@ -188,6 +202,20 @@ DERIVED: Final = (
             _of_kind(name),
         )
         for name in OBJECTS
+    ),
+    Derived(
+        "current_maximum",
+        "the most pods that the autoscaler may scale to",
+        "wanted = min(current_maximum + 2, 20)",
+        _maximum,
+        "count",
+    ),
+    Derived(
+        "current_size",
+        "how much storage the claim asks for",
+        "new_size = min(current_size * 2, 100Gi)",
+        _size,
+        "memory",
     ),
     Derived(
         "image",

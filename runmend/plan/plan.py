@@ -28,6 +28,7 @@ DERIVED_PLACEHOLDERS = frozenset(
     {
         *("job", "owner", "service_account", "image", "replicas"),
         *("current_limit", "current_request", "current_revision", "previous_revision"),
+        *("current_maximum", "current_size"),
         *(kind_of_name(name).singular for name in OBJECTS),
     }
 )

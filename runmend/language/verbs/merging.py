@@ -9,6 +9,13 @@ from runmend.language.verbs.containers import LISTS
 from runmend.plan.change import POD_SPEC
 from runmend.plan.reasons import NOT_IN_TEMPLATE
 
+
+class Filled(str):
+    """What a placeholder stood for alone: a number, where a number stands in the object."""
+
+    __slots__ = ()
+
+
 Keys = Mapping[str, str]
 """List → the key of its entries that names them."""
 LIST_OF = {(*POD_SPEC, listed) for listed in LISTS}
@@ -35,6 +42,8 @@ def merged(live: Any, patch: Any, keys: Keys, path: tuple[str, ...] = ()) -> Any
             else:
                 made[key] = merged(made.get(key), value, keys, (*path, key))
         return made
+    if isinstance(patch, Filled) and isinstance(live, int) and patch.isdecimal():
+        return int(patch)
     key = keys.get(path[-1]) if path else None
     if key is None or not isinstance(patch, list) or not all(isinstance(item, dict) and key in item for item in patch):
         return copy.deepcopy(patch)

@@ -21,12 +21,13 @@ from runmend.language.needs import Field
 from runmend.language.verbs.command import NAMESPACE, Command, Flag, flag, in_namespace, no_more, target_of
 from runmend.language.verbs.containers import APP, EACH, LISTS, an_example, by_name, found
 from runmend.language.verbs.images import images_for, raise_if_already
-from runmend.language.verbs.merging import LIST_OF, merged
+from runmend.language.verbs.merging import LIST_OF, Filled, merged
 from runmend.language.verbs.values import ANY_OF_RUN, checked, one_line
 from runmend.language.verbs.verb import Changing, Example, Situation, Verb
 from runmend.language.verbs.writable import in_words, keys_of_lists, writable
 from runmend.plan.change import POD_SPEC, TAINTS, Change, Json, named
 from runmend.plan.operations import Operation
+from runmend.plan.plan import PLACEHOLDER
 
 EXAMPLE = """'{"spec":{"template":{"spec":{"containers":[{"name":"{container}","image":"{fallback_image}"}]}}}}'"""
 _KINDS: Final = ("Deployment", "StatefulSet", "DaemonSet", "Node", *OBJECTS, CUSTOM)
@@ -337,12 +338,15 @@ def _placed(body: Any, situation: Situation) -> Any:  # noqa: ANN401  JSON
 
 
 def _filled(value: Any, values: Values[str, str]) -> Any:  # noqa: ANN401  JSON
-    """JSON with the placeholders of its texts filled."""
+    """JSON with the placeholders of its texts filled; what one alone stands for may be a number."""
     if isinstance(value, dict):
         return {key: _filled(each, values) for key, each in value.items()}
     if isinstance(value, list):
         return [_filled(each, values) for each in value]
-    return checked(value, values, "text") if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    text = checked(value, values, "text")
+    return Filled(text) if PLACEHOLDER.fullmatch(value) else text
 
 
 def _stepped(steps: JsonValue, situation: Situation) -> Json:
