@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
+from runmend.core.kinds import has_pods
 from runmend.core.markdown import one_line
 from runmend.core.wording import listed
 from runmend.facts.expressions import compiled
@@ -60,16 +61,17 @@ def _starts(plan: Plan) -> Part:
 
 def _reads(plan: Plan) -> Part:
     part = Part("What is read")
-    on_node = plan.target == "Node"
-    part.say("the node" if on_node else "the target, its pods of every revision, and what controls them")
+    of_pods = "the target, its pods of every revision, and what controls them"
+    part.say(of_pods if has_pods(plan.target) else f"the {plan.target}")
     named = {group for source in plan.expressions for group in compiled(source).groups}
-    if "node" in named and not on_node:
+    if "node" in named and has_pods(plan.target):
         part.say("the node of the alert's pod, because an expression names it")
     used = {of for source in plan.expressions for of in compiled(source).usage}
     if used:
         part.say(f"what {listed(sorted(used), 'and')} use, from the metrics API, because an expression names it")
     if "events" in named:
-        part.say("the events about the target and its pods, because an expression names them")
+        about = "the target and its pods" if has_pods(plan.target) else "it"
+        part.say(f"the events about {about}, because an expression names them")
     for diagnostic in plan.diagnosis:
         if diagnostic.query:
             part.say(f"line {diagnostic.line}: {diagnostic.query.verb} {_says(diagnostic.query)}".rstrip())

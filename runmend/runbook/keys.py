@@ -48,9 +48,10 @@ OF_RUNBOOKS: Final = (
     ),
     Key(
         "target",
-        "The kind of object that is fixed: Deployment, StatefulSet, DaemonSet, Job, Pod or Node. A target of another "
-        "kind is not touched: `PreconditionFailed`. Where it is left out, the changing commands say it: one that "
-        "changes a node makes it a runbook for nodes, whose alerts need the label `node`.",
+        "The kind of object that is fixed: a workload, Pod, Node, PersistentVolumeClaim or another, or a custom "
+        "resource as its CustomResourceDefinition is called. A target of another kind is not touched: "
+        "`PreconditionFailed`. Where it is left out, the changing commands say it: one that changes a node makes it a "
+        "runbook for nodes, whose alerts need the label `node`.",
         "target: Deployment",
     ),
     Key("problem", "What the problem is, an expression or a sentence.", "problem: Container is in CrashLoopBackOff"),

@@ -21,6 +21,7 @@ FORMS: Final = (
         "autoscaler.at_maximum",
         ("The autoscaler is at its maximum", "HPA is running at its max replicas"),
         where="condition",
+        trouble=True,
     ),
     Form(
         rf"{_AUTOSCALER} (?:can|{BECOME}able to) (?:scale|compute (?:the )?(?:number of )?replicas|"

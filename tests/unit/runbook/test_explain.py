@@ -70,7 +70,7 @@ def test_pods_that_are_taken_away_and_a_restart_are_said_to_be_for_good() -> Non
     )
 
     assert "pods are evicted; that cannot be taken back" in part(drained, "What may be changed")
-    assert part(drained, "What is read") == ["the node"]
+    assert part(drained, "What is read") == ["the Node"]
     assert part(restarted, "What may be changed")[1].endswith("; it cannot be taken back")
 
 
