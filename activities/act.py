@@ -39,6 +39,7 @@ from runmend.language.verbs.containers import EACH
 from runmend.language.verbs.pods import removed
 from runmend.language.verbs.values import placeholders, raise_if_other
 from runmend.language.verbs.verb import Removing, Situation
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, lasting, shown, stands, value_at
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import ChangeNote, notes_in
@@ -51,7 +52,9 @@ from runmend.reports.target_events import Author
 log = logging.getLogger("runmend.changes")
 
 
-def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -> StepResult:
+def act(
+    cluster: Cluster, call: StepCall, author: Author, *, may_change: bool, outsiders: Outsiders = NOBODY
+) -> StepResult:
     """A changing step, whatever its verb.
 
     Args:
@@ -59,6 +62,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         call: the step.
         author: the run, by its original execution run id, as the call has it.
         may_change: whether the target may be changed, by the worker's own settings.
+        outsiders: who is asked besides Kubernetes.
 
     Raises:
         CancelledError: the activity was told to stop before it wrote.
@@ -71,7 +75,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     if written := written_before(now, call, author.workflow):
         return _earlier_try(this, now, written)
     now.raise_if_lagging()
-    if nothing := _nothing_to_do(cluster, now, call):
+    if nothing := _nothing_to_do(cluster, now, call, outsiders):
         return nothing
     item = _changeable(cluster, now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
@@ -105,7 +109,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     return _written(this, now, changes, item)
 
 
-def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
+def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall, outsiders: Outsiders) -> StepResult | None:
     """The result where the problem is gone, or the step's gate does not hold: of an action that has changed something
     already neither is asked.
     """
@@ -113,7 +117,7 @@ def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResu
         return None
     if gone := now.problem_gone(call.state, call.alerts):
         return result_of(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    return skipped(cluster, now, call)
+    return skipped(cluster, now, call, outsiders)
 
 
 def _would(call: StepCall, changes: tuple[Change, ...], pods: tuple[Json, ...], removing: Removing[Any] | None) -> str:

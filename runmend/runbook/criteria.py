@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from runmend.facts.expressions import GROUPS, compiled
+from runmend.facts.literals import Rewritten
 from runmend.facts.snapshot import Snapshot
 from runmend.language.verbs.scale import VERB as SCALE
 from runmend.language.verbs.scale import leaves_no_pod
@@ -13,7 +14,7 @@ from runmend.plan.criteria import Criterion
 from runmend.plan.plan import Step
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
-from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression
+from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression, note_outside
 from runmend.runbook.phrases import DAY, seconds_in
 from runmend.runbook.sentences import nearest, read_sentence, wrong_state
 
@@ -54,12 +55,16 @@ _LONE_WORD = re.compile(r"\w*")
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """One criterion as it is written; `code` is the expression that it is, `behind` what stands behind that."""
+    """One criterion as it is written; `code` is the expression that it is, `behind` what stands behind that, `query`
+    the query of Prometheus that stands under it, and `at` where.
+    """
 
     text: str
     line: int
     code: str = ""
     behind: str = ""
+    query: str = ""
+    at: int = 0
 
 
 def compile_criteria(
@@ -105,9 +110,11 @@ def window_of(criteria: tuple[Criterion, ...]) -> int:
     return max((criterion.seconds for criterion in criteria if criterion.seconds), default=WINDOW_SECONDS)
 
 
-def criterion_of(text: str, line: int) -> Criterion | None:
-    """Compile one sentence; None where it is not understood. Its times are checked by the caller."""
-    read = read_sentence(text)
+def criterion_of(text: str, line: int, query: str = "") -> Criterion | None:
+    """Compile one sentence, with the query of Prometheus that stands under it; None where it is not understood. Its
+    times are checked by the caller.
+    """
+    read = read_sentence(text, query=query)
     if read is None:
         return None
     return Criterion(
@@ -130,7 +137,7 @@ def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator
             match block:
                 case Bullets():
                     for item in block.items:
-                        said = _code_of(item)
+                        said = _code_of(item) or _queried(item)
                         yield said or _sentence(_whole(item), item.line, report, changes=changes)
                 case Inline() if listing or block.plain.endswith(":"):
                     _introduction(block, report, changes=changes)
@@ -158,6 +165,20 @@ def _code_of(item: Item) -> _Said | None:
     if _LONE_WORD.fullmatch(code) or (behind and not behind.startswith(("for ", "within "))):
         return None
     return _Said(item.inline.marked, item.line, code, behind)
+
+
+def _queried(item: Item) -> _Said | None:
+    """An item with one under it that is `query:` and a query of Prometheus as code."""
+    if len(item.items) != 1 or item.more or item.codes or item.others:
+        return None
+    (under,) = item.items
+    spans = [span for span in under.inline.spans if span.text.strip()]
+    named = [span for span in spans if not span.code]
+    if len(spans) - len(named) != 1 or under.items or under.more or under.codes or under.others:
+        return None
+    if not spans[-1].code or "".join(span.text for span in named).strip().lower() not in ("query:", "query"):
+        return None
+    return _Said(item.inline.marked, item.line, query=spans[-1].text.strip(), at=under.line)
 
 
 def _sentence(text: str, line: int, report: Report, *, changes: bool) -> _Said:
@@ -206,7 +227,7 @@ def _whole(item: Item) -> str:
 
 
 def _compile(item: _Said, readers: Readers, report: Report) -> Criterion:
-    criterion = _expression(item, readers, report) if item.code else criterion_of(item.text, item.line)
+    criterion = _expression(item, readers, report) if item.code else criterion_of(item.text, item.line, item.query)
     if criterion is None:
         wrong = wrong_state(item.text)
         report.warning(
@@ -214,9 +235,15 @@ def _compile(item: _Said, readers: Readers, report: Report) -> Criterion:
             item.line,
             f"the criterion {quoted(item.text)} {wrong[0] if wrong else 'is not understood'}, so it will be reported "
             "as unverified",
-            f"states that may stand there are {wrong[1]}" if wrong else nearest(item.text),
+            f"states that may stand there are {wrong[1]}" if wrong else nearest(item.text, query=item.query),
         )
         return Criterion(text=item.text, line=item.line)
+    if item.query:
+        written = Rewritten(item.query, criterion.expression)
+        if not check_expression(criterion.expression, item.at, readers, report, written=written):
+            return Criterion(text=item.text, line=item.line)
+    elif not item.code:
+        note_outside(item.text, item.line, compiled(criterion.expression), report)
     elsewhere = compiled(criterion.expression).groups - readers.groups if criterion.expression else frozenset()
     if elsewhere:  # of an expression it was said
         report.warning(
