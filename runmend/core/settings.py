@@ -145,14 +145,7 @@ class Settings(BaseSettings):
     @field_validator("prometheus_url")
     @classmethod
     def _is_an_address(cls, text: str | None) -> str | None:
-        if text is not None:
-            parts = urlsplit(text)
-            _ = parts.port
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("it is no address of http or https")
-            if parts.username is not None or parts.query or parts.fragment:
-                raise ValueError("it holds a user, a query or a fragment; RUNMEND_PROMETHEUS_TOKEN_FILE names a token")
-        return text
+        return None if text is None else prometheus_at(text)
 
     @field_validator("http_hosts")
     @classmethod
@@ -227,6 +220,21 @@ class Settings(BaseSettings):
         says; None: it says nothing.
         """
         return None if namespace and _is_among(namespace, self.auto_namespaces) else self.mode
+
+
+def prometheus_at(text: str) -> str:
+    """The address of a Prometheus, looked at.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
+    parts = urlsplit(text)
+    _ = parts.port  # raises where it is none
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is no address of http or https")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("it holds a user, a query or a fragment; a token stands in a file")
+    return text
 
 
 def networks_in(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
