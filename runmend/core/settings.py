@@ -125,7 +125,7 @@ class Settings(BaseSettings):
     http_hosts: str = ""
     """The hosts that `http(…)` may ask, `host` or `host:port`, separated by commas; empty: none. An address of
     loopback, of a link or of a cloud's metadata only where it is itself among them."""
-    answer_seconds: float = Field(default=5, ge=0.1, le=20, allow_inf_nan=False)
+    answer_seconds: float = Field(default=5, ge=0.1, le=10, allow_inf_nan=False)
     """How long Prometheus, and a host of `http(…)`, may take for an answer."""
 
     # The registries that the diagnosis asks

@@ -100,14 +100,19 @@ class Outsiders:
             return None, NO_PROMETHEUS
         if not alerts:
             return None, "the run has no alert"
-        why = f"the run has {len(alerts)} alerts, and {_MOST_ALERTS} are looked at" if alerts[_MOST_ALERTS:] else ""
-        for alert in alerts[:_MOST_ALERTS]:
-            try:
-                if await self._prometheus.fires(alert.labels, pods):
-                    return True, ""
-            except NoAnswer as error:
-                why = why or str(error)
-        return (None, why) if why else (False, "")
+        looked_at = alerts[:_MOST_ALERTS]
+        asked = (self._prometheus.fires(alert.labels, pods) for alert in looked_at)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        if True in found:
+            return True, ""
+        for each in found:
+            if isinstance(each, NoAnswer):
+                return None, str(each)
+            if isinstance(each, BaseException):
+                raise each
+        if more := len(alerts) - len(looked_at):
+            return None, f"none of {len(looked_at)} alerts fires, and {more} more of the run's are not looked at"
+        return False, ""
 
 
 NOBODY: Final = Outsiders()

@@ -165,3 +165,19 @@ async def test_a_gate_holds_only_where_prometheus_says_so(
 
     assert result.steps[-1].status is status
     assert others.queries[0].removeprefix('errors{pod="').removesuffix('"}') in pods
+
+
+async def test_a_prometheus_that_is_silent_breaks_no_window_and_proves_nothing(asking: World, others: Others) -> None:
+    asking.deploy(images={"app": MISSING})
+    await asking.until_broken()
+
+    handle = await asking.start(plan=plan_of((LAST, f"{LAST}\n{QUERY}")))
+    await asking.window(handle)
+    others.errors = None
+    await skip_to_end(asking, handle)
+    result = await asking.completed(handle)
+
+    (verdict,) = [each for each in result.verdicts if "Error rate" in each.text]
+    assert verdict.status is Status.UNVERIFIED
+    assert verdict.evidence.startswith("cannot be told: ")
+    assert not result.window_ended_early
