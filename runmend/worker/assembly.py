@@ -28,6 +28,9 @@ from runmend.core.telemetry import log_to, serve_metrics
 from runmend.core.telemetry.attempts import AttemptMetrics
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
+from runmend.outside.addresses import Addresses
+from runmend.outside.asking import Outsiders
+from runmend.outside.prometheus import Prometheus
 from runmend.runs.connection import (
     NoTemporal,
     connect,
@@ -80,6 +83,13 @@ def registry_for(settings: Settings) -> Registry:
         ) from error
 
 
+def outsiders_for(settings: Settings) -> Outsiders:
+    """Whom expressions may ask besides Kubernetes, as the settings say."""
+    url, token, seconds = settings.prometheus_url, settings.prometheus_token_file, settings.answer_seconds
+    prometheus = Prometheus(url, token_file=token, seconds=seconds) if url else None
+    return Outsiders(prometheus, Addresses(settings.hosts_asked, seconds))
+
+
 def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
     """The version as which a worker polls; None: unversioned.
 
@@ -117,16 +127,17 @@ def build_worker(
         WrongPlanKeys: the file of keys cannot be used.
     """
     registry = registry or registry_for(settings)
-    verifier, allowed = Verifier(cluster), partial(may_change, settings)
+    outsiders = outsiders_for(settings)
+    verifier, allowed = Verifier(cluster, outsiders), partial(may_change, settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[Remediation],
         activities=[
-            Observer(cluster, registry).observe,
-            Operations(cluster, settings.mode_in, allowed).perform,
+            Observer(cluster, registry, outsiders).observe,
+            Operations(cluster, settings.mode_in, allowed, outsiders).perform,
             verifier.settle,
-            Holder(cluster, settings.look_seconds).hold,
+            Holder(cluster, settings.look_seconds, outsiders).hold,
             verifier.check,
             Reporter(cluster, settings.mode_in, allowed).report,
         ],

@@ -14,6 +14,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
         "facts": runbooks.facts,
         "verbs": runbooks.verbs,
         "sentences": runbooks.sentences,
+        "backtest": runbooks.backtest,
     },
     "Runs": {
         "run": runs.start,
