@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 
 from runmend.alerts.alert import Target
 from runmend.core.errors import PermanentError
+from runmend.core.kinds import kind_of_name
 from runmend.core.outcomes import Outcome
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
@@ -220,6 +221,7 @@ class Breaking:
         cluster: the same.
         namespace: the Deployment's.
         name: the Deployment's.
+        kind: Deployment, or ReplicaSet: one without a Deployment, which no rollout changes.
         seconds: for how long to wait for each thing that the cluster has to arrive at.
     """
 
@@ -230,13 +232,14 @@ class Breaking:
         *,
         namespace: str = NAMESPACE,
         name: str = NAME,
+        kind: str = "Deployment",
         seconds: float = _BROKEN_SECONDS,
     ) -> None:
         self._connection = connection
         self._cluster = cluster
         self._seconds = seconds
-        self._target = Target(cluster=CLUSTER, namespace=namespace, kind="Deployment", name=name)
-        self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self._target = Target(cluster=CLUSTER, namespace=namespace, kind=kind, name=name)
+        self._deployments = kind_of_name(kind).path.format(namespace=namespace, name="").removesuffix("/")
 
     async def make(self, scenario: Scenario) -> Broken:
         """Make it, break it, and wait until the kubelets tell of it. A Deployment that is there already is replaced,
@@ -274,6 +277,15 @@ class Breaking:
     async def silence(self, node: str) -> None:
         """Let a node not be heard of. Nothing of the embedded cluster writes its status again."""
         await self._says_ready(node, "Unknown", "NodeStatusUnknown")
+
+    async def change(self, target: Target, patch: Mapping[str, Any], manager: str) -> None:
+        """Patch an object as another field manager.
+
+        Raises:
+            DemoFailed: the embedded cluster refused.
+        """
+        path = kind_of_name(target.kind).path.format(namespace=target.namespace, name=target.name)
+        await self._sent("PATCH", f"{path}?fieldManager={manager}", patch)
 
     async def _says_ready(self, node: str, status: str, reason: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
