@@ -143,6 +143,32 @@ def test_a_node_is_cordoned_and_uncordoned_as_by_kubectl(
     assert theirs.get("unschedulable") is (True if words == "cordon" else None)
 
 
+@pytest.mark.parametrize(
+    "taints",
+    [
+        "repair=disk:NoSchedule",
+        "repair:NoExecute old-",
+        "old:NoSchedule-",
+        "old=2:NoSchedule --overwrite",
+        "a=1:NoSchedule b:PreferNoSchedule old=1:NoExecute",
+    ],
+)
+def test_a_node_is_tainted_as_by_kubectl(taints: str, real: Cluster, product: Kube, kubectl: Kubectl) -> None:
+    for name in (THEIRS, OURS):
+        on_node(real, name, {"spec": {"taints": [{"key": "old", "value": "1", "effect": "NoSchedule"}]}})
+    try:
+        kubectl("taint", "nodes", THEIRS, *shlex.split(taints))
+        done(product, f"kubectl taint nodes {{node}} {taints}", a_node(OURS))
+
+        theirs, ours = (node(real, name)["spec"].get("taints", []) for name in (THEIRS, OURS))
+        added = {"timeAdded"}  # by the node controller, of those that end pods
+        bare = [[{k: v for k, v in each.items() if k not in added} for each in found] for found in (theirs, ours)]
+        assert bare[0] == bare[1]
+    finally:
+        for name in (THEIRS, OURS):
+            on_node(real, name, {"spec": {"taints": None}})
+
+
 # Drains
 
 

@@ -115,8 +115,11 @@ def collection(shop: Namespace, kind: str) -> str:
     return f"{root}/namespaces/{shop.name}/{found.plural}"
 
 
-def made(shop: Namespace, kind: str, name: str, body: Json) -> None:
-    whole = {**copy.deepcopy(body), "metadata": {"name": name}}
+def renew(shop: Namespace, kind: str, name: str, body: Json) -> None:
+    path = f"{collection(shop, kind)}/{name}"
+    shop.http.delete(path)
+    eventually(lambda: shop.http.get(path).status_code == 404)
+    whole = {**copy.deepcopy(body), "metadata": {**body.get("metadata", {}), "name": name}}
     if kind == WIDGETS:
         whole |= {"apiVersion": f"{GROUP}/v1beta2", "kind": "Widget"}
     answer = shop.http.post(collection(shop, kind), json=whole)
@@ -164,9 +167,7 @@ def test_an_object_is_patched_as_by_kubectl(
     kind: str, before: Json, how: str, patch: object, shop: Namespace, product: Kube, kubectl: Kubectl
 ) -> None:
     for name in (THEIRS, OURS):
-        shop.http.delete(f"{collection(shop, kind)}/{name}")
-        eventually(lambda name=name: shop.http.get(f"{collection(shop, kind)}/{name}").status_code == 404)  # type: ignore[misc]
-        made(shop, kind, name, before)
+        renew(shop, kind, name, before)
     singular = kind_of_name(kind).singular
     word = kind if kind == WIDGETS else singular
 
@@ -181,6 +182,27 @@ def test_an_object_is_patched_as_by_kubectl(
     assert result.status is StepStatus.DONE
     assert result.changes
     theirs, ours = alike(shop, kind, THEIRS), alike(shop, kind, OURS)
+    assert json.loads(json.dumps(ours).replace(OURS, THEIRS)) == theirs
+
+
+@pytest.mark.parametrize("kind", ["Service", "ConfigMap", "HorizontalPodAutoscaler", WIDGETS])
+@pytest.mark.parametrize(("words", "field"), [("annotate", "annotations"), ("label", "labels")])
+def test_an_object_is_annotated_and_labelled_as_by_kubectl(
+    words: str, field: str, kind: str, shop: Namespace, product: Kube, kubectl: Kubectl
+) -> None:
+    body = next(row[1] for row in TWINS if row[0] == kind)
+    for name in (THEIRS, OURS):
+        renew(shop, kind, name, {**body, "metadata": {field: {"old": "1", "team": "shop"}}})
+    singular = kind_of_name(kind).singular
+    word = kind if kind == WIDGETS else singular
+    marks = "--overwrite team=web old- tier=a"
+
+    kubectl(words, word, THEIRS, "-n", shop.name, *shlex.split(marks))
+    result = done(product, shop, f"kubectl {words} {word} {{{singular}}} -n {{namespace}} {marks}", kind)
+
+    assert result.status is StepStatus.DONE
+    theirs, ours = alike(shop, kind, THEIRS), alike(shop, kind, OURS)
+    assert theirs[field] == {"team": "web", "tier": "a"}
     assert json.loads(json.dumps(ours).replace(OURS, THEIRS)) == theirs
 
 

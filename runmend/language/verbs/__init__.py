@@ -10,6 +10,7 @@ from runmend.language.verbs import (
     get,
     get_events,
     logs,
+    marks,
     patch,
     rollout_restart,
     rollout_status,
@@ -18,6 +19,7 @@ from runmend.language.verbs import (
     set_env,
     set_image,
     set_resources,
+    taint,
 )
 from runmend.language.verbs.verb import Changing, Reading, Verb
 from runmend.plan.operations import Operation
@@ -33,8 +35,11 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     set_resources.VERB,
     set_env.VERB,
     rollout_undo.VERB,
+    marks.ANNOTATE,
+    marks.LABEL,
     cordon.CORDON,
     cordon.UNCORDON,
+    taint.VERB,
     drain.VERB,
     delete.VERB,
     rollout_restart.VERB,

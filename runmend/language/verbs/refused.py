@@ -14,13 +14,9 @@ REFUSED: Final = {
     "run": "it starts a pod that nothing controls, and that nobody takes away",
 }
 
-_PATCH: Final = "write kubectl patch -p with what it changes under"
 INSTEAD: Final = {
     "events": "write kubectl get events",
     "wait": "write kubectl rollout status, or what it waits for as a success criterion",
-    "taint": f"{_PATCH} spec.taints",
-    "label": f"{_PATCH} metadata.labels",
-    "annotate": f"{_PATCH} metadata.annotations",
     "apply": "a plan holds all that it does, and no file is read later; write kubectl patch -p with what it changes",
     "replace": "a plan holds all that it does, and no file is read later; write kubectl patch -p with what it changes",
     "create": "nothing is created; write what changes of the object that is there",

@@ -178,8 +178,8 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
             'the program "/usr/bin/kubectl" is not kubectl; write kubectl in its place',
         ),
         (
-            "kubectl taint nodes {node} a=b:NoSchedule",
-            'the verb "taint" is not supported yet; write kubectl patch -p with what it changes under spec.taints',
+            "kubectl taint nodes {node} a=b",
+            '"a=b" is no taint; write KEY=VALUE:NoSchedule, KEY:NoSchedule, KEY:NoSchedule- or KEY-',
         ),
         (
             "kubectl rollout undoo deployment/{deployment} -n {namespace}",

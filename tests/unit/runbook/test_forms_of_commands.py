@@ -103,8 +103,8 @@ PIPED = f"kubectl get events {IN}"
             '1:17: error: the verb "rollout history" is not supported yet; write ku',
         ),
         (
-            "kubectl taint nodes {node} a=b:NoSchedule",
-            '1:9: error: the verb "taint" is not supported yet; write kubectl patch',
+            "kubectl taint nodes {node} a=b:Never",
+            '1:32: error: "Never" is no effect of a taint; write one of NoSchedule, PreferNoSchedule, NoExecute',
         ),
         (
             f"kubectl get pods,svc {IN}",
