@@ -12,6 +12,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
         "lint": runbooks.lint,
         "compile": runbooks.compile_file,
         "simulate": simulating.simulate,
+        "test": simulating.run_tests,
         "facts": runbooks.facts,
         "verbs": runbooks.verbs,
         "sentences": runbooks.sentences,

@@ -23,3 +23,22 @@ def simulate(
     from runmend.cli.simulating import simulate_one
 
     return finish(simulate_one(runbook, scenario.value if scenario else None, as_json=output is Format.JSON))
+
+
+def run_tests(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Directories of runbooks, or runbooks; without any: RUNMEND_RUNBOOKS.", show_default=False),
+    ] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the results to this file too, as JUnit XML.")
+    ] = None,
+    at_once: Annotated[int, typer.Option(min=1, max=64, help="How many cases there are at a time.")] = 6,
+) -> int:
+    """Run what runbooks are expected to do, from the RB_X.test.yaml beside each RB_X.md, in embedded clusters.
+
+    Needs no cluster; touches nothing of yours. 1 where anything comes otherwise.
+    """
+    from runmend.cli.simulating import run_expectations
+
+    return finish(run_expectations(paths or (), junit=junit, at_once=at_once))

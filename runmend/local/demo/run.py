@@ -18,12 +18,12 @@ from runmend.local.demo.broken import (
     CLUSTER,
     SCENARIOS,
     Breaking,
-    DemoFailed,
     Scenario,
     webhook,
 )
 from runmend.local.demo.environment import Environment, environment
 from runmend.local.demo.picture import check_writable, drawn, drawn_on
+from runmend.local.demo.sending import DemoFailed
 from runmend.local.processes import unless_stopped
 from runmend.reports.report import duration
 from runmend.runs.terminal import NAME_WIDTH, Screen, console, follow, link, print_report, print_verdict
