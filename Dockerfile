@@ -19,6 +19,7 @@ ENV PATH=/opt/runmend/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 RUN
 RUN groupadd --gid 1000 runmend && useradd --uid 1000 --gid 1000 --no-create-home --shell /usr/sbin/nologin runmend
 COPY --from=build /opt/runmend /opt/runmend
 COPY runbooks /app/runbooks
+COPY optional-runbooks /app/optional-runbooks
 WORKDIR /app
 USER 1000:1000
 ENTRYPOINT ["runmend"]

@@ -241,7 +241,7 @@ DERIVED: Final = (
         each=True,
     ),
 )
-_CURRENT: Final = frozenset({"current_limit", "current_request"})
+_CURRENT: Final = frozenset({"current_limit", "current_request", "current_maximum", "current_size"})
 BY_NAME: Final = {derived.name: derived for derived in DERIVED}
 
 

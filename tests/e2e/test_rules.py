@@ -8,6 +8,7 @@ from tests.cluster.binaries import find
 from tests.e2e.alert_chain import SHIPPED
 
 TRIED = Path(__file__).with_name("runmend_rules.yaml")
+OPTIONAL = Path(__file__).with_name("optional_rules.yaml")
 
 
 def promtool(*arguments: str | Path) -> str:
@@ -23,6 +24,13 @@ def test_promtool_finds_nothing_wrong_with_the_rules() -> None:
 
 def test_each_alert_fires_on_what_it_is_for_and_on_nothing_else() -> None:
     assert "SUCCESS" in promtool("test", "rules", TRIED)
+
+
+def test_each_alert_of_an_optional_runbook_fires_on_what_it_is_for_and_on_nothing_else() -> None:
+    rules = SHIPPED / "optional-rules.yaml"
+
+    assert "7 rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", rules)
+    assert "SUCCESS" in promtool("test", "rules", OPTIONAL)
 
 
 def test_a_limit_that_is_lost_would_be_noticed(tmp_path: Path) -> None:

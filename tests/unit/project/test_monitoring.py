@@ -55,6 +55,17 @@ def test_no_rule_ships_without_a_runbook() -> None:
     assert sorted(rules()) == ALERTNAMES
 
 
+def test_each_optional_runbook_has_a_rule_that_is_tried_and_no_other_has() -> None:
+    plans = load_directory(ROOT / "optional-runbooks").plans.values()
+    (group,) = shipped("optional-rules.yaml")["groups"]
+    tried = (ROOT / "tests" / "e2e" / "optional_rules.yaml").read_text(encoding="utf-8")
+
+    assert sorted(rule["alert"] for rule in group["rules"]) == sorted(plan.alertname for plan in plans)
+    assert all(f'alertname="{rule["alert"]}"' in tried for rule in group["rules"])
+    named = {word for rule in group["rules"] for word in re.findall(r"RB_\w+", rule["annotations"]["description"])}
+    assert named == {plan.runbook_id for plan in plans}
+
+
 def test_the_route_takes_the_alerts_of_the_runbooks_that_ship_and_no_other() -> None:
     (route,) = shipped("alertmanager.yaml")["route"]["routes"]
 
