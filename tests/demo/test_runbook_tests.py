@@ -22,12 +22,12 @@ def shown(page: str, language: str) -> str:
 
 
 def test_the_shipped_runbooks_do_what_is_expected_of_them(tmp_path: Path) -> None:
-    done = runmend(tmp_path, "test", str(shipped_runbooks()), "--at-once", "8")
+    done = runmend(tmp_path, "test", str(shipped_runbooks()), str(ROOT / "optional-runbooks"), "--at-once", "8")
 
     assert done.returncode == 0, done.stdout + done.stderr
     cases = len(re.findall(r"^✓ ", done.stdout, re.MULTILINE))
     assert cases >= 2 * len(list(shipped_runbooks().glob("*.md")))
-    assert done.stderr == f"{cases} cases, 0 failed\n"
+    assert done.stderr.splitlines()[-1] == f"{cases} cases, 0 failed"
 
 
 def test_what_the_documentation_expects_comes_and_what_does_not_come_is_said(tmp_path: Path) -> None:

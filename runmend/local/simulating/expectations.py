@@ -86,9 +86,13 @@ class Case(Frozen):
     variation: Variation = Variation.BROKEN
     objects: tuple[dict[str, JsonValue], ...] = ()
     then: tuple[dict[str, JsonValue], ...] = ()
-    """Patches of these objects, made once all pods are Ready: each names its object, and what changes."""
+    """Patches of these objects, or of what an embedded cluster has from the beginning, made once all pods are Ready:
+    each names its object, and what changes.
+    """
     until: str = ""
-    """What is waited for before the alert: `ready`, or why a container waits. Empty: `ready` where there are pods."""
+    """What is waited for before the alert: `ready`, why a container waits, or the reason of an object's condition.
+    Empty: `ready` where there are pods.
+    """
     alert: Alert = Alert()
     expect: Expect
 
@@ -120,15 +124,16 @@ class Case(Frozen):
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Case":
-        if bool(self.scenario) is bool(self.objects):
-            raise ValueError("a case has either a scenario or objects")
-        if self.scenario and (self.then or self.until or self.alert.pods_of):
-            raise ValueError("then, until and pods_of are for objects; a scenario brings its own")
-        if self.objects and self.variation is not Variation.BROKEN:
+        own = bool(self.objects or self.then)
+        if bool(self.scenario) is own:
+            raise ValueError("a case has either a scenario, or objects and what becomes of them then")
+        if self.scenario and (self.until or self.alert.pods_of):
+            raise ValueError("until and pods_of are for objects; a scenario brings its own")
+        if own and self.variation is not Variation.BROKEN:
             raise ValueError("a variation is one of a scenario; objects are as they are written")
         if self.scenario and self.variation not in (possible := variations_of(SCENARIOS[self.scenario])):
             raise ValueError(f"{self.scenario} has no variation {self.variation}; write {listed(possible)}")
-        if self.objects and not (self.alert.labels or self.alert.pods_of):
+        if own and not (self.alert.labels or self.alert.pods_of):
             raise ValueError("objects need an alert: its labels, or pods_of")
         return self
 

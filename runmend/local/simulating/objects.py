@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from runmend.core.errors import PermanentError
+from runmend.core.kinds import has_pods
 from runmend.facts.pod import PodFacts
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
@@ -18,6 +19,7 @@ _LOOK_SECONDS: Final = 0.1
 _NOT_FOUND: Final = 404
 _THERE: Final = 409
 _REPLICATED: Final = ("Deployment", "ReplicaSet", "StatefulSet")
+_COUNTED: Final = (*_REPLICATED, "Pod")
 _DEFAULT: Final = "default"
 Manifest = Mapping[str, Any]
 
@@ -89,7 +91,7 @@ class Objects:
         return webhook_of({**labels, **one, **alert.labels} for one in about)
 
     def _namespaces(self) -> list[str]:
-        found = (_namespace_of(each) for each in self._objects)
+        found = (_namespace_of(each) for each in (*self._objects, *self._then))
         return sorted(set(found))
 
     async def _collection(self, manifest: Manifest) -> str:
@@ -110,33 +112,57 @@ class Objects:
         found = [await asyncio.to_thread(self._cluster.pods, each) for each in namespaces]
         return [pod for pods in found for pod in pods if not pod.deleting]
 
+    async def _live(self, manifest: Manifest) -> dict[str, Any]:
+        path = f"{await self._collection(manifest)}/{manifest['metadata']['name']}"
+        return await sent(self._connection, "GET", path)
+
+    async def _has_condition(self, reason: str) -> bool:
+        """Whether a condition of one of the objects has this reason."""
+        for each in self._objects:
+            status = (await self._live(each)).get("status") or {}
+            if any(condition.get("reason") == reason for condition in status.get("conditions") or ()):
+                return True
+        return False
+
+    async def _wanted(self) -> int:
+        """How many pods the objects ask for, as they are by now."""
+        pods: int = sum(each["kind"] == "Pod" for each in self._objects)
+        replicated = [await self._live(each) for each in self._objects if each["kind"] in _REPLICATED]
+        return pods + sum(int(each["spec"].get("replicas", 1)) for each in replicated)
+
     async def _wait(self, until: str) -> None:
-        """Wait until all pods are Ready; or until one waits for a reason, and each that is not Ready has done so."""
-        namespaces, wanted = self._namespaces(), sum(map(_replicas, self._objects))
+        """Wait until something has come.
+
+        Raises:
+            NotMade: it did not.
+        """
+        wanted = await self._wanted()
         pods: list[PodFacts] = []
         seen: set[str] = set()
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
                 while True:
-                    pods = await self._pods(namespaces)
+                    pods = await self._pods(self._namespaces())
                     seen |= {pod.uid for pod in pods if pod.waiting_for(until)}
-                    there = len(pods) >= wanted
-                    if until == READY and there and all(pod.ready for pod in pods):
-                        return
-                    if until != READY and there and seen and all(pod.ready or pod.uid in seen for pod in pods):
+                    if await self._has_come(until, pods, wanted, seen):
                         return
                     await asyncio.sleep(_LOOK_SECONDS)
         except TimeoutError:
             found = "; ".join(pod.in_words for pod in pods) or "there is no pod"
             raise NotMade(f"waited {_WAIT_SECONDS} s until {until}, with {wanted} pods wanted: {found}") from None
 
-
-def _replicas(manifest: Manifest) -> int:
-    if manifest["kind"] not in _REPLICATED:
-        return int(manifest["kind"] == "Pod")
-    spec = manifest.get("spec")
-    replicas = spec.get("replicas", 1) if isinstance(spec, dict) else 1
-    return replicas if isinstance(replicas, int) else 1
+    async def _has_come(self, until: str, pods: Sequence[PodFacts], wanted: int, seen: set[str]) -> bool:
+        """Whether all pods are Ready; or a condition of an object has that reason; or a pod waits for it, and each that
+        is not Ready was `seen` to wait for it.
+        """
+        there = len(pods) >= wanted
+        if until == READY:
+            # Whoever has pods besides has as many as its controller makes.
+            counted = all(not has_pods(each["kind"]) or each["kind"] in _COUNTED for each in self._objects)
+            return there and (len(pods) == wanted or not counted) and all(pod.ready for pod in pods)
+        if there and seen and all(pod.ready or pod.uid in seen for pod in pods):
+            return True
+        return await self._has_condition(until)
 
 
 def _is_of(pod: PodFacts, kind: str, name: str, workloads: Workloads) -> bool:

@@ -1,18 +1,34 @@
 """Which files are expectations of which runbook, and how results are told."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from runmend.alerts.alert import Target
+from runmend.core.modes import Mode
 from runmend.core.outcomes import Outcome
 from runmend.local.shipped import shipped_runbooks
+from runmend.local.simulating.expectations import Expect
 from runmend.local.simulating.junit import as_junit
-from runmend.local.simulating.testing import NothingToTest, Result, find
+from runmend.local.simulating.playing import Ended
+from runmend.local.simulating.testing import NothingToTest, Result, differences, find
+from runmend.plan.messages import RunResult
 from runmend.runbook import load_directory
 from tests.world import SEED
 
+RESULT = RunResult(
+    runbook_id="RB_IMAGEPULL",
+    title="",
+    sha256="",
+    target=Target(cluster="c", namespace="shop", kind="Deployment", name="web"),
+    alerts=(),
+    mode=Mode.AUTO,
+    outcome=Outcome.RESOLVED,
+    summary="it held",
+)
 CASES = "cases: [{name: one, scenario: bad-image, expect: {outcome: resolved}}]\n"
 
 
@@ -91,6 +107,37 @@ def test_a_pipe_is_not_waited_for(directory: Path) -> None:
             "the process read it"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("expect", "ended", "said"),
+    [
+        ({"outcome": "gone", "says": "no pod"}, Ended("gone", "there is no pod"), []),
+        ({"outcome": "gone", "says": "a pod"}, Ended("gone", "no"), ['says: expected "a pod", got "no"']),
+        (
+            {"outcome": "resolved"},
+            Ended("started", "", RESULT.model_copy(update={"runbook_id": "RB_OTHER"})),
+            ["runbook: expected RB_IMAGEPULL, got RB_OTHER, which answered the alert"],
+        ),
+        (
+            {"outcome": "not_needed", "removed": 0, "changes": []},
+            Ended("started", "", RESULT),
+            ["outcome: expected not_needed, got resolved: it held"],
+        ),
+        (
+            {"outcome": "resolved", "steps": {"patch_image": "done"}},
+            Ended("started", "", RESULT.model_copy(update={"failed_step": "patch_image"})),
+            ["step patch_image: expected done, got failed"],
+        ),
+    ],
+)
+def test_what_comes_otherwise_is_said_with_what_was_expected(
+    expect: dict[str, object], ended: Ended, said: list[str], directory: Path
+) -> None:
+    [trial] = find([directory]).trials
+    case = trial.case.model_copy(update={"expect": Expect.model_validate(expect)})
+
+    assert list(differences(replace(trial, case=case), ended)) == said
 
 
 def test_results_are_xml_whatever_stands_in_them() -> None:
