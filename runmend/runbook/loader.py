@@ -139,6 +139,11 @@ class Catalog:
         return self._loaded.plans
 
     @property
+    def places(self) -> Mapping[str, str]:
+        """The file of each plan, by runbook_id: its path within the directory."""
+        return self._loaded.places
+
+    @property
     def problems(self) -> Mapping[str, RunbookError]:
         """What is wrong, by the file's path within the directory; its last good plan may still be among the plans."""
         return self._loaded.problems

@@ -12,9 +12,10 @@ from traceback import format_exception
 
 from runmend.core.settings import PREFIX
 from runmend.local.demo.broken import SCENARIOS
+from runmend.local.demo.matching import scenario_for
 from runmend.local.shipped import shipped_runbooks
 from runmend.runbook.loader import load_directory
-from tests.crash.matrix import AT_ONCE, Row, prepare, run_scenario, scenario_for
+from tests.crash.matrix import AT_ONCE, Row, prepare, run_scenario
 from tests.dev_server import dev_server
 
 

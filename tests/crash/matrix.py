@@ -24,16 +24,13 @@ from temporalio.client import Client, WorkflowHandle
 
 from runmend.alerts.alert import Target
 from runmend.bridge import create_app
-from runmend.core.outcomes import Outcome
 from runmend.core.settings import Settings
 from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
 from runmend.local.demo.broken import SCENARIOS, Breaking, Scenario, webhook
+from runmend.local.hurried import Hurried
 from runmend.local.sandbox import Sandbox
 from runmend.plan.messages import RunResult
-from runmend.plan.plan import Plan
-from runmend.runbook import Catalog
-from runmend.runbook.loader import Loaded
 from runmend.runs.connection import register_search_attributes
 from runmend.runs.converter import data_converter
 from tests.commands import Started, started_command
@@ -55,32 +52,6 @@ _STARTED: Final = (
 )
 Say = Callable[[str], None]
 Handle = WorkflowHandle[Any, Any]
-
-
-class Hurried(Catalog):
-    """Runbooks whose windows last seconds."""
-
-    def _load(self) -> Loaded:
-        loaded = super()._load()
-        for name, plan in loaded.plans.items():
-            loaded.plans[name] = plan.model_copy(update={"window_seconds": WINDOW_SECONDS})
-        return loaded
-
-
-class NoScenario(Exception):
-    """Nothing is known to break for a runbook."""
-
-
-def scenario_for(plan: Plan) -> Scenario:
-    """What is broken for a runbook: of the scenarios of its alerts, the first that it mends, else the first of all.
-
-    Raises:
-        NoScenario: none is of its alerts.
-    """
-    found = [each for each in SCENARIOS.values() if each.expects and each.alertname in plan.alertnames]
-    if not found:
-        raise NoScenario(f"{plan.runbook_id}: no scenario of runmend.local.demo.broken has an alert of its")
-    return next((each for each in found if each.expects is Outcome.RESOLVED), found[0])
 
 
 @dataclass
@@ -118,7 +89,8 @@ def run_scenario(address: str, name: str, directory: Path, at_once: int = AT_ONC
         # What waits in a thread for an embedded cluster must not keep others from beginning.
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(2 * at_once))
         client = await Client.connect(address, data_converter=data_converter)
-        matrix = Matrix(client, SCENARIOS[name], Hurried(directory), asyncio.Semaphore(at_once))
+        catalog = Hurried(directory, window_seconds=WINDOW_SECONDS)
+        matrix = Matrix(client, SCENARIOS[name], catalog, asyncio.Semaphore(at_once))
         return await matrix.every_point((lambda _: None) if quiet else partial(print, flush=True))
 
     return asyncio.run(run())
@@ -137,7 +109,7 @@ class Matrix:
 
     client: Client
     scenario: Scenario
-    catalog: Catalog
+    catalog: Hurried
     slots: asyncio.Semaphore
     _begun: int = 0
 

@@ -4,10 +4,10 @@ from collections import Counter
 
 import pytest
 
+from runmend.local.demo.matching import NoScenario, scenario_for
 from runmend.local.shipped import shipped_runbooks
 from runmend.runbook.loader import load_directory
 from tests.crash.killer import request_of
-from tests.crash.matrix import NoScenario, scenario_for
 from tests.crash.points import Asked, Point, Ran, differences, points_of, polled, unmet
 
 READ, WRITE, LOOK = Asked("undo", "GET web"), Asked("undo", "PATCH web"), Asked("runmend.hold", "GET web")
@@ -121,5 +121,7 @@ def test_each_shipped_runbook_has_something_to_break_that_it_mends() -> None:
 def test_a_runbook_for_which_nothing_is_broken_is_named() -> None:
     [plan, *_] = load_directory(shipped_runbooks()).plans.values()
 
-    with pytest.raises(NoScenario, match=f"{plan.runbook_id}: no scenario"):
+    with pytest.raises(
+        NoScenario, match=f"{plan.runbook_id}: nothing is known to break for Other; choose .*: bad-image, "
+    ):
         scenario_for(plan.model_copy(update={"alertname": "Other", "more_alertnames": ()}))

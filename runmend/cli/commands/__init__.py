@@ -5,12 +5,14 @@ is called, so that --help is quick.
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from runmend.cli.commands import embedded, processes, runbooks, runs
+from runmend.cli.commands import embedded, processes, runbooks, runs, simulating
 
 COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
     "Runbooks": {
         "lint": runbooks.lint,
         "compile": runbooks.compile_file,
+        "simulate": simulating.simulate,
+        "test": simulating.run_tests,
         "facts": runbooks.facts,
         "verbs": runbooks.verbs,
         "sentences": runbooks.sentences,

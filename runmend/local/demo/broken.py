@@ -14,16 +14,15 @@ from hashlib import sha256
 from importlib import resources
 from typing import Any, Final
 
-from urllib3.exceptions import HTTPError
-
 from runmend.alerts.alert import Target
-from runmend.core.errors import PermanentError
+from runmend.core.kinds import kind_of_name
 from runmend.core.outcomes import Outcome
 from runmend.facts.node import NodeFacts
 from runmend.facts.pod import PodFacts
 from runmend.kube.client import FIELD_MANAGER, Cluster
 from runmend.kube.connection import Connection
 from runmend.kube.owners import Workloads
+from runmend.local.demo.sending import DemoFailed, sent
 
 NAMESPACE: Final = "shop"
 NAME: Final = "web"
@@ -36,16 +35,10 @@ _PULLING: Final = "ImagePullBackOff"
 _CRASHING: Final = "CrashLoopBackOff"
 _CREATING: Final = "ContainerCreating"
 _BROKEN_SECONDS: Final = 40
-_REQUEST_SECONDS: Final = 10.0
 _LOOK_SECONDS: Final = 0.1
 _GONE: Final = 404
 _THERE: Final = 409
-_REFUSED: Final = 300
 _NODE: Final = "/api/v1/nodes/{name}"
-
-
-class DemoFailed(PermanentError):
-    """The demo did not come as far as the run."""
 
 
 class OfNode(StrEnum):
@@ -220,6 +213,7 @@ class Breaking:
         cluster: the same.
         namespace: the Deployment's.
         name: the Deployment's.
+        kind: Deployment, or ReplicaSet: one without a Deployment, which no rollout changes.
         seconds: for how long to wait for each thing that the cluster has to arrive at.
     """
 
@@ -230,13 +224,14 @@ class Breaking:
         *,
         namespace: str = NAMESPACE,
         name: str = NAME,
+        kind: str = "Deployment",
         seconds: float = _BROKEN_SECONDS,
     ) -> None:
         self._connection = connection
         self._cluster = cluster
         self._seconds = seconds
-        self._target = Target(cluster=CLUSTER, namespace=namespace, kind="Deployment", name=name)
-        self._deployments = f"/apis/apps/v1/namespaces/{namespace}/deployments"
+        self._target = Target(cluster=CLUSTER, namespace=namespace, kind=kind, name=name)
+        self._deployments = kind_of_name(kind).path.format(namespace=namespace, name="").removesuffix("/")
 
     async def make(self, scenario: Scenario) -> Broken:
         """Make it, break it, and wait until the kubelets tell of it. A Deployment that is there already is replaced,
@@ -274,6 +269,15 @@ class Breaking:
     async def silence(self, node: str) -> None:
         """Let a node not be heard of. Nothing of the embedded cluster writes its status again."""
         await self._says_ready(node, "Unknown", "NodeStatusUnknown")
+
+    async def change(self, target: Target, patch: Mapping[str, Any], manager: str) -> None:
+        """Patch an object as another field manager.
+
+        Raises:
+            DemoFailed: the embedded cluster refused.
+        """
+        path = kind_of_name(target.kind).path.format(namespace=target.namespace, name=target.name)
+        await self._sent("PATCH", f"{path}?fieldManager={manager}", patch)
 
     async def _says_ready(self, node: str, status: str, reason: str) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -318,19 +322,7 @@ class Breaking:
             raise DemoFailed(f"waited {self._seconds} s for the pods of {namespace}/{name} {what}: {seen}") from None
 
     async def _sent(self, method: str, path: str, body: Mapping[str, Any] | None, *, fine: int = 0) -> None:
-        """Send a request; `fine` is the one refusal that changes nothing."""
-        kind = "application/strategic-merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Accept": "application/json"} | ({} if body is None else {"Content-Type": kind})
-        try:
-            answer = await asyncio.to_thread(
-                self._connection.send, method, path, headers, body=body, timeout=_REQUEST_SECONDS
-            )
-        except (HTTPError, OSError) as error:
-            raise DemoFailed(f"the embedded cluster did not answer {method} {path}: {error}") from error
-        if answer.status >= _REFUSED and answer.status != fine:
-            raise DemoFailed(
-                f"the embedded cluster refused {method} {path}: {answer.body[:300].decode(errors='replace')}"
-            )
+        await sent(self._connection, method, path, body, fine=fine)
 
 
 def webhook(broken: Broken, *, cluster: str = CLUSTER, since: datetime | None = None) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from rich.console import Console
 
-from runmend.local.demo.broken import DemoFailed
+from runmend.local.demo.sending import DemoFailed
 from runmend.runs.terminal import CALM
 
 _COLUMNS: Final = 120

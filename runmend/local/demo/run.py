@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 from rich.console import RenderableType
 from rich.padding import Padding
 from rich.table import Table
@@ -19,19 +18,18 @@ from runmend.local.demo.broken import (
     CLUSTER,
     SCENARIOS,
     Breaking,
-    DemoFailed,
     Scenario,
     webhook,
 )
 from runmend.local.demo.environment import Environment, environment
 from runmend.local.demo.picture import check_writable, drawn, drawn_on
+from runmend.local.demo.sending import DemoFailed
 from runmend.local.processes import unless_stopped
 from runmend.reports.report import duration
 from runmend.runs.terminal import NAME_WIDTH, Screen, console, follow, link, print_report, print_verdict
 from runmend.runs.timeline import Progress
 
 INTERRUPTED: Final = 130
-_WEBHOOK_SECONDS: Final = 30
 
 
 async def run_demo(scenario: str, *, real_time: bool, keep: bool, svg: Path | None) -> int:
@@ -91,7 +89,7 @@ class _Demo:
         for name, words, troubled in broken.parts:
             self._print_line("✗" if troubled else "✓", name, words)
         self._heading("Alertmanager's webhook: what the bridge answers")
-        answers = await _answers(env.bridge, webhook(broken))
+        answers = await env.post(webhook(broken))
         for answer in answers:
             about = answer["pod"] if broken.node is None else broken.node.name
             self._print_line("✓" if answer["answer"] == "started" else "✗", about, answer["answer"])
@@ -187,16 +185,3 @@ async def _unless_it_ends(working: asyncio.Task[None], showing: Any) -> Progress
     finally:
         shown.cancel()
         await asyncio.wait([shown])
-
-
-async def _answers(bridge: str, body: dict[str, Any]) -> list[dict[str, Any]]:
-    """Post the webhook as Alertmanager would; the answer for each alert."""
-    try:
-        async with httpx.AsyncClient(trust_env=False, timeout=_WEBHOOK_SECONDS) as sender:
-            answer = await sender.post(f"{bridge}/alerts", json=body)
-    except httpx.HTTPError as error:
-        raise DemoFailed(f"the bridge did not answer: {error}") from error
-    if answer.is_error:
-        raise DemoFailed(f"the bridge answered {answer.status_code}: {answer.text[:300]}")
-    alerts: list[dict[str, Any]] = answer.json()["alerts"]
-    return alerts

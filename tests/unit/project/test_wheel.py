@@ -50,7 +50,7 @@ def test_an_installed_wheel_finds_its_runbooks_in_any_directory(installed: Path,
         check=False,
     )
 
-    names = sorted(path.stem for path in (ROOT / "runbooks").iterdir())
+    names = sorted(path.stem for path in (ROOT / "runbooks").glob("*.md"))
     assert (done.stdout.split(), done.stderr) == ([str(installed / "runmend/shipped_runbooks"), *names], "")
 
 
