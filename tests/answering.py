@@ -1,6 +1,7 @@
 """Servers of the tests on loopback that answer GET as they are told, and remember what they were asked."""
 
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,8 +32,8 @@ class Answering:
 
 
 @contextmanager
-def answering(answer: Callable[[str], Answer]) -> Iterator[Answering]:
-    """A server for as long as the context lasts."""
+def answering(answer: Callable[[str], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Answering]:
+    """A server for as long as the context lasts; with `tls`, of https."""
     this = Answering(answer)
 
     class Handler(BaseHTTPRequestHandler):
@@ -52,6 +53,8 @@ def answering(answer: Callable[[str], Answer]) -> Iterator[Answering]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     this.port = server.server_address[1]
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -17,7 +17,7 @@ from runmend.cli.running import find_plan
 from runmend.core.errors import TemporaryError
 from runmend.core.settings import Settings, prometheus_at
 from runmend.facts.outside import escaped
-from runmend.outside.fetching import NoAnswer
+from runmend.outside.fetching import NoAnswer, trusting
 from runmend.outside.prometheus import Prometheus
 from runmend.reports.report import duration
 from runmend.runs.backtesting import Backtest, backtest
@@ -78,7 +78,11 @@ def _prometheus(settings: Settings, url: str | None, token_file: Path | None) ->
     except ValueError as error:
         raise Misconfigured(f"--prometheus {asked!s:.80}: {error}") from error
     own = settings.prometheus_token_file if asked == settings.prometheus_url else None
-    return Prometheus(asked, token_file=token_file or own, seconds=settings.answer_seconds)
+    try:
+        tls = trusting(settings.answer_ca_file) if settings.answer_ca_file else None
+    except OSError as error:
+        raise Misconfigured(f"RUNMEND_ANSWER_CA_FILE: {settings.answer_ca_file}: {error.strerror}") from error
+    return Prometheus(asked, token_file=token_file or own, seconds=settings.answer_seconds, tls=tls)
 
 
 def _print(out: Console, told: Backtest, runbook: str, since: datetime, step: timedelta, window: int) -> None:

@@ -128,6 +128,9 @@ class Settings(BaseSettings):
     answer_seconds: float = Field(default=5, ge=0.1, le=10, allow_inf_nan=False)
     """How long Prometheus, and a host of `http(…)`, may take for an answer."""
 
+    answer_ca_file: Path | None = None
+    """A PEM file of certificate authorities that these are trusted by, besides the public ones."""
+
     # The registries that the diagnosis asks
     registry_networks: str = ""
     """Networks, separated by commas, in which registries are asked though their addresses are not public."""

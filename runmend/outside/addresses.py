@@ -2,6 +2,7 @@
 
 import ipaddress
 import json
+import ssl
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
@@ -32,11 +33,12 @@ class Addresses:
     Args:
         hosts: `host`, which means its scheme's usual port, or `host:port`.
         seconds: for an answer.
+        tls: whose certificates are trusted. None: those of the public authorities.
     """
 
-    def __init__(self, hosts: Sequence[str], seconds: float) -> None:
+    def __init__(self, hosts: Sequence[str], seconds: float, tls: ssl.SSLContext | None = None) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._fetcher = Fetcher(seconds, _MOST)
+        self._fetcher = Fetcher(seconds, _MOST, tls)
 
     async def get(self, text: str) -> AnswerFacts:
         """What an address answers.

@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Final
 
 import httpx
@@ -31,22 +32,36 @@ class Answered:
     body: bytes
 
 
+def trusting(ca_file: Path | None = None) -> ssl.SSLContext:
+    """Trust in the public authorities, and in those of a PEM file besides.
+
+    Raises:
+        OSError: it cannot be read, or (`ssl.SSLError`) holds no certificate.
+    """
+    tls = httpx.create_ssl_context(trust_env=False)
+    if ca_file is not None:
+        tls.load_verify_locations(cafile=str(ca_file))
+    return tls
+
+
 class Fetcher:
     """Makes requests, each on a connection of its own. Safe to share between threads.
 
     Args:
         seconds: for a whole request: looking up the name, connecting, the answer to its end.
         most: bytes of an answer.
+        tls: whose certificates are trusted. None: those of the public authorities.
     """
 
-    def __init__(self, seconds: float, most: int) -> None:
+    def __init__(self, seconds: float, most: int, tls: ssl.SSLContext | None = None) -> None:
         self._seconds = seconds
         self._most = most
+        self._given = tls
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
-        """The public authorities, which take 70 ms to read."""
-        return httpx.create_ssl_context(trust_env=False)
+        """Read when it is needed: the public authorities take 70 ms."""
+        return self._given or trusting()
 
     async def get(
         self, url: httpx.URL, headers: Mapping[str, str], refused: Callable[[Address], str] | None = None

@@ -2,6 +2,7 @@
 
 import json
 import math
+import ssl
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -39,13 +40,16 @@ class Prometheus:
         url: the address before `/api/v1/query`.
         token_file: the file with the bearer token to send; None: none is sent.
         seconds: for an answer.
+        tls: whose certificates are trusted. None: those of the public authorities.
     """
 
-    def __init__(self, url: str, *, token_file: Path | None = None, seconds: float = 5) -> None:
+    def __init__(
+        self, url: str, *, token_file: Path | None = None, seconds: float = 5, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._url = url.rstrip("/")
         self._token_file = token_file
-        self._fetcher = Fetcher(seconds, _MOST)
-        self._ranges = Fetcher(max(seconds, 60), _MOST_OF_RANGES)
+        self._fetcher = Fetcher(seconds, _MOST, tls)
+        self._ranges = Fetcher(max(seconds, 60), _MOST_OF_RANGES, tls)
 
     async def value(self, query: str) -> float:
         """The one value that a query gives.
