@@ -57,7 +57,14 @@ class Operations:
             info = activity.info()
             author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
             may_change = self._may_change(call.target)
-            return act(self._cluster, strict, author, may_change=may_change, outsiders=self._outsiders)
+            return act(
+                self._cluster,
+                strict,
+                author,
+                may_change=may_change,
+                allowed=self._may_change,
+                outsiders=self._outsiders,
+            )
 
     def _read(self, call: StepCall) -> StepResult:
         step = call.step
