@@ -50,7 +50,10 @@ _GOOD: Final = frozenset({"healthy", "schedulable"})
 _FACTS: Final = StepFacts.model_fields.keys() - {"name"}
 """What may be asked of some earlier step."""
 _NAME: Final = "[A-Za-z_][A-Za-z0-9_-]*"
-_NAMED: Final = r"\"[^\"]*\"|'[^']*'|(?<![\w.])(?:(?P<name>%s)\.)?(?P<fact>[A-Za-z_]\w*)\b(?=(?P<more>\s*[\w(.\[])?)"
+_NAMED: Final = (
+    r"\"(?:\\.|[^\"\\])*\"|'(?:\\.|[^'\\])*'|"
+    r"(?<![\w.])(?:(?P<name>%s)\.)?(?P<fact>[A-Za-z_]\w*)\b(?=(?P<more>\s*[\w(.\[])?)"
+)
 """A text in quotes, or a name and a fact of it; `more` where something is asked of the fact in turn."""
 
 

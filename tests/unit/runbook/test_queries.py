@@ -128,6 +128,15 @@ def test_a_gate_may_ask_for_the_alerts_pod_and_labels() -> None:
     assert plan.steps[-1].gate == '(prometheus(\'up{pod="{pod}",team="{alert.team}"}\') == 1.0)'
 
 
+@pytest.mark.parametrize(
+    "gate", [r'prometheus("up{job=\"healthy\",a=\"x.not_ready\"}") == 1.0', "prometheus('healthy') > 0.5"]
+)
+def test_words_of_a_query_are_no_facts(gate: str) -> None:
+    plan = compiled(("  - action_id: patch_image\n", f"  - action_id: patch_image\n    when: {gate}\n")).plan
+
+    assert plan.steps[-1].gate == f"({gate})"
+
+
 def test_who_reads_a_runbook_is_told_what_is_asked_of_others() -> None:
     plan = compiled(
         (
