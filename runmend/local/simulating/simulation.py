@@ -117,7 +117,11 @@ class _Simulation:
                 screen.remark = "passed over"
                 first = await self._part(Variation.BROKEN, screen)
             self._show_first(first)
-            return [first, *[self._show(await other) for other in others]]
+            parts = [first]
+            for other in others:
+                await asyncio.wait([other])  # awaited itself, it would be cancelled twice
+                parts.append(self._show(other.result()))
+            return parts
         finally:
             for other in others:
                 other.cancel()
