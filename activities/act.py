@@ -13,6 +13,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from activities.beside import Allowed, edit_beside, noted, raise_if_other_kind, risk_of_edit
+from activities.beside import tried as tried_beside
 from activities.gates import skipped
 from activities.removing import go_on
 from activities.removing import tried as removals_tried
@@ -34,7 +36,7 @@ from runmend.kube.answers import Json
 from runmend.kube.client import FIELD_MANAGER, Cluster
 from runmend.kube.managers import manager_of
 from runmend.language.target import TargetNow
-from runmend.language.verbs import changing_of
+from runmend.language.verbs import changing_of, is_beside
 from runmend.language.verbs.containers import EACH
 from runmend.language.verbs.pods import removed
 from runmend.language.verbs.values import placeholders, raise_if_other
@@ -51,7 +53,9 @@ from runmend.reports.target_events import Author
 log = logging.getLogger("runmend.changes")
 
 
-def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -> StepResult:
+def act(
+    cluster: Cluster, call: StepCall, author: Author, *, may_change: bool, allowed: Allowed | None = None
+) -> StepResult:
     """A changing step, whatever its verb.
 
     Args:
@@ -59,6 +63,7 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
         call: the step.
         author: the run, by its original execution run id, as the call has it.
         may_change: whether the target may be changed, by the worker's own settings.
+        allowed: whether another object may be; None: where the target may.
 
     Raises:
         CancelledError: the activity was told to stop before it wrote.
@@ -68,14 +73,21 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     """
     this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic())
     now = TargetNow.look(cluster, call.target)
-    if written := written_before(now, call, author.workflow):
-        return _earlier_try(this, now, written)
+    written = written_before(now, call, author.workflow)
+    if is_beside(call.step.operation):
+        return _beside(this, now, written.note if written else None, allowed or (lambda _: may_change))
+    return _earlier_try(this, now, written) if written else _on_target(this, now, may_change=may_change)
+
+
+def _on_target(this: Try, now: TargetNow, *, may_change: bool) -> StepResult:
+    """A step that changes the target itself, where no earlier try of it has."""
+    cluster, call = this.cluster, this.call
     now.raise_if_lagging()
     if nothing := _nothing_to_do(cluster, now, call):
         return nothing
     item = _changeable(cluster, now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
-    situation = _situation(now, item, call)
+    situation = _situation(now, item, call, this.author)
     if changing.reads:
         situation = replace(situation, more=changing.reads(arguments, cluster, situation))
     made = changing.effect(arguments, situation)
@@ -103,6 +115,32 @@ def act(cluster: Cluster, call: StepCall, author: Author, *, may_change: bool) -
     if removing:
         return go_on(this, replace(situation, item=item), note, removing, arguments)
     return _written(this, now, changes, item)
+
+
+def _beside(this: Try, now: TargetNow, written: ChangeNote | None, allowed: Allowed) -> StepResult:
+    """A step that leaves its target as it is, and edits an object beside it: in the same order."""
+    call = this.call
+    changing, arguments = changing_of(call.step.operation)
+    if changing.beside is None:
+        raise TypeError(f"{call.step.operation.verb} changes its target")
+    if now.item is None or now.gone:
+        raise PreconditionFailed(f"{call.target} no longer exists", reason=GONE)
+    situation = _situation(now, now.item, call, this.author)
+    edit = changing.beside(arguments, this.cluster, situation)
+    raise_if_other_kind(edit, allowed)
+    if done := noted(this, now, edit):
+        return done
+    if written is None:
+        now.raise_if_lagging()
+        if nothing := _nothing_to_do(this.cluster, now, call):
+            return nothing
+        if left := _left(restricted(call) or risk_of_edit(this, edit), call):
+            words, refused = tried_beside(this, edit)
+            said = f"{left.words}; would {edit.how} {edit.object}{words}"
+            return result_of(call, StepStatus.RECOMMENDED, said, (), left.reason).model_copy(
+                update={"refused": refused}
+            )
+    return edit_beside(this, situation, edit, written)
 
 
 def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
@@ -236,7 +274,7 @@ def _earlier_try(this: Try, now: TargetNow, written: Written) -> StepResult:
     changing, arguments = changing_of(call.step.operation)
     lost = reverted(now, changes, written.later)
     if changing.removing and not lost:
-        return go_on(this, _situation(now, item, call), written.note, changing.removing, arguments)
+        return go_on(this, _situation(now, item, call, this.author), written.note, changing.removing, arguments)
     remarks = this.announce(item["metadata"]["uid"], f"changed {in_words(changes)}")
     if lost:
         raise lost
@@ -349,7 +387,7 @@ def _raise_if_paused(now: TargetNow, changes: tuple[Change, ...]) -> None:
         )
 
 
-def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
+def _situation(now: TargetNow, item: Json, call: StepCall, author: Author) -> Situation:
     treated = _treated(now, call, call.step.operation)
     base = placeholders(call.target, call.step.parameters, pod=now.first_pod(call.alerts))
     # Where one container is treated, what is its own may stand anywhere.
@@ -360,6 +398,8 @@ def _situation(now: TargetNow, item: Json, call: StepCall) -> Situation:
         values=known(base, call.values, only),
         treated=treated,
         observed=call.values,
+        operation=call.step.operation,
+        own=f"{author.workflow} {call.run_id} {call.step_id}",
         moment=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
 

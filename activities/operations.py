@@ -49,7 +49,9 @@ class Operations:
             strict = call.model_copy(update={"mode": strictest(call.mode, self._mode_in(call.target.namespace))})
             info = activity.info()
             author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
-            return act(self._cluster, strict, author, may_change=self._may_change(call.target))
+            return act(
+                self._cluster, strict, author, may_change=self._may_change(call.target), allowed=self._may_change
+            )
 
     def _read(self, call: StepCall) -> StepResult:
         step = call.step

@@ -134,6 +134,14 @@ class StubCluster(Cluster):
         """The same, at no time that would be known."""
         return self.read(kind, namespace, name), None
 
+    def create(self, kind: str, namespace: str, body: Json, *, dry_run: bool = False) -> Json:  # noqa: ARG002
+        """Nothing is created here."""
+        raise AssertionError(f"{kind} {namespace}/{body['metadata']['name']} was to be created")
+
+    def apply(self, kind: str, namespace: str, name: str, body: Json, *, dry_run: bool = False) -> Json:  # noqa: ARG002
+        """Nothing is applied here."""
+        raise AssertionError(f"{kind} {namespace}/{name} was to be applied")
+
     def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:  # noqa: ARG002
         """Nothing is deleted here."""
         raise AssertionError(f"{kind} {namespace}/{name} was to be deleted")

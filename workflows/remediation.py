@@ -172,7 +172,7 @@ class Remediation:
         for number, step in enumerate(given.plan.steps, 1):
             await self._step(given, observation, number, step)
             # What an earlier step has changed is verified, whatever a later one says.
-            if not is_last(given.plan, number) or self._changes or self._so_far.uncertain_step:
+            if not is_last(given.plan, number) or self._so_far.wrote or self._so_far.uncertain_step:
                 continue
             if ends := [each for each in of_action(step, self._so_far.steps) if each.status not in _GOES_ON]:
                 outcome = Outcome.NOT_NEEDED if ends[0].status is StepStatus.NOT_NEEDED else Outcome.RECOMMENDED

@@ -204,9 +204,30 @@ class Cluster:
         Returns:
             The object as it was written, or would be.
         """
-        query = {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
+        query = _query(dry_run=dry_run)
         path = self._kinds.kind(kind).path
         return self._requests.write("PATCH", path, _names(kind, namespace, name), query, steps)
+
+    def create(self, kind: str, namespace: str, body: Json, *, dry_run: bool = False) -> Json:
+        """Create an object, which must not be there.
+
+        Raises:
+            AlreadyExists: there is one of its name.
+        """
+        path = self._kinds.kind(kind).path.removesuffix("/{name}")
+        return self._requests.write("POST", path, _within(kind, namespace), _query(dry_run=dry_run), body)
+
+    def apply(self, kind: str, namespace: str, name: str, body: Json, *, dry_run: bool = False) -> Json:
+        """Apply a document by our field manager, on the server's side; with a `resourceVersion` in it only to that
+        version.
+
+        Raises:
+            Conflict: another manager has a field of it, or the object is of another version.
+        """
+        known = self._kinds.kind(kind)
+        whole = {**body, "apiVersion": known.api_version} if known.custom else body
+        names = _names(kind, namespace, name)
+        return self._requests.write("PATCH", known.path, names, _query(dry_run=dry_run), whole)
 
     def delete(self, kind: str, namespace: str, name: str, uid: str, options: Json, *, dry_run: bool = False) -> bool:
         """Delete one object, the one of this uid; False where that is gone already.
@@ -259,6 +280,10 @@ class Cluster:
         except AlreadyExists:
             return False
         return True
+
+
+def _query(*, dry_run: bool) -> dict[str, str]:
+    return {"fieldManager": FIELD_MANAGER} | ({"dryRun": "All"} if dry_run else {})
 
 
 def _delete_options(uid: str, options: Json, *, dry_run: bool) -> Json:

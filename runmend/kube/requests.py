@@ -155,7 +155,7 @@ class Requests:
             quoted[key] = quote(name, safe="")
         headers = {"Accept": accept}
         if body is not None:
-            headers["Content-Type"] = f"application/{'json-patch+json' if method == 'PATCH' else 'json'}"
+            headers["Content-Type"] = _content_type(method, body)
         try:
             answer = self._connection.send(
                 method,
@@ -176,6 +176,13 @@ class Requests:
             subject = f"{method} {' '.join((kind, '/'.join((names or {}).values()))).strip()}"
             raise error_for(status, parsed(answer.body), retry_after, subject)
         return answer
+
+
+def _content_type(method: str, body: Json | list[Json]) -> str:
+    """Of a patch by what it is: a JSON patch is a list, and a document is applied."""
+    if method != "PATCH":
+        return JSON
+    return "application/json-patch+json" if isinstance(body, list) else "application/apply-patch+yaml"
 
 
 def untimed(read: Callable[[Json], T]) -> Callable[[Json, datetime | None], T]:

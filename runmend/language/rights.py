@@ -11,7 +11,8 @@ from typing import Final
 
 from runmend.core.kinds import is_in_no_namespace, kind_of_name
 from runmend.language.needs import Needs, Right, Write
-from runmend.language.verbs import verb_of
+from runmend.language.verbs import is_beside, verb_of
+from runmend.language.verbs.delete import OWNERS_OF_PODS
 from runmend.plan.notes import NOTES
 from runmend.plan.operations import Operation
 
@@ -22,14 +23,15 @@ _DRY_RUN: Final = (
 )
 
 
-OWNERS_OF_PODS: Final = ("Deployment", "StatefulSet", "DaemonSet")
-
-
 def needs_of(operation: Operation) -> Needs:
     """What a command needs besides what each run does: its verb's own, and what it writes of its object."""
     verb = verb_of(operation)
     if verb.reading:
         return Needs(rights=(*verb.needs.rights, *verb.reading.rights(operation)))
+    if verb.needs_of and is_beside(operation):
+        return verb.needs_of(operation)
+    if is_beside(operation):
+        return verb.needs
     if verb.changing is None:
         raise TypeError(f"{verb.words} neither reads nor changes anything")
     # What is done to pods is noted on what owns them.

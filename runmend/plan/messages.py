@@ -12,6 +12,7 @@ from runmend.facts.step import StepFacts
 from runmend.images.pull_failures import Cause
 from runmend.plan.change import Change, named
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
+from runmend.plan.edit import Made
 from runmend.plan.outputs import told
 from runmend.plan.plan import Plan, Step, name_of
 from runmend.plan.reasons import CANCELLED, NO_REASON
@@ -221,6 +222,8 @@ class StepResult(Frozen):
     changes: tuple[Change, ...] = ()
     removed: tuple[Removed, ...] = ()
     """The pods that it took away, which cannot be undone."""
+    made: tuple[Made, ...] = ()
+    """The objects beside the target that it has created, changed or deleted."""
     confirmed: bool | None = None
     """For a reading step: whether what it read confirms the runbook's state; None where that is not its question."""
     facts: dict[str, str | int | bool] = {}
@@ -369,6 +372,16 @@ class RunResult(Frozen):
     def changes(self) -> tuple[Change, ...]:
         """What its steps have changed."""
         return tuple(change for step in self.steps if step.status is StepStatus.DONE for change in step.changes)
+
+    @property
+    def wrote(self) -> bool:
+        """Whether its steps have changed anything, or taken anything away."""
+        return bool(self.changes or self.removed or self.made)
+
+    @property
+    def made(self) -> tuple[Made, ...]:
+        """What the steps have created, changed or deleted beside the target."""
+        return tuple(each for step in self.steps if step.status is StepStatus.DONE for each in step.made)
 
     @property
     def removed(self) -> tuple[Removed, ...]:

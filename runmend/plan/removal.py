@@ -23,8 +23,9 @@ class How(StrEnum):
 
 
 class Removed(Frozen):
-    """A pod that is taken away."""
+    """A pod that is taken away, or another object that is deleted."""
 
+    kind: str = "Pod"
     namespace: str
     name: str
     uid: str

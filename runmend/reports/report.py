@@ -223,7 +223,8 @@ def _stands(result: RunResult) -> Iterator[str]:
         return
     yield from ("", "### What stands", "")
     yield from (f"- {_change(change)}; not proven" for change in result.changes)
-    if not result.changes:
+    yield from (f"- {each.how.done} {plain(str(each))}; not proven" for each in result.made)
+    if not result.wrote:
         yield "- see the remarks" if result.uncertain_step else "- nothing was changed"
     if result.not_done:
         yield from ("", "### What was not done", "")
@@ -241,6 +242,9 @@ def _advice(result: RunResult) -> Iterator[str]:
     if removed := result.removed:
         yield from ("", "### What cannot be undone", "")
         yield f"- {len(removed)} pod{'' if len(removed) == 1 else 's'} taken away: {plain(named(removed))}"
+    if made := result.made:
+        yield from ("", "### What was done beside the target", "", "Nothing of it is taken back by Runmend.")
+        yield from (f"- {each.how.done} {plain(str(each))}" for each in made)
     if result.outcome not in (None, Outcome.REVERTED) and result.reason not in (GONE, DELETING) and result.changes:
         yield from ("", "### How to restore what was there", "", "With it comes back what was wrong before.")
         yield from _command(restore(result.target, result.changes))

@@ -7,7 +7,7 @@ from typing import Final
 from runmend.runbook.actions import Named
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.document import Inline, Item
-from runmend.runbook.shell_words import ShellSyntax, split_commands
+from runmend.runbook.shell_words import ShellSyntax, split_commands, without_documents
 
 MOST_COMMANDS: Final = 20
 _JOINS: Final = re.compile(r"(?:[\s,;.]|and|then|&&|followed by)*", re.IGNORECASE)
@@ -22,6 +22,8 @@ class Written:
 
     text: str
     line: int
+    document: str = ""
+    """What stands between `<<EOF` and `EOF` behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Commands:
     @property
     def text(self) -> str:
         """All of them, for who looks for placeholders."""
-        return "\n".join(command.text for command in self.commands)
+        return "\n".join(f"{command.text}\n{command.document}" for command in self.commands)
 
 
 def read_commands(named: Named, report: Report) -> Commands | None:
@@ -49,7 +51,8 @@ def read_commands(named: Named, report: Report) -> Commands | None:
         return None
     commands: list[Written] = []
     comments: list[tuple[str, int]] = []
-    for text, line in texts:
+    for whole, line in texts:
+        text, documents = without_documents(whole)
         if _OF_YAML.match(text):
             report.error(
                 line,
@@ -62,7 +65,7 @@ def read_commands(named: Named, report: Report) -> Commands | None:
         except ShellSyntax as error:
             report.error(line, error.problem, error.remedy)
             return None
-        commands += (Written(command, line + below) for command, below in found.commands)
+        commands += (Written(command, line + below, documents.get(below, "")) for command, below in found.commands)
         comments += ((comment, line + below) for comment, below in found.comments)
     if len(commands) > MOST_COMMANDS:
         report.error(named.line, f"the action has more than {MOST_COMMANDS} commands", "write several actions")

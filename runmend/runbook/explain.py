@@ -15,7 +15,7 @@ from runmend.facts.expressions import compiled
 from runmend.facts.units import duration_in_words
 from runmend.language.derived import BY_NAME
 from runmend.language.needs import Field
-from runmend.language.verbs import changing_of, verb_of
+from runmend.language.verbs import changing_of, is_beside, verb_of
 from runmend.plan.operations import Operation
 from runmend.plan.plan import PLACEHOLDER, Plan, Step
 
@@ -100,7 +100,9 @@ def _changes(plan: Plan) -> Part:
         if fields:
             undo = "it can be taken back" if changing.undoable else "it cannot be taken back"
             part.say(f"of the {step.operation.kind}: {listed(fields, 'and')}; {undo}", 1)
-        if changing.removing:
+        if is_beside(step.operation):
+            part.say(f"the {step.operation.kind} {step.operation.name}, beside the target; it cannot be taken back", 1)
+        elif changing.removing:
             part.say(f"pods are {changing.removing.how.done}; that cannot be taken back", 1)
         _gates(step, part)
         if step.on_error == "continue":

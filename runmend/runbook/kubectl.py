@@ -3,6 +3,7 @@
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ from runmend.language.verbs.verb import Verb
 from runmend.plan.operations import Operation
 from runmend.runbook.diagnostics import quoted
 from runmend.runbook.flags import behind_flags, sort_words
-from runmend.runbook.shell_words import ShellSyntax, split_words
+from runmend.runbook.shell_words import ShellSyntax, split_words, without_documents
 from runmend.runbook.values import Values
 
 NO_SHELL: Final = "Runmend runs no shell"
@@ -31,6 +32,7 @@ class _Command:
         self.words = words
         self.flags = flags
         self.failed = False
+        self.document = values.document
         self._values = values
 
     def error(self, problem: str, remedy: str) -> None:
@@ -57,8 +59,11 @@ class _Command:
 
 def parse_command(text: str, values: Values) -> Operation | None:
     """Parse one command; None where the report of `values` says why not."""
+    if not values.document:
+        text, documents = without_documents(text)
+        values = replace(values, document=documents.get(0, ""))
     try:
-        words = split_words(text)
+        words = split_words(text.strip())
     except ShellSyntax as error:
         values.error(error.problem, error.remedy, error.where)
         return None
@@ -78,6 +83,10 @@ def parse_command(text: str, values: Values) -> Operation | None:
         return None
     behind = sorted_words.positional[len(verb.words.split()) :]
     command = _Command(tuple(behind), {name: tuple(given) for name, given in sorted_words.flags.items()}, values)
+    if values.document and "--filename" not in command.flags:
+        command.error(
+            "a document stands behind the command, which takes none", "remove it, or write kubectl apply -f -"
+        )
     operation = verb.command(command)
     return None if command.failed else operation
 

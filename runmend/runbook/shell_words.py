@@ -3,8 +3,11 @@
 shlex would give the words without saying which letters were quoted, and a `;` in single quotes is data.
 """
 
+import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from runmend.runbook.placeholders import foreign_at, remedy_for
 
@@ -29,6 +32,11 @@ _SYNTAX = {
     "#": ("starts a comment", "remove it, or put the value in single quotes"),
     "~": ("is expanded to a directory", "remove it, or put the value in single quotes"),
 }
+_HEREDOC: Final = re.compile(
+    r"^[ \t]*(?:cat[ \t]+|(?P<before>(?:\$ )?kubectl\b[^\n<]*?)[ \t]+)<<-?[ \t]*(?P<quote>['\"]?)(?P<word>\w+)"
+    r"(?P=quote)[ \t]*(?:\|[ \t]*(?P<behind>kubectl\b[^\n]*))?\n(?P<body>.*?)\n[ \t]*(?P=word)[ \t]*$",
+    re.DOTALL | re.MULTILINE,
+)
 _NAMES = {"\n": "a line break", "`": "a backtick"}
 _TWO = ("&&", "||", "$(", ">>", "<<")
 _WITHIN_DOUBLE = frozenset('"\\$`')
@@ -71,6 +79,19 @@ class Script:
 
     commands: tuple[tuple[str, int], ...]
     comments: tuple[tuple[str, int], ...]
+
+
+def without_documents(text: str) -> tuple[str, dict[int, str]]:
+    """A text with what stands between `<<EOF` and `EOF` left out, its lines kept; and these documents, by the line of
+    their command. `cat <<EOF | kubectl apply -f -` is the same as `kubectl apply -f - <<EOF`.
+    """
+    documents: dict[int, str] = {}
+
+    def without(found: re.Match[str]) -> str:
+        documents[text.count("\n", 0, found.start())] = textwrap.dedent(found["body"]) + "\n"
+        return (found["before"] or found["behind"]).strip() + "\n" * found[0].count("\n")
+
+    return _HEREDOC.sub(without, text), documents
 
 
 def split_commands(text: str) -> Script:

@@ -74,7 +74,9 @@ def compile_steps(action: Action, report: Report) -> tuple[Step, ...]:
         report.error(
             command.line if command else action.line,
             f"the action {action.action_id} has no command",
-            "add - **command**: `kubectl …`; what you read is what runs",
+            "put the command in backticks behind its colon, or in a code block below it that is indented by two spaces"
+            if command
+            else "add - **command**: `kubectl …`; what you read is what runs",
         )
         return ()
     asked = frozenset(PLACEHOLDER.findall(commands.text))
@@ -169,7 +171,15 @@ def _operations(
     parsed = [
         parse_command(
             each.text,
-            Values(report, each.line, parameters, used, frozenset(calculated), each.text.count("\n") + 1),
+            Values(
+                report,
+                each.line,
+                parameters,
+                used,
+                frozenset(calculated),
+                each.text.count("\n") + 1,
+                each.document,
+            ),
         )
         for each in commands.commands
     ]

@@ -8,6 +8,7 @@ from typing import Final
 from runmend.core.kinds import has_pods
 from runmend.facts.expressions import compiled
 from runmend.language.states import STATES
+from runmend.language.verbs import is_beside
 from runmend.plan.operations import Operation
 from runmend.plan.plan import WORKLOAD_LABELS, Step
 from runmend.runbook.diagnostics import Report, listed, quoted
@@ -25,7 +26,7 @@ def compile_target(header: Header, steps: Iterable[Step], report: Report) -> str
     """The kind of a runbook's target; empty where it is whatever owns the alert's pod."""
     named = [step for step in steps if step.operation.kind]
     # What only reads may look at anything, where something else says what is fixed.
-    changing = [step for step in named if step.changes]
+    changing = [step for step in named if step.changes and not is_beside(step.operation)]
     kinds = [header.target] if header.target else [step.operation.kind for step in changing]
     alone = next((kind for kind in kinds if not has_pods(kind)), "")
     if not (kinds or alone) and any(step.operation.kind == _NODE for step in named):
@@ -39,6 +40,13 @@ def compile_target(header: Header, steps: Iterable[Step], report: Report) -> str
                 "let a runbook fix objects of one kind, and write another one for the other kind",
             )
             break
+    beside = next((step for step in named if is_beside(step.operation)), None)
+    if beside and not has_pods(header.target or alone):
+        report.error(
+            beside.line,
+            f"{beside.action_id} changes another object, and the runbook fixes a {header.target or alone}",
+            "only a runbook that fixes a workload may, because its notes tell a later try what was done",
+        )
     return header.target or alone
 
 

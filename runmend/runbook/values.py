@@ -39,6 +39,8 @@ class Values:
     """The names that the action calculates: numbers, known in a run."""
     lines: int = 1
     """How many lines the command has."""
+    document: str = ""
+    """What stands between `<<EOF` and `EOF` behind the command."""
 
     @cached_property
     def _of_run(self) -> frozenset[str]:

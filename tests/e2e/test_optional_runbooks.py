@@ -60,6 +60,36 @@ silence: [untyped]
 
 - `object.spec.size >= 3`
 """
+CONFIG_RUNBOOK = """---
+runbook_id: RB_CONFIG
+alertname: KubeContainerWaiting
+title: A Configuration Is Missing
+---
+
+## Actions
+
+- **action_id**: `bring_back`
+- **command**:
+
+  ```bash
+  kubectl apply -n {namespace} -f - <<EOF
+  apiVersion: v1
+  kind: ConfigMap
+  metadata:
+    name: web-config
+  data:
+    mode: safe
+  EOF
+  kubectl rollout restart deployment/{deployment} -n {namespace}
+  ```
+
+- **conditions**:
+  - Requires: `namespace`, `deployment` labels
+
+## Success Criteria
+
+- All replicas are available
+"""
 pytestmark = pytest.mark.timeout(600)
 
 
@@ -252,6 +282,15 @@ def large_enough(place: Place) -> None:
     )
 
 
+def without_its_configuration(place: Place) -> None:
+    body = a_deployment("web", images={"app": GOOD}, replicas=1)
+    spec = body["spec"]["template"]["spec"]
+    spec["volumes"] = [{"name": "config", "configMap": {"name": "web-config"}}]
+    spec["containers"][0]["volumeMounts"] = [{"name": "config", "mountPath": "/etc/web"}]
+    place.create("Deployment", body)
+    eventually(lambda: place.namespace.items("events", fieldSelector="reason=FailedMount"))
+
+
 def nothing(_: Place) -> None:
     """It is all well."""
 
@@ -272,6 +311,7 @@ FAULTS = {
         Fault("a claim", "RB_CLAIM_FILLING_UP", PVC, claimed, meanwhile=expand),
         Fault("a claim that cannot", "RB_CLAIM_FILLING_UP", PVC, claimed_for_good, Outcome.STEP_FAILED),
         Fault("a Service", "RB_SERVICE_SELECTOR", "Service", misled),
+        Fault("a configuration", "RB_CONFIG", "Deployment", without_its_configuration),
         Fault("a widget", "RB_WIDGET", WIDGETS, too_small),
         Fault("a widget that is well", "RB_WIDGET", WIDGETS, large_enough, Outcome.NOT_NEEDED),
     )
@@ -286,6 +326,7 @@ def runbooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for each in (ROOT / "optional-runbooks").glob("*.md"):
         shutil.copy(each, folder)
     (folder / "RB_WIDGET.md").write_text(WIDGET_RUNBOOK)
+    (folder / "RB_CONFIG.md").write_text(CONFIG_RUNBOOK)
     return folder
 
 
@@ -426,6 +467,14 @@ def test_a_probe_and_its_image_go_back_to_what_served(ran: dict[str, Ran]) -> No
 
     assert container["image"] == GOOD
     assert "readinessProbe" not in container
+
+
+def test_what_was_applied_beside_the_target_is_told(ran: dict[str, Ran]) -> None:
+    it = ran["a configuration"]
+
+    (made,) = it.result.made
+    assert (made.how, made.kind, made.name) == ("apply", "ConfigMap", "web-config")
+    assert [step.named for step in it.result.steps] == ["bring_back, command 1", "bring_back, command 2"]
 
 
 def test_a_claim_that_may_not_grow_says_so(ran: dict[str, Ran]) -> None:

@@ -3,7 +3,9 @@
 from typing import Any, Final
 
 from runmend.language.verbs import (
+    apply,
     cordon,
+    create_job,
     delete,
     describe,
     drain,
@@ -44,6 +46,8 @@ VERBS: Final[tuple[Verb[Any], ...]] = (
     delete.VERB,
     rollout_restart.VERB,
     scale.VERB,
+    apply.VERB,
+    create_job.VERB,
 )
 BY_WORDS: Final = {verb.words: verb for verb in VERBS}
 
@@ -63,6 +67,14 @@ def changing_of(operation: Operation) -> tuple[Changing[Any], Any]:
     if verb.changing is None:
         raise TypeError(f"{operation.verb} only reads")
     return verb.changing, verb.arguments.model_validate(operation.arguments)
+
+
+def is_beside(operation: Operation) -> bool:
+    """Whether a command changes an object beside the run's target."""
+    changing = verb_of(operation).changing
+    if changing is None or changing.beside is None:
+        return False
+    return operation.verb != delete.VERB.words or operation.kind != "Pod"
 
 
 def reading_of(operation: Operation) -> tuple[Reading[Any], Any]:

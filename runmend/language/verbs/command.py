@@ -44,6 +44,10 @@ class Command(Protocol):
     def flags(self) -> Mapping[str, tuple[str, ...]]:
         """Flag → its values, in their order; `("",)` for one that takes none."""
 
+    @property
+    def document(self) -> str:
+        """What stands between `<<EOF` and `EOF` behind it; empty where nothing does."""
+
     def error(self, problem: str, remedy: str) -> None:
         """Say what is wrong, and what to do."""
 

@@ -17,9 +17,8 @@ REFUSED: Final = {
 INSTEAD: Final = {
     "events": "write kubectl get events",
     "wait": "write kubectl rollout status, or what it waits for as a success criterion",
-    "apply": "a plan holds all that it does, and no file is read later; write kubectl patch -p with what it changes",
     "replace": "a plan holds all that it does, and no file is read later; write kubectl patch -p with what it changes",
-    "create": "nothing is created; write what changes of the object that is there",
+    "create": "write kubectl create job --from=cronjob/NAME, or kubectl apply -f - with what is created",
     "rollout history": "write kubectl get replicaset, or kubectl get controllerrevision",
 }
 """Verb that is not supported → what comes to the same."""

@@ -11,6 +11,7 @@ from runmend.facts.states import State
 from runmend.language.needs import Field, Needs, Right
 from runmend.language.verbs.command import Command, Flag
 from runmend.plan.change import Change, Json
+from runmend.plan.edit import Beside
 from runmend.plan.messages import Affected
 from runmend.plan.operations import Operation
 from runmend.plan.removal import How
@@ -48,6 +49,9 @@ class Situation:
     more: Any = None
     moment: str = ""
     observed: tuple[Value, ...] = ()
+    operation: Operation | None = None
+    own: str = ""
+    """What no other step of any run has: the run's id and the step's."""
 
     def values_of(self, container: str) -> Mapping[str, str]:
         """What placeholders stand for where a container is changed."""
@@ -112,6 +116,8 @@ class Changing(Generic[A]):
     risk: Risk = Risk.BY_FIELDS
     repeatable: bool = False
     """Whether an object that is already so is as good as one that was changed: a step that finds it so is done."""
+    beside: Callable[[A, "Cluster", Situation], Beside] | None = None
+    """What it does to an object beside the run's target, which it leaves as it is; it may read what that needs."""
     images: Callable[[A], tuple[tuple[str, str], ...]] | None = None
     """Container → image that it would write, `{container}` for each that is treated."""
     example: Example | None = None
@@ -186,5 +192,7 @@ class Verb(Generic[A]):
     """None for a verb that only reads."""
     reading: Reading[A] | None = None
     """None for a verb that changes something."""
+    needs_of: Callable[[Operation], Needs] | None = None
+    """The same where it depends on the command."""
     needs: Needs = field(default_factory=Needs)
     """What it needs in RBAC besides what each run does; what it reads and writes follows from the two above."""

@@ -6,6 +6,7 @@ Changes nothing, and starts nothing.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from activities.act import act, reverted, written_before
 from activities.verification import settling
@@ -151,7 +152,8 @@ class _Steps:
         try:
             if earlier := self._written_before(now, call):
                 return f"{named}: {earlier}", False
-            result = act(self.cluster, trying, author, may_change=may_change(self.settings, call.target))
+            allowed = partial(may_change, self.settings)
+            result = act(self.cluster, trying, author, may_change=allowed(call.target), allowed=allowed)
         except (*_ENDINGS, NotYet, Forbidden, Invalid, NotFound) as error:
             return _ending(named, error)
         if result.refused and call.mode is not Mode.RECOMMEND and result.reason == BY_MODE:

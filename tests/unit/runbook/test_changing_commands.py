@@ -66,7 +66,7 @@ def test_the_spellings_of_one_command_are_one_operation(command: str, arguments:
         ("set env deployment/{deployment} 1A=1 -n {namespace}", "is no name of a variable"),
         ("set env deployment/{deployment} {container}=1 -n {namespace}", "the placeholder {container} stands in"),
         ("set env deployment/{deployment} A=1 A- -n {namespace}", "the command sets and takes away"),
-        ("set env deployment/{deployment} --from=secret/a -n {namespace}", "unknown flag"),
+        ("set env deployment/{deployment} --from=secret/a -n {namespace}", "--from is not a flag of"),
         ("set env deployment/{deployment} A=1 -c 'a*' -n {namespace}", "is a pattern"),
         ("set env deployment/{deployment} A=1 -c App -n {namespace}", "a container's name"),
         ("set resources deployment/{deployment} -n {namespace}", "sets neither limits nor requests"),
