@@ -82,6 +82,18 @@ def test_a_runbook_that_changes_what_is_healthy_is_told_so(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == [tmp_path / "ours.md"]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_simulation_that_starts_no_run_has_shown_nothing(tmp_path: Path) -> None:
+    (tmp_path / "ours.md").write_text(ALWAYS.replace("`namespace`, `pod`", "`team_of_claims`"), encoding="utf-8")
+
+    done = runmend(tmp_path, "simulate", "ours.md", "--scenario", "bad-credentials")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    why = "the label team_of_claims is missing; RB_OURS requires it"
+    assert f"  ✗ expected: a run is started; it came to: unrouted: {why}\n" in done.stdout
+
+
 def test_a_runbook_for_which_nothing_is_known_to_break_needs_a_scenario(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
