@@ -41,6 +41,7 @@ from runmend.language.verbs.containers import EACH
 from runmend.language.verbs.pods import removed
 from runmend.language.verbs.values import placeholders, raise_if_other
 from runmend.language.verbs.verb import Removing, Situation
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.change import TEMPLATE, Change, as_admitted, differences, in_words, lasting, shown, stands, value_at
 from runmend.plan.messages import Affected, StepCall, StepResult, StepStatus
 from runmend.plan.notes import ChangeNote, notes_in
@@ -54,7 +55,13 @@ log = logging.getLogger("runmend.changes")
 
 
 def act(
-    cluster: Cluster, call: StepCall, author: Author, *, may_change: bool, allowed: Allowed | None = None
+    cluster: Cluster,
+    call: StepCall,
+    author: Author,
+    *,
+    may_change: bool,
+    allowed: Allowed | None = None,
+    outsiders: Outsiders = NOBODY,
 ) -> StepResult:
     """A changing step, whatever its verb.
 
@@ -64,6 +71,7 @@ def act(
         author: the run, by its original execution run id, as the call has it.
         may_change: whether the target may be changed, by the worker's own settings.
         allowed: whether another object may be; None: where the target may.
+        outsiders: who is asked besides Kubernetes.
 
     Raises:
         CancelledError: the activity was told to stop before it wrote.
@@ -71,7 +79,7 @@ def act(
         Reverted: an earlier try of this step wrote, and somebody has put the old value back.
         Conflict: the object changed since it was read; the next try reads it anew.
     """
-    this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic())
+    this = Try(cluster, call, author, may_change and call.mode is not Mode.RECOMMEND, time.monotonic(), outsiders)
     now = TargetNow.look(cluster, call.target)
     written = written_before(now, call, author.workflow)
     if is_beside(call.step.operation):
@@ -83,7 +91,7 @@ def _on_target(this: Try, now: TargetNow, *, may_change: bool) -> StepResult:
     """A step that changes the target itself, where no earlier try of it has."""
     cluster, call = this.cluster, this.call
     now.raise_if_lagging()
-    if nothing := _nothing_to_do(cluster, now, call):
+    if nothing := _nothing_to_do(this, now):
         return nothing
     item = _changeable(cluster, now, call, may_change=may_change)
     changing, arguments = changing_of(call.step.operation)
@@ -132,7 +140,7 @@ def _beside(this: Try, now: TargetNow, written: ChangeNote | None, allowed: Allo
         return done
     if written is None:
         now.raise_if_lagging()
-        if nothing := _nothing_to_do(this.cluster, now, call):
+        if nothing := _nothing_to_do(this, now):
             return nothing
         if left := _left(restricted(call) or risk_of_edit(this, edit), call):
             words, refused = tried_beside(this, edit)
@@ -143,15 +151,16 @@ def _beside(this: Try, now: TargetNow, written: ChangeNote | None, allowed: Allo
     return edit_beside(this, situation, edit, written)
 
 
-def _nothing_to_do(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
+def _nothing_to_do(this: Try, now: TargetNow) -> StepResult | None:
     """The result where the problem is gone, or the step's gate does not hold: of an action that has changed something
     already neither is asked.
     """
+    call = this.call
     if call.step.begun:
         return None
     if gone := now.problem_gone(call.state, call.alerts):
         return result_of(call, StepStatus.NOT_NEEDED, gone.words, reason=gone.reason)
-    return skipped(cluster, now, call)
+    return skipped(this.cluster, now, call, this.outsiders)
 
 
 def _would(call: StepCall, changes: tuple[Change, ...], pods: tuple[Json, ...], removing: Removing[Any] | None) -> str:

@@ -16,11 +16,12 @@ from runmend.language.besides import Besides
 from runmend.language.states import STATES
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import EVENT_TYPES
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.reasons import PROBLEM_GONE
 
 
-def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | None:
+def skipped(cluster: Cluster, now: TargetNow, call: StepCall, outsiders: Outsiders = NOBODY) -> StepResult | None:
     """The step's result where the problem is gone, or where its gate does not hold, or cannot be told; None where the
     step runs.
 
@@ -34,7 +35,7 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall) -> StepResult | No
     asked = [*(each for each in (problem, gate) if each), *(expression for _, expression in conditions)]
     if not asked:
         return None
-    snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before)
+    snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before, outsiders)
     if problem and (gone := problem_gone(problem.judge(snapshot))):
         return StepResult(
             action_id=step.action_id, part=step.part, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE
@@ -76,18 +77,24 @@ def snapshot_of(
     state: str | None,
     asked: Sequence[Expression],
     before: Mapping[str, StepFacts],
+    outsiders: Outsiders = NOBODY,
 ) -> Snapshot:
     """What expressions are asked about: the target as it is, the alert's pod where it is still there, its container,
     and of its node and the like what they name.
 
     Of several alerts it is the first whose pod is there; the container is the one that it names, else the first that
-    waits in the runbook's state. `before` is what the earlier steps came to, read and changed.
+    waits in the runbook's state. `before` is what the earlier steps came to, read and changed, `outsiders` who is asked
+    besides Kubernetes.
     """
     pod = now.workloads.pod(now.first_pod(alerts))
     alert = next((alert for alert in alerts if pod and alert.pod == pod.name), next(iter(alerts), None))
     affected = now.affected(state) if state else ()
     named = (alert.container if alert else "") or next((one.container for one in affected), "")
-    besides = Besides.read(cluster, now, asked, now.node_of(pod))
+    node = now.node_of(pod)
+    known = {"pod": pod.name if pod else "", "container": named, "node": node}
+    names = {name: each for name, each in known.items() if each}
+    first = (alert, *(each for each in alerts if each is not alert)) if alert else ()
+    besides = Besides.read(cluster, now, asked, node, outsiders, first, names)
     pods = besides.measured(now.pods)
     pod = next(iter(besides.measured((pod,))), None) if pod else None
     container = next((c for c in (pod.containers if pod else ()) if c.name == named), None)
@@ -105,6 +112,8 @@ def snapshot_of(
         node=besides.node,
         alert=alert.labels if alert else None,
         unknown={**besides.unknown, **unknown},
+        outside=besides.outside.told,
+        alert_fires=besides.outside.alert_fires,
         events=events,
         states=STATES,
         steps=before,

@@ -20,6 +20,7 @@ from runmend.facts.moved import MovedFacts
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
 from runmend.language.verdicts import Live, broken, judge
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.criteria import Criterion, Status, Verdict
 from runmend.plan.messages import CheckCall, Checked
 
@@ -34,10 +35,12 @@ class Holder:
     Args:
         cluster: where the target is.
         seconds: from one look to the next.
+        outsiders: who is asked besides Kubernetes.
     """
 
-    def __init__(self, cluster: Cluster, seconds: int) -> None:
+    def __init__(self, cluster: Cluster, seconds: int, outsiders: Outsiders = NOBODY) -> None:
         self._cluster = cluster
+        self._outsiders = outsiders
         self._every = timedelta(seconds=seconds)
         self._again = (min(AGAIN, seconds),)
 
@@ -72,7 +75,7 @@ class Holder:
         now = TargetNow.look(self._cluster, call.target)
         pods = tuple(pod.if_heard_of for pod in now.workloads.pods_of(call.target))
         uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
-        besides = besides_of(self._cluster, now, call.criteria)
+        besides = besides_of(self._cluster, now, call.criteria, self._outsiders, call.alerts)
         pods = besides.measured(pods)
         pods = tuple(pod for pod in pods if pod.running or pod.uid in call.watermark.pods)
         events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)

@@ -12,6 +12,7 @@ from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
 from runmend.language.derived import values_of
 from runmend.language.target import MOST_NAMED, Gone, TargetNow
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.messages import UNTOLD, Observation, ObserveCall
 from runmend.plan.reasons import OWNER
 from runmend.plan.values import Value
@@ -20,8 +21,9 @@ from runmend.plan.values import Value
 class Observer:
     """Looks at a target before anything is done to it."""
 
-    def __init__(self, cluster: Cluster, registry: Registry) -> None:
+    def __init__(self, cluster: Cluster, registry: Registry, outsiders: Outsiders = NOBODY) -> None:
         self._cluster = cluster
+        self._outsiders = outsiders
         self._registry = registry
 
     @activity.defn(name="runmend.observe", no_thread_cancel_exception=True)
@@ -36,7 +38,8 @@ class Observer:
             judged = None
             if call.plan.problem_expression and not gone:
                 problem = compiled(call.plan.problem_expression)
-                judged = problem.judge(snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {}))
+                snapshot = snapshot_of(self._cluster, now, call.alerts, call.plan.state, [problem], {}, self._outsiders)
+                judged = problem.judge(snapshot)
                 if words := problem_gone(judged):
                     gone = Gone(words)
             if call.plan.target and call.plan.target != call.target.kind:

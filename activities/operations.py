@@ -15,6 +15,7 @@ from runmend.core.errors import PreconditionFailed
 from runmend.core.modes import Mode, strictest
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.reasons import OWNER
 from runmend.reports.target_events import Author
@@ -30,12 +31,18 @@ class Operations:
         cluster: where.
         mode_in: the worker's own mode in a namespace: the strictest of it and the run's wins.
         may_change: whether a target may be changed, by the worker's own settings.
+        outsiders: who is asked besides Kubernetes.
     """
 
     def __init__(
-        self, cluster: Cluster, mode_in: Callable[[str], Mode | None], may_change: Callable[[Target], bool]
+        self,
+        cluster: Cluster,
+        mode_in: Callable[[str], Mode | None],
+        may_change: Callable[[Target], bool],
+        outsiders: Outsiders = NOBODY,
     ) -> None:
         self._cluster = cluster
+        self._outsiders = outsiders
         self._mode_in = mode_in
         self._may_change = may_change
 
@@ -49,8 +56,14 @@ class Operations:
             strict = call.model_copy(update={"mode": strictest(call.mode, self._mode_in(call.target.namespace))})
             info = activity.info()
             author = Author(runbook=info.workflow_type or "", workflow=info.workflow_id or "", run=call.run_id)
+            may_change = self._may_change(call.target)
             return act(
-                self._cluster, strict, author, may_change=self._may_change(call.target), allowed=self._may_change
+                self._cluster,
+                strict,
+                author,
+                may_change=may_change,
+                allowed=self._may_change,
+                outsiders=self._outsiders,
             )
 
     def _read(self, call: StepCall) -> StepResult:
@@ -61,7 +74,7 @@ class Operations:
                 reason=f"{OWNER}{call.target.kind}",
             )
         now = TargetNow.read(self._cluster, call.target)
-        if not_run := skipped(self._cluster, now, call):
+        if not_run := skipped(self._cluster, now, call, self._outsiders):
             return not_run
         found = read(
             self._cluster,

@@ -11,6 +11,7 @@ from temporalio.exceptions import CancelledError
 from runmend.core.errors import PreconditionFailed
 from runmend.kube.answers import Json
 from runmend.kube.client import Cluster
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.change import Change
 from runmend.plan.messages import StepCall, StepResult, StepStatus
 from runmend.plan.notes import NOTES, ChangeNote, with_note
@@ -26,6 +27,8 @@ class Try:
     author: Author
     may_write: bool
     began: float
+    outsiders: Outsiders = NOBODY
+    """Who is asked besides Kubernetes."""
 
     @property
     def left_seconds(self) -> float:

@@ -15,6 +15,7 @@ from activities.gates import snapshot_of
 from activities.missing_pods import Lacking, why_no_pods
 from activities.moved import moved
 from activities.serving import SILENT
+from runmend.alerts.alert import Alert
 from runmend.core.errors import Forbidden, NotYet, VerificationFailed
 from runmend.facts.event import EventFacts
 from runmend.facts.expressions import compiled
@@ -34,6 +35,7 @@ from runmend.language.verdicts import (
     unmet,
     waiting_pods,
 )
+from runmend.outside.asking import NOBODY, Outsiders
 from runmend.plan.change import REPLICAS, Change
 from runmend.plan.criteria import Criterion, Status, Verdict, Watermark
 from runmend.plan.messages import CheckCall, Checked, SettleCall, Settled
@@ -46,8 +48,9 @@ NOT_RUNNING = "what was moved does not run"
 class Verifier:
     """Proves that the fix took, and that it held."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, outsiders: Outsiders = NOBODY) -> None:
         self._cluster = cluster
+        self._outsiders = outsiders
 
     @activity.defn(name="runmend.settle", no_thread_cancel_exception=True)
     def settle(self, call: SettleCall) -> Settled:
@@ -59,7 +62,7 @@ class Verifier:
             VerificationFailed: waiting longer cannot help.
         """
         with translated():
-            now, lacking = settling(self._cluster, call)
+            now, lacking = settling(self._cluster, call, self._outsiders)
             if lacking:
                 count_anew(REFUSED)
                 # Quickly at first, because most pods are up within seconds.
@@ -84,7 +87,7 @@ class Verifier:
             pods = now.workloads.pods_of(call.target)
             uids = {pod.uid for pod in pods} | set(call.watermark.pods) | own_uids(now)
             events = events_asked_for(self._cluster, call.criteria, place_of(now), uids)
-            besides = besides_of(self._cluster, now, call.criteria)
+            besides = besides_of(self._cluster, now, call.criteria, self._outsiders, call.alerts)
             pods = besides.measured(pods)
             gone = () if now.has_pods else moved(self._cluster, call.removed)
             live = live_of(now, call.criteria, besides, pods, events, gone)
@@ -102,10 +105,14 @@ class Verifier:
                     delay=again,
                     reason=checked.reason,
                 )
-            return checked if checked.failure or checked.reverted else with_problem(self._cluster, now, call, checked)
+            if checked.failure or checked.reverted:
+                return checked
+            return with_problem(self._cluster, now, call, checked, self._outsiders)
 
 
-def with_problem(cluster: Cluster, now: TargetNow, call: CheckCall, checked: Checked) -> Checked:
+def with_problem(
+    cluster: Cluster, now: TargetNow, call: CheckCall, checked: Checked, outsiders: Outsiders = NOBODY
+) -> Checked:
     """What a check has found, with what became of the problem that the runbook has in its header: a node that was
     drained may be not ready as before.
 
@@ -115,7 +122,7 @@ def with_problem(cluster: Cluster, now: TargetNow, call: CheckCall, checked: Che
         return checked
     alerts = tuple(alert if now.workloads.pod(alert.pod) else alert.without("pod") for alert in call.alerts)
     problem = compiled(call.problem)
-    judged = problem.judge(snapshot_of(cluster, now, alerts, call.state, [problem], {}))
+    judged = problem.judge(snapshot_of(cluster, now, alerts, call.state, [problem], {}, outsiders))
     if judged.holds is None:
         unknown = f"whether the problem is still there cannot be told: {judged.evidence}"
         return checked.model_copy(update={"remarks": (*checked.remarks, unknown)})
@@ -139,10 +146,16 @@ def events_asked_for(
     return tuple(event for event in events if event.type in types or any(sign.matches(event) for sign in signs))
 
 
-def besides_of(cluster: Cluster, now: TargetNow, criteria: tuple[Criterion, ...]) -> Besides:
+def besides_of(
+    cluster: Cluster,
+    now: TargetNow,
+    criteria: tuple[Criterion, ...],
+    outsiders: Outsiders = NOBODY,
+    alerts: tuple[Alert, ...] = (),
+) -> Besides:
     """What the criteria ask for besides the target's pods."""
     expressions = [compiled(criterion.expression) for criterion in criteria if criterion.understood]
-    return Besides.read(cluster, now, expressions, now.node_of(next(iter(now.pods), None)))
+    return Besides.read(cluster, now, expressions, now.node_of(next(iter(now.pods), None)), outsiders, alerts)
 
 
 def live_of(
@@ -164,6 +177,8 @@ def live_of(
         node=besides.node,
         moved=gone,
         unknown=dict(besides.unknown),
+        outside=dict(besides.outside.told),
+        alert_fires=besides.outside.alert_fires,
     )
 
 
@@ -175,7 +190,7 @@ def _settled(now: TargetNow, mark: Watermark) -> str:
     return f"{mark.running} of {len(now.pods)} pods are Running, nothing of an older revision is left"
 
 
-def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | None]:
+def settling(cluster: Cluster, call: SettleCall, outsiders: Outsiders = NOBODY) -> tuple[TargetNow, Lacking | None]:
     """The target, and what it still lacks to have settled (None: nothing), with why where somebody says it.
 
     Raises:
@@ -200,7 +215,7 @@ def settling(cluster: Cluster, call: SettleCall) -> tuple[TargetNow, Lacking | N
     # By name an event is asked for as new, and nothing is new before the target has settled.
     listing = tuple(one for one in call.criteria if one.understood and compiled(one.expression).reads_each("events"))
     events = events_asked_for(cluster, listing, place_of(now), uids)
-    besides = besides_of(cluster, now, call.criteria)
+    besides = besides_of(cluster, now, call.criteria, outsiders, call.alerts)
     gone = () if now.has_pods else moved(cluster, call.removed)
     live = live_of(now, call.criteria, besides, besides.measured(now.pods), events, gone)
     idle = [each.in_words for each in gone if not each.running]

@@ -13,6 +13,7 @@ from typing import Any, Final
 from runmend.cli.language import sentence_rows, verb_row
 from runmend.facts.examples import example_of
 from runmend.facts.expressions import FUNCTIONS, GROUPS
+from runmend.facts.outside import ASKING
 from runmend.facts.schema import MODELS, described
 from runmend.facts.states import State
 from runmend.language.derived import DERIVED, OF_THE_RUN
@@ -196,7 +197,9 @@ TABLES: Final[Mapping[str, Callable[[], Iterator[str]]]] = {
     "groups": lambda: _table(
         ("group", "type", ""), ((code(name), group.type, _cell(group.doc)) for name, group in GROUPS.items())
     ),
-    "functions": lambda: _table(("function", ""), ((code(each.example), _cell(each.doc)) for each in FUNCTIONS)),
+    "functions": lambda: _table(
+        ("function", ""), ((code(each.example), _cell(each.doc)) for each in (*FUNCTIONS, *ASKING))
+    ),
     "states": lambda: _table(
         ("state", "what shows it", "example"),
         ((code(each.name), _cell(each.in_words), example_of_state(each)) for each in STATES.values()),

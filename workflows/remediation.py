@@ -15,6 +15,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 with workflow.unsafe.imports_passed_through():
     from pydantic import ValidationError
 
+    from runmend.alerts.alert import Alert
     from runmend.core.durations import took
     from runmend.core.modes import Mode
     from runmend.core.outcomes import Outcome
@@ -293,6 +294,7 @@ class Remediation:
                 changes=changes,
                 uid=uid,
                 removed=self._so_far.removed,
+                alerts=self._alerts_asked(given),
             ),
             Settled,
             Outcome.VERIFICATION_FAILED,
@@ -309,11 +311,12 @@ class Remediation:
             changes=changes,
             watermark=settled.watermark,
             removed=self._so_far.removed,
+            alerts=self._alerts_asked(given),
         )
         await self._window(plan, call)
         self._show_now(current_details.checking(plan))
         problem = plan.problem_expression
-        asked = {"problem": problem, "alerts": given.with_labels(self._kept.alerts, [problem])} if problem else {}
+        asked = {"problem": problem, "alerts": self._alerts_asked(given)} if problem else {}
         checked: Checked = await perform(
             "runmend.check",
             call.model_copy(update=asked),
@@ -328,6 +331,14 @@ class Remediation:
             self._proved(plan, checked.still_there),
             current_details.was_wrong(self._so_far.observation),
         )
+
+    def _alerts_asked(self, given: RunInput) -> tuple[Alert, ...]:
+        """The run's alerts, where the runbook's problem needs them or its criteria ask for them."""
+        problem = given.plan.problem_expression
+        asked = [each for each in (problem, *(one.expression for one in given.plan.criteria)) if each]
+        if not problem and not any("alert" in each for each in asked):
+            return ()
+        return given.with_labels(self._kept.alerts, asked)
 
     async def _window(self, plan: Plan, call: CheckCall) -> None:
         """Let the window pass, and fail at once where something breaks in it."""

@@ -62,11 +62,13 @@ def sentence_rows() -> list[dict[str, Any]]:
 
 def _row(form: Form, example: str) -> dict[str, Any]:
     place: Place = "criterion" if form.may_stand("criterion") else "condition"
-    read = read_sentence(example, place)
+    read = read_sentence(example, place, form.query)
     assert read is not None, example  # noqa: S101  a test holds it
+    where = "criterion or condition" if form.may_stand("condition") and place == "criterion" else place
     return {
         "sentence": example,
-        "place": "criterion or condition" if form.may_stand("condition") and place == "criterion" else place,
+        "query": form.query,
+        "place": f"{where} with a query" if form.query else where,
         "expression": read.expression or _without_expression(read),
         "must": read.must,
         "seconds": read.seconds,

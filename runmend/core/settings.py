@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
@@ -33,6 +34,9 @@ OF_OTHERS: Final = frozenset({"RUNMEND_UID", "RUNMEND_GID"})
 _SAYS_WHEN_EMPTY: Final = frozenset({"namespaces", "kinds"})
 # What Kubernetes puts into a pod for a Service named `runmend-…`, behind the Service's own part of the name.
 _OF_A_SERVICE: Final = r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+
+
+_HOST: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 
 class UnknownSetting(PermanentError):
@@ -112,6 +116,21 @@ class Settings(BaseSettings):
     build_id: str | None = Field(default=None, pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$")
     """As which version of the worker deployment `deployment` the worker polls. None: unversioned."""
 
+    # What else expressions ask
+    prometheus_url: str | None = None
+    """Where Prometheus is, or what answers as it does: the address before `/api/v1/query`. None: nothing is asked of
+    it."""
+    prometheus_token_file: Path | None = None
+    """The file with the bearer token that Prometheus is sent; it is read for each question. None: it is sent none."""
+    http_hosts: str = ""
+    """The hosts that `http(…)` may ask, `host` or `host:port`, separated by commas; empty: none. An address of
+    loopback, of a link or of a cloud's metadata only where it is itself among them."""
+    answer_seconds: float = Field(default=5, ge=0.1, le=10, allow_inf_nan=False)
+    """How long Prometheus, and a host of `http(…)`, may take for an answer."""
+
+    answer_ca_file: Path | None = None
+    """A PEM file of certificate authorities that these are trusted by, besides the public ones."""
+
     # The registries that the diagnosis asks
     registry_networks: str = ""
     """Networks, separated by commas, in which registries are asked though their addresses are not public."""
@@ -125,6 +144,19 @@ class Settings(BaseSettings):
         if self.auto_namespaces and self.mode is not Mode.RECOMMEND:
             raise ValueError("auto_namespaces makes exceptions from the mode recommend; set RUNMEND_MODE=recommend")
         return self
+
+    @field_validator("prometheus_url")
+    @classmethod
+    def _is_an_address(cls, text: str | None) -> str | None:
+        return None if text is None else prometheus_at(text)
+
+    @field_validator("http_hosts")
+    @classmethod
+    def _is_a_list_of_hosts(cls, text: str) -> str:
+        for host in _parted(text):
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host} is not of the form host or host:port")
+        return text
 
     @field_validator("registry_networks")
     @classmethod
@@ -169,6 +201,11 @@ class Settings(BaseSettings):
         """`registry_networks`, parted."""
         return networks_in(self.registry_networks)
 
+    @property
+    def hosts_asked(self) -> tuple[str, ...]:
+        """`http_hosts`, parted."""
+        return tuple(_parted(self.http_hosts))
+
     def may_change(self, namespace: str) -> bool:
         """Whether anything may be changed in a namespace."""
         return namespace != "" and _is_among(namespace, self.namespaces)
@@ -186,6 +223,21 @@ class Settings(BaseSettings):
         says; None: it says nothing.
         """
         return None if namespace and _is_among(namespace, self.auto_namespaces) else self.mode
+
+
+def prometheus_at(text: str) -> str:
+    """The address of a Prometheus, looked at.
+
+    Raises:
+        ValueError: it is none; the message says why.
+    """
+    parts = urlsplit(text)
+    _ = parts.port  # raises where it is none
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is no address of http or https")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("it holds a user, a query or a fragment; a token stands in a file")
+    return text
 
 
 def networks_in(text: str) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -3,19 +3,21 @@
 Called by `facts.expressions`.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from google.protobuf.message import Message
 
+from runmend.facts.outside import ASKING
 from runmend.facts.schema import units
 from runmend.facts.snapshot import first_few
 from runmend.facts.syntax import OPERATIONS, Node
 from runmend.facts.units import duration_in_words, quantity_in_words
 
 _LONGEST_VALUE: Final = 120
-_NAMED: Final = frozenset({"waiting", "terminated"})
+_NAMED: Final = frozenset({"waiting", "terminated", *(asking.name for asking in ASKING)})
 """Functions that read facts and name none."""
 
 
@@ -100,7 +102,7 @@ def _quantified(node: Node, reader: Reader, scope: Mapping[str, Any], value: Any
         if isinstance(found, ValueError) or found is telling:
             label = getattr(plain, "name", "") or _numbered(plain, among, number)
             words = reader.words_of(plain) if isinstance(plain, Message) else ""
-            reasons = ", ".join(_reasons(asked, reader, inner)).replace(f"{variable}.", "")
+            reasons = re.sub(rf"\b{variable}\.", "", ", ".join(_reasons(asked, reader, inner)))
             yield f"{label}: {reasons}" + (f" ({words})" if words else "")
 
 
@@ -158,7 +160,7 @@ def _operates(node: Node) -> bool:
 
 def _leaves(node: Node) -> Iterator[Node]:
     """The facts that a part names: its longest paths, and what is counted of them."""
-    if all(each.kind != "ident" for each in node) and node.function not in _NAMED:
+    if all(each.kind != "ident" and each.function not in _NAMED for each in node):
         return  # a constant
     whole = node.path or node.kind in ("select", "comprehension") or node.kind == "call"
     if whole and not _operates(node) and node.function not in ("!_", "-_", "_?_:_"):

@@ -11,12 +11,14 @@ from functools import cache
 from typing import Final
 
 from runmend.facts.expressions import GROUPS
+from runmend.facts.outside import ASKING
 from runmend.facts.schema import MODELS, Fact, described, facts_of
 
 _NAMED: Final = re.compile(r"`([A-Za-z]+)`")
 _OF_KINDS: Final = {model: name for name, model in MODELS.items()}
 _VALUES: Final = frozenset({"waiting", "running", "terminated"})
 _OF_NUMBERS: Final = {"bytes": "256Mi", "millicores": "500m"}
+_OF_OTHERS: Final = {"bool": "", "duration": " > 5m", "double": " > 0.5", "dyn": " != null"}
 _BEHIND_GROUPS: Final = {"list": "{0}.exists({1}, {1}.", "map": '{0}["look"].'}
 
 
@@ -33,6 +35,10 @@ def _begins() -> Mapping[str, tuple[str, str]]:
             before = _BEHIND_GROUPS.get(shape, "{0}.").format(name, name[0])
             found[group.of] = (before, ")" if shape == "list" else "")
             open_kinds.append(group.of)
+    for asking in ASKING:
+        if asking.of in MODELS:
+            before = f"{asking.example}.exists(s, s." if asking.shape == "list" else f"{asking.example}."
+            found[asking.of] = (before, ")" if asking.shape == "list" else "")
     while open_kinds:
         kind = open_kinds.popleft()
         before, behind = found[kind]
@@ -65,10 +71,8 @@ def _compared(fact: Fact, means: str) -> str:
         return "['Ready'] == 'True'" if named == "True" else ".size() > 0"
     if shape == "list":
         return ".size() > 0"
-    if of == "bool":
-        return ""
-    if of == "duration":
-        return " > 5m"
+    if of in _OF_OTHERS:
+        return _OF_OTHERS[of]
     if of == "int":
         return f" < {_OF_NUMBERS[fact.unit.name]}" if fact.unit else " != null" if shape == "maybe" else " > 1"
     return f" == '{named}'" if named else " != ''"

@@ -21,6 +21,7 @@ from runmend.facts.evidence import Reader, Stopped, explain
 from runmend.facts.literals import Rewritten, TooLong, literals_in, marked, words_for
 from runmend.facts.moved import MovedFacts
 from runmend.facts.object import ObjectFacts
+from runmend.facts.outside import ASKING, Asking, NoQuestion, Question, SampleFacts, placeholders_of
 from runmend.facts.schema import MODELS, PACKAGE, facts_of, message, nullable_durations, pool, units
 from runmend.facts.snapshot import Said, Snapshot
 from runmend.facts.step import OF_ITS_WORK
@@ -103,6 +104,11 @@ GROUPS: Final[Mapping[str, Group]] = MappingProxyType(
             "Node", "the target where it is a node, else the node of the alert's pod; read only where it is named"
         ),
         "alert": Group(_LABELS, 'the labels of the alert whose pod that is: `alert.severity`, `"team" in alert`'),
+        "alert_fires": Group(
+            "bool",
+            "whether the alert fires, or one of the run's alerts, by the series `ALERTS` of Prometheus; cannot be told "
+            "where that has not known the alert within the last day",
+        ),
         "events": Group("Event", "the events about the target's pods", shape="list"),
         "restarted": Group("bool", "whether a container has restarted since the target had settled"),
         "moved": Group(
@@ -135,6 +141,9 @@ FUNCTIONS: Final = (
 )
 
 
+_ASKING: Final = {each.name: each for each in ASKING}
+
+
 class ExpressionError(ValueError):
     """What is wrong with an expression. `line` and `column` count from 1, within the expression; `remedy` may be
     empty.
@@ -160,11 +169,11 @@ _asked: ContextVar[Snapshot] = ContextVar("_asked")
 def _type(name: str) -> cel.Type:
     if name in (_LABELS, _UNTYPED):
         return cel.Type.Map(cel.Type.STRING, cel.Type.STRING if name == _LABELS else cel.Type.DYN)
-    scalar = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "string": cel.Type.STRING}
+    scalar = {"bool": cel.Type.BOOL, "int": cel.Type.INT, "double": cel.Type.DOUBLE, "string": cel.Type.STRING}
     return scalar.get(name) or cel.Type(f"{PACKAGE}.{name}")
 
 
-def _declared(group: Group) -> cel.Type:
+def _declared(group: Group | Asking) -> cel.Type:
     match group.shape:
         case "one":
             return _type(group.of)
@@ -187,8 +196,26 @@ def _environment() -> cel.Env:
             f"{function.on}_{function.name}", cel.Type.BOOL, [*takes, cel.Type.STRING], bool(function.on), answer
         )
         declared.append(cel.FunctionDecl(function.name, [overload]))
+    for asking in ASKING:
+
+        def tell(text: str, asking: Asking = asking) -> Any:  # noqa: ANN401  as declared
+            return _told(asking, text)
+
+        overload = cel.Overload(f"{asking.name}_text", _declared(asking), [cel.Type.STRING], False, tell)
+        declared.append(cel.FunctionDecl(asking.name, [overload]))
     variables = {name: _declared(group) for name, group in GROUPS.items()}
     return cel.NewEnv(descriptor_pool=pool(), variables=variables, functions=declared)
+
+
+def _told(asking: Asking, text: str) -> Any:  # noqa: ANN401  as declared
+    """What was told of a question. What the library makes of an error is that the expression cannot be told."""
+    told = _asked.get().outside.get(Question(asking.name, text))
+    if told is None or told.unknown:
+        raise ValueError(told.unknown if told else "it was not asked")
+    found = asking.found(told)
+    if isinstance(found, tuple):
+        return [message(each) for each in found]
+    return message(found) if isinstance(found, Frozen) else found
 
 
 class Expression:
@@ -259,6 +286,38 @@ class Expression:
                 if node.function == function and node.operands[-1].kind == "const"
             )
         return self._named[function]
+
+    def check_questions(self) -> None:
+        """Look at what it asks of others than Kubernetes.
+
+        Raises:
+            ExpressionError: a question is not written out, or cannot be asked so.
+        """
+        for node in self._tree:
+            if node.function in _ASKING:
+                text = node.operands[-1].constant
+                if not isinstance(text, str):
+                    raise ExpressionError(
+                        f"what {node.function} asks for must be written out",
+                        1,
+                        1,
+                        f"write {_ASKING[node.function].example}",
+                    )
+                try:
+                    placeholders_of(Question(node.function, text))
+                except NoQuestion as error:
+                    raise ExpressionError(str(error), 1, 1, error.remedy) from error
+
+    @cached_property
+    def questions(self) -> frozenset[Question]:
+        """What it asks of others than Kubernetes."""
+        return frozenset(Question(name, text) for name in _ASKING for text in self.named(name))
+
+    def untold(self, snapshot: Snapshot) -> bool:
+        """Whether something that it asks of others than Kubernetes is not known."""
+        told = [snapshot.outside.get(question) for question in self.questions]
+        fires = "alert_fires" in self.groups and snapshot.alert_fires is None
+        return fires or any(each is None or bool(each.unknown) for each in told)
 
     @cached_property
     def facts(self) -> frozenset[str]:
@@ -348,6 +407,8 @@ class _Reader(Reader):
         return asked.ask(self._snapshot, name).words if asked else None
 
     def words_of(self, element: Any, fact: str = "") -> str:  # noqa: ANN401  a message
+        if element.DESCRIPTOR.name == "Sample":
+            return "" if fact else SampleFacts(labels=dict(element.labels), value=element.value).in_words
         if element.DESCRIPTOR.name == "Step":
             return self._snapshot.steps[element.name].beside(fact)
         known = "uid" in element.DESCRIPTOR.fields_by_name and self._objects.get(element.uid)
@@ -358,6 +419,8 @@ def _group(snapshot: Snapshot, name: str, facts: frozenset[str]) -> Any:  # noqa
     if name == "restarted":
         return snapshot.restarted.value
     found = getattr(snapshot, "own" if name in OF_KINDS else name)
+    if name == "alert_fires":
+        return found
     if name in ("alert", "object"):
         return None if found is None else dict(found)
     if name == "events" and found and "new" in facts:
@@ -387,7 +450,9 @@ def compiled(source: str) -> Expression:
         raise ExpressionError(
             f"the expression is of type {found.return_type().name()}, and must be true or false", 1, 1, "compare it"
         )
-    return Expression(source, found)
+    expression = Expression(source, found)
+    expression.check_questions()
+    return expression
 
 
 def _compiled(source: str) -> cel.Expression:
@@ -409,7 +474,7 @@ def _checked(read: Rewritten) -> cel.Expression:
     try:
         return _environment().compile(read.text)
     except (RuntimeError, ValueError, TypeError) as error:  # what the library raises for a text that it cannot read
-        wrong = error_of(str(error), read.text, [*GROUPS, *(function.name for function in FUNCTIONS)])
+        wrong = error_of(str(error), read.text, [*GROUPS, *(function.name for function in FUNCTIONS), *_ASKING])
         raise ExpressionError(str(wrong), wrong.line, read.column(wrong.line, wrong.column), wrong.remedy) from error
 
 
@@ -437,6 +502,8 @@ def error_of(text: str, source: str, known: Sequence[str]) -> ExpressionError:
         what, remedy = f"there is no {name!r}", _nearest(name, known, "there are")
         if name in known:
             what, remedy = f"{name} does not take that many numbers", ""
+    elif "double" in what and "int" in what and "overload" in what:
+        remedy = "a value of Prometheus is compared with a number that has a point: 1.0"
     if name:
         text_of_line = source.split("\n")[line - 1]
         column = max(text_of_line.rfind(name, 0, column + len(name)), 0) + 1
@@ -454,3 +521,5 @@ def reference() -> Iterator[tuple[str, str, str]]:
         yield name, group.type, group.doc
     for function in FUNCTIONS:
         yield function.example, "bool", function.doc
+    for asking in ASKING:
+        yield asking.example, asking.type, asking.doc

@@ -14,7 +14,15 @@ from functools import cache
 from types import MappingProxyType, NoneType, UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from google.protobuf import descriptor_pb2, descriptor_pool, duration_pb2, message_factory, wrappers_pb2
+from google.protobuf import (
+    descriptor_pb2,
+    descriptor_pool,
+    duration_pb2,
+    json_format,
+    message_factory,
+    struct_pb2,
+    wrappers_pb2,
+)
 from google.protobuf.message import Message
 
 from runmend.core.frozen import Frozen
@@ -24,6 +32,7 @@ from runmend.facts.event import EventFacts
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts, Taint
 from runmend.facts.object import Condition, Owner
+from runmend.facts.outside import AnswerFacts, SampleFacts
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.step import StepFacts
 from runmend.facts.target import TargetFacts
@@ -48,6 +57,8 @@ MODELS: Final[Mapping[str, type[Frozen]]] = MappingProxyType(
         "Moved": MovedFacts,
         "Step": StepFacts,
         "Target": TargetFacts,
+        "Sample": SampleFacts,
+        "Answer": AnswerFacts,
     }
 )
 """The kinds of objects by their name in the language, what others are made of first."""
@@ -55,8 +66,13 @@ NO_FACTS: Final = frozenset({"in_words", "told_at"})
 """What a model says besides its facts."""
 ALWAYS: Final = frozenset({"name", "uid"})
 """What an expression is given of an object whatever it reads: by these its evidence names it, and it is compared."""
-_SCALARS: Final = {str: _Field.TYPE_STRING, bool: _Field.TYPE_BOOL, int: _Field.TYPE_INT64}
-_NAMES: Final = {str: "string", bool: "bool", int: "int", timedelta: "duration"}
+_SCALARS: Final = {
+    str: _Field.TYPE_STRING,
+    bool: _Field.TYPE_BOOL,
+    int: _Field.TYPE_INT64,
+    float: _Field.TYPE_DOUBLE,
+}
+_NAMES: Final = {str: "string", bool: "bool", int: "int", float: "double", timedelta: "duration", object: "dyn"}
 _NAME_OF: Final = {model: name for name, model in MODELS.items()}
 
 
@@ -113,8 +129,8 @@ def _fact(name: str, annotation: Any) -> Fact:  # noqa: ANN401  annotations are 
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return Fact(name, arguments[0], unit=arguments[1])
-    if origin is Literal:
-        return Fact(name, str)
+    if annotation is Any or origin is Literal:
+        return Fact(name, str if origin else object)
     if origin in (Union, UnionType):
         (bare,) = (each for each in arguments if each is not NoneType)
         inner = _fact(name, bare)
@@ -131,7 +147,7 @@ def pool() -> descriptor_pool.DescriptorPool:
     """The declarations, as the expression's compiler reads them."""
     made = descriptor_pool.DescriptorPool()
     file = descriptor_pb2.FileDescriptorProto(name="facts.proto", package=PACKAGE, syntax="proto3")
-    for known in (wrappers_pb2, duration_pb2):
+    for known in (wrappers_pb2, duration_pb2, struct_pb2):
         copied = descriptor_pb2.FileDescriptorProto()
         known.DESCRIPTOR.CopyToProto(copied)
         made.Add(copied)
@@ -151,6 +167,8 @@ def _declare(described: descriptor_pb2.DescriptorProto, fact: Fact, number: int)
         kind, type_name = _Field.TYPE_MESSAGE, ".google.protobuf.Int64Value"
     if fact.of is timedelta:
         type_name = ".google.protobuf.Duration"
+    if fact.of is object:  # of JSON
+        type_name = ".google.protobuf.Value"
     if fact.shape == "map":
         entry = described.nested_type.add(name="".join(part.title() for part in fact.name.split("_")) + "Entry")
         entry.options.map_entry = True
@@ -192,6 +210,8 @@ def message(value: Frozen, wanted: frozenset[str] | None = None) -> Message:
             getattr(made, fact.name).extend((message(each, wanted) for each in found) if fact.of in _NAME_OF else found)
         elif fact.of in _NAME_OF:
             getattr(made, fact.name).CopyFrom(message(found, wanted))
+        elif fact.of is object:
+            json_format.ParseDict(found, getattr(made, fact.name))
         elif fact.of is timedelta:
             getattr(made, fact.name).FromTimedelta(found)
         elif fact.shape == "maybe" and fact.of is int:

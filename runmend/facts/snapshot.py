@@ -12,6 +12,7 @@ from runmend.facts.event import EventFacts
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts
+from runmend.facts.outside import Question, Told
 from runmend.facts.pod import ContainerFacts, PodFacts
 from runmend.facts.states import State
 from runmend.facts.step import StepFacts
@@ -58,6 +59,8 @@ class Snapshot:
         states: how each state shows.
         moved: the workloads whose pods the run has taken away.
         steps: an earlier step's name → what it came to, read or changed.
+        outside: what was asked of others than Kubernetes → what came of it.
+        alert_fires: whether one of the run's alerts fires, by Prometheus; None where that is not known.
     """
 
     pods: tuple[PodFacts, ...] = ()
@@ -77,6 +80,8 @@ class Snapshot:
     states: Mapping[str, State] = field(default_factory=lambda: MappingProxyType({}))
     moved: tuple[MovedFacts, ...] = ()
     steps: Mapping[str, StepFacts] = field(default_factory=lambda: MappingProxyType({}))
+    outside: Mapping[Question, Told] = field(default_factory=lambda: MappingProxyType({}))
+    alert_fires: bool | None = None
 
     def _state(self, name: str) -> State:
         """A state of that name; of another name, the one reason that it is then."""

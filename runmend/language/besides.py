@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from runmend.alerts.alert import Alert
 from runmend.core.errors import Forbidden, NotFound, ServerError, Unreachable
 from runmend.facts.expressions import USAGE, Expression
 from runmend.facts.node import NodeFacts
@@ -11,6 +12,8 @@ from runmend.facts.pod import PodFacts, Resources
 from runmend.facts.snapshot import first_few
 from runmend.kube.client import Cluster
 from runmend.language.target import TargetNow
+from runmend.language.verbs.values import placeholders
+from runmend.outside.asking import NOBODY, Outside, Outsiders
 
 _NOT_TOLD = (NotFound, Forbidden, ServerError, Unreachable)
 """What the metrics API may answer without anything being wrong with the API server itself."""
@@ -19,15 +22,25 @@ _NOT_TOLD = (NotFound, Forbidden, ServerError, Unreachable)
 @dataclass(frozen=True, slots=True)
 class Besides:
     """What was read besides a target. `unknown`: group, or `usage`, → why what it holds could not be read; `usage`: pod
-    → container → what it uses.
+    → container → what it uses; `outside`: what was asked of others than Kubernetes.
     """
 
     node: NodeFacts | None = None
     unknown: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     usage: Mapping[str, Mapping[str, Resources]] = field(default_factory=lambda: MappingProxyType({}))
+    outside: Outside = field(default_factory=Outside)
 
     @classmethod
-    def read(cls, cluster: Cluster, now: TargetNow, expressions: Collection[Expression], node: str) -> "Besides":
+    def read(
+        cls,
+        cluster: Cluster,
+        now: TargetNow,
+        expressions: Collection[Expression],
+        node: str,
+        outsiders: Outsiders = NOBODY,
+        alerts: tuple[Alert, ...] = (),
+        names: Mapping[str, str] = MappingProxyType({}),
+    ) -> "Besides":
         """Read what these expressions name.
 
         Args:
@@ -35,13 +48,18 @@ class Besides:
             now: the target.
             expressions: that are to be judged.
             node: the node of the alert's pod; empty where it has none, or is gone.
+            outsiders: who is asked besides Kubernetes.
+            alerts: the run's.
+            names: what is named besides the target (pod, container, node), and may be filled into a question.
         """
         unknown: dict[str, str] = {}
         found = _node(cluster, expressions, node, unknown)
         usage: Mapping[str, Mapping[str, Resources]] = {}
         if any("pods" in expression.usage for expression in expressions):
             usage = _usage_of_pods(cluster, now, unknown)
-        return cls(found, unknown, usage)
+        pods = [pod.name for pod in now.pods] if any("alert_fires" in each.groups for each in expressions) else ()
+        outside = outsiders.ask(expressions, placeholders(now.target, names), alerts, pods)
+        return cls(found, {**unknown, **outside.unknown}, usage, outside)
 
     def measured(self, pods: tuple[PodFacts, ...]) -> tuple[PodFacts, ...]:
         """These pods, with what was read of what their containers use."""

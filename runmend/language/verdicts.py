@@ -10,6 +10,7 @@ from runmend.facts.expressions import Expression, Judged, compiled
 from runmend.facts.moved import MovedFacts
 from runmend.facts.node import NodeFacts
 from runmend.facts.object import ObjectFacts
+from runmend.facts.outside import Question, Told
 from runmend.facts.pod import PodFacts, Resources
 from runmend.facts.snapshot import Snapshot, first_few
 from runmend.facts.workload import WorkloadFacts
@@ -38,6 +39,10 @@ class Live(Frozen):
     moved: tuple[MovedFacts, ...] = ()
     unknown: dict[str, str] = {}
     """Group of facts → why what it holds could not be read."""
+    outside: dict[Question, Told] = {}
+    """What was asked of others than Kubernetes → what came of it."""
+    alert_fires: bool | None = None
+    """Whether one of the run's alerts fires; None where that is not known."""
 
     @property
     def watermark(self) -> Watermark:
@@ -114,8 +119,8 @@ def waiting_pods(states: tuple[str, ...], pods: tuple[PodFacts, ...]) -> list[st
 
 def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
     """One criterion against the watermark and the live state. One that cannot be told has failed: nothing proves it.
-    One that cannot be told for want of what is used alone, which nobody tells, says nothing of the fix: it is
-    unverified.
+    One that cannot be told for want of what is used alone, which nobody tells, or of what others than Kubernetes were
+    asked, says nothing of the fix: it is unverified.
     """
     if not criterion.understood:
         return Verdict(
@@ -139,10 +144,14 @@ def judge(criterion: Criterion, mark: Watermark, live: Live) -> Verdict:
 
 
 def _not_measured(expression: Expression, snapshot: Snapshot, judged: Judged) -> bool:
-    """Whether a verdict is missing for want of what the metrics API tells, and of nothing else: whatever it told, the
-    rest would let it be judged.
+    """Whether a verdict is missing for want of what others than Kubernetes tell, or of what the metrics API tells and
+    of nothing else: whatever that told, the rest would let it be judged.
     """
-    if judged.holds is not None or not expression.usage:
+    if judged.holds is not None:
+        return False
+    if expression.untold(snapshot):
+        return True
+    if not expression.usage:
         return False
     return all(expression.holds(_with_usage(snapshot, used)) is not None for used in _USED)
 
@@ -193,6 +202,8 @@ def _snapshot(mark: Watermark, live: Live) -> tuple[Snapshot, tuple[PodFacts, ..
         node=live.node,
         moved=live.moved,
         unknown=live.unknown,
+        outside=live.outside,
+        alert_fires=live.alert_fires,
         events=live.events,
         counted=mark.events,
         restarts=mark.restarts,

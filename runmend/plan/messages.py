@@ -259,6 +259,8 @@ class SettleCall(Frozen):
     """The target's own uid when it was observed; another of the same name is not what was changed."""
     removed: tuple[Removed, ...] = ()
     """The pods that were taken away: what controls them has to run again."""
+    alerts: tuple[Alert, ...] = ()
+    """The run's, where a criterion may ask for them."""
 
 
 class Settled(Frozen):
@@ -280,7 +282,7 @@ class CheckCall(Frozen):
     problem: str = ""
     """The expression that the runbook has for its problem, which the check asks again; empty where it has none."""
     alerts: tuple[Alert, ...] = ()
-    """By which the problem finds its pod."""
+    """By which the problem finds its pod, and which a criterion may ask for."""
 
 
 class Checked(Frozen):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from runmend.facts.expressions import GROUPS, compiled
+from runmend.facts.literals import Rewritten
 from runmend.facts.snapshot import Snapshot
 from runmend.language.verbs.scale import VERB as SCALE
 from runmend.language.verbs.scale import leaves_no_pod
@@ -13,7 +14,7 @@ from runmend.plan.criteria import Criterion
 from runmend.plan.plan import Step
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 from runmend.runbook.document import Bullets, Code, Document, Inline, Item, Other, Section
-from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression
+from runmend.runbook.expressions import OF_CRITERIA, Readers, check_expression, note_outside
 from runmend.runbook.phrases import DAY, seconds_in
 from runmend.runbook.sentences import nearest, read_sentence, wrong_state
 
@@ -49,17 +50,22 @@ _WHEN = re.compile(r"\b(?:if|when)\b")
 _BEHIND = re.compile(r"(?P<word>for|within) (?P<duration>[A-Za-z0-9 ]{1,60}?)\.?")
 """What may stand behind an expression."""
 _OF_PODS = frozenset({"pods", "pod", "container", "restarted", "events"})
+_QUERY = re.compile(r"query\b", re.IGNORECASE)
 _LONE_WORD = re.compile(r"\w*")
 
 
 @dataclass(frozen=True, slots=True)
 class _Said:
-    """One criterion as it is written; `code` is the expression that it is, `behind` what stands behind that."""
+    """One criterion as it is written; `code` is the expression that it is, `behind` what stands behind that, `query`
+    the query of Prometheus that stands under it, and `at` where.
+    """
 
     text: str
     line: int
     code: str = ""
     behind: str = ""
+    query: str = ""
+    at: int = 0
 
 
 def compile_criteria(
@@ -87,7 +93,12 @@ def refuse_what_no_pod_can_show(criteria: tuple[Criterion, ...], steps: tuple[St
         return
     for criterion in criteria:
         asked = compiled(criterion.expression) if criterion.understood else None
-        if asked and asked.groups <= _OF_PODS and not asked.holds(Snapshot(counted={}, restarts={}, events=())):
+        if (
+            asked
+            and not asked.questions
+            and asked.groups <= _OF_PODS
+            and not asked.holds(Snapshot(counted={}, restarts={}, events=()))
+        ):
             report.error(
                 criterion.line,
                 f"the criterion {quoted(criterion.text)} asks for pods, and {last.named} scales to 0: none is left",
@@ -105,9 +116,11 @@ def window_of(criteria: tuple[Criterion, ...]) -> int:
     return max((criterion.seconds for criterion in criteria if criterion.seconds), default=WINDOW_SECONDS)
 
 
-def criterion_of(text: str, line: int) -> Criterion | None:
-    """Compile one sentence; None where it is not understood. Its times are checked by the caller."""
-    read = read_sentence(text)
+def criterion_of(text: str, line: int, query: str = "") -> Criterion | None:
+    """Compile one sentence, with the query of Prometheus that stands under it; None where it is not understood. Its
+    times are checked by the caller.
+    """
+    read = read_sentence(text, query=query)
     if read is None:
         return None
     return Criterion(
@@ -130,7 +143,7 @@ def _sentences(document: Document, report: Report, *, changes: bool) -> Iterator
             match block:
                 case Bullets():
                     for item in block.items:
-                        said = _code_of(item)
+                        said = _code_of(item) or _queried(item, report)
                         yield said or _sentence(_whole(item), item.line, report, changes=changes)
                 case Inline() if listing or block.plain.endswith(":"):
                     _introduction(block, report, changes=changes)
@@ -160,12 +173,34 @@ def _code_of(item: Item) -> _Said | None:
     return _Said(item.inline.marked, item.line, code, behind)
 
 
+def _queried(item: Item, report: Report) -> _Said | None:
+    """An item with one under it that is `query:` and a query of Prometheus as code."""
+    if len(item.items) != 1 or item.more or item.codes or item.others:
+        return None
+    (under,) = item.items
+    if not _QUERY.match(under.inline.plain):
+        return None
+    spans = [span for span in under.inline.spans if span.text.strip()]
+    alone = not (under.items or under.more or under.codes or under.others)
+    named = "".join(span.text for span in spans[:-1]).strip().lower()
+    if not alone or named not in ("query:", "query") or any(span.code for span in spans[:-1]) or not spans[-1].code:
+        report.error(under.line, "the query is not code", "write it in backticks: - query: `up`")
+        return _Said(item.inline.marked, item.line)
+    return _Said(item.inline.marked, item.line, query=spans[-1].text.strip(), at=under.line)
+
+
 def _sentence(text: str, line: int, report: Report, *, changes: bool) -> _Said:
     """A criterion; refused where it speaks of the others and may turn their meaning."""
-    word = _turn(text)
-    if word and (_REFERS.search(_plain(text)) or _JOINS.search(_plain(text))) and criterion_of(text, line) is None:
+    word = _turn(text) or ""
+    refers = _REFERS.search(_plain(text)) or _JOINS.search(_plain(text))
+    if word and refers and criterion_of(text, line) is None and not _lacks_a_query(text):
         _refuse(f"the criterion {quoted(text)}", word, line, report, changes=changes)
     return _Said(text, line)
+
+
+def _lacks_a_query(text: str) -> bool:
+    """Whether it would be understood with a query under it."""
+    return read_sentence(text, query="up") is not None
 
 
 def _introduction(text: Inline, report: Report, *, changes: bool) -> None:
@@ -206,17 +241,26 @@ def _whole(item: Item) -> str:
 
 
 def _compile(item: _Said, readers: Readers, report: Report) -> Criterion:
-    criterion = _expression(item, readers, report) if item.code else criterion_of(item.text, item.line)
+    criterion = _expression(item, readers, report) if item.code else criterion_of(item.text, item.line, item.query)
     if criterion is None:
         wrong = wrong_state(item.text)
+        remedy = f"states that may stand there are {wrong[1]}" if wrong else nearest(item.text, query=item.query)
+        if not item.query and _lacks_a_query(item.text):
+            remedy = "write the query of Prometheus that it speaks of as an item under it: - query: `up`"
         report.warning(
             Kind.UNVERIFIED,
             item.line,
             f"the criterion {quoted(item.text)} {wrong[0] if wrong else 'is not understood'}, so it will be reported "
             "as unverified",
-            f"states that may stand there are {wrong[1]}" if wrong else nearest(item.text),
+            remedy,
         )
         return Criterion(text=item.text, line=item.line)
+    if item.query:
+        written = Rewritten(item.query, criterion.expression)
+        if not check_expression(criterion.expression, item.at, readers, report, written=written):
+            return Criterion(text=item.text, line=item.line)
+    elif not item.code:
+        note_outside(item.text, item.line, compiled(criterion.expression), report)
     elsewhere = compiled(criterion.expression).groups - readers.groups if criterion.expression else frozenset()
     if elsewhere:  # of an expression it was said
         report.warning(

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     NOT_DIAGNOSED = "not-diagnosed"
     DEFAULT_VALUE = "default-value"
     UNTYPED = "untyped"
+    OUTSIDE = "outside"
 
     @property
     def means(self) -> str:
@@ -72,6 +73,7 @@ _MEANS: Final[Mapping[Kind, str]] = {
     Kind.NOT_DIAGNOSED: "a diagnostic point that is not understood: it is reported as not done",
     Kind.DEFAULT_VALUE: "`{new_limit}` has no calculation, and is given the default",
     Kind.UNTYPED: "a note: an expression reads fields of an object, which have no types",
+    Kind.OUTSIDE: "a note: an expression asks others than Kubernetes, whom the worker's settings have to name",
 }
 
 

@@ -12,6 +12,7 @@ from runmend.core.kinds import has_pods
 from runmend.core.markdown import one_line
 from runmend.core.wording import listed
 from runmend.facts.expressions import compiled
+from runmend.facts.outside import OF_PROMETHEUS
 from runmend.facts.units import duration_in_words
 from runmend.language.derived import BY_NAME
 from runmend.language.needs import Field
@@ -72,6 +73,8 @@ def _reads(plan: Plan) -> Part:
     if "events" in named:
         about = "the target and its pods" if has_pods(plan.target) else "it"
         part.say(f"the events about {about}, because an expression names them")
+    for line in _of_others(plan):
+        part.say(line)
     for diagnostic in plan.diagnosis:
         if diagnostic.query:
             part.say(f"line {diagnostic.line}: {diagnostic.query.verb} {_says(diagnostic.query)}".rstrip())
@@ -81,6 +84,16 @@ def _reads(plan: Plan) -> Part:
             _values(step, part)
             _gates(step, part)
     return part
+
+
+def _of_others(plan: Plan) -> Iterator[str]:
+    """What is asked of others than Kubernetes."""
+    expressions = [compiled(source) for source in plan.expressions]
+    for question in sorted({question for each in expressions for question in each.questions}):
+        whom = "Prometheus" if question.function in OF_PROMETHEUS else "an address"
+        yield f"asked of {whom}: {question.text}"
+    if any("alert_fires" in each.groups for each in expressions):
+        yield "asked of Prometheus: whether the alert fires"
 
 
 def _says(operation: Operation) -> str:

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Final
 
-from runmend.core.kinds import has_pods, is_in_no_namespace
+from runmend.core.kinds import OBJECTS, has_pods, is_in_no_namespace, kind_of_name
 from runmend.facts.expressions import GROUPS, OF_KINDS, Expression, ExpressionError, compiled
 from runmend.facts.literals import Rewritten
+from runmend.facts.outside import OF_PROMETHEUS, placeholders_of
 from runmend.language.states import STATES
+from runmend.plan.plan import BUILT_IN_PLACEHOLDERS
 from runmend.runbook.diagnostics import Kind, Report, listed, quoted
 
 _NEAR: Final = 0.85
@@ -45,12 +47,16 @@ class Readers:
 _OF_OTHERS: Final = "and what the runbook fixes is another kind of object"
 _OF_PODS: Final = frozenset({"pods", "pod", "container", "workload", "restarted"})
 _OF_NODES: Final = frozenset({"node", "moved"})
+_PLACEHOLDERS: Final = BUILT_IN_PLACEHOLDERS - {"selector"} | {kind_of_name(name).singular for name in OBJECTS}
+"""What may be filled into a question: the target, and before it has settled the alert's pod."""
 OF_CRITERIA: Final = Readers(
     "the expression",
-    frozenset({"pods", "workload", "node", "events", "restarted", "object", *OF_KINDS}),
+    frozenset({"pods", "workload", "node", "events", "restarted", "object", "alert_fires", *OF_KINDS}),
     "and a criterion speaks of the target after the change, whose pods are new",
 )
-OF_NODES: Final = replace(OF_CRITERIA.of("Node"), groups=frozenset({"node", "events", "moved", "object"}))
+OF_NODES: Final = replace(
+    OF_CRITERIA.of("Node"), groups=frozenset({"node", "events", "moved", "object", "alert_fires"})
+)
 """Criteria of a runbook that fixes nodes."""
 OF_CONDITIONS: Final = Readers(
     "the expression",
@@ -108,7 +114,11 @@ def check_expression(
             column=column,
         )
         return False
+    if wrong := _wrong_placeholder(expression, readers):
+        report.error(line, f"{readers.what} {quoted(said)} {wrong[0]}", wrong[1], column=column)
+        return False
     _note_near_states(said, line, expression, report)
+    note_outside(said, line, expression, report)
     if "object" in expression.groups:
         report.note(
             Kind.UNTYPED,
@@ -117,6 +127,37 @@ def check_expression(
             "`runmend simulate` shows what it sees; has(object.FIELD) asks whether one is there",
         )
     return True
+
+
+def note_outside(said: str, line: int, expression: Expression, report: Report) -> None:
+    """Say what the worker's settings must name for an expression to be told, where it asks others than Kubernetes."""
+    asked = {question.function for question in expression.questions}
+    of_prometheus = bool(asked & OF_PROMETHEUS) or "alert_fires" in expression.groups
+    for setting, asks in (("RUNMEND_PROMETHEUS_URL", of_prometheus), ("RUNMEND_HTTP_HOSTS", "http" in asked)):
+        if asks:
+            report.note(
+                Kind.OUTSIDE,
+                line,
+                f"{quoted(said)} cannot be told where {setting} of the worker is not set: a gate does not hold then, "
+                "and a criterion is unverified",
+                f"set {setting}: docs/settings.md",
+            )
+
+
+def _wrong_placeholder(expression: Expression, readers: Readers) -> tuple[str, str] | None:
+    """What is wrong with the placeholders of what an expression asks, and what to write."""
+    known = _PLACEHOLDERS - (_OF_PODS if readers.settled else frozenset())
+    for question in sorted(expression.questions):
+        for name in placeholders_of(question):
+            if name in known or name.startswith("alert."):
+                continue
+            of_pod = name in _PLACEHOLDERS
+            why = ", and a criterion speaks of the target after the change, whose pods are new" if of_pod else ""
+            return (
+                f"asks with the placeholder {{{name}}}{why or ', which nothing fills'}",
+                f"write one of {listed(sorted(f'{{{each}}}' for each in known))}, or {{alert.LABEL}}",
+            )
+    return None
 
 
 def _note_near_states(said: str, line: int, expression: Expression, report: Report) -> None:

@@ -6,11 +6,13 @@ Called wherever the compiler reads what must hold. What a row of `runbook.forms`
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from difflib import get_close_matches
 from typing import Final
 
 from runmend.core.names import dns_label
 from runmend.core.quantities import byte_count, millicores
+from runmend.facts.outside import NoQuestion, Question, placeholders_of
 from runmend.facts.states import State
 from runmend.language.states import STATES
 from runmend.runbook.diagnostics import quoted
@@ -44,6 +46,7 @@ _NEVER: Final = frozenset({"does", "do", "doesnt", "never", "must", "should"})
 _WHOLE: Final = "100"
 """What share of a limit is meant where none is named, in percent."""
 _AMOUNT: Final = re.compile(r"(?P<number>[\d.]+) ?(?P<unit>[a-z]*)")
+_URL: Final = re.compile(r"https?://[^\s`<>\"']+", re.IGNORECASE)
 _PRESSURES: Final = {
     "pressure": "node.under_pressure",
     "memorypressure": "node.memory_pressure",
@@ -96,28 +99,28 @@ class Read:
     labels: Labels | None = None
 
 
-def read_sentence(text: str, place: Place = "criterion") -> Read | None:
+def read_sentence(text: str, place: Place = "criterion", query: str = "") -> Read | None:
     """Read a sentence, in Markdown without its bold marks, as it may stand in a place; None where it is not
-    understood.
+    understood. `query` is the one of Prometheus that stands with it.
     """
     words = _IN_WINDOW.sub("", sentence(text))
-    if read := _read(words, text, place, lasting=False):
+    if read := _read(words, text, place, query, lasting=False):
         return read
     if place == "condition":
         return None
     if (found := _FOR.fullmatch(words)) and (seconds := seconds_in(found["duration"])) is not None:
-        read = _read(found["rest"], text, place, lasting=True)
+        read = _read(found["rest"], text, place, query, lasting=True)
         return read and replace(read, must="stay", seconds=seconds)
     if (found := _WITHIN.fullmatch(words)) and (seconds := seconds_in(found["duration"])) is not None:
-        read = _read(found["rest"], text, place, lasting=False)
+        read = _read(found["rest"], text, place, query, lasting=False)
         if read and read.must == "become":
             return replace(read, within=seconds)
     return None
 
 
-def _read(words: str, text: str, place: Place, *, lasting: bool) -> Read | None:
+def _read(words: str, text: str, place: Place, query: str, *, lasting: bool) -> Read | None:
     for pattern, form in _COMPILED:
-        found = pattern.fullmatch(words) if form.may_stand(place) else None
+        found = pattern.fullmatch(words) if form.may_stand(place) and bool(form.query) == bool(query) else None
         if not found or (lasting and not form.may_last):
             continue
         named = {name: each for name, each in found.groupdict().items() if each is not None}
@@ -126,6 +129,8 @@ def _read(words: str, text: str, place: Place, *, lasting: bool) -> Read | None:
             if labels:
                 return Read(form, "", form.must, labels=labels)
             continue
+        if "url" in named:
+            named["url"] = _as_written(named["url"], text)
         values = {name: value for name, each in named.items() if (value := _VALUES[name](each)) is not None}
         if len(values) < len(named):
             continue
@@ -134,6 +139,7 @@ def _read(words: str, text: str, place: Place, *, lasting: bool) -> Read | None:
         for name in pattern.groupindex:
             value = values.get(name, _WHOLE if name == "percent" else "")
             expression = expression.replace(f"{{{name}}}", _as_asked(value) if value and name == "shown" else value)
+        expression = expression.replace("{query}", constant(query))
         leaves = values["state"] if form.leaves and STATES[values["state"]].of_containers else None
         return Read(form, expression, form.must, leaves=leaves, state=values.get("shown"), owner=values.get("owner"))
     return None
@@ -172,6 +178,41 @@ def _amount(words: str, *, processor: bool) -> str | None:
         return str(byte_count(found["number"] + (unit if unit == "k" else unit.capitalize())))
     except ValueError:
         return None
+
+
+def _as_written(url: str, text: str) -> str:
+    """An address as it stands in the text, where its letters are as they were; empty where that cannot be told."""
+    found = {each for each in _URL.findall(text) if each.lower() == url}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _address(url: str) -> str | None:
+    """What an expression has for an address."""
+    try:
+        placeholders_of(Question("http", url))
+    except NoQuestion:
+        return None
+    return constant(url)
+
+
+def constant(text: str) -> str:
+    """A text as an expression writes it."""
+    if '"' in text and "'" not in text and "\\" not in text:
+        return f"'{text}'"
+    escaped = text.translate({ord("\\"): "\\\\", ord('"'): '\\"'})
+    return f'"{escaped}"'
+
+
+def _share(text: str) -> str | None:
+    """A share of all, 1 for 100 percent; None where it is more."""
+    share = Decimal(text) / 100
+    return str(float(share)) if share <= 1 else None
+
+
+def _level(words: str) -> str | None:
+    """A level of a query's value, times in seconds."""
+    found = _AMOUNT.fullmatch(words)
+    return str(float(Decimal(found["number"]) / (1000 if found["unit"].startswith("m") else 1))) if found else None
 
 
 def _number(text: str) -> str | None:
@@ -217,6 +258,10 @@ _VALUES: Final[dict[str, Callable[[str], str | None]]] = {
     "bytes": lambda words: _amount(words, processor=False),
     "millicores": lambda words: _amount(words, processor=True),
     "owner": OWNERS.get,
+    "url": _address,
+    "http_status": str,
+    "share": _share,
+    "level": _level,
     "phase": str.capitalize,
     "past": str.capitalize,
     "or_more": _number,
@@ -268,8 +313,9 @@ def wrong_state(text: str, place: Place = "criterion") -> tuple[str, str] | None
     return None
 
 
-def nearest(text: str, place: Place = "criterion") -> str:
+def nearest(text: str, place: Place = "criterion", query: str = "") -> str:
     """What to write instead of a sentence that is not understood: the example that is most like it, where one is."""
-    examples = {example.lower(): example for form in FORMS if form.may_stand(place) for example in form.examples}
+    forms = [form for form in FORMS if form.may_stand(place) and bool(form.query) == bool(query)]
+    examples = {example.lower(): example for form in forms for example in form.examples}
     near = next(iter(get_close_matches(sentence(text), examples, 1)), None)
     return f'did you mean "{examples[near]}"?' if near else "`runmend sentences` lists what is understood"

@@ -28,6 +28,10 @@ from runmend.core.telemetry import log_to, serve_metrics
 from runmend.core.telemetry.attempts import AttemptMetrics
 from runmend.images.registry import Registry
 from runmend.kube.client import Cluster
+from runmend.outside.addresses import Addresses
+from runmend.outside.asking import Outsiders
+from runmend.outside.fetching import trusting
+from runmend.outside.prometheus import Prometheus
 from runmend.runs.connection import (
     NoTemporal,
     connect,
@@ -57,7 +61,7 @@ run's processor time; every workflow test runs in it, so that what would trip it
 
 
 class WrongAuthorities(PermanentError):
-    """RUNMEND_REGISTRY_CA_FILE cannot be used."""
+    """A file of certificate authorities cannot be used."""
 
 
 def registry_for(settings: Settings) -> Registry:
@@ -78,6 +82,26 @@ def registry_for(settings: Settings) -> Registry:
         raise WrongAuthorities(
             f"RUNMEND_REGISTRY_CA_FILE: {settings.registry_ca_file} cannot be used: {error.strerror}"
         ) from error
+
+
+def outsiders_for(settings: Settings) -> Outsiders:
+    """Whom expressions may ask besides Kubernetes, as the settings say.
+
+    Raises:
+        WrongAuthorities: the file of certificate authorities cannot be read, or holds none.
+    """
+    url, token, seconds = settings.prometheus_url, settings.prometheus_token_file, settings.answer_seconds
+    tls = None
+    if settings.answer_ca_file is not None:
+        try:
+            check_small(settings.answer_ca_file, AUTHORITIES_MAX)
+            tls = trusting(settings.answer_ca_file)
+        except OSError as error:
+            raise WrongAuthorities(
+                f"RUNMEND_ANSWER_CA_FILE: {settings.answer_ca_file} cannot be used: {error.strerror}"
+            ) from error
+    prometheus = Prometheus(url, token_file=token, seconds=seconds, tls=tls) if url else None
+    return Outsiders(prometheus, Addresses(settings.hosts_asked, seconds, tls))
 
 
 def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
@@ -115,18 +139,20 @@ def build_worker(
 
     Raises:
         WrongPlanKeys: the file of keys cannot be used.
+        WrongAuthorities: a file of certificate authorities cannot be used.
     """
     registry = registry or registry_for(settings)
-    verifier, allowed = Verifier(cluster), partial(may_change, settings)
+    outsiders = outsiders_for(settings)
+    verifier, allowed = Verifier(cluster, outsiders), partial(may_change, settings)
     return Worker(
         client,
         task_queue=settings.task_queue,
         workflows=[Remediation],
         activities=[
-            Observer(cluster, registry).observe,
-            Operations(cluster, settings.mode_in, allowed).perform,
+            Observer(cluster, registry, outsiders).observe,
+            Operations(cluster, settings.mode_in, allowed, outsiders).perform,
             verifier.settle,
-            Holder(cluster, settings.look_seconds).hold,
+            Holder(cluster, settings.look_seconds, outsiders).hold,
             verifier.check,
             Reporter(cluster, settings.mode_in, allowed).report,
         ],

@@ -6,6 +6,7 @@ import pytest
 
 from runmend.cli.main import run
 from runmend.facts.expressions import FUNCTIONS, GROUPS, compiled
+from runmend.facts.outside import ASKING
 from runmend.facts.schema import MODELS, facts_of
 from runmend.language.states import STATES
 from runmend.language.verbs import VERBS
@@ -18,7 +19,8 @@ def test_every_group_function_state_and_fact_is_listed(capsys: pytest.CaptureFix
 
     first = [line.split()[0] for line in lines if line.startswith("  ")]
     facts = [fact.name for model in MODELS.values() for fact in facts_of(model)]
-    assert first == [*GROUPS, *(function.example for function in FUNCTIONS), *STATES, *facts]
+    functions = [function.example.split()[0] for function in (*FUNCTIONS, *ASKING)]
+    assert first == [*GROUPS, *functions, *STATES, *facts]
     assert "Pod (pods, pod)" in lines
     assert [name for name, state in STATES.items() if not state.in_words] == []
 
@@ -31,6 +33,8 @@ def test_every_sentence_is_listed_with_its_expression(capsys: pytest.CaptureFixt
     told = [line.partition(": ") for line in lines[1::2]]
     assert {place for place, _, _ in told} == {
         "    criterion, becomes true",
+        "    criterion with a query, becomes true",
+        "    criterion with a query, stays true",
         "    criterion, stays true",
         "    criterion or condition, becomes true",
         "    condition",
@@ -69,6 +73,7 @@ def test_both_are_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["verb"] for row in json.loads(capsys.readouterr().out)] == [verb.words for verb in VERBS]
     assert {
         "sentence": "Pod transitions from `ImagePullBackOff` to `Running`",
+        "query": "",
         "place": "criterion",
         "expression": 'pods.size() > 0 && pods.all(p, p.running) && !waiting("ImagePullBackOff")',
         "must": "become",

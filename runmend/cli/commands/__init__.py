@@ -16,6 +16,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
         "facts": runbooks.facts,
         "verbs": runbooks.verbs,
         "sentences": runbooks.sentences,
+        "backtest": runbooks.backtest,
     },
     "Runs": {
         "run": runs.start,

@@ -1,11 +1,12 @@
 """The commands about runbooks: what they take and explain."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
-from runmend.cli.commands.options import OUTPUT, Format
+from runmend.cli.commands.options import OUTPUT, RUNBOOKS, Format, finish
 
 _EXPLAIN: Final = "Say for a reader what it reads, what it may change and when, and how success is judged."
 
@@ -61,3 +62,29 @@ def sentences(
     from runmend.cli.language import print_sentences
 
     return print_sentences(as_json=output is Format.JSON)
+
+
+def backtest(
+    runbook: Annotated[str, typer.Argument(help="A runbook_id of the directory, or a runbook's file.")],
+    prometheus: Annotated[
+        str | None, typer.Option(metavar="URL", help="Where Prometheus is, instead of RUNMEND_PROMETHEUS_URL.")
+    ] = None,
+    since: Annotated[str, typer.Option(help="From when on: 12h, 7d, 2w ago, or 2026-11-23T04:00.")] = "7d",
+    token_file: Annotated[Path | None, typer.Option(help="The file with the bearer token to send.")] = None,
+    runbooks: Annotated[Path | None, typer.Option(help=RUNBOOKS)] = None,
+    output: Annotated[Format, typer.Option("--format", "-o", help=OUTPUT)] = Format.TEXT,
+) -> int:
+    """Say which runs a runbook would have started, by the alerts that Prometheus remembers: for how many targets at
+    once at most, and how often for each. Reads only.
+    """
+    from runmend.cli.backtesting import run_backtest
+    from runmend.core.durations import parse_since
+
+    try:
+        moment = parse_since(since, datetime.now(UTC))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    as_json = output is Format.JSON
+    return finish(
+        run_backtest(runbook, url=prometheus, token_file=token_file, since=moment, runbooks=runbooks, as_json=as_json)
+    )

@@ -7,9 +7,17 @@ stand, and examples, each of which is a test. Patterns are matched whole, agains
 
 from typing import Final
 
-from runmend.runbook.forms import absences, conditions, nodes, objects, pods, usage
+from runmend.runbook.forms import absences, conditions, nodes, objects, outside, pods, usage
 from runmend.runbook.forms.words import NODE_WELL, REASONS, Form, Must, Place
 
 __all__ = ["FORMS", "NODE_WELL", "REASONS", "Form", "Must", "Place"]
 
-FORMS: Final = (*absences.FORMS, *pods.FORMS, *nodes.FORMS, *objects.FORMS, *usage.FORMS, *conditions.FORMS)
+FORMS: Final = (
+    *absences.FORMS,
+    *pods.FORMS,
+    *nodes.FORMS,
+    *objects.FORMS,
+    *usage.FORMS,
+    *outside.FORMS,
+    *conditions.FORMS,
+)

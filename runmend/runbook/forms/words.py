@@ -124,7 +124,8 @@ class Form:
 
     `must` is what it must do where the sentence names no time. One that must become true may name for how long it must
     hold where `lasting` is not None: that is what must hold then as well. `leaves`: its first state is one that is
-    left. `trouble`: where it holds, something is wrong, so that it says what a runbook is about.
+    left. `trouble`: where it holds, something is wrong, so that it says what a runbook is about. `query`: of one that
+    stands with a query of Prometheus, one for its examples.
     """
 
     pattern: str
@@ -135,6 +136,7 @@ class Form:
     where: Where = "anywhere"
     leaves: bool = False
     trouble: bool = False
+    query: str = ""
 
     @property
     def may_last(self) -> bool:

@@ -159,6 +159,32 @@ def test_networks_of_registries_are_read_and_what_is_none_is_said() -> None:
             Settings(registry_networks=f"10.0.0.0/8,{wrong}")
 
 
+@pytest.mark.parametrize("url", ["http://prometheus.monitoring:9090", "https://metrics.example.com/prometheus/"])
+def test_where_prometheus_is_is_an_address(url: str) -> None:
+    assert Settings(prometheus_url=url).prometheus_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["prometheus:9090", "ftp://a", "http://", "http://user:pass@a", "http://a?b=c", "http://a#b", "http://a:99999"],
+)
+def test_what_is_no_address_of_a_prometheus_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError):
+        Settings(prometheus_url=url)
+
+
+def test_hosts_that_may_be_asked_are_read_and_what_is_none_is_said() -> None:
+    listed = " shop.example.com, web.shop:8080 ,[fd00::1]:80,127.0.0.1,"
+
+    assert Settings(http_hosts=listed).hosts_asked == (
+        *("shop.example.com", "web.shop:8080"),
+        *("[fd00::1]:80", "127.0.0.1"),
+    )
+    for wrong in ("https://shop.example.com", "*.example.com", "shop.example.com/health", "a:b", "a b"):
+        with pytest.raises(ValidationError, match="is not of the form host or host:port"):
+            Settings(http_hosts=wrong)
+
+
 def test_compose_passes_empty_namespaces_on_as_empty() -> None:
     compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 

@@ -15,6 +15,7 @@ from runmend.facts.event import EventFacts
 from runmend.facts.expressions import FUNCTIONS, GROUPS, OF_KINDS, ExpressionError, compiled, reference
 from runmend.facts.node import NodeFacts, Taint
 from runmend.facts.object import Condition, Owner
+from runmend.facts.outside import ASKING
 from runmend.facts.pod import ContainerFacts, PodFacts, Resources
 from runmend.facts.schema import MODELS, described, facts_of, message
 from runmend.facts.snapshot import Snapshot
@@ -232,7 +233,10 @@ def test_it_tells_what_it_reads() -> None:
 
 def test_each_fact_each_group_and_each_function_is_described() -> None:
     assert {kind: fact.name for kind, model in MODELS.items() for fact, means in described(model) if not means} == {}
-    assert {name for name, _, means in reference() if means} == {*GROUPS, *(each.example for each in FUNCTIONS)}
+    assert {name for name, _, means in reference() if means} == {
+        *GROUPS,
+        *(each.example for each in (*FUNCTIONS, *ASKING)),
+    }
 
 
 @pytest.mark.parametrize(

@@ -101,7 +101,7 @@ def test_the_example_of_a_function_calls_it(function: Any) -> None:
 def test_a_sentence_stands_for_the_expression_beside_it(row: dict[str, Any]) -> None:
     places: tuple[Place, ...] = ("criterion", "condition")
     for place in (place for place in places if place in row["place"]):
-        read = read_sentence(row["sentence"], place)
+        read = read_sentence(row["sentence"], place, row["query"])
         assert read
         assert (read.expression or row["expression"]) == row["expression"]
     if not row["expression"].startswith("the "):
@@ -238,6 +238,14 @@ def test_the_criterion_that_is_shown_is_understood(criterion: str) -> None:
     (found,) = compile_text(a_runbook(criteria=criterion)).plan.criteria
 
     assert found.understood
+
+
+@pytest.mark.parametrize("block", of_blocks("success"))
+def test_criteria_with_a_query_that_are_shown_are_understood(block: str) -> None:
+    found = compile_text(a_runbook(criteria=block)).plan.criteria
+
+    assert [criterion.text for criterion in found if not criterion.understood] == []
+    assert len(found) > 1
 
 
 @pytest.mark.parametrize("expression", [line for block in of_blocks("cel") for line in block.splitlines()])

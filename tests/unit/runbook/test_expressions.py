@@ -57,7 +57,7 @@ def test_a_deadline_is_settles_and_a_time_the_windows() -> None:
             "`pod.running`",
             (
                 'rb.md:52:4: error: the expression "pod.running" reads pod, and a criterion speaks of the target after '
-                "the change, whose pods are new; read events, node, object, pods, restarted or workload"
+                "the change, whose pods are new; read alert_fires, events, node, object, pods, restarted or workload"
             ),
         ),
         (

@@ -46,7 +46,7 @@ def test_gates_are_one_expression(written: str, gate: str) -> None:
     [
         (
             "    when: pods.sise() > 1\n",
-            "rb.md:9:16: error: the gate \"pods.sise() > 1\": there is no 'sise'; there are alert, autoscaler, claim, ",
+            "rb.md:9:16: error: the gate \"pods.sise() > 1\": there is no 'sise'; there are alert, alert_fires, ",
         ),
         (
             "    when: Users are sad\n",

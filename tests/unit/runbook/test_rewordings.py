@@ -625,7 +625,6 @@ OTHERS = (
     "Service is healthy",
     "The service is available",
     "Deployment becomes unavailable",
-    "Alert is resolved",
 )
 """What is no criterion that is understood: the opposite of one, or another thing."""
 HARMLESS = (

@@ -41,7 +41,7 @@ def test_the_examples_of_a_form_are_read_by_it_and_by_none_before_it(form: Form)
     places: tuple[Place, ...] = ("criterion", "condition")
     for place in places:
         for example in form.examples:
-            read = read_sentence(example, place)
+            read = read_sentence(example, place, form.query)
             if not form.may_stand(place):
                 assert read is None or read.form is not form
                 continue
