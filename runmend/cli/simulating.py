@@ -40,9 +40,13 @@ async def run_expectations(paths: Sequence[Path], *, junit: Path | None, at_once
     sys.stderr.writelines(f"{problem}\n" for problem in found.problems)
     results: list[Result] = []
 
+    def tell(result: Result) -> None:
+        results.append(result)
+        _tell(result)
+
     async def test() -> int:
         if found.trials:
-            results.extend(await run_all(found.trials, at_once, _tell))
+            await run_all(found.trials, at_once, tell)
         _write(junit, as_junit(results, found.problems))
         return int(bool(found.problems) or any(not result.passed for result in results))
 
@@ -50,9 +54,12 @@ async def run_expectations(paths: Sequence[Path], *, junit: Path | None, at_once
     for name in found.untested:
         sys.stderr.write(f"{name} has no expectations beside it\n")
     failed = sum(not result.passed for result in results)
-    unusable = len({problem.file for problem in found.problems})
-    said = f"{counted(len(results), 'case')}, {failed} failed"
-    sys.stderr.write(f"{said}, {counted(unusable, 'file')} cannot be used\n" if unusable else f"{said}\n")
+    said = [counted(len(results), "case"), f"{failed} failed"]
+    if unusable := len({problem.file for problem in found.problems}):
+        said.append(f"{counted(unusable, 'file')} cannot be used")
+    if code == INTERRUPTED:
+        said.append(f"{len(found.trials) - len(results)} not ended: interrupted")
+    sys.stderr.write(f"{', '.join(said)}\n")
     return code
 
 

@@ -1,13 +1,16 @@
 """`runmend test` as a CI job starts it: the shipped runbooks, what the documentation shows, and what fails."""
 
 import re
+import signal
+import subprocess
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from runmend.local.shipped import shipped_runbooks
-from tests.demo.test_simulating import ROOT, runmend
+from tests.demo.test_demo import left_over
+from tests.demo.test_simulating import ROOT, command, runmend
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
@@ -77,3 +80,25 @@ def test_what_the_documentation_expects_comes_and_what_does_not_come_is_said(tmp
     [failure] = suites.iter("failure")
     assert failure.text == "\n".join(failures)
     assert failure.get("message") == failures[0]
+
+
+def test_an_interrupted_test_ends_all_of_it_and_says_what_has_not_ended(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "RB_A.md").write_bytes((shipped_runbooks() / "RB_IMAGEPULL.md").read_bytes())
+    case = "{{name: '{0}', scenario: bad-image, variation: healthy, expect: {{outcome: not_needed}}}}"
+    cases = ", ".join(case.format(number) for number in range(40))
+    (mine / "RB_A.test.yaml").write_text(f"cases: [{cases}]\n", encoding="utf-8")
+    inside = tmp_path / "tmp"
+    inside.mkdir()
+
+    argv, env = command(inside, "test", str(mine))
+    with subprocess.Popen(argv, env=env, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout
+        assert process.stdout.readline().startswith("✓".encode())
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+
+    assert process.returncode == 130, said
+    assert re.fullmatch(rb"\d+ cases?, 0 failed, \d+ not ended: interrupted\n", said), said
+    assert left_over(inside) == []

@@ -41,8 +41,8 @@ workflow:
 """
 
 
-def runmend(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command whose surroundings would break or divert every client, were they obeyed."""
+def command(folder: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
+    """A command, and surroundings that would break or divert every client, were they obeyed."""
     env = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(ROOT),
@@ -53,7 +53,12 @@ def runmend(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         "RUNMEND_MODE": "recommend",
         "http_proxy": "http://127.0.0.1:1",
     }
-    argv = [sys.executable, "-m", "runmend.cli", *arguments]
+    return [sys.executable, "-m", "runmend.cli", *arguments], env
+
+
+def runmend(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same, run to its end in the folder."""
+    argv, env = command(folder, *arguments)
     return subprocess.run(argv, env=env, cwd=folder, capture_output=True, text=True, timeout=170, check=False)
 
 
@@ -64,7 +69,7 @@ def test_a_runbook_that_changes_what_is_healthy_is_told_so(tmp_path: Path) -> No
 
     done = runmend(tmp_path, "simulate", "ours.md", "--scenario", "registry-down", "-o", "json")
 
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert (done.returncode, done.stderr) == (1, "")
     told: dict[str, Any] = json.loads(done.stdout)
     runs = {each["variation"]: each for each in told["runs"]}
     assert (told["runbook"], told["scenario"]) == ("RB_OURS", "registry-down")
@@ -75,6 +80,18 @@ def test_a_runbook_that_changes_what_is_healthy_is_told_so(tmp_path: Path) -> No
     assert (runs["other-owner"]["changes"], runs["other-owner"]["as_expected"]) == ([], True)
     assert (runs["put-back"]["outcome"], runs["put-back"]["as_expected"]) == ("Reverted", True)
     assert list(tmp_path.iterdir()) == [tmp_path / "ours.md"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_simulation_that_starts_no_run_has_shown_nothing(tmp_path: Path) -> None:
+    (tmp_path / "ours.md").write_text(ALWAYS.replace("`namespace`, `pod`", "`team_of_claims`"), encoding="utf-8")
+
+    done = runmend(tmp_path, "simulate", "ours.md", "--scenario", "bad-credentials")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    why = "the label team_of_claims is missing; RB_OURS requires it"
+    assert f"  ✗ expected: a run is started; it came to: unrouted: {why}\n" in done.stdout
 
 
 def test_a_runbook_for_which_nothing_is_known_to_break_needs_a_scenario(

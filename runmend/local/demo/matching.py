@@ -20,8 +20,8 @@ def scenario_for(plan: Plan) -> Scenario:
     """
     found = [each for each in SCENARIOS.values() if each.alertname in plan.alertnames]
     if not found:
-        alerts = listed(plan.alertnames, "and")
         raise NoScenario(
-            f"{plan.runbook_id}: nothing is known to break for {alerts}; choose with --scenario: {listed([*SCENARIOS])}"
+            f"{plan.runbook_id}: nothing is known to break for {listed(plan.alertnames, 'and')}; choose with "
+            f"--scenario: {listed([*SCENARIOS])}; or bring your own objects with `runmend test`"
         )
     return next((each for each in found if each.expects is Outcome.RESOLVED), found[0])

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
-from temporalio.service import RPCError
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper
 
 from runmend.core.errors import PermanentError
@@ -23,7 +24,7 @@ from runmend.local.hurried import Hurried
 from runmend.local.offline import NotAsked
 from runmend.plan.messages import RunResult
 from runmend.runs.terminal import Screen, follow
-from runmend.runs.timeline import Progress
+from runmend.runs.timeline import Progress, State, progress_of
 
 SETTLE_SECONDS: Final = 30
 """For how long a target may take to settle at most: what recovers there does so in seconds."""
@@ -140,12 +141,33 @@ async def play(
     try:
         await asyncio.wait([following, env.working], timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
         if not following.done():
-            why = "its worker ended" if env.working.done() else f"it did not end within {PATIENCE:.0f} s"
-            raise NotPlayed(f"the run was not seen to its end: {why}")
+            raise NotPlayed(f"the run was not seen to its end: {await _why(env, started['run'])}")
         return Ended(STARTED, started["why"], following.result().result)
     finally:
         following.cancel()
         await asyncio.wait([following])
+
+
+async def pass_over(skipper: TimeSkipper, handle: WorkflowHandle[Any, Any], seconds: float) -> None:
+    """Move a run's clock, unless it has ended: what was put back may be seen, and end its window, before that.
+
+    Raises:
+        RPCError: Temporal did not do it.
+    """
+    try:
+        await skipper.fast_forward(handle, seconds)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+
+
+async def _why(env: Environment, workflow_id: str) -> str:
+    """Why a run has not ended: what it does."""
+    if env.working.done():
+        return "its worker ended"
+    progress = await progress_of(env.temporal.client, workflow_id, "")
+    doing = [f"{phase.name} ({phase.says})" for phase in progress.phases if phase.state is State.DOING]
+    return f"after {PATIENCE:.0f} s it is at {', '.join(doing) or 'nothing'}"
 
 
 def _first(answers: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
@@ -164,7 +186,7 @@ async def _followed(
         if in_window is not None:
             await in_window(progress)
         handle = client.get_workflow_handle(progress.workflow_id, run_id=progress.run_id)
-        await TimeSkipper(client).fast_forward(handle, progress.plan.window_seconds + 1)
+        await pass_over(TimeSkipper(client), handle, progress.plan.window_seconds + 1)
 
     try:
         return await follow(client, workflow_id, "", screen or Screen(Console(quiet=True)), at_window)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from runmend.core.errors import PermanentError
+from runmend.core.kinds import label_of
 from runmend.local.demo.broken import SCENARIOS, Breaking, Broken, Scenario, webhook
 from runmend.local.demo.environment import Environment, Surroundings, surroundings
 from runmend.local.demo.matching import scenario_for
@@ -117,7 +118,11 @@ class _Simulation:
                 screen.remark = "passed over"
                 first = await self._part(Variation.BROKEN, screen)
             self._show_first(first)
-            return [first, *[self._show(await other) for other in others]]
+            parts = [first]
+            for other in others:
+                await asyncio.wait([other])  # awaited itself, it would be cancelled twice
+                parts.append(self._show(other.result()))
+            return parts
         finally:
             for other in others:
                 other.cancel()
@@ -142,6 +147,8 @@ class _Simulation:
         """The scenario's alerts, as this runbook's own: with its alert's name, and the labels that it asks for."""
         body = webhook(broken, cluster=env.settings.cluster, since=datetime.now(UTC))
         asked = {each.label: each.value for each in self.plan.match if each.operator == "="}
+        if (own := label_of(broken.target.kind)) in self.plan.required_labels:
+            asked[own] = broken.target.name
         name = self.plan.alertname
         if self.scenario.alertname in self.plan.alertnames:
             name = self.scenario.alertname
@@ -154,7 +161,9 @@ class _Simulation:
         kinds = {step.operation.kind for step in plan.steps if step.changes}
         shipped = (shipped_runbooks() / f"{plan.runbook_id}.md").is_file()
         known = shipped and self.scenario.expects and self.scenario.alertname in plan.alertnames
-        if part.variation is Variation.BROKEN and known:
+        if part.variation is Variation.BROKEN and ended.result is None:
+            part.expected, part.unmet = "a run is started", f"{ended.answer}: {ended.why}"
+        elif part.variation is Variation.BROKEN and known:
             part.expected = str(self.scenario.expects)
             part.unmet = "" if ended.outcome == part.expected else ended.outcome
         elif spares(part.variation, kinds):
@@ -182,8 +191,6 @@ class _Simulation:
         self.out.print()
         if part.ended.result is not None:
             print_report(self.out, part.ended.result)
-        else:
-            self._say(Text(f"  no run: the bridge answered {part.ended.answer}: {part.ended.why}"))
         self._say_expected(part)
 
     def _show(self, part: Part) -> Part:

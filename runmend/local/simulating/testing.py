@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from runmend.core.errors import PermanentError, RunmendError
 from runmend.local.demo.broken import SCENARIOS, Breaking, webhook
@@ -21,9 +21,6 @@ from runmend.runbook import Diagnostic, read_file
 from runmend.runbook.diagnostics import Report
 from runmend.runbook.files import files_under, runbook_files
 from runmend.runs.timeline import Progress
-
-AT_ONCE: Final = 6
-"""How many cases there are at a time: a case mostly waits."""
 
 
 class NothingToTest(PermanentError):
@@ -134,8 +131,8 @@ def _trials(file: Path, plans: dict[Path, Plan], catalog: Hurried, directory: Pa
         yield Trial(str(file), case, plan, directory, catalog)
 
 
-async def run_all(trials: Sequence[Trial], at_once: int, tell: Callable[[Result], None]) -> list[Result]:
-    """Run cases, and tell of each when it has ended; their results in the order of the cases.
+async def run_all(trials: Sequence[Trial], at_once: int, tell: Callable[[Result], None]) -> None:
+    """Run cases, and tell of each when it has ended.
 
     Raises:
         RunmendError: Temporal cannot be started.
@@ -143,15 +140,16 @@ async def run_all(trials: Sequence[Trial], at_once: int, tell: Callable[[Result]
     slots = asyncio.Semaphore(at_once)
     async with surroundings() as shared:
 
-        async def one(trial: Trial) -> Result:
+        async def one(trial: Trial) -> None:
             async with slots:
-                result = await _result(shared, trial)
-            tell(result)
-            return result
+                tell(await _result(shared, trial))
 
         tasks = [asyncio.create_task(one(trial), name=trial.case.name) for trial in trials]
         try:
-            return [await task for task in tasks]
+            # Not `gather`, which would cancel them as well: a second time interrupts what the first has them clean up.
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()

@@ -3,9 +3,13 @@
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from temporalio.client import WorkflowHandle
+from temporalio.service import RPCError, RPCStatusCode
+from temporalio.testing import TimeSkipper
 
 from runmend.alerts.alert import Target
 from runmend.core.modes import Mode
@@ -13,7 +17,7 @@ from runmend.core.outcomes import Outcome
 from runmend.local.shipped import shipped_runbooks
 from runmend.local.simulating.expectations import Expect
 from runmend.local.simulating.junit import as_junit
-from runmend.local.simulating.playing import Ended
+from runmend.local.simulating.playing import Ended, pass_over
 from runmend.local.simulating.testing import NothingToTest, Result, differences, find
 from runmend.plan.messages import RunResult
 from runmend.runbook import load_directory
@@ -138,6 +142,24 @@ def test_what_comes_otherwise_is_said_with_what_was_expected(
     case = trial.case.model_copy(update={"expect": Expect.model_validate(expect)})
 
     assert list(differences(replace(trial, case=case), ended)) == said
+
+
+class Skipping(TimeSkipper):
+    """Moves no clock, and is answered so."""
+
+    def __init__(self, status: RPCStatusCode) -> None:
+        self.status = status
+
+    async def fast_forward(self, handle: Any, duration: Any = None, /) -> bool:  # noqa: ARG002  the SDK's own names
+        raise RPCError("workflow execution already completed", self.status, b"")
+
+
+async def test_the_clock_of_a_run_that_has_ended_meanwhile_is_left_alone() -> None:
+    handle: WorkflowHandle[Any, Any] = None  # type: ignore[assignment]  # nobody looks at it
+
+    await pass_over(Skipping(RPCStatusCode.NOT_FOUND), handle, 301)
+    with pytest.raises(RPCError):
+        await pass_over(Skipping(RPCStatusCode.UNAVAILABLE), handle, 301)
 
 
 def test_results_are_xml_whatever_stands_in_them() -> None:
