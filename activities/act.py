@@ -383,7 +383,8 @@ def _changeable(cluster: Cluster, now: TargetNow, call: StepCall, *, may_change:
 
 def _not_allowed(target: Target) -> str:
     if target.namespace:
-        return f"{target} is not what this installation changes anything of (RUNMEND_NAMESPACES, RUNMEND_KINDS)"
+        where = f"namespace {target.namespace} is not one where this installation changes anything (RUNMEND_NAMESPACES)"
+        return f"{where}, or a {target.kind} is none of what it changes (RUNMEND_KINDS)"
     return f"{target} is not one that this installation changes (RUNMEND_NODES, RUNMEND_KINDS)"
 
 

@@ -90,7 +90,10 @@ def print_verbs(*, as_json: bool) -> int:
         return 0
     for row in rows:
         sys.stdout.write(f"kubectl {row['verb']}: {row['summary']}\n")
-        sys.stdout.writelines(f"    {name}: {row[name]}\n" for name in ("kinds", "flags", "undo", "rights", "example"))
+        sys.stdout.writelines(
+            f"    {name}: {row[name].replace(chr(10), f'{chr(10)}        ')}\n"
+            for name in ("kinds", "flags", "undo", "rights", "example")
+        )
     return 0
 
 

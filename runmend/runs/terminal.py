@@ -69,6 +69,11 @@ class _Quiet(Console):
         raise BrokenPipeError
 
 
+def silent() -> Console:
+    """A console that prints nothing."""
+    return Console(quiet=True)
+
+
 def console(*, stderr: bool = False) -> Console:
     """What goes to stdout, or to stderr; lines are wrapped for a terminal only."""
     wrapped = (sys.stderr if stderr else sys.stdout).isatty() or os.environ.get("COLUMNS")

@@ -94,7 +94,10 @@ async def test_a_namespace_outside_the_workers_is_not_touched(tmp_path: Path) ->
 
         assert (failed.kind, failed.message) == (
             Outcome.PRECONDITION_FAILED,
-            "namespace shop is not one where this installation changes anything (RUNMEND_NAMESPACES)",
+            (
+                "namespace shop is not one where this installation changes anything (RUNMEND_NAMESPACES), or a "
+                "Deployment is none of what it changes (RUNMEND_KINDS)"
+            ),
         )
         assert nothing_written(world)
 

@@ -131,7 +131,7 @@ async def test_a_worker_that_may_change_no_node_changes_none_whatever_started_th
         failed = await world.failed(handle)
 
         assert failed.kind == "PreconditionFailed"
-        assert failed.message == "Node node-0 is not one that this installation changes (RUNMEND_NODES)"
+        assert failed.message == "Node node-0 is not one that this installation changes (RUNMEND_NODES, RUNMEND_KINDS)"
         assert not unschedulable(world)
 
 

@@ -12,7 +12,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from temporalio.client import WorkflowHandle
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper
@@ -23,7 +22,7 @@ from runmend.local.demo.environment import Environment, Surroundings, installati
 from runmend.local.hurried import Hurried
 from runmend.local.offline import NotAsked
 from runmend.plan.messages import RunResult
-from runmend.runs.terminal import Screen, follow
+from runmend.runs.terminal import Screen, follow, silent
 from runmend.runs.timeline import Progress, State, progress_of
 
 SETTLE_SECONDS: Final = 30
@@ -189,6 +188,6 @@ async def _followed(
         await pass_over(TimeSkipper(client), handle, progress.plan.window_seconds + 1)
 
     try:
-        return await follow(client, workflow_id, "", screen or Screen(Console(quiet=True)), at_window)
+        return await follow(client, workflow_id, "", screen or Screen(silent()), at_window)
     except RPCError as error:
         raise NotPlayed(f"Temporal did not answer: {error.message}") from error

@@ -22,7 +22,7 @@ from runmend.local.simulating.playing import SETTLE_SECONDS, Ended, catalog_of, 
 from runmend.local.simulating.variations import Variation, made, put_back, spares, variations_of
 from runmend.plan.plan import Plan
 from runmend.runbook import SIZE_MAX, compile_runbook, read_file
-from runmend.runs.terminal import Screen, console, print_report
+from runmend.runs.terminal import Screen, console, print_report, silent
 from runmend.runs.timeline import Progress
 
 INTERRUPTED: Final = 130
@@ -114,7 +114,7 @@ class _Simulation:
             if each is not Variation.BROKEN
         ]
         try:
-            with Screen(Console(quiet=True) if self.quiet else self.out) as screen:
+            with Screen(silent() if self.quiet else self.out) as screen:
                 screen.remark = "passed over"
                 first = await self._part(Variation.BROKEN, screen)
             self._show_first(first)
