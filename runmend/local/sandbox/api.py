@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from runmend.local.sandbox import patches
 from runmend.local.sandbox.budgets import holding
 from runmend.local.sandbox.defaults import admit_pod, fill, inject, quality_of_service, random_suffix
-from runmend.local.sandbox.fields import managed
+from runmend.local.sandbox.fields import conflicts, managed
 from runmend.local.sandbox.pages import Page, Pages
 from runmend.local.sandbox.resources import DEPLOYMENTS, NAMESPACES, NODES, PODS, SERVICE_ACCOUNTS, Object, Resource
 from runmend.local.sandbox.selectors import by_fields, by_labels
@@ -18,6 +18,7 @@ from runmend.local.sandbox.status import (
     bad_request,
     forbidden,
     held_by_budget,
+    held_by_managers,
     invalid,
     modified,
     not_found,
@@ -135,6 +136,27 @@ class Api:
             if name in old["metadata"]:
                 metadata.setdefault(name, old["metadata"][name])
         return self._replace(at, old, new, write, None)
+
+    def apply(self, at: Address, body: Object, write: Write, *, force: bool) -> tuple[Object, bool]:
+        """Apply a document: create the object where it is not there, else set the fields of the document; it, and
+        whether it is new.
+
+        Raises:
+            Refused: 409, where another manager has one of these fields with another value.
+        """
+        old = self.store.find(at.resource, at.namespace, at.name)
+        if old is None:
+            return self.create(at, body, write), True
+        given = self._given(at, {key: value for key, value in body.items() if key != "status"})
+        version = (body.get("metadata") or {}).get("resourceVersion")
+        if version and version != old["metadata"]["resourceVersion"]:
+            raise modified(at.resource, at.name)
+        for key in ("generation", "creationTimestamp"):
+            given["metadata"].pop(key, None)
+        given.pop("status", None)
+        if not force and (held := conflicts(old, given, write.manager)):
+            raise held_by_managers(at.resource, at.name, held)
+        return self._replace(at, old, patches.merged(old, given), write, None), False
 
     def scale(self, at: Address, replicas: object, version: str, write: Write) -> Object:
         """Set how many replicas an object is to have; its Scale."""

@@ -59,6 +59,21 @@ def managed(resource: Resource, old: Object | None, new: Object, manager: str, s
     return sorted(result, key=lambda entry: str(entry["time"]))
 
 
+def conflicts(live: Object, given: Object, manager: str) -> list[tuple[str, str, str]]:
+    """The fields of a document that another manager has set to another value: who, in which version, and the field as
+    messages name it.
+    """
+    there = dict(_leaves(live))
+    changed = [path for path, value in _leaves(given) if path in there and there[path] != value]
+    found = []
+    for entry in live["metadata"].get("managedFields") or []:
+        owned = set(_paths(entry["fieldsV1"]))
+        if entry["manager"] != manager:
+            dotted = ["".join(f".{step[2:]}" for step in path) for path in changed if path in owned]
+            found += [(entry["manager"], entry["apiVersion"], path) for path in sorted(dotted)]
+    return found
+
+
 def _leaves(obj: Object) -> Iterator[tuple[Path, object]]:
     for key, value in obj.items():
         if key == "metadata":

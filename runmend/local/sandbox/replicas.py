@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from runmend.local.sandbox.api import Address, Api, Write
 from runmend.local.sandbox.events import Recorder
-from runmend.local.sandbox.resources import NAMESPACES, PODS, REPLICA_SETS, RESOURCES, Object, Resource
+from runmend.local.sandbox.resources import NAMESPACES, PODS, REPLICA_SETS, Object, Resource
 from runmend.local.sandbox.status import Refused
 from runmend.local.sandbox.store import Change, Store, controller_of, copied, timestamp
 
@@ -193,7 +193,7 @@ class Collector:
             self._remove(resource, obj)
 
     def _empty(self, namespace: str) -> None:
-        for resource in RESOURCES:
+        for resource in self._store.resources:
             if resource.namespaced:
                 for obj in list(self._store.each(resource, namespace)):
                     self._remove(resource, obj)

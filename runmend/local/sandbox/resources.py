@@ -21,16 +21,19 @@ class Resource:
     scaled: bool = False
     short: tuple[str, ...] = ()
     """The short names that kubectl knows it by."""
+    version: str = "v1"
+    plain: bool = False
+    """Whether its objects are kept as they are sent, and nothing controls them."""
 
     @property
     def api_version(self) -> str:
         """The value of an object's `apiVersion`."""
-        return f"{self.group}/v1" if self.group else "v1"
+        return f"{self.group}/{self.version}" if self.group else self.version
 
     @property
     def prefix(self) -> str:
         """The path under which its group is served."""
-        return f"/apis/{self.group}/v1" if self.group else "/api/v1"
+        return f"/apis/{self.api_version}" if self.group else f"/api/{self.version}"
 
     @property
     def qualified(self) -> str:
@@ -60,6 +63,34 @@ BUDGETS = Resource("poddisruptionbudgets", "PodDisruptionBudget", "policy", stat
 CONTROLLER_REVISIONS = Resource("controllerrevisions", "ControllerRevision", "apps")
 JOBS = Resource("jobs", "Job", "batch", status=True, generated=True)
 
+
+def _plain(plural: str, kind: str, group: str = "", *short: str, status: bool = False, **more: Any) -> Resource:  # noqa: ANN401
+    return Resource(plural, kind, group, status=status, short=short, plain=True, **more)
+
+
+CUSTOM_RESOURCES = _plain(
+    "customresourcedefinitions",
+    "CustomResourceDefinition",
+    "apiextensions.k8s.io",
+    "crd",
+    namespaced=False,
+    status=True,
+)
+PLAIN = (
+    _plain("services", "Service", "", "svc", status=True),
+    _plain("persistentvolumeclaims", "PersistentVolumeClaim", "", "pvc", status=True),
+    _plain("persistentvolumes", "PersistentVolume", "", "pv", status=True, namespaced=False),
+    _plain("resourcequotas", "ResourceQuota", "", "quota", status=True),
+    _plain("limitranges", "LimitRange", "", "limits"),
+    _plain("cronjobs", "CronJob", "batch", "cj", status=True),
+    _plain("horizontalpodautoscalers", "HorizontalPodAutoscaler", "autoscaling", "hpa", status=True, version="v2"),
+    _plain("ingresses", "Ingress", "networking.k8s.io", "ing", status=True),
+    _plain("networkpolicies", "NetworkPolicy", "networking.k8s.io", "netpol"),
+    _plain("roles", "Role", "rbac.authorization.k8s.io"),
+    _plain("rolebindings", "RoleBinding", "rbac.authorization.k8s.io"),
+    _plain("storageclasses", "StorageClass", "storage.k8s.io", "sc", namespaced=False),
+    CUSTOM_RESOURCES,
+)
 RESOURCES = (
     NAMESPACES,
     NODES,
@@ -75,6 +106,6 @@ RESOURCES = (
     CONTROLLER_REVISIONS,
     JOBS,
     BUDGETS,
+    *PLAIN,
 )
-GROUPS = tuple(sorted({resource.group for resource in RESOURCES if resource.group}))
 TEMPLATED = (DEPLOYMENTS, REPLICA_SETS, STATEFUL_SETS, DAEMON_SETS, JOBS)

@@ -5,7 +5,7 @@ No kind has a schema here, so kubectl checks no field by itself, and the server'
 
 from typing import Final
 
-from runmend.local.sandbox.resources import GROUPS, RESOURCES, Object
+from runmend.local.sandbox.resources import RESOURCES, Object
 
 VERSION_2: Final = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
 _TITLE: Final = b"Kubernetes"
@@ -14,7 +14,7 @@ _VERSION: Final = b"v1.36.3"
 
 def document(path: str) -> Object | None:
     """The documents of version 3: which there are, and of each group which kinds may be sent; None elsewhere."""
-    paths = {f"apis/{group}/v1" if group else "api/v1": group for group in ("", *GROUPS)}
+    paths = {resource.prefix.removeprefix("/"): resource.prefix for resource in RESOURCES}
     if path == "/openapi/v3":
         return {"paths": {name: {"serverRelativeURL": f"/openapi/v3/{name}?hash=0"} for name in paths}}
     name = path.removeprefix("/openapi/v3/")
@@ -24,12 +24,12 @@ def document(path: str) -> Object | None:
     return {"openapi": "3.0.0", "info": described, "paths": _paths(paths[name]), "components": {"schemas": {}}}
 
 
-def _paths(group: str) -> Object:
+def _paths(prefix: str) -> Object:
     checks = [{"name": name, "in": "query", "schema": {"type": "string"}} for name in ("dryRun", "fieldValidation")]
     found: Object = {}
     for resource in RESOURCES:
-        if resource.group == group:
-            kind = {"group": resource.group, "version": "v1", "kind": resource.kind}
+        if resource.prefix == prefix:
+            kind = {"group": resource.group, "version": resource.version, "kind": resource.kind}
             patch = {"parameters": checks, "responses": {}, "x-kubernetes-group-version-kind": kind}
             namespace = "/namespaces/{namespace}" if resource.namespaced else ""
             found[f"{resource.prefix}{namespace}/{resource.plural}/{{name}}"] = {"patch": patch}

@@ -9,20 +9,21 @@ from functools import partial
 from http import HTTPStatus
 from typing import Any
 
+import yaml
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from runmend.local.sandbox import protobuf, schemas
 from runmend.local.sandbox.api import Address, Api, Write, scale_of
+from runmend.local.sandbox.discovery import Discovery
 from runmend.local.sandbox.patches import by_steps, merged
-from runmend.local.sandbox.resources import GROUPS, PODS, RESOURCES, TEMPLATED, Object, Resource
+from runmend.local.sandbox.resources import Object, Resource
 from runmend.local.sandbox.selectors import by_fields, by_labels
 from runmend.local.sandbox.status import (
     Refused,
     bad_request,
     method_not_allowed,
-    no_such_path,
     no_watch_list,
     not_acceptable,
     unauthorized,
@@ -37,25 +38,12 @@ from runmend.local.sandbox.watches import Watches
 STRATEGIC_MERGE = "application/strategic-merge-patch+json"
 JSON_MERGE = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+APPLY = "application/apply-patch+yaml"
 _METADATA, _METADATA_LIST = "PartialObjectMetadata", "PartialObjectMetadataList"
 _METADATA_HEAD, _METADATA_LIST_HEAD = (
     {"kind": kind, "apiVersion": "meta.k8s.io/v1"} for kind in (_METADATA, _METADATA_LIST)
 )
-MARK = "sandbox"
-"""What its version ends with, as distributions mark theirs: how it is told from a cluster that matters to somebody."""
-_VERSION = {
-    "major": "1",
-    "minor": "36",
-    "gitVersion": f"v1.36.3+{MARK}",
-    "platform": "linux/amd64",
-    **dict.fromkeys(("gitCommit", "gitTreeState", "buildDate", "goVersion", "compiler"), ""),
-}
-_VERBS = ["create", "delete", "get", "list", "patch", "update", "watch"]
-_CHANGED = ["get", "patch", "update"]
-_ALL = (PODS, *TEMPLATED)
-"""What `kubectl get all` means."""
 _WATCH_S = 1800.0
-_BY_PREFIX = {(resource.prefix, resource.plural): resource for resource in RESOURCES}
 
 
 class Server:
@@ -63,6 +51,7 @@ class Server:
 
     def __init__(self, api: Api, token: str) -> None:
         self._api = api
+        self._discovery = Discovery(api.store)
         self._watches = Watches(api.store)
         self._token = token
 
@@ -86,12 +75,12 @@ class Server:
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not secrets.compare_digest(given.encode(), self._token.encode()):
             raise unauthorized()
-        found = _discovery(path) or schemas.document(path)
+        found = self._discovery.document(path) or schemas.document(path)
         if found is not None:
             return _json(found)
         if path == "/openapi/v2":
             return Response(schemas.old_document(), media_type=schemas.VERSION_2)
-        at = _address(path)
+        at = self._discovery.address(path)
         if at is None:
             return Response("404 page not found\n", HTTPStatus.NOT_FOUND, media_type="text/plain")
         return await self._verb(request, at)
@@ -154,6 +143,9 @@ class Server:
 
     async def _patch(self, request: Request, at: Address) -> Response:
         kind, body, write = _patch_kind(request), await request.body(), _write(request, "PatchOptions")
+        if kind == APPLY:
+            made, is_new = self._api.apply(at, _applied(body), write, force=request.query_params.get("force") == "true")
+            return self._one(at, made, HTTPStatus.CREATED if is_new else HTTPStatus.OK)
         self._api.get(at)
         patch = _parsed_patch(body)
         if kind == JSON_PATCH:
@@ -288,7 +280,7 @@ def _patch_kind(request: Request) -> str:
         Refused: 415 for one that is not applied here.
     """
     kind = _content_type(request)
-    if kind not in (STRATEGIC_MERGE, JSON_MERGE, JSON_PATCH):
+    if kind not in (STRATEGIC_MERGE, JSON_MERGE, JSON_PATCH, APPLY):
         raise unsupported_media_type()
     return kind
 
@@ -298,6 +290,17 @@ def _parsed_patch(body: bytes) -> Any:  # noqa: ANN401  JSON of any shape
         return json.loads(body)
     except ValueError as error:
         raise bad_request("unexpected end of JSON input" if not body.strip().endswith(b"}") else str(error)) from None
+
+
+def _applied(body: bytes) -> Object:
+    """A document that is applied: YAML, which JSON is too."""
+    try:
+        found = yaml.safe_load(body)
+    except yaml.YAMLError as error:
+        raise bad_request(f"error decoding YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise bad_request("error decoding YAML: it is no mapping")
+    return found
 
 
 def _asked_scale(scale: object) -> tuple[object, str]:
@@ -366,76 +369,3 @@ def _write(request: Request, options: str) -> Write:
     check_options(options, manager, asked)
     agent = request.headers.get("user-agent", "unknown").partition("/")[0]
     return Write(manager or agent, "All" in asked)
-
-
-def _address(path: str) -> Address | None:
-    """What a path names; None outside the API's prefixes.
-
-    Raises:
-        Refused: 404, for a resource that is not served.
-    """
-    prefix = "/api/v1" if path.startswith("/api/v1/") else "/".join(path.split("/")[:4])
-    if prefix not in {resource.prefix for resource in RESOURCES}:
-        return None
-    steps = path.removeprefix(prefix).strip("/").split("/")
-    namespace = ""
-    if steps[0] == "namespaces" and len(steps) > 2 and steps[2] not in ("status", "finalize"):  # noqa: PLR2004
-        namespace, steps = steps[1], steps[2:]
-    resource = _BY_PREFIX.get((prefix, steps[0]))
-    name, subresource, *more = [*steps[1:], "", ""]
-    if resource is None or any(more) or (namespace and not resource.namespaced):
-        raise no_such_path()
-    if (subresource and subresource not in _subresources(resource)) or (name and resource.namespaced and not namespace):
-        raise no_such_path()
-    return Address(resource, namespace, name, subresource)
-
-
-def _subresources(resource: Resource) -> tuple[str, ...]:
-    served = (
-        ("status", resource.status),
-        ("scale", resource.scaled),
-        ("log", resource == PODS),
-        ("eviction", resource == PODS),
-    )
-    return tuple(name for name, is_served in served if is_served)
-
-
-def _discovery(path: str) -> Object | None:
-    if path == "/version":
-        return _VERSION
-    if path == "/api":
-        return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
-    if path == "/apis":
-        return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(group) for group in GROUPS]}
-    for group in ("", *GROUPS):
-        if group and path == f"/apis/{group}":
-            return {"kind": "APIGroup", "apiVersion": "v1", **_group(group)}
-        if path == (f"/apis/{group}/v1" if group else "/api/v1"):
-            version = {"groupVersion": f"{group}/v1"} | {"apiVersion": "v1"} if group else {"groupVersion": "v1"}
-            return {"kind": "APIResourceList", **version, "resources": _resources(group)}
-    return None
-
-
-def _group(group: str) -> Object:
-    version = {"groupVersion": f"{group}/v1", "version": "v1"}
-    return {"name": group, "versions": [version], "preferredVersion": version}
-
-
-def _resources(group: str) -> list[Object]:
-    listed = []
-    for resource in RESOURCES:
-        if resource.group != group:
-            continue
-        common = {"namespaced": resource.namespaced, "kind": resource.kind}
-        names: Object = {"name": resource.plural, "singularName": resource.kind.lower()}
-        names |= {"shortNames": list(resource.short)} if resource.short else {}
-        names |= {"categories": ["all"]} if resource in _ALL else {}
-        listed.append(names | common | {"verbs": _VERBS})
-        if resource.status:
-            listed.append({"name": f"{resource.plural}/status", "singularName": "", **common, "verbs": _CHANGED})
-        if resource.scaled:
-            scale = {"group": "autoscaling", "version": "v1", "kind": "Scale", "namespaced": True}
-            listed.append({"name": f"{resource.plural}/scale", "singularName": "", **scale, "verbs": _CHANGED})
-        if resource == PODS:
-            listed.append({"name": "pods/log", "singularName": "", **common, "verbs": ["get"]})
-    return listed

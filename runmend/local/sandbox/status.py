@@ -110,6 +110,14 @@ def precondition_failed(resource: Resource, name: str, why: str) -> Refused:
     return Refused(HTTPStatus.CONFLICT, "Conflict", message, _details(resource, name, resource.kind))
 
 
+def held_by_managers(resource: Resource, name: str, held: list[tuple[str, str, str]]) -> Refused:
+    """409 for a document that sets what others have set: manager, version and field of each."""
+    count = f"{len(held)} conflict{'s' if len(held) > 1 else ''}"
+    named = ", ".join(f'"{manager}" using {version}: {path}' for manager, version, path in held)
+    message = f"Apply failed with {count}: conflict{'s' if len(held) > 1 else ''} with {named}"
+    return Refused(HTTPStatus.CONFLICT, "Conflict", message, _details(resource, name, resource.plural))
+
+
 def modified(resource: Resource, name: str) -> Refused:
     """409 for a resourceVersion that is no longer the live one."""
     why = "the object has been modified; please apply your changes to the latest version and try again"

@@ -66,6 +66,11 @@ class Store:
             for name in sorted(objects):
                 yield objects[name]
 
+    @property
+    def resources(self) -> tuple[Resource, ...]:
+        """The kinds of which there has been an object."""
+        return tuple(self._objects)
+
     def holds_any(self, namespace: str) -> bool:
         """Whether anything is left in a namespace."""
         return any(spaces.get(namespace) for spaces in self._objects.values())

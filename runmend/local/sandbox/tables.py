@@ -50,7 +50,7 @@ def table(resource: Resource, objects: Sequence[Object], metadata: Object, *, wh
         metadata: the list's.
         whole: whether each row has its whole object, instead of its metadata.
     """
-    columns = _COLUMNS[resource]
+    columns = _COLUMNS.get(resource, (_NAME, _AGE))
     return {
         "kind": "Table",
         "apiVersion": _API_VERSION,

@@ -128,7 +128,9 @@ def check_types(resource: Resource, obj: Object, patch: str | None) -> None:
     Raises:
         Refused: 400 for a creation, 422 for a patch.
     """
-    why = next(_wrong_types(resource, obj), None)
+    # What is kept as it is sent has fields of other types under the same names.
+    seen = {"metadata": obj.get("metadata")} if resource.plain else obj
+    why = next(_wrong_types(resource, seen), None)
     if why is None:
         return
     if patch is None:
