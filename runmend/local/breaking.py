@@ -24,8 +24,8 @@ from runmend.kube.client import Cluster
 from runmend.kube.connection import Connection
 from runmend.local.addresses import read_addresses
 from runmend.local.demo.broken import SCENARIOS, Breaking, Broken, webhook
-from runmend.local.sandbox.sandbox import may_be_overwritten
 from runmend.local.sandbox.discovery import MARK
+from runmend.local.sandbox.sandbox import may_be_overwritten
 
 _BRIDGE: Final = "http://127.0.0.1:8080"
 _WEBHOOK_SECONDS: Final = 30

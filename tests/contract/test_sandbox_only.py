@@ -56,14 +56,6 @@ def test_it_asks_for_its_token(sandbox: Sandbox) -> None:
         assert anyone.get("/api/v1/pods", headers={"Authorization": f"Bearer {sandbox.token}"}).status_code == 200
 
 
-def test_it_takes_no_server_side_apply(alone: Namespace) -> None:
-    alone.create("deployments", a_deployment(replicas=0))
-
-    answer = alone.try_patch("deployments", "web", "[]", content_type="application/apply-patch+yaml")
-
-    assert (answer.status_code, answer.json()["reason"]) == (415, "UnsupportedMediaType")
-
-
 def test_a_frozen_pod_keeps_the_status_that_a_test_gave_it(alone: Namespace) -> None:
     alone.create("pods", a_pod("web", "registry.example/app:missing"))
     eventually(lambda: alone.events_of("web")[1:])
