@@ -3,20 +3,23 @@
 No cluster, no Temporal.
 """
 
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from runmend.cli.context import NotFoundHere, counted, load_settings
+from runmend.cli.lint_formats import FORMATS, LintFormat
 from runmend.plan.plan import Plan, Step
 from runmend.reports.report import duration
 from runmend.runbook import SIZE_MAX, RunbookError, Severity, compile_runbook, dump_plan, lint, read_file
 from runmend.runbook.explain import explain
+from runmend.runbook.schema import front_matter_schema
 from runmend.runs.terminal import console
 
 
-def lint_runbooks(paths: Sequence[Path], *, as_json: bool, strict: bool = False) -> int:
+def lint_runbooks(paths: Sequence[Path], *, form: LintFormat = LintFormat.TEXT, strict: bool = False) -> int:
     """Say what is wrong with runbooks; 1 where one does not compile, and where `strict` also for a warning."""
     chosen = tuple(paths) or (load_settings().runbooks,)
     for path in chosen:
@@ -27,11 +30,9 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool, strict: bool = False)
     linted = lint(chosen)
     if strict:
         linted = linted.strictly()
-    if as_json:
-        sys.stdout.write(linted.as_json() + "\n")
+    sys.stdout.write(FORMATS[form](linted))
+    if form in (LintFormat.JSON, LintFormat.SARIF):
         return int(linted.failed)
-    for diagnostic in linted.diagnostics:
-        sys.stdout.write(f"{diagnostic}\n")
     counts = Counter(diagnostic.severity for diagnostic in linted.diagnostics)
     errors, warnings = counts[Severity.ERROR], counts[Severity.WARNING]
     said = f"{counted(linted.files, 'runbook')}, {counted(errors, 'error')}, {counted(warnings, 'warning')}"
@@ -39,6 +40,12 @@ def lint_runbooks(paths: Sequence[Path], *, as_json: bool, strict: bool = False)
         said += f", {counted(notes, 'note')}"
     sys.stderr.write(f"{said}\n")
     return int(linted.failed)
+
+
+def print_schema() -> int:
+    """Print the JSON Schema of the front matter."""
+    sys.stdout.write(json.dumps(front_matter_schema(), indent=2, ensure_ascii=False) + "\n")
+    return 0
 
 
 def compile_one(file: Path, *, as_json: bool, explained: bool = False) -> int:

@@ -11,6 +11,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
     "Runbooks": {
         "lint": runbooks.lint,
         "compile": runbooks.compile_file,
+        "schema": runbooks.schema,
         "simulate": simulating.simulate,
         "test": simulating.run_tests,
         "facts": runbooks.facts,

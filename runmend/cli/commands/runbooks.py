@@ -7,7 +7,9 @@ from typing import Annotated, Final
 import typer
 
 from runmend.cli.commands.options import OUTPUT, RUNBOOKS, Format, finish
+from runmend.cli.lint_formats import LintFormat
 
+_HOSTS: Final = "How it is printed: text, json, GitHub's workflow commands, or SARIF."
 _EXPLAIN: Final = "Say for a reader what it reads, what it may change and when, and how success is judged."
 
 
@@ -15,14 +17,21 @@ def lint(
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="PATH", help="Runbooks or directories; none: RUNMEND_RUNBOOKS.")
     ] = None,
-    output: Annotated[Format, typer.Option("--format", "-o", help=OUTPUT)] = Format.TEXT,
+    output: Annotated[LintFormat, typer.Option("--format", "-o", help=_HOSTS)] = LintFormat.TEXT,
     *,
     strict: Annotated[bool, typer.Option("--strict", help="Take warnings for errors.")] = False,
 ) -> int:
     """Say what is wrong with runbooks, each with its file, line and remedy. Exit code 1 where one does not compile."""
     from runmend.cli.runbooks import lint_runbooks
 
-    return lint_runbooks(paths or [], as_json=output is Format.JSON, strict=strict)
+    return lint_runbooks(paths or [], form=output, strict=strict)
+
+
+def schema() -> int:
+    """Print a JSON Schema of the front matter, for editors."""
+    from runmend.cli.runbooks import print_schema
+
+    return print_schema()
 
 
 def compile_file(
