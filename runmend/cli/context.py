@@ -21,6 +21,10 @@ class Misconfigured(PermanentError):
     """A setting cannot be used."""
 
 
+class NotWritten(PermanentError):
+    """A file that a command was asked to write cannot be, or there is one."""
+
+
 class NotFoundHere(PermanentError):
     """What was asked for is not there."""
 

@@ -4,19 +4,27 @@ No cluster, no Temporal.
 """
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
-from runmend.cli.context import NotFoundHere, counted, load_settings
+from runmend.cli.context import NotFoundHere, NotWritten, counted, load_settings
 from runmend.cli.lint_formats import FORMATS, LintFormat
+from runmend.core.names import identifier
+from runmend.core.wording import quoted
 from runmend.plan.plan import Plan, Step
 from runmend.reports.report import duration
 from runmend.runbook import SIZE_MAX, RunbookError, Severity, compile_runbook, dump_plan, lint, read_file
-from runmend.runbook.explain import explain
+from runmend.runbook.compiler import Compiled
+from runmend.runbook.explain import explain, page
 from runmend.runbook.schema import front_matter_schema
+from runmend.runbook.template import new_runbook
 from runmend.runs.terminal import console
+
+_ALERT: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_:.-]{0,199}")
 
 
 def lint_runbooks(paths: Sequence[Path], *, form: LintFormat = LintFormat.TEXT, strict: bool = False) -> int:
@@ -42,6 +50,41 @@ def lint_runbooks(paths: Sequence[Path], *, form: LintFormat = LintFormat.TEXT, 
     return int(linted.failed)
 
 
+def explain_one(file: Path) -> int:
+    """Print what a runbook does as a page of Markdown; or say all that is wrong with it."""
+    compiled = _compiled(file)
+    if compiled:
+        sys.stdout.writelines(f"{line}\n" for line in page(compiled.plan))
+    return int(compiled is None)
+
+
+def write_new(name: str, alert: str, folder: Path) -> int:
+    """Write a runbook to begin with, where there is none of that name.
+
+    Raises:
+        NotWritten: there is one, or one of the names is none.
+    """
+    try:
+        identifier(name)
+    except ValueError as error:
+        raise NotWritten(
+            f"{error}; write letters, digits, _ and -, at most 63, a letter first, such as RB_MY_ALERT"
+        ) from error
+    if not _ALERT.fullmatch(alert):
+        raise NotWritten(f"{quoted(alert)} is no name of an alert; write its alertname, such as KubePodCrashLooping")
+    path = folder / f"{name}.md"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(new_runbook(name, alert, str(path)))
+    except FileExistsError as error:
+        raise NotWritten(f"{path} is there already; choose another name, or remove it") from error
+    except OSError as error:
+        raise NotWritten(f"{path} cannot be written: {error.strerror}") from error
+    sys.stdout.write(f"{path}\n")
+    return 0
+
+
 def print_schema() -> int:
     """Print the JSON Schema of the front matter."""
     sys.stdout.write(json.dumps(front_matter_schema(), indent=2, ensure_ascii=False) + "\n")
@@ -50,6 +93,20 @@ def print_schema() -> int:
 
 def compile_one(file: Path, *, as_json: bool, explained: bool = False) -> int:
     """Print the plan of a runbook, or explain it; or say all that is wrong with it."""
+    compiled = _compiled(file)
+    if compiled is None:
+        return 1
+    if as_json:
+        sys.stdout.write(dump_plan(compiled.plan).decode())
+    else:
+        out = console()
+        for line in explain(compiled.plan) if explained else _in_words(compiled.plan):
+            out.print(line, markup=False)
+    return 0
+
+
+def _compiled(file: Path) -> Compiled | None:
+    """A runbook, with its warnings said; None where it does not compile, which is said."""
     try:
         source = read_file(file, SIZE_MAX + 1)
     except OSError as error:
@@ -58,15 +115,9 @@ def compile_one(file: Path, *, as_json: bool, explained: bool = False) -> int:
         compiled = compile_runbook(source, str(file))
     except RunbookError as error:
         sys.stderr.writelines(f"{diagnostic}\n" for diagnostic in error.diagnostics)
-        return 1
+        return None
     sys.stderr.writelines(f"{diagnostic}\n" for diagnostic in compiled.warnings)
-    if as_json:
-        sys.stdout.write(dump_plan(compiled.plan).decode())
-    else:
-        out = console()
-        for line in explain(compiled.plan) if explained else _in_words(compiled.plan):
-            out.print(line, markup=False)
-    return 0
+    return compiled
 
 
 def _in_words(plan: Plan) -> Iterator[str]:

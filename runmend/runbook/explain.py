@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from runmend.core.kinds import has_pods
-from runmend.core.markdown import one_line
+from runmend.core.markdown import one_line, plain
 from runmend.core.wording import listed
 from runmend.facts.expressions import compiled
 from runmend.facts.outside import OF_PROMETHEUS
@@ -38,11 +38,28 @@ class Part:
 def explain(plan: Plan) -> Iterator[str]:
     """The explanation, line by line."""
     yield f"{plan.runbook_id}: {plan.title}"
-    for part in (_starts(plan), _reads(plan), _changes(plan), _judges(plan), _manual(plan), _recommends(plan)):
+    for part in _parts(plan):
         yield ""
         yield part.heading
         for depth, text in part.lines or [(0, "nothing")]:
             yield f"{'  ' * (depth + 1)}{text}"
+
+
+def page(plan: Plan) -> Iterator[str]:
+    """The same as a page of Markdown, for who reviews a change of the runbook: line by line."""
+    yield f"# {plain(plan.runbook_id)}: {plain(plan.title)}"
+    yield ""
+    yield f"`{plan.file}`, sha256 `{plan.sha256}`"
+    for part in _parts(plan):
+        yield ""
+        yield f"## {part.heading}"
+        yield ""
+        for depth, text in part.lines or [(0, "nothing")]:
+            yield f"{'  ' * depth}- {plain(text)}"
+
+
+def _parts(plan: Plan) -> tuple[Part, ...]:
+    return (_starts(plan), _reads(plan), _changes(plan), _judges(plan), _manual(plan), _recommends(plan))
 
 
 def _starts(plan: Plan) -> Part:

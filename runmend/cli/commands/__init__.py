@@ -11,6 +11,8 @@ COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., int]]]] = {
     "Runbooks": {
         "lint": runbooks.lint,
         "compile": runbooks.compile_file,
+        "explain": runbooks.explain,
+        "new": runbooks.new,
         "schema": runbooks.schema,
         "simulate": simulating.simulate,
         "test": simulating.run_tests,

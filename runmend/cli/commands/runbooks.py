@@ -27,6 +27,24 @@ def lint(
     return lint_runbooks(paths or [], form=output, strict=strict)
 
 
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its runbook_id, such as RB_MY_ALERT.")],
+    alert: Annotated[str, typer.Option("--alert", help="The alertname that it answers.")],
+    folder: Annotated[Path, typer.Option("--out", help="The directory that it is written to.")] = Path(),
+) -> int:
+    """Write a commented runbook to begin with, NAME.md; one that is there already is left."""
+    from runmend.cli.runbooks import write_new
+
+    return write_new(name, alert, folder)
+
+
+def explain(file: Annotated[Path, typer.Argument(help="The runbook.")]) -> int:
+    """Say as a page of Markdown what a runbook reads, changes and proves, for who reviews it."""
+    from runmend.cli.runbooks import explain_one
+
+    return explain_one(file)
+
+
 def schema() -> int:
     """Print a JSON Schema of the front matter, for editors."""
     from runmend.cli.runbooks import print_schema
