@@ -21,6 +21,12 @@ from runmend.runbook.values import Values
 NO_SHELL: Final = "Runmend runs no shell"
 FROM_WORKER: Final = ": the worker decides which cluster it talks to, and as whom"
 LISTED: Final = "`runmend verbs` lists what a command may be"
+_OF_ADM: Final = frozenset({"cordon", "uncordon", "drain", "taint"})
+_ALIKE_WORDS: Final = {
+    ("events",): ("get", "events"),
+    ("set", "sa"): ("set", "serviceaccount"),
+}
+"""How else kubectl lets a verb be written."""
 _ALIKE: Final = 0.75
 """How alike a verb must be to the one that is meant: "taint" is no "drain"."""
 
@@ -70,7 +76,7 @@ def parse_command(text: str, values: Values) -> Operation | None:
     if not words:
         values.error("the command is empty", f"write a command; {LISTED}")
         return None
-    program, *rest = words
+    program, *rest = _as_kubectl(words)
     if program != "kubectl":
         if values.refuse_placeholders(program, "the program's name"):
             values.error(*_not_kubectl(program), program)
@@ -89,6 +95,20 @@ def parse_command(text: str, values: Values) -> Operation | None:
         )
     operation = verb.command(command)
     return None if command.failed else operation
+
+
+def _as_kubectl(words: list[str]) -> list[str]:
+    """A command of OpenShift's client that is kubectl's by another name."""
+    program, *rest = words
+    if program != "oc":
+        return [*words[:1], *_plainly(rest)] if program == "kubectl" else words
+    return ["kubectl", *_plainly(rest[1:] if rest[:1] == ["adm"] and rest[1:2] and rest[1] in _OF_ADM else rest)]
+
+
+def _plainly(words: list[str]) -> list[str]:
+    """Words of a verb under the one name that the table has."""
+    begins = next((length for length in (2, 1) if tuple(words[:length]) in _ALIKE_WORDS), 0)
+    return [*_ALIKE_WORDS[tuple(words[:begins])], *words[begins:]] if begins else words
 
 
 def _verb(words: list[str], values: Values) -> Verb[Any] | None:
@@ -130,7 +150,7 @@ def _not_kubectl(program: str) -> tuple[str, str]:
     if "=" in program:
         variable = program.partition("=")[0]
         return f"the command sets the variable {variable}, and {NO_SHELL}", f"remove {variable}={FROM_WORKER}"
-    if name in ("kubectl", "oc", "k"):
+    if name in ("kubectl", "k"):
         return problem, "write kubectl in its place"
     if name in ("sudo", "env", "time", "watch", "command", "exec", "microk8s", "minikube"):
         return problem, f"leave {name} out, and begin with kubectl{FROM_WORKER}"

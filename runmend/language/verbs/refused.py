@@ -15,7 +15,6 @@ REFUSED: Final = {
 }
 
 INSTEAD: Final = {
-    "events": "write kubectl get events",
     "wait": "write kubectl rollout status, or what it waits for as a success criterion",
     "replace": "a plan holds all that it does, and no file is read later; write kubectl patch -p with what it changes",
     "create": "write kubectl create job --from=cronjob/NAME, or kubectl apply -f - with what is created",

@@ -172,7 +172,7 @@ def test_a_verb_that_can_never_be_a_typed_operation_is_refused_with_its_reason(v
     [
         ("", f"the command is empty; write a command; {LISTED}"),
         ("kubectl", f"the command has no verb; {LISTED}"),
-        ("oc get events", 'the program "oc" is not kubectl; write kubectl in its place'),
+        ("oc get events", "the command says no namespace; say it: -n {namespace}"),
         (
             "/usr/bin/kubectl get events",
             'the program "/usr/bin/kubectl" is not kubectl; write kubectl in its place',

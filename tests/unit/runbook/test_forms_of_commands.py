@@ -71,7 +71,7 @@ PIPED = f"kubectl get events {IN}"
             f"sudo kubectl get pods {IN}",
             '1:1: error: the program "sudo" is not kubectl; leave sudo out, and begin with',
         ),
-        (f"oc get pods {IN}", '1:1: error: the program "oc" is not kubectl; write kubectl in its place'),
+        (f"oc rsh {{pod}} {IN}", "1:4: error: kubectl rsh is refused: it opens a shell inside a container"),
         (
             f"kubectl.exe get pods {IN}",
             '1:1: error: the program "kubectl.exe" is not kubectl; write kubectl in its place',
@@ -93,7 +93,6 @@ PIPED = f"kubectl get events {IN}"
             f"{PIPED} | tail -20",
             "1:35: error: Runmend runs no shell: | pipes into another command; remove it: a step keeps",
         ),
-        (f"kubectl events {IN}", '1:9: error: the verb "events" is not supported yet; write kubectl get events'),
         (
             f"kubectl wait --for=condition=ready pod/{{pod}} {IN}",
             '1:9: error: the verb "wait" is not supported yet; write k',
@@ -216,3 +215,27 @@ def test_no_command_of_a_block_needs_a_shell_for_what_splits_it(text: str) -> No
 
     assert not [problem for problem in problems if problem.endswith(("&& runs several commands", "starts a comment"))]
     assert not [problem for problem in problems if "a line break" in problem]
+
+
+@pytest.mark.parametrize(
+    ("written", "alike"),
+    [
+        (f"oc rollout undo deployment/{{deployment}} {IN}", f"kubectl rollout undo deployment/{{deployment}} {IN}"),
+        ("oc adm cordon {node}", "kubectl cordon {node}"),
+        ("oc adm drain {node} --ignore-daemonsets", "kubectl drain {node} --ignore-daemonsets"),
+        ("oc adm taint nodes {node} a:NoSchedule-", "kubectl taint nodes {node} a:NoSchedule-"),
+        (f"kubectl events {IN}", f"kubectl get events {IN}"),
+        (
+            f"kubectl set sa deploy/{{deployment}} web {IN}",
+            f"kubectl set serviceaccount deploy/{{deployment}} web {IN}",
+        ),
+    ],
+)
+def test_a_command_under_another_name_is_the_same(written: str, alike: str) -> None:
+    operations = []
+    for text in (written, alike):
+        report = Report("rb.md")
+        operations.append(parse_command(text, Values(report, 1, {})))
+        assert report.diagnostics == ()
+
+    assert operations[0] == operations[1] is not None
