@@ -36,7 +36,13 @@ def skipped(cluster: Cluster, now: TargetNow, call: StepCall, outsiders: Outside
     if not asked:
         return None
     snapshot = snapshot_of(cluster, now, call.alerts, call.state, asked, call.before, outsiders)
-    if problem and (gone := problem_gone(problem.judge(snapshot))):
+    asked_first = problem.judge(snapshot) if problem else None
+    if problem and asked_first and asked_first.holds is None and "object" in problem.groups:
+        # A field that is not there is no reason to change anything.
+        raise PreconditionFailed(
+            f"whether there is a problem cannot be told: {asked_first.evidence}", reason="the problem cannot be told"
+        )
+    if asked_first and (gone := problem_gone(asked_first)):
         return StepResult(
             action_id=step.action_id, part=step.part, status=StepStatus.NOT_NEEDED, summary=gone, reason=PROBLEM_GONE
         )

@@ -24,8 +24,9 @@ def shown(page: str, language: str) -> str:
     return found[1]
 
 
-def test_the_shipped_runbooks_do_what_is_expected_of_them(tmp_path: Path) -> None:
-    done = runmend(tmp_path, "test", str(shipped_runbooks()), str(ROOT / "optional-runbooks"), "--at-once", "8")
+def test_the_shipped_runbooks_and_one_for_a_custom_resource_do_what_is_expected_of_them(tmp_path: Path) -> None:
+    custom = str(Path(__file__).with_name("custom"))
+    done = runmend(tmp_path, "test", str(shipped_runbooks()), str(ROOT / "optional-runbooks"), custom, "--at-once", "8")
 
     assert done.returncode == 0, done.stdout + done.stderr
     cases = len(re.findall(r"^✓ ", done.stdout, re.MULTILINE))
