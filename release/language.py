@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from runmend.cli.language import sentence_rows, verb_row
 from runmend.facts.examples import example_of
-from runmend.facts.expressions import FUNCTIONS, GROUPS
+from runmend.facts.groups import FUNCTIONS, GROUPS
 from runmend.facts.outside import ASKING
 from runmend.facts.schema import MODELS, described
 from runmend.facts.states import State

@@ -10,7 +10,8 @@ from typing import Any
 from runmend.core.kinds import is_in_no_namespace
 from runmend.core.wording import listed
 from runmend.facts.examples import example_of
-from runmend.facts.expressions import GROUPS, reference
+from runmend.facts.expressions import reference
+from runmend.facts.groups import GROUPS
 from runmend.facts.schema import MODELS, described
 from runmend.language.rights import needs_of
 from runmend.language.states import STATES

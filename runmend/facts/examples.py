@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Final
 
-from runmend.facts.expressions import GROUPS
+from runmend.facts.groups import GROUPS
 from runmend.facts.outside import ASKING
 from runmend.facts.schema import MODELS, Fact, described, facts_of
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from runmend.facts.expressions import GROUPS, compiled
+from runmend.facts.expressions import compiled
+from runmend.facts.groups import GROUPS
 from runmend.facts.literals import Rewritten
 from runmend.facts.snapshot import Snapshot
 from runmend.language.verbs.scale import VERB as SCALE

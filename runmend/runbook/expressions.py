@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from typing import Final
 
 from runmend.core.kinds import OBJECTS, has_pods, is_in_no_namespace, kind_of_name
-from runmend.facts.expressions import GROUPS, OF_KINDS, Expression, ExpressionError, compiled
+from runmend.facts.expressions import Expression, ExpressionError, compiled
+from runmend.facts.groups import GROUPS, OF_KINDS
 from runmend.facts.literals import Rewritten
 from runmend.facts.outside import OF_PROMETHEUS, placeholders_of
 from runmend.language.states import STATES

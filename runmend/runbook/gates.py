@@ -12,7 +12,8 @@ from typing import Final
 
 from runmend.core.kinds import is_in_no_namespace
 from runmend.core.yaml_tree import Node, Scalar, Sequence
-from runmend.facts.expressions import GROUPS, Group, compiled
+from runmend.facts.expressions import compiled
+from runmend.facts.groups import GROUPS, Group
 from runmend.facts.literals import Rewritten
 from runmend.facts.schema import MODELS, facts_of
 from runmend.facts.step import StepFacts

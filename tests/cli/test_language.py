@@ -5,7 +5,8 @@ import json
 import pytest
 
 from runmend.cli.main import run
-from runmend.facts.expressions import FUNCTIONS, GROUPS, compiled
+from runmend.facts.expressions import compiled
+from runmend.facts.groups import FUNCTIONS, GROUPS
 from runmend.facts.outside import ASKING
 from runmend.facts.schema import MODELS, facts_of
 from runmend.language.states import STATES

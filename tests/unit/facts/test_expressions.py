@@ -12,7 +12,8 @@ from runmend.core.frozen import Frozen
 from runmend.facts.autoscaler import AutoscalerFacts
 from runmend.facts.claim import ClaimFacts
 from runmend.facts.event import EventFacts
-from runmend.facts.expressions import FUNCTIONS, GROUPS, OF_KINDS, ExpressionError, compiled, reference
+from runmend.facts.expressions import ExpressionError, compiled, reference
+from runmend.facts.groups import FUNCTIONS, GROUPS, OF_KINDS
 from runmend.facts.node import NodeFacts, Taint
 from runmend.facts.object import Condition, Owner
 from runmend.facts.outside import ASKING

@@ -19,7 +19,8 @@ from release.language import (
 )
 from runmend.cli.language import sentence_rows
 from runmend.facts.examples import example_of
-from runmend.facts.expressions import FUNCTIONS, GROUPS, compiled
+from runmend.facts.expressions import compiled
+from runmend.facts.groups import FUNCTIONS, GROUPS
 from runmend.facts.schema import MODELS, described
 from runmend.images.pull_failures import Cause
 from runmend.language.derived import DERIVED, OF_THE_RUN
