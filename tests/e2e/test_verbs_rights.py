@@ -79,8 +79,8 @@ def test_a_verb_does_its_work_with_its_own_rights_and_they_let_nothing_else_thro
     name = verb.words.replace(" ", "-")
     made(verb.changing.example, "Deployment", name, shop)
     with only(verb, shop, kubectl, tmp_path) as kubeconfig, Cluster("only", kubeconfig).http as http:
-        paused: Json = {"spec": {"paused": True}}
-        eventually(lambda: "Runmend changes nothing of apps/deployments but" in tries(http, shop, name, paused).text)
+        slower: Json = {"spec": {"minReadySeconds": 1}}
+        eventually(lambda: "Runmend changes nothing of apps/deployments but" in tries(http, shop, name, slower).text)
 
         with closing(Kube.connect(kubeconfig=kubeconfig)) as product:
             step = call(verb.example, "Deployment", name, verb.changing.example, shop)
@@ -89,5 +89,5 @@ def test_a_verb_does_its_work_with_its_own_rights_and_they_let_nothing_else_thro
         assert result
         assert result.status is StepStatus.DONE
         assert result.changes
-        for body in (paused, {"metadata": {"labels": {"theirs": "1"}}}, {"spec": {"minReadySeconds": 1}}):
+        for body in (slower, {"metadata": {"labels": {"theirs": "1"}}}, {"spec": {"revisionHistoryLimit": 1}}):
             assert tries(http, shop, name, body).status_code == httpx.codes.FORBIDDEN

@@ -86,9 +86,10 @@ class Scenario:
 
         A program that crashes serves for a moment first, so its rollout goes on until all new pods are made.
         """
-        if self.waits == _CRASHING:
-            return bool(self.broken(pods)) and sum(pod.restarts > 0 for pod in pods) == self.replicas
-        return len(self.broken(pods)) >= (self.replicas if self.then is None else 1)
+        if self.then is None:
+            return len(self.broken(pods)) >= self.replicas
+        crashed = self.waits != _CRASHING or sum(pod.restarts > 0 for pod in pods) == self.replicas
+        return crashed and bool(self.broken(pods))
 
 
 SCENARIOS: Final = {

@@ -5,6 +5,7 @@ Nothing of the user's surroundings has a say: no kubeconfig, no variable, no pro
 """
 
 import asyncio
+import io
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -91,6 +92,8 @@ async def surroundings() -> AsyncIterator[Surroundings]:
         )
         stack.enter_context(_own_surroundings())
         log_to(stack.enter_context((folder / "demo.log").open("w", encoding="utf-8")))
+        # What is interrupted may say something after the file is closed.
+        stack.callback(log_to, io.StringIO())
         # The server looks for its profile and keeps a note of its version under HOME.
         env = {name: os.environ[name] for name in _KEPT if name in os.environ} | {"HOME": str(folder)}
         server = dev_server(env, port=free_port(), ui_port=free_port(), db=folder / "temporal.db", skip_time=True)
